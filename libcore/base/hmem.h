@@ -1,0 +1,33 @@
+/* hmem: every allocation of the library goes through here, so that a program can bring its own
+ * allocator and a test can make any single allocation fail. */
+#ifndef HNET_BASE_HMEM_H
+#define HNET_BASE_HMEM_H
+
+#include <stddef.h>
+
+typedef struct hmem_allocator_s {
+    void *(*alloc)(size_t size, void *ctx);
+    void *(*realloc)(void *ptr, size_t size, void *ctx);
+    void (*free)(void *ptr, void *ctx);
+    void *ctx;
+} hmem_allocator_t;
+
+/* Replaces malloc, realloc and free for the whole process; NULL restores them. Not thread-safe: call
+ * it before the first use of the library. This is the library's only process-wide setting: memory
+ * allocated by one allocator must never be freed by another. */
+void hmem_set_allocator(const hmem_allocator_t *allocator);
+
+/* As malloc, calloc, realloc and free. NULL when out of memory; hmem_free(NULL) is legal. */
+void *hmem_alloc(size_t size);
+void *hmem_zalloc(size_t size);
+void *hmem_realloc(void *ptr, size_t size);
+void hmem_free(void *ptr);
+
+/* An array of n elements, zeroed; NULL on overflow of n * size or out of memory. */
+void *hmem_array(size_t n, size_t size);
+
+/* Copies of a string / of len bytes with a NUL added; NULL when out of memory. Freed by hmem_free. */
+char *hmem_strdup(const char *s);
+char *hmem_strndup(const char *s, size_t len);
+
+#endif

@@ -1,0 +1,124 @@
+#include "hslab.h"
+
+#include "hmem.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ALIGNMENT 64
+#define CHUNKS_MAX (HSLAB_SLOTS_MAX / HSLAB_CHUNK_SLOTS)
+#define CHUNK_CAP_MIN 8
+
+_Static_assert(sizeof(hslab_chunk_t) % ALIGNMENT == 0, "objects follow the header, aligned");
+
+static uint32_t words_of(uint32_t chunks)
+{
+    return (chunks + 63) / 64;
+}
+
+/* Bit c of the bitmap behind the pointers: chunk c has a free slot. */
+static uint64_t *partial_map(const hslab_t *slab)
+{
+    return (uint64_t *)(slab->chunks + slab->chunk_cap);
+}
+
+/* The first chunk with room, searched from a chunk below which there is none. */
+static uint32_t next_partial(const hslab_t *slab, uint32_t from)
+{
+    const uint64_t *map = partial_map(slab);
+
+    for (uint32_t w = from / 64; w < words_of(slab->chunk_count); w++) {
+        if (map[w])
+            return w * 64 + (uint32_t)__builtin_ctzll(map[w]);
+    }
+    return slab->chunk_count;
+}
+
+/* Doubles the directory; the bitmap moves up behind the pointers. */
+static int grow_directory(hslab_t *slab)
+{
+    uint32_t cap = slab->chunk_cap ? slab->chunk_cap * 2 : CHUNK_CAP_MIN;
+    size_t size = cap * sizeof(slab->chunks[0]) + words_of(cap) * sizeof(uint64_t);
+    hslab_chunk_t **chunks = hmem_zalloc(size);
+
+    if (!chunks)
+        return -ENOMEM;
+    if (slab->chunks) {
+        memcpy(chunks, slab->chunks, slab->chunk_count * sizeof(chunks[0]));
+        memcpy(chunks + cap, partial_map(slab), words_of(slab->chunk_cap) * sizeof(uint64_t));
+        hmem_free(slab->chunks);
+    }
+    slab->chunks = chunks;
+    slab->chunk_cap = cap;
+    return 0;
+}
+
+/* Writes the header only: the objects' pages stay untouched, so they cost nothing until used. */
+static hslab_chunk_t *chunk_new(size_t object_size)
+{
+    hslab_chunk_t *chunk;
+    uintptr_t address;
+    void *memory;
+
+    if (object_size > (SIZE_MAX - sizeof(*chunk) - ALIGNMENT) / HSLAB_CHUNK_SLOTS)
+        return NULL;
+    memory = hmem_alloc(sizeof(*chunk) + ALIGNMENT - 1 + object_size * HSLAB_CHUNK_SLOTS);
+    if (!memory)
+        return NULL;
+    address = (uintptr_t)memory;
+    chunk = (hslab_chunk_t *)((char *)memory + (-address & (ALIGNMENT - 1)));
+    chunk->memory = memory;
+    chunk->summary = UINT64_MAX;
+    memset(chunk->free_slots, 0xff, sizeof(chunk->free_slots));
+    return chunk;
+}
+
+void hslab_init(hslab_t *slab, size_t object_size)
+{
+    memset(slab, 0, sizeof(*slab));
+    if (object_size == 0)
+        object_size = 1;
+    if (object_size > SIZE_MAX - (ALIGNMENT - 1)) /* too large in any case: every alloc fails */
+        object_size = SIZE_MAX - (ALIGNMENT - 1);
+    slab->object_size = (object_size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+void hslab_deinit(hslab_t *slab)
+{
+    for (uint32_t i = 0; i < slab->chunk_count; i++)
+        hmem_free(slab->chunks[i]->memory);
+    hmem_free(slab->chunks);
+    hslab_init(slab, slab->object_size);
+}
+
+int hslab__grow(hslab_t *slab)
+{
+    uint32_t chunk = slab->chunk_count;
+    hslab_chunk_t *fresh;
+
+    if (chunk == CHUNKS_MAX)
+        return -ENOMEM;
+    if (chunk == slab->chunk_cap && grow_directory(slab) != 0)
+        return -ENOMEM;
+    fresh = chunk_new(slab->object_size);
+    if (!fresh)
+        return -ENOMEM;
+    slab->chunks[chunk] = fresh;
+    slab->chunk_count++;
+    slab->first_partial = chunk;
+    partial_map(slab)[chunk / 64] |= 1ULL << (chunk % 64);
+    return 0;
+}
+
+void hslab__chunk_full(hslab_t *slab, uint32_t chunk)
+{
+    partial_map(slab)[chunk / 64] &= ~(1ULL << (chunk % 64));
+    slab->first_partial = next_partial(slab, chunk);
+}
+
+void hslab__chunk_partial(hslab_t *slab, uint32_t chunk)
+{
+    partial_map(slab)[chunk / 64] |= 1ULL << (chunk % 64);
+    if (chunk < slab->first_partial)
+        slab->first_partial = chunk;
+}

@@ -1,0 +1,37 @@
+/* hstr: bounded string helpers. All of them work on (pointer, length) or a NUL-terminated string and
+ * never allocate. */
+#ifndef HNET_BASE_HSTR_H
+#define HNET_BASE_HSTR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Copies src into dst[size], cut if needed, always NUL-terminated when size > 0. Returns the length
+ * of src: a result >= size tells that it was cut. */
+size_t hstr_copy(char *dst, size_t size, const char *src);
+
+/* An unsigned decimal number filling the whole string, min..max. 0, HERR_SYNTAX (not a number,
+ * sign, space, empty) or HERR_RANGE. */
+int hstr_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+int hstr_parse_i64(const char *text, int64_t min, int64_t max, int64_t *value);
+
+/* A size in bytes: "4096", "64k", "1M", "2G", "1KiB", "1.5M" (powers of 1024; B optional). */
+int hstr_parse_size(const char *text, uint64_t max, uint64_t *value);
+
+/* "yes/no", "on/off", "true/false", "1/0" in any case. 0 or HERR_SYNTAX. */
+int hstr_parse_bool(const char *text, bool *value);
+
+/* "1.2 KiB", "3.4 GiB", "17 B": for people. Returns buf; HSTR_SIZE_MAX bytes are enough. */
+#define HSTR_SIZE_MAX 32
+const char *hstr_format_size(uint64_t bytes, char *buf, size_t size);
+
+bool hstr_ieq(const char *a, const char *b); /* equal, ASCII case ignored */
+bool hstr_starts(const char *s, const char *prefix);
+
+/* Makes untrusted bytes safe for a terminal or a log line: printable ASCII and valid UTF-8 stay,
+ * anything else becomes \xNN (\n, \r, \t as such). Writes at most size - 1 bytes and a NUL; returns
+ * the length written. */
+size_t hstr_escape(char *dst, size_t size, const void *src, size_t len);
+
+#endif
