@@ -1,0 +1,62 @@
+/* hevent: what every event begins with: timers, idles, signals, I/O objects and posted events share
+ * this prefix, so that the hevent_* accessors work on all of them. */
+#ifndef HNET_EVENT_HEVENT_H
+#define HNET_EVENT_HEVENT_H
+
+#include <stdint.h>
+
+typedef struct hloop_s hloop_t;
+typedef struct hevent_s hevent_t;
+
+/* Runs in the loop's thread. */
+typedef void (*hevent_cb)(hevent_t *ev);
+
+typedef enum {
+    HEVENT_TYPE_NONE = 0,
+    HEVENT_TYPE_IO = 0x01,
+    HEVENT_TYPE_TIMEOUT = 0x10, /* a timer with an interval */
+    HEVENT_TYPE_PERIOD = 0x20,  /* a timer with a cron-like pattern */
+    HEVENT_TYPE_TIMER = 0x30,
+    HEVENT_TYPE_IDLE = 0x100,
+    HEVENT_TYPE_SIGNAL = 0x200,
+    HEVENT_TYPE_CHILD = 0x800,
+    HEVENT_TYPE_CUSTOM = 0x400 /* posted by the program */
+} hevent_type_e;
+
+/* Higher priorities run first within one iteration; events of equal priority run in the order in
+ * which they became ready. */
+#define HEVENT_LOWEST_PRIORITY (-5)
+#define HEVENT_LOW_PRIORITY (-3)
+#define HEVENT_NORMAL_PRIORITY 0
+#define HEVENT_HIGH_PRIORITY 3
+#define HEVENT_HIGHEST_PRIORITY 5
+#define HEVENT_PRIORITY_COUNT 11
+
+#define HEVENT_FIELDS                                                                              \
+    hloop_t *loop;                                                                                 \
+    hevent_type_e event_type;                                                                      \
+    int8_t priority;                                                                               \
+    uint8_t state;   /* private to the module that owns the event */                               \
+    uint16_t detail; /* private to the module that owns the event */                               \
+    uint64_t event_id;                                                                             \
+    hevent_cb cb;                                                                                  \
+    void *userdata;
+
+/* Complete, because programs post one from the stack. */
+struct hevent_s {
+    HEVENT_FIELDS
+};
+
+#define hevent_loop(ev) (((hevent_t *)(ev))->loop)
+#define hevent_type(ev) (((hevent_t *)(ev))->event_type)
+#define hevent_id(ev) (((hevent_t *)(ev))->event_id)
+#define hevent_cb(ev) (((hevent_t *)(ev))->cb)
+#define hevent_priority(ev) (((hevent_t *)(ev))->priority)
+#define hevent_userdata(ev) (((hevent_t *)(ev))->userdata)
+#define hevent_set_userdata(ev, udata) (((hevent_t *)(ev))->userdata = (void *)(udata))
+#define hevent_set_priority(ev, prio) hevent_set_priority_of((hevent_t *)(ev), (prio))
+
+/* Clamps to -5..5. Call it from the loop's thread, or on an event not posted yet. */
+void hevent_set_priority_of(hevent_t *ev, int priority);
+
+#endif

@@ -1,0 +1,68 @@
+/* hio_ops: what lies below and beside an hio, for libcore's own layers. Three hooks, each a table
+ * with a context, so that the hot path of a plain socket pays one pointer test each:
+ *   transport  how bytes get to and from the descriptor (plain, TLS);
+ *   filter     what becomes of bytes that were read before the read callback (framing, relay);
+ *   gate       how many bytes may pass now (rate limits). */
+#ifndef HNET_EVENT_HIO_OPS_H
+#define HNET_EVENT_HIO_OPS_H
+
+#include "hio.h"
+
+#include <sys/uio.h>
+
+typedef struct hio_transport_s {
+    const char *name;
+    /* Before the first byte; 0 when done, -EAGAIN to be called again on readiness (see
+     * hio_transport_want), else the cause of the close. NULL: nothing to do. */
+    int (*handshake)(hio_t *io, void *ctx);
+    /* Bytes, 0 at the end of data, -EAGAIN, or the cause of the close. */
+    ssize_t (*read)(hio_t *io, void *ctx, void *buf, size_t len);
+    ssize_t (*write)(hio_t *io, void *ctx, const struct iovec *iov, int n);
+    /* Whether read would give data without the descriptor being readable. NULL: never. */
+    bool (*pending)(hio_t *io, void *ctx);
+    /* Ends the sending side: 0, -EAGAIN (called again when writable), or an error. */
+    int (*shutdown)(hio_t *io, void *ctx);
+    /* The hio is gone; free the context. May be NULL. */
+    void (*free)(hio_t *io, void *ctx);
+} hio_transport_t;
+
+/* Replaces the transport; before reading starts. A transport with a handshake holds back the connect
+ * callback (client) or reading and writing (server) until it is done. 0 or -ENOMEM. */
+int hio_set_transport(hio_t *io, const hio_transport_t *transport, void *ctx);
+void *hio_transport_ctx(const hio_t *io);
+
+/* Which readiness a handshake, read or write that returned -EAGAIN needs, when not the usual one. */
+void hio_transport_want(hio_t *io, int events);
+
+typedef struct hio_filter_s {
+    /* Bytes that were read; valid during the call. The filter calls hio_deliver for what is ready. */
+    void (*input)(hio_t *io, void *ctx, char *buf, size_t len);
+    /* Reading was started again: deliver what was held back. Called from the loop. May be NULL. */
+    void (*resume)(hio_t *io, void *ctx);
+    /* The peer's end of data, before the EOF callback or the close. May be NULL. */
+    void (*eof)(hio_t *io, void *ctx);
+    void (*free)(hio_t *io, void *ctx);
+} hio_filter_t;
+
+/* Installs a filter, freeing the one before; NULL removes it. 0 or -ENOMEM. */
+int hio_set_filter(hio_t *io, const hio_filter_t *filter, void *ctx);
+const hio_filter_t *hio_filter(const hio_t *io);
+void *hio_filter_ctx(const hio_t *io);
+
+/* Calls the read callback; false when reading was stopped or the hio closed in it: deliver no more. */
+bool hio_deliver(hio_t *io, char *buf, size_t len);
+bool hio_is_reading(const hio_t *io);
+
+typedef struct hio_gate_s {
+    /* How many of `want` bytes may pass now; 0 stops this direction until hio_gate_open. */
+    size_t (*allow)(hio_t *io, void *ctx, size_t want);
+    /* This many passed. */
+    void (*passed)(hio_t *io, void *ctx, size_t n);
+    void (*free)(hio_t *io, void *ctx);
+} hio_gate_t;
+
+/* One gate per direction (HV_READ or HV_WRITE); NULL removes it. 0 or -ENOMEM. */
+int hio_set_gate(hio_t *io, int direction, const hio_gate_t *gate, void *ctx);
+void hio_gate_open(hio_t *io, int direction);
+
+#endif
