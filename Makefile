@@ -120,7 +120,7 @@ LIBS_ALL := $(PKG_LIBS) $(LDLIBS)
 .PHONY: all test check bench bench-build fuzz fuzz-build lint docs demo install uninstall clean \
     help format FORCE
 
-all: $(BINS) $(LIB) $(if $(VARIANT),,compile_commands.json)
+all: $(BINS) $(LIB) $(if $(filter build,$(OUT)),compile_commands.json)
 
 # A stamp is rewritten only when its text changes; what depends on it is then rebuilt.
 $(OUT)/flags.stamp: TEXT = $(CC) $(CPP_ALL) $(CC_ALL) | $(LD_ALL) $(LIBS_ALL)
@@ -193,7 +193,8 @@ compile_commands.json: $(OUT)/flags.stamp $(OUT)/all.stamp
 # ---- tests -------------------------------------------------------------------------------------
 CHECKS := headers layers docs format tidy cppcheck scripts install
 export CC CLANG PKG_CONFIG MAKE
-RUN_TESTS = SAN='$(SAN)' WERROR='$(WERROR)' HNET_OUT=$(OUT) HNET_BIN=$(CURDIR)/$(BIN) scripts/run-tests
+RUN_TESTS = SAN='$(SAN)' WERROR='$(WERROR)' \
+    HNET_OUT=$(abspath $(OUT)) HNET_BIN=$(abspath $(BIN)) scripts/run-tests
 
 test: $(BINS) $(UNITS)
 	@$(RUN_TESTS) unit cmd
@@ -215,7 +216,7 @@ fuzz: $(FUZZERS)
 bench-build: $(BINS) $(BENCHES)
 
 bench: bench-build
-	@HNET_BIN=$(CURDIR)/$(BIN) HNET_BENCH_BIN=$(CURDIR)/$(OUT)/bench tests/bench/run
+	@HNET_BIN=$(abspath $(BIN)) HNET_BENCH_BIN=$(abspath $(OUT))/bench tests/bench/run
 
 # ---- static checks -----------------------------------------------------------------------------
 .PHONY: $(CHECKS:%=check-%)
@@ -303,6 +304,7 @@ install: $(BINS) $(LIB)
 	    install -m 644 libcore/$$h $(DEST)/include/hv/$$h; \
 	done
 	@# The compat headers stand one floor higher once installed: their way to the layers is shorter.
+	$(Q)install -d $(DEST)/include/hv
 	$(Q)set -e; for h in $(COMPAT_HEADERS); do \
 	    sed 's|^\(#include "\)\.\./\.\./|\1|' $$h >$(DEST)/include/hv/$${h##*/}; \
 	    chmod 644 $(DEST)/include/hv/$${h##*/}; \
