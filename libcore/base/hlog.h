@@ -17,7 +17,7 @@ typedef enum hlog_level_e {
 } hlog_level_e;
 
 /* Gets one message: text is NUL-terminated, without a newline, valid during the call only. Called
- * in the thread that logs, one call at a time per logger. */
+ * in the thread that logs, one call at a time per logger; it must not log to the same logger. */
 typedef void (*hlog_sink_cb)(hlog_level_e level, const char *text, size_t len, void *userdata);
 
 typedef struct hlog_s hlog_t;
@@ -30,7 +30,8 @@ void hlog_set_level(hlog_t *log, hlog_level_e min_level);
 /* Whether a message of this level would be written; false for NULL. */
 bool hlog_wants(const hlog_t *log, hlog_level_e level);
 
-/* Formats (at most HLOG_LINE_MAX bytes, then cut) and hands to the sink; nothing if not wanted.
+/* Formats (at most HLOG_LINE_MAX bytes, then cut) and hands to the sink; nothing if not wanted. A
+ * newline at the end is dropped, others become spaces: one message is one line. errno is kept.
  * Thread-safe. */
 #define HLOG_LINE_MAX 4096
 void hlog_write(hlog_t *log, hlog_level_e level, const char *fmt, ...)
@@ -41,7 +42,8 @@ const char *hlog_level_name(hlog_level_e level);
 int hlog_level_parse(const char *text, hlog_level_e *level);
 
 /* Two ready sinks: to a stdio stream (userdata is a FILE *): "2026-11-20T17:45:01.123+0100 INFO text";
- * and the same as one JSON object a line: {"time":...,"level":"info","message":...}. */
+ * and the same as one JSON object a line: {"time":...,"level":"info","message":...}, where bytes that
+ * are not UTF-8 become U+FFFD. Each line is written and flushed at once. */
 void hlog_sink_stream(hlog_level_e level, const char *text, size_t len, void *userdata);
 void hlog_sink_stream_json(hlog_level_e level, const char *text, size_t len, void *userdata);
 

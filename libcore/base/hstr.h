@@ -11,12 +11,19 @@
  * of src: a result >= size tells that it was cut. */
 size_t hstr_copy(char *dst, size_t size, const char *src);
 
-/* An unsigned decimal number filling the whole string, min..max. 0, HERR_SYNTAX (not a number,
- * sign, space, empty) or HERR_RANGE. */
+/* A decimal number filling the whole string, min..max: digits, and for i64 a minus sign in front. 0,
+ * HERR_SYNTAX (not a number, any other sign, space, empty) or HERR_RANGE; *value is written on
+ * success only. */
 int hstr_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 int hstr_parse_i64(const char *text, int64_t min, int64_t max, int64_t *value);
 
-/* A size in bytes: "4096", "64k", "1M", "2G", "1KiB", "1.5M" (powers of 1024; B optional). */
+/* Reads "digits" or "digits.digits" at the start of a text whose unit comes behind: *whole stays at
+ * UINT64_MAX when it overflows, *billionths is what follows the point, cut after nine digits.
+ * Returns where the number ends; NULL if there is none. */
+const char *hstr_read_decimal(const char *text, uint64_t *whole, uint32_t *billionths);
+
+/* A size in bytes: "4096", "64k", "1M", "2G", "1KiB", "1.5M" (powers of 1024, in any case; iB and B
+ * optional; a part of a byte is dropped). 0, HERR_SYNTAX or HERR_RANGE. */
 int hstr_parse_size(const char *text, uint64_t max, uint64_t *value);
 
 /* "yes/no", "on/off", "true/false", "1/0" in any case. 0 or HERR_SYNTAX. */
@@ -29,9 +36,14 @@ const char *hstr_format_size(uint64_t bytes, char *buf, size_t size);
 bool hstr_ieq(const char *a, const char *b); /* equal, ASCII case ignored */
 bool hstr_starts(const char *s, const char *prefix);
 
+/* The length (1..4) of the well-formed UTF-8 character at src (RFC 3629: no surrogates, nothing
+ * overlong); 0 if there is none within len bytes. */
+size_t hstr_utf8_len(const void *src, size_t len);
+
 /* Makes untrusted bytes safe for a terminal or a log line: printable ASCII and valid UTF-8 stay,
- * anything else becomes \xNN (\n, \r, \t as such). Writes at most size - 1 bytes and a NUL; returns
- * the length written. */
+ * anything else becomes \xNN (\n, \r, \t as such). Characters that command a terminal or turn the
+ * direction of text (C1 controls, U+2028..202E, U+2066..2069) count as anything else. Writes at most
+ * size - 1 bytes and a NUL, never half a character or escape; returns the length written. */
 size_t hstr_escape(char *dst, size_t size, const void *src, size_t len);
 
 #endif

@@ -1,6 +1,7 @@
 #include "htime.h"
 
 #include "herr.h"
+#include "hstr.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -49,46 +50,13 @@ static uint64_t unit_ms(const char *unit)
     static const struct {
         const char *name;
         uint64_t ms;
-    } units[] = {{"", 1000},     {"ms", 1},       {"s", 1000},
-                 {"m", 60000},   {"h", 3600000},  {"d", 86400000}};
+    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (strcmp(unit, units[i].name) == 0)
             return units[i].ms;
     }
     return 0;
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Digits into *value, which stays at a ceiling far above any span. Returns where they end. */
-static const char *parse_whole(const char *text, uint64_t *value)
-{
-    *value = 0;
-    for (; is_digit(*text); text++) {
-        if (*value <= UINT32_MAX)
-            *value = *value * 10 + (uint64_t)(*text - '0');
-    }
-    return text;
-}
-
-/* Digits behind the point, in units of 10^-9, rounded up. Returns where they end. */
-static const char *parse_fraction(const char *text, uint64_t *value)
-{
-    uint64_t scale = FRACTION_ONE / 10;
-    bool rest = false;
-
-    *value = 0;
-    for (; is_digit(*text); text++) {
-        *value += (uint64_t)(*text - '0') * scale;
-        rest = rest || (scale == 0 && *text != '0');
-        scale /= 10;
-    }
-    *value += rest;
-    return text;
 }
 
 static bool field_valid(int value, int min, int max)
@@ -177,19 +145,11 @@ const char *htime_iso_local(uint64_t real_ms, char *buf, size_t size)
 
 int htime_parse_span_ms(const char *text, uint32_t *ms)
 {
-    uint64_t whole, fraction = 0, unit, total;
-    const char *p = parse_whole(text, &whole);
+    uint64_t whole, unit, total;
+    uint32_t fraction;
+    const char *end = hstr_read_decimal(text, &whole, &fraction);
 
-    if (p == text)
-        return HERR_SYNTAX;
-    if (*p == '.') {
-        const char *digits = p + 1;
-
-        p = parse_fraction(digits, &fraction);
-        if (p == digits)
-            return HERR_SYNTAX;
-    }
-    unit = unit_ms(p);
+    unit = end ? unit_ms(end) : 0;
     if (unit == 0)
         return HERR_SYNTAX;
     if (whole > UINT32_MAX)

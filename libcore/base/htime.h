@@ -17,7 +17,7 @@ uint64_t htime_real_ns(void);
 uint64_t htime_real_ms(void);
 
 /* "2026-11-20T16:45:01.123Z" (UTC) of real time in ms, into buf; HTIME_ISO_SIZE bytes are enough.
- * Returns buf. */
+ * Returns buf. A time past the year 9999 is written as its last moment. */
 #define HTIME_ISO_SIZE 32
 const char *htime_iso_utc(uint64_t real_ms, char *buf, size_t size);
 
@@ -25,13 +25,14 @@ const char *htime_iso_utc(uint64_t real_ms, char *buf, size_t size);
 const char *htime_iso_local(uint64_t real_ms, char *buf, size_t size);
 
 /* Parses a time span: "250ms", "3s", "1.5s", "2m", "1h", "1d"; a bare number is in seconds (may have
- * a fraction). Writes ms. 0, HERR_SYNTAX, or HERR_RANGE when above UINT32_MAX - 1 ms. */
+ * a fraction). Writes ms, rounded up. 0, HERR_SYNTAX, or HERR_RANGE when above UINT32_MAX - 1 ms. */
 int htime_parse_span_ms(const char *text, uint32_t *ms);
 
 /* The next moment strictly after `after` (seconds since the epoch, local time) that matches a
  * cron-like pattern; -1 in a field matches anything. minute 0-59, hour 0-23, day 1-31, week 0-6
- * (0 is Sunday), month 1-12. day and week must both match. Returns -1 if none comes within 8 years
- * or a field is out of range. */
+ * (0 is Sunday), month 1-12. day and week must both match. A local time that daylight
+ * saving skips does not match on that day, one that it repeats matches twice. Returns -1 if none
+ * comes within 8 years or a field is out of range. */
 time_t htime_cron_next(time_t after, int minute, int hour, int day, int week, int month);
 
 #endif
