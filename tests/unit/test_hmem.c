@@ -1,0 +1,127 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "oom.h"
+
+static void zeroed_memory_is_zero_with_any_allocator(void **state)
+{
+    static const char zeros[100];
+    oom_t oom;
+    char *p;
+
+    (void)state;
+    p = hmem_zalloc(sizeof(zeros));
+    assert_memory_equal(p, zeros, sizeof(zeros));
+    hmem_free(p);
+    oom_begin(&oom, 0, false);
+    p = hmem_alloc(sizeof(zeros));
+    memset(p, 0xaa, sizeof(zeros));
+    hmem_free(p);
+    p = hmem_zalloc(sizeof(zeros));
+    assert_memory_equal(p, zeros, sizeof(zeros));
+    hmem_free(p);
+    p = hmem_array(10, 10);
+    assert_memory_equal(p, zeros, sizeof(zeros));
+    hmem_free(p);
+    oom_end();
+    assert_int_equal(oom.count, 3);
+    assert_int_equal(oom.live, 0);
+}
+
+static void nothing_is_still_a_pointer(void **state)
+{
+    void *a = hmem_alloc(0), *b = hmem_zalloc(0), *c = hmem_array(0, 8), *d = hmem_array(8, 0);
+
+    (void)state;
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_non_null(c);
+    assert_non_null(d);
+    a = hmem_realloc(a, 0);
+    assert_non_null(a);
+    hmem_free(a);
+    hmem_free(b);
+    hmem_free(c);
+    hmem_free(d);
+    hmem_free(NULL);
+}
+
+static void array_refuses_a_size_that_overflows(void **state)
+{
+    (void)state;
+    assert_null(hmem_array(SIZE_MAX / 8 + 1, 8));
+    assert_null(hmem_array(2, SIZE_MAX / 2 + 1));
+    assert_null(hmem_strndup("x", SIZE_MAX));
+}
+
+static void realloc_keeps_the_content_and_takes_null(void **state)
+{
+    char *p = hmem_realloc(NULL, 4);
+
+    (void)state;
+    memcpy(p, "abc", 4);
+    p = hmem_realloc(p, 100000);
+    assert_string_equal(p, "abc");
+    hmem_free(p);
+}
+
+static void copies_are_terminated(void **state)
+{
+    char *a = hmem_strdup("hello"), *b = hmem_strndup("hello", 2), *c = hmem_strndup(NULL, 0);
+
+    (void)state;
+    assert_string_equal(a, "hello");
+    assert_string_equal(b, "he");
+    assert_string_equal(c, "");
+    hmem_free(a);
+    hmem_free(b);
+    hmem_free(c);
+}
+
+static int use_everything(void *arg)
+{
+    void *blocks[6] = {NULL};
+    void *grown;
+    int err = -ENOMEM;
+
+    (void)arg;
+    if (!(blocks[0] = hmem_alloc(10)) || !(blocks[1] = hmem_zalloc(10)) ||
+        !(blocks[2] = hmem_array(2, 10)) || !(blocks[3] = hmem_strdup("x")) ||
+        !(blocks[4] = hmem_strndup("xyz", 2)) || !(blocks[5] = hmem_realloc(NULL, 5)))
+        goto cleanup;
+    grown = hmem_realloc(blocks[5], 50);
+    if (!grown)
+        goto cleanup;
+    blocks[5] = grown;
+    err = 0;
+cleanup:
+    for (size_t i = 0; i < 6; i++)
+        hmem_free(blocks[i]);
+    return err;
+}
+
+static void every_function_fails_when_out_of_memory(void **state)
+{
+    (void)state;
+    oom_run(use_everything, NULL);
+    assert_int_equal(oom_run_pass(use_everything, NULL, false), 7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(zeroed_memory_is_zero_with_any_allocator),
+        cmocka_unit_test(nothing_is_still_a_pointer),
+        cmocka_unit_test(array_refuses_a_size_that_overflows),
+        cmocka_unit_test(realloc_keeps_the_content_and_takes_null),
+        cmocka_unit_test(copies_are_terminated),
+        cmocka_unit_test(every_function_fails_when_out_of_memory),
+    };
+
+    return cmocka_run_group_tests_name("hmem", tests, NULL, NULL);
+}
