@@ -1,0 +1,80 @@
+/* hserver: the three patterns of a server with several workers, as one call.
+ *
+ *   HSERVER_PROCESSES  each worker is a process that accepts;
+ *   HSERVER_THREADS    each worker is a thread that accepts;
+ *   HSERVER_ACCEPTOR   one thread accepts and hands each connection to a worker thread;
+ *   HSERVER_SINGLE     no workers: the calling thread accepts and serves.
+ *
+ * Accepting workers have a socket each on one port (SO_REUSEPORT: the kernel spreads connections by
+ * hash), or share one listener (shared_listener; always so for UNIX paths).
+ *
+ * The calling thread runs a loop of its own, the main loop: it supervises, or accepts. Signals are
+ * watched there. Every worker has its own loop; a connection's callbacks all run in its worker. */
+#ifndef HNET_NET_HSERVER_H
+#define HNET_NET_HSERVER_H
+
+#include "hlisten.h"
+
+typedef struct hserver_s hserver_t;
+
+typedef enum {
+    HSERVER_SINGLE = 0,
+    HSERVER_PROCESSES,
+    HSERVER_THREADS,
+    HSERVER_ACCEPTOR
+} hserver_mode_e;
+
+typedef enum { HSERVER_ROUND_ROBIN = 0, HSERVER_LEAST_CONNECTIONS } hserver_balance_e;
+
+#define HSERVER_MAIN (-1)
+#define HSERVER_WORKERS_MAX 1024
+
+/* index is HSERVER_MAIN for the main loop, else the worker, 0.. . In HSERVER_SINGLE both are told of
+ * the one loop. */
+typedef int (*hserver_start_cb)(hserver_t *server, hloop_t *loop, int index);
+typedef void (*hserver_stop_cb)(hserver_t *server, hloop_t *loop, int index);
+
+typedef struct hserver_options_s {
+    hserver_mode_e mode;
+    unsigned workers;          /* 0: one per processor this process may use */
+    hserver_balance_e balance; /* HSERVER_ACCEPTOR only */
+    bool shared_listener;      /* one listening socket for all workers */
+    hlisten_options_t listen;  /* copied; what it points at must live until hserver_free */
+    hloop_options_t loop;      /* for every loop */
+    hserver_start_cb on_start; /* before the loop runs, in its thread; may add timers, signals; a
+                                  negative result ends the server with it. May be NULL */
+    hserver_stop_cb on_stop;   /* after the loop ran, in its thread. May be NULL */
+    haccept_cb on_accept; /* in the worker; for a datagram socket once, with the socket's hio */
+    int stop_timeout_ms;  /* processes that do not stop are killed; 0: 5,000 */
+    void *userdata;
+} hserver_options_t;
+
+/* Opens the listening socket(s), so that all errors of that kind come here. 0 and *server, or a
+ * negative error; a datagram end point in HSERVER_ACCEPTOR gives -EINVAL. Make it before any other
+ * thread when the mode is HSERVER_PROCESSES. */
+int hserver_new(const hserver_options_t *options, hserver_t **server);
+
+/* Serves until hserver_stop, until an error, or (HSERVER_PROCESSES) until the last worker process has
+ * ended. Returns 0 or a negative error; and 1 in a worker process that was told to stop: it returns
+ * through this call too, has its own copy of the server and should soon leave main. Worker processes
+ * end with their parent, however that ends. */
+int hserver_run(hserver_t *server);
+
+/* Ends the run of all workers; of a worker process, only itself. Any thread, any callback, also
+ * before the run. */
+void hserver_stop(hserver_t *server);
+
+/* Closes the listening sockets and removes a UNIX path (not in a worker process). NULL is legal. */
+void hserver_free(hserver_t *server);
+
+void *hserver_userdata(const hserver_t *server);
+unsigned hserver_workers(const hserver_t *server);
+
+/* The address that is listened on, with the port that the kernel chose. */
+const haddr_t *hserver_addr(const hserver_t *server);
+
+/* The process of a worker, 0 when it has ended or is none; and its wait status once it has ended. */
+pid_t hserver_worker_pid(const hserver_t *server, int index);
+int hserver_worker_status(const hserver_t *server, int index);
+
+#endif
