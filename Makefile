@@ -78,7 +78,7 @@ WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_JANSSON)),-DHNET_WITH_JANSSON=1)
 
 # These targets need neither compiler nor libraries.
-NO_BUILD := clean help uninstall format check-format check-layers check-scripts demo
+NO_BUILD := clean help uninstall format check-format check-layers check-style check-scripts demo
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 ifneq ($(strip $(PKGS)),)
 MISSING := $(shell $(PKG_CONFIG) --exists $(PKGS) || echo yes)
@@ -191,7 +191,7 @@ compile_commands.json: $(OUT)/flags.stamp $(OUT)/all.stamp
 	done | sed '1s/^/[/; $$s/,$$/]/' >$@
 
 # ---- tests -------------------------------------------------------------------------------------
-CHECKS := headers layers docs format tidy cppcheck scripts install
+CHECKS := headers layers style docs format tidy cppcheck scripts install
 export CC CLANG PKG_CONFIG MAKE
 RUN_TESTS = SAN='$(SAN)' WERROR='$(WERROR)' \
     HNET_OUT=$(abspath $(OUT)) HNET_BIN=$(abspath $(BIN)) scripts/run-tests
@@ -230,6 +230,9 @@ $(OUT)/lint/%.h.alone: %.h $(HEADERS) $(OUT)/flags.stamp
 
 check-layers:
 	$(Q)scripts/check-layers.sh
+
+check-style:
+	$(Q)scripts/check-style $(FORMATTED)
 
 check-docs: $(BINS)
 	$(Q)$(MAKE) --no-print-directory -s docs SAN=$(SAN) WERROR=$(WERROR) DOCS_DIR=$(OUT)/docs
