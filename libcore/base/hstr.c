@@ -17,20 +17,28 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+/* Digits, at least one, from *text on, which is moved behind them. */
+static int read_digits(const char **text, uint64_t *value)
+{
+    bool overflow = false;
+    const char *p = *text;
+
+    for (*value = 0; is_digit(*p); p++) {
+        overflow |= __builtin_mul_overflow(*value, 10, value);
+        overflow |= __builtin_add_overflow(*value, (uint64_t)(*p - '0'), value);
+    }
+    if (p == *text)
+        return HERR_SYNTAX;
+    *text = p;
+    return overflow ? HERR_RANGE : 0;
+}
+
 /* Digits that fill the whole string. */
 static int parse_digits(const char *text, uint64_t *value)
 {
-    bool overflow = false;
+    int err = read_digits(&text, value);
 
-    if (!*text)
-        return HERR_SYNTAX;
-    for (*value = 0; *text; text++) {
-        if (!is_digit(*text))
-            return HERR_SYNTAX;
-        overflow |= __builtin_mul_overflow(*value, 10, value);
-        overflow |= __builtin_add_overflow(*value, (uint64_t)(*text - '0'), value);
-    }
-    return overflow ? HERR_RANGE : 0;
+    return *text ? HERR_SYNTAX : err;
 }
 
 /* "", "B", "k", "KB", "Ki", "KiB" ... in any case -> the power of two; -1 if it is none of these. */
@@ -134,39 +142,33 @@ int hstr_parse_i64(const char *text, int64_t min, int64_t max, int64_t *value)
     return 0;
 }
 
-const char *hstr_read_decimal(const char *text, uint64_t *whole, uint32_t *billionths)
+int hstr_read_decimal(const char **text, uint64_t *whole, uint32_t *billionths)
 {
     uint32_t scale = BILLION / 10;
+    int err = read_digits(text, whole);
 
-    if (!is_digit(*text))
-        return NULL;
     *billionths = 0;
-    for (*whole = 0; is_digit(*text); text++) {
-        if (__builtin_mul_overflow(*whole, 10, whole) ||
-            __builtin_add_overflow(*whole, (uint64_t)(*text - '0'), whole))
-            *whole = UINT64_MAX;
-    }
-    if (*text != '.')
-        return text;
-    if (!is_digit(*++text))
-        return NULL;
-    for (; is_digit(*text); text++) {
-        *billionths += (uint32_t)(*text - '0') * scale;
+    if (err == HERR_SYNTAX || **text != '.')
+        return err;
+    if (!is_digit(*++*text))
+        return HERR_SYNTAX;
+    for (; is_digit(**text); ++*text) {
+        *billionths += (uint32_t)(**text - '0') * scale;
         scale /= 10;
     }
-    return text;
+    return err;
 }
 
 int hstr_parse_size(const char *text, uint64_t max, uint64_t *value)
 {
     uint64_t whole, size;
     uint32_t billionths;
-    const char *unit = hstr_read_decimal(text, &whole, &billionths);
-    int shift = unit ? size_shift(unit) : -1;
+    int err = hstr_read_decimal(&text, &whole, &billionths);
+    int shift = err == HERR_SYNTAX ? -1 : size_shift(text);
 
     if (shift < 0 || (shift == 0 && billionths))
         return HERR_SYNTAX;
-    if (whole > UINT64_MAX >> shift)
+    if (err || whole > UINT64_MAX >> shift)
         return HERR_RANGE;
     size = (whole << shift) + (uint64_t)(((unsigned __int128)billionths << shift) / BILLION);
     if (size > max)

@@ -17,10 +17,10 @@ size_t hstr_copy(char *dst, size_t size, const char *src);
 int hstr_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 int hstr_parse_i64(const char *text, int64_t min, int64_t max, int64_t *value);
 
-/* Reads "digits" or "digits.digits" at the start of a text whose unit comes behind: *whole stays at
- * UINT64_MAX when it overflows, *billionths is what follows the point, cut after nine digits.
- * Returns where the number ends; NULL if there is none. */
-const char *hstr_read_decimal(const char *text, uint64_t *whole, uint32_t *billionths);
+/* Reads "digits" or "digits.digits" at the start of a text whose unit comes behind, and moves *text to
+ * that unit: *whole, and in *billionths what follows the point, cut after nine digits. 0, HERR_SYNTAX
+ * if there is no number, or HERR_RANGE if *whole overflows (*text is moved even so). */
+int hstr_read_decimal(const char **text, uint64_t *whole, uint32_t *billionths);
 
 /* A size in bytes: "4096", "64k", "1M", "2G", "1KiB", "1.5M" (powers of 1024, in any case; iB and B
  * optional; a part of a byte is dropped). 0, HERR_SYNTAX or HERR_RANGE. */

@@ -27,7 +27,7 @@ static uint64_t clock_ns(clockid_t clock)
 static const char *format_iso(const struct tm *tm, uint64_t ms, const char *zone, char *buf,
                               size_t size)
 {
-    char date[sizeof("9999-12-31T23:59:59")];
+    char date[HTIME_ISO_SIZE];
 
     if (size == 0)
         return buf;
@@ -147,12 +147,12 @@ int htime_parse_span_ms(const char *text, uint32_t *ms)
 {
     uint64_t whole, unit, total;
     uint32_t fraction;
-    const char *end = hstr_read_decimal(text, &whole, &fraction);
+    int err = hstr_read_decimal(&text, &whole, &fraction);
 
-    unit = end ? unit_ms(end) : 0;
+    unit = err == HERR_SYNTAX ? 0 : unit_ms(text);
     if (unit == 0)
         return HERR_SYNTAX;
-    if (whole > UINT32_MAX)
+    if (err || whole > UINT32_MAX)
         return HERR_RANGE;
     total = whole * unit + (fraction * unit + FRACTION_ONE - 1) / FRACTION_ONE;
     if (total > UINT32_MAX - 1)
