@@ -191,7 +191,7 @@ compile_commands.json: $(OUT)/flags.stamp $(OUT)/all.stamp
 	done | sed '1s/^/[/; $$s/,$$/]/' >$@
 
 # ---- tests -------------------------------------------------------------------------------------
-CHECKS := headers layers style docs format tidy cppcheck scripts install
+CHECKS := tidy fuzz cppcheck headers layers style docs format scripts install
 export CC CLANG PKG_CONFIG MAKE
 RUN_TESTS = SAN='$(SAN)' WERROR='$(WERROR)' \
     HNET_OUT=$(abspath $(OUT)) HNET_BIN=$(abspath $(BIN)) scripts/run-tests
@@ -213,6 +213,13 @@ fuzz: $(FUZZERS)
 	        -artifact_prefix=$(BUILD)/fuzz/$$f- "$$new" $$old || exit 1; \
 	done
 
+# The inputs that are kept, and those that once broke something, without looking for new ones.
+check-fuzz: $(FUZZERS)
+	$(Q)set -e; for f in $(notdir $(FUZZERS)); do \
+	    [ ! -d tests/fuzz/corpus/$${f#fuzz_} ] || \
+	        $(BUILD)/fuzz/$$f -runs=0 -verbosity=0 tests/fuzz/corpus/$${f#fuzz_}; \
+	done
+
 bench-build: $(BINS) $(BENCHES)
 
 bench: bench-build
@@ -220,7 +227,7 @@ bench: bench-build
 
 # ---- static checks -----------------------------------------------------------------------------
 .PHONY: $(CHECKS:%=check-%)
-lint: $(filter-out check-docs check-install,$(CHECKS:%=check-%))
+lint: $(filter-out check-docs check-install check-fuzz,$(CHECKS:%=check-%))
 
 check-headers: $(HEADERS:%=$(OUT)/lint/%.alone)
 $(OUT)/lint/%.h.alone: %.h $(HEADERS) $(OUT)/flags.stamp
