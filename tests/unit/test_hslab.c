@@ -22,7 +22,7 @@ static void objects_are_aligned_distinct_and_found_by_index(void **state)
     hslab_init(&slab, 100);
     assert_int_equal(slab.object_size, 128);
     for (uint32_t i = 0; i < MANY; i++) {
-        uint32_t index;
+        uint32_t index = 0;
         uint32_t *object = hslab_alloc(&slab, &index);
 
         assert_non_null(object);
