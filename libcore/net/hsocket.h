@@ -62,7 +62,7 @@ int hsocket_set_keepalive(int fd, int idle_s);
 typedef struct hsocket_path_s {
     dev_t device;
     ino_t inode;
-    char path[108];
+    char path[1024]; /* absolute */
 } hsocket_path_t;
 
 /* Remembers the path that addr was just bound to; nothing for an abstract name or another family. */
