@@ -9,7 +9,7 @@
 set -eu
 cd "${1:-$(dirname "$0")/..}"
 
-files=$(find libcore cmd -name '*.[ch]' | sort)
+files=$(find . -path './libcore/*.[ch]' -o -path './cmd/*.[ch]' | sed 's|^\./||' | sort)
 [ -n "$files" ] || exit 0
 
 # shellcheck disable=SC2086 # the names hold no spaces
