@@ -1,0 +1,355 @@
+/* hopt: walks argv once. Each word is an operand, a long option or a bundle of short ones; the row is
+ * found by a linear search, which for a few hundred rows is nothing beside starting a process. */
+#include "hopt.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "../base/hmem.h"
+#include "../base/hstr.h"
+#include "hopt_int.h"
+#include "hsuggest.h"
+
+#define LABEL_SIZE 96 /* an option as the user wrote it, for messages */
+
+typedef struct parser_s {
+    const hopt_spec_t *spec;
+    int argc;
+    char *const *argv;
+    int index; /* of the next word */
+    void *opts;
+    hopt_list_t *operands;
+    hbytes_t *message;
+} parser_t;
+
+/* ---- tables ---- */
+
+void hopt__iter_init(hopt_iter_t *iter, const hopt_spec_t *spec, void *opts)
+{
+    memset(iter, 0, sizeof(*iter));
+    iter->row[0] = spec->options;
+    iter->base[0] = opts;
+    iter->standard = spec->standard;
+    iter->opts = opts;
+}
+
+/* Steps into the table of an include row. */
+static void iter_enter(hopt_iter_t *iter, const hopt_t *row)
+{
+    char *base = iter->base[iter->depth];
+
+    if (iter->depth + 1 == HOPT_INCLUDE_DEPTH_MAX)
+        return;
+    iter->depth++;
+    iter->row[iter->depth] = row->table;
+    iter->base[iter->depth] = base == NULL ? NULL : base + row->offset;
+}
+
+const hopt_t *hopt__iter_next(hopt_iter_t *iter, void **base)
+{
+    for (;;) {
+        const hopt_t *row = iter->row[iter->depth];
+
+        if (row->type == HOPT_TYPE_END) {
+            if (iter->depth > 0) {
+                iter->depth--;
+            } else if (iter->standard != NULL) {
+                iter->row[0] = iter->standard;
+                iter->standard = NULL;
+            } else {
+                return NULL;
+            }
+            continue;
+        }
+        iter->row[iter->depth]++;
+        if (row->type == HOPT_TYPE_INCLUDE) {
+            iter_enter(iter, row);
+            continue;
+        }
+        if (base != NULL)
+            *base = iter->base[iter->depth];
+        return row;
+    }
+}
+
+static bool same(const char *name, const char *text, size_t len)
+{
+    return strncmp(name, text, len) == 0 && name[len] == '\0';
+}
+
+static bool has_long(const hopt_t *row, const char *text, size_t len)
+{
+    if (row->type == HOPT_TYPE_GROUP)
+        return false;
+    if (row->long_name != NULL && same(row->long_name, text, len))
+        return true;
+    for (const char *alias = row->alias; alias != NULL && *alias != '\0';) {
+        size_t n = strcspn(alias, "|");
+
+        if (n == len && strncmp(alias, text, len) == 0)
+            return true;
+        alias += n + (alias[n] == '|');
+    }
+    return false;
+}
+
+bool hopt__find_short(const hopt_spec_t *spec, void *opts, char name, hopt_found_t *found)
+{
+    hopt_iter_t iter;
+
+    found->negated = false;
+    hopt__iter_init(&iter, spec, opts);
+    while ((found->row = hopt__iter_next(&iter, &found->base)) != NULL) {
+        if (found->row->short_name == name && name != '\0')
+            return true;
+    }
+    return false;
+}
+
+bool hopt__find_pair(const hopt_spec_t *spec, void *opts, const char *name, hopt_found_t *found)
+{
+    hopt_iter_t iter;
+
+    found->negated = false;
+    hopt__iter_init(&iter, spec, opts);
+    while ((found->row = hopt__iter_next(&iter, &found->base)) != NULL) {
+        if (found->row->pair != NULL && strncmp(found->row->pair, name, 2) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A name of its own goes before the negation of another: --no-proxy may be an option. */
+bool hopt__find_long(const hopt_spec_t *spec, void *opts, const char *name, size_t len,
+                     hopt_found_t *found)
+{
+    hopt_iter_t iter;
+
+    found->negated = false;
+    hopt__iter_init(&iter, spec, opts);
+    while ((found->row = hopt__iter_next(&iter, &found->base)) != NULL) {
+        if (has_long(found->row, name, len))
+            return true;
+    }
+    if (len < 4 || strncmp(name, "no-", 3) != 0)
+        return false;
+    found->negated = true;
+    hopt__iter_init(&iter, spec, opts);
+    while ((found->row = hopt__iter_next(&iter, &found->base)) != NULL) {
+        if (found->row->negatable && has_long(found->row, name + 3, len - 3))
+            return true;
+    }
+    return false;
+}
+
+/* ---- messages ---- */
+
+__attribute__((format(printf, 3, 4))) static int fail(parser_t *p, int error, const char *fmt, ...)
+{
+    va_list ap;
+
+    hbytes_printf(p->message, "%s: ", p->spec->command);
+    va_start(ap, fmt);
+    hbytes_vprintf(p->message, fmt, ap);
+    va_end(ap);
+    return error;
+}
+
+static int fail_unknown_long(parser_t *p, const char *name, size_t len)
+{
+    char safe[LABEL_SIZE];
+    hsuggest_t near;
+    hopt_iter_t iter;
+    const hopt_t *row;
+
+    hsuggest_init(&near, name, len);
+    hopt__iter_init(&iter, p->spec, NULL);
+    while ((row = hopt__iter_next(&iter, NULL)) != NULL) {
+        bool offered = row->type != HOPT_TYPE_GROUP && row->type != HOPT_TYPE_REFUSED;
+
+        if (offered && row->long_name != NULL && !row->hidden)
+            hsuggest_offer(&near, row->long_name);
+    }
+    hstr_escape(safe, sizeof(safe), name, len);
+    if (near.best != NULL)
+        return fail(p, HERR_SYNTAX, "unknown option --%s (did you mean --%s?); see %s --help", safe,
+                    near.best, p->spec->command);
+    return fail(p, HERR_SYNTAX, "unknown option --%s; see %s --help", safe, p->spec->command);
+}
+
+static int fail_unknown_short(parser_t *p, const char *word, size_t at)
+{
+    char safe[LABEL_SIZE];
+    char bundle[LABEL_SIZE];
+
+    hstr_escape(safe, sizeof(safe), word + at, 1);
+    if (word[at + 1] == '\0' && at == 1)
+        return fail(p, HERR_SYNTAX, "unknown option -%s; see %s --help", safe, p->spec->command);
+    hstr_escape(bundle, sizeof(bundle), word, strlen(word));
+    return fail(p, HERR_SYNTAX, "unknown option -%s in '%s'; see %s --help", safe, bundle,
+                p->spec->command);
+}
+
+/* ---- one option ---- */
+
+static int apply_negated(const hopt_found_t *found)
+{
+    char *member = (char *)found->base + found->row->offset;
+
+    memset(member, 0, found->row->width);
+    return 0;
+}
+
+/* Stores a value, or says why not. */
+static int apply(parser_t *p, const hopt_found_t *found, const char *label, const char *arg)
+{
+    hbytes_t why = {0};
+    int status = hopt__store(found->row, found->base, arg, &why);
+
+    if (status == -ENOMEM)
+        fail(p, status, "%s", herr_str(status));
+    else if (status < 0)
+        fail(p, status, "option %s: %s", label, why.len > 0 ? why.data : herr_str(status));
+    hbytes_deinit(&why);
+    return status;
+}
+
+/* Applies an option; attached is the value in the same word or NULL. */
+static int take_option(parser_t *p, const hopt_found_t *found, const char *label,
+                       const char *attached)
+{
+    const hopt_t *row = found->row;
+
+    if (row->type == HOPT_TYPE_REFUSED)
+        return fail(p, HERR_UNSUPPORTED, "option %s is not supported: %s", label, row->help);
+    if (!hopt__takes_value(row) || found->negated) {
+        if (attached != NULL)
+            return fail(p, HERR_SYNTAX, "option %s takes no value; see %s --help", label,
+                        p->spec->command);
+        return found->negated ? apply_negated(found) : apply(p, found, label, NULL);
+    }
+    if (attached == NULL && row->bare != NULL)
+        attached = row->bare;
+    if (attached == NULL) {
+        if (p->index >= p->argc)
+            return fail(p, HERR_SYNTAX, "option %s needs a value; see %s --help", label,
+                        p->spec->command);
+        attached = p->argv[p->index++];
+    }
+    return apply(p, found, label, attached);
+}
+
+static int take_long(parser_t *p, const char *word)
+{
+    const char *name = word + 2;
+    size_t len = strcspn(name, "=");
+    char label[LABEL_SIZE];
+    hopt_found_t found;
+
+    if (!hopt__find_long(p->spec, p->opts, name, len, &found))
+        return fail_unknown_long(p, name, len);
+    hstr_escape(label, sizeof(label), word, len + 2);
+    return take_option(p, &found, label, name[len] == '=' ? name + len + 1 : NULL);
+}
+
+/* A bundle: every letter is an option until one takes the rest, or the next word, as its value. */
+static int take_short(parser_t *p, const char *word)
+{
+    size_t at = 1;
+
+    while (word[at] != '\0') {
+        char label[4] = {'-', word[at], '\0', '\0'};
+        hopt_found_t found;
+        int status;
+
+        if (at == 1 && word[2] != '\0' && hopt__find_pair(p->spec, p->opts, word + 1, &found))
+            label[2] = word[2];
+        else if (!hopt__find_short(p->spec, p->opts, word[at], &found))
+            return fail_unknown_short(p, word, at);
+        at += strlen(label) - 1;
+        if (hopt__takes_value(found.row))
+            return take_option(p, &found, label, word[at] != '\0' ? word + at : NULL);
+        status = take_option(p, &found, label, NULL);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
+static int take_operands(parser_t *p, int count)
+{
+    for (; count > 0; count--) {
+        int status = hopt_list_add(p->operands, p->argv[p->index++]);
+
+        if (status == -ENOBUFS)
+            return fail(p, status, "more than %zu operands", HOPT_LIST_MAX);
+        if (status < 0)
+            return fail(p, status, "%s", herr_str(status));
+    }
+    return 0;
+}
+
+/* ---- public ---- */
+
+int hopt_list_add(hopt_list_t *list, const char *item)
+{
+    if (list->count == list->cap) {
+        size_t cap = list->cap == 0 ? 8 : list->cap * 2;
+        const char **items;
+
+        if (cap > HOPT_LIST_MAX)
+            return -ENOBUFS;
+        items = hmem_realloc(list->items, cap * sizeof(*items));
+        if (items == NULL)
+            return -ENOMEM;
+        list->items = items;
+        list->cap = cap;
+    }
+    list->items[list->count++] = item;
+    return 0;
+}
+
+void hopt_list_deinit(hopt_list_t *list)
+{
+    hmem_free(list->items);
+    list->items = NULL;
+    list->count = 0;
+    list->cap = 0;
+}
+
+int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts,
+               hopt_list_t *operands, hbytes_t *message)
+{
+    parser_t p = {spec, argc, argv, 1, opts, operands, message};
+    int status = 0;
+
+    while (p.index < argc && status == 0) {
+        const char *word = argv[p.index];
+
+        if (word[0] != '-' || word[1] == '\0') {
+            status = take_operands(&p, spec->posix_order ? argc - p.index : 1);
+        } else if (strcmp(word, "--") == 0) {
+            p.index++;
+            status = take_operands(&p, argc - p.index);
+        } else {
+            p.index++;
+            status = word[1] == '-' ? take_long(&p, word) : take_short(&p, word);
+        }
+    }
+    return status;
+}
+
+void hopt_deinit(const hopt_spec_t *spec, void *opts, hopt_list_t *operands)
+{
+    hopt_iter_t iter;
+    const hopt_t *row;
+    void *base;
+
+    hopt__iter_init(&iter, spec, opts);
+    while ((row = hopt__iter_next(&iter, &base)) != NULL) {
+        if (row->type == HOPT_TYPE_LIST)
+            hopt_list_deinit((hopt_list_t *)(void *)((char *)base + row->offset));
+    }
+    if (operands != NULL)
+        hopt_list_deinit(operands);
+}
