@@ -6,11 +6,9 @@
 SHELL := /bin/sh
 
 # ---- switches ----------------------------------------------------------------------------------
-CC ?= cc
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-AR := $(or $(filter-out ar,$(AR)),gcc-ar)
 PKG_CONFIG ?= pkg-config
 CLANG ?= clang
 CFLAGS ?= -O2 -g
