@@ -320,7 +320,7 @@ install: $(BINS) $(LIB)
 	$(Q)install -d $(DEST)/lib/pkgconfig
 	$(Q)install -m 644 $(LIB) $(DEST)/lib/libhnet.a
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
-	    -e 's|@REQUIRES@|$(strip $(PKGS))|' -e 's|@LIBS@|-pthread|' libcore/hnet.pc.in \
+	    -e 's|@REQUIRES@|$(strip $(PKGS))|' libcore/hnet.pc.in \
 	    >$(DEST)/lib/pkgconfig/hnet.pc
 	@chmod 644 $(DEST)/lib/pkgconfig/hnet.pc
 
