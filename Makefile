@@ -299,7 +299,7 @@ INSTALLED = $(CMDS:%=bin/%) $(MAN_PAGES:man/%=share/man/man1/%) \
     $(COMPAT_HEADERS:libcore/compat/hv/%=include/hv/%) lib/libhnet.a lib/pkgconfig/hnet.pc
 
 # $(call put,MODE,FILES,DIRECTORY)
-put = $(if $(strip $(2)),$(Q)install -d $(DEST)/$(3) && install -m $(1) $(2) $(DEST)/$(3))
+put = $(if $(strip $(2)),$(Q)install -d "$(DEST)/$(3)" && install -m $(1) $(2) "$(DEST)/$(3)")
 
 install: $(BINS) $(LIB)
 	$(call put,755,$(BINS),bin)
@@ -308,27 +308,27 @@ install: $(BINS) $(LIB)
 	$(call put,644,$(COMP_ZSH),$(DIR_ZSH))
 	$(call put,644,$(COMP_FISH),$(DIR_FISH))
 	$(Q)set -e; for h in $(LAYER_HEADERS:libcore/%=%); do \
-	    install -d $(DEST)/include/hv/$${h%/*}; \
-	    install -m 644 libcore/$$h $(DEST)/include/hv/$$h; \
+	    install -d "$(DEST)/include/hv/$${h%/*}"; \
+	    install -m 644 libcore/$$h "$(DEST)/include/hv/$$h"; \
 	done
 	@# The compat headers stand one floor higher once installed: their way to the layers is shorter.
-	$(Q)install -d $(DEST)/include/hv
+	$(Q)install -d "$(DEST)/include/hv"
 	$(Q)set -e; for h in $(COMPAT_HEADERS); do \
-	    sed 's|^\(#include "\)\.\./\.\./|\1|' $$h >$(DEST)/include/hv/$${h##*/}; \
-	    chmod 644 $(DEST)/include/hv/$${h##*/}; \
+	    sed 's|^\(#include "\)\.\./\.\./|\1|' $$h >"$(DEST)/include/hv/$${h##*/}"; \
+	    chmod 644 "$(DEST)/include/hv/$${h##*/}"; \
 	done
-	$(Q)install -d $(DEST)/lib/pkgconfig
-	$(Q)install -m 644 $(LIB) $(DEST)/lib/libhnet.a
+	$(Q)install -d "$(DEST)/lib/pkgconfig"
+	$(Q)install -m 644 $(LIB) "$(DEST)/lib/libhnet.a"
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@REQUIRES@|$(strip $(PKGS))|' libcore/hnet.pc.in \
-	    >$(DEST)/lib/pkgconfig/hnet.pc
-	@chmod 644 $(DEST)/lib/pkgconfig/hnet.pc
+	    >"$(DEST)/lib/pkgconfig/hnet.pc"
+	@chmod 644 "$(DEST)/lib/pkgconfig/hnet.pc"
 
 # Removes the files above, and those of our own folders that are empty afterwards.
 uninstall:
-	$(Q)rm -f $(INSTALLED:%=$(DEST)/%)
+	$(Q)[ ! -d "$(DEST)" ] || { cd "$(DEST)" && rm -f $(INSTALLED); }
 	$(Q)for d in $(LAYERS:%=include/hv/%) include/hv; do \
-	    [ ! -d $(DEST)/$$d ] || rmdir --ignore-fail-on-non-empty $(DEST)/$$d; \
+	    [ ! -d "$(DEST)/$$d" ] || rmdir --ignore-fail-on-non-empty "$(DEST)/$$d"; \
 	done
 
 clean:
