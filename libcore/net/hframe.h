@@ -8,7 +8,7 @@
  *
  * A frame above its maximum closes the hio with HERR_FRAME_SIZE, one that cannot be with HERR_FRAME,
  * both at once (hio_abort). At the peer's end of data an incomplete frame or piece is dropped; the
- * cause of the close stays 0. For streams: on datagram sockets it has no meaning. */
+ * cause of the close stays 0. */
 #ifndef HNET_NET_HFRAME_H
 #define HNET_NET_HFRAME_H
 
@@ -16,7 +16,8 @@
 #include "../event/hio.h"
 
 /* Cuts what is read into frames from now on, also what is held. The setting is copied. NULL removes
- * the framing. 0, -EINVAL (not a setting, and nothing has changed), -ENOMEM, HERR_CLOSED. */
+ * the framing. 0, -EINVAL (not a setting, or a datagram socket), -ENOMEM, HERR_CLOSED: then nothing has
+ * changed. */
 int hio_set_unpack(hio_t *io, const unpack_setting_t *setting);
 void hio_unset_unpack(hio_t *io);
 
@@ -36,8 +37,5 @@ int hio_read_until_delim(hio_t *io, unsigned char delim);
  * (DEFAULT_PACKAGE_MAX_LENGTH). The maximum of hio_set_unpack is in its setting. 0, -EINVAL,
  * -ENOMEM, HERR_CLOSED. */
 int hio_set_max_read_bufsize(hio_t *io, uint32_t size);
-
-/* Bytes read from the peer that the read callback has not got yet. */
-size_t hio_read_bufsize(const hio_t *io);
 
 #endif
