@@ -90,7 +90,7 @@ int haddr_unix(haddr_t *addr, const char *path)
     size_t len = strlen(path);
 
     memset(addr, 0, sizeof(*addr));
-    if (len == 0)
+    if (len == 0 || (len == 1 && path[0] == '@'))
         return -EINVAL;
     if (len >= sizeof(addr->u.sun.sun_path))
         return -ENAMETOOLONG;

@@ -34,7 +34,7 @@ typedef struct haddr_s {
  * HERR_SYNTAX, HERR_RANGE (port), -ENODEV (no such zone). */
 int haddr_parse(haddr_t *addr, const char *ip, int port);
 
-/* "/path", "relative" or "@abstract". 0, -EINVAL (empty), -ENAMETOOLONG (past 107 bytes). */
+/* "/path", "relative" or "@abstract". 0, -EINVAL (no name), -ENAMETOOLONG (past 107 bytes). */
 int haddr_unix(haddr_t *addr, const char *path);
 
 /* Every address (0.0.0.0 or ::) or the loopback of a family, AF_INET or AF_INET6. */
