@@ -222,6 +222,8 @@ static int set_rate(hio_t *io, hrate_t *rate, int direction)
     err = hio_set_gate(io, direction, &gate, member);
     if (err != 0)
         gate_free(io, member);
+    else
+        hio_gate_open(io, direction); /* the gate before may have been shut */
     return err;
 }
 

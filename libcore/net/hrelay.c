@@ -93,16 +93,18 @@ static bool is_datagram(const hio_t *io)
     return (hio_type(io) & HIO_TYPE_SOCK_DGRAM) != 0;
 }
 
+/* A connection that broke closes by itself, after what its peer had sent is read, and that closes this
+ * side. What it merely refuses is lost: then there is no stream any more. */
 static void write_failed(pair_side_t *from, hio_t *to, int err)
 {
     hio_t *io = from->side.io;
 
     if (is_datagram(io) || is_datagram(to))
         from->dropped++;
-    else if (err == HERR_CLOSED)
-        hio_read_stop(io); /* the other side is being closed, and closes this one */
-    else
+    else if (err == HERR_QUEUE_FULL || err == -EMSGSIZE || err == -ENOMEM)
         hio_abort(io, err);
+    else
+        hio_read_stop(io);
 }
 
 static void pair_write(hrelay_side_t *side, const void *buf, size_t len)
@@ -157,7 +159,8 @@ static void on_eof(hio_t *io)
     hio_close(other);
 }
 
-/* One hio is gone. If it was closed so is the other; another layer's filter only ends the relay. */
+/* One hio is gone. If it was closed so is the other; another layer's filter only ends the relay. EPIPE
+ * says that the peer takes no more, but all that it sent was read: that is passed on whole. */
 static void pair_gone(hrelay_side_t *side)
 {
     pair_side_t *gone = (pair_side_t *)side;
@@ -171,7 +174,7 @@ static void pair_gone(hrelay_side_t *side)
     }
     if (!hio_is_closed(io))
         return;
-    if (hio_error(io) == 0)
+    if (hio_error(io) == 0 || hio_error(io) == -EPIPE)
         hio_close(other);
     else
         abort_with_reset(other, hio_error(io));

@@ -2,8 +2,8 @@
  * one side is not read while the other's queue is above its high watermark. The end of data travels
  * each way by itself: after EOF on one side the other's sending side is shut down once all is sent,
  * and both close when both ways have ended. An error or a reset on one side aborts the other with
- * the same cause (a TCP peer sees a reset, for what it got may not be all); a side that is closed
- * closes the other after sending what is queued there.
+ * the same cause (a TCP peer sees a reset, for what it got may not be all), but for EPIPE: a side that
+ * takes no more, or is closed, closes the other after sending what is queued there.
  *
  * "Upstream" of either side is the other one. While two hio are joined, their EOF and drained
  * callbacks belong to the relay; read, write, connect and close callbacks and user data stay the
