@@ -1,0 +1,436 @@
+/* hconf: our reader hands inih one line at a time and checks its form first, because inih itself
+ * reports only the first bad line and cuts long ones silently. inih splits the lines; the handler
+ * finds the row and stores into a copy of the target, which is copied back only when all is well. */
+#include "hconf.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef HNET_WITH_INIH
+#include <ini.h>
+#endif
+
+#include "../base/hmem.h"
+#include "../base/hstr.h"
+#include "hopt_int.h"
+#include "hsuggest.h"
+
+#define WORD_SIZE 128 /* a key or a heading in a message */
+#define READ_SIZE 16384
+
+struct hconf_s {
+    hopt_list_t strings; /* each from hmem_strdup */
+};
+
+void hconf_free(hconf_t *conf)
+{
+    if (conf == NULL)
+        return;
+    for (size_t i = 0; i < conf->strings.count; i++)
+        hmem_free((void *)(uintptr_t)conf->strings.items[i]);
+    hopt_list_deinit(&conf->strings);
+    hmem_free(conf);
+}
+
+void hconf_deinit(const hconf_schema_t *schema, void *target)
+{
+    for (const hconf_section_t *s = schema->sections; s->name != NULL; s++) {
+        const hopt_spec_t spec = {"", s->rows, NULL, false};
+
+        if (s->rows != NULL)
+            hopt_deinit(&spec, target, NULL);
+    }
+}
+
+#ifdef HNET_WITH_INIH
+
+typedef struct seen_s {
+    const hopt_t *row;
+    void *base; /* one table may be included twice */
+    unsigned line;
+} seen_t;
+
+typedef struct loader_s {
+    const hconf_schema_t *schema;
+    const hconf_text_t *text;
+    size_t at;     /* of the next line in the text */
+    unsigned line; /* of the one that was read last */
+    void *copy;    /* of the target */
+    hconf_t *conf;
+    const hconf_section_t *section; /* NULL: an unknown one, whose keys are passed over */
+    seen_t *seen;
+    size_t seen_count;
+    size_t seen_cap;
+    hbytes_t *errors;
+    size_t mistakes;
+    int error; /* that ends the work: out of memory */
+} loader_t;
+
+__attribute__((format(printf, 2, 3))) static void complain(loader_t *l, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (++l->mistakes > HCONF_ERRORS_MAX)
+        return;
+    hbytes_printf(l->errors, "%s:%u: ", l->text->name, l->line);
+    va_start(ap, fmt);
+    hbytes_vprintf(l->errors, fmt, ap);
+    va_end(ap);
+    hbytes_append_char(l->errors, '\n');
+}
+
+/* ---- lines ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+}
+
+/* The first of the characters in set, or of a comment (";" after a blank), or len. */
+static size_t find_any(const char *s, size_t len, const char *set)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (strchr(set, s[i]) != NULL || (s[i] == ';' && i > 0 && is_blank(s[i - 1])))
+            return i;
+    }
+    return len;
+}
+
+static const hconf_section_t *find_section(const loader_t *l, const char *name, size_t len,
+                                           hsuggest_t *near)
+{
+    hsuggest_init(near, name, len);
+    for (const hconf_section_t *s = l->schema->sections; s->name != NULL; s++) {
+        if (strlen(s->name) == len && strncmp(s->name, name, len) == 0)
+            return s;
+        hsuggest_offer(near, s->name);
+    }
+    return NULL;
+}
+
+static bool take_heading(loader_t *l, const char *s, size_t len)
+{
+    size_t end = find_any(s, len, "]");
+    char name[WORD_SIZE];
+    hsuggest_t near;
+    size_t rest;
+
+    l->section = NULL;
+    if (end == len || s[end] != ']') {
+        complain(l, "a heading without its ]");
+        return false;
+    }
+    for (rest = end + 1; rest < len && is_blank(s[rest]); rest++)
+        continue;
+    if (rest < len && s[rest] != ';' && s[rest] != '#') {
+        complain(l, "text after a heading");
+        return false;
+    }
+    l->section = find_section(l, s + 1, end - 1, &near);
+    if (l->section != NULL)
+        return true;
+    hstr_escape(name, sizeof(name), s + 1, end - 1);
+    if (near.best != NULL && near.best[0] != '\0')
+        complain(l, "unknown section [%s] (did you mean [%s]?)", name, near.best);
+    else
+        complain(l, "unknown section [%s]", name);
+    return false;
+}
+
+/* Whether inih may see the line; says so if it is no good. */
+static bool check_line(loader_t *l, const char *s, size_t len, size_t len_max)
+{
+    size_t at;
+
+    if (len == 0 || s[0] == ';' || s[0] == '#')
+        return false;
+    if (len > len_max) {
+        complain(l, "the line is longer than %zu bytes", len_max);
+        return false;
+    }
+    if (memchr(s, '\0', len) != NULL) {
+        complain(l, "a NUL byte in the line");
+        return false;
+    }
+    if (s[0] == '[')
+        return take_heading(l, s, len);
+    at = find_any(s, len, "=:");
+    if (at < len && s[at] != ';')
+        return true;
+    complain(l, "neither a [section] nor KEY = VALUE");
+    return false;
+}
+
+/* inih's reader. What it should not see it gets as an empty line. Leading blanks are dropped: to inih
+ * they would make the line a continuation of the value before, which hides mistakes. */
+static char *read_line(char *line, int size, void *stream)
+{
+    loader_t *l = stream;
+    const hconf_text_t *text = l->text;
+    const char *s = text->data + l->at;
+    size_t left = text->len - l->at, len;
+    const char *newline;
+
+    if (l->error != 0 || left == 0)
+        return NULL;
+    newline = memchr(s, '\n', left);
+    len = newline != NULL ? (size_t)(newline - s) : left;
+    l->at += len + (newline != NULL);
+    if (l->line++ == 0 && len >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0) {
+        s += 3;
+        len -= 3;
+    }
+    for (; len > 0 && is_blank(s[0]); len--)
+        s++;
+    while (len > 0 && is_blank(s[len - 1]))
+        len--;
+    if (!check_line(l, s, len, (size_t)size - 2))
+        len = 0;
+    memcpy(line, s, len);
+    line[len] = '\n';
+    line[len + 1] = '\0';
+    return line;
+}
+
+/* ---- pairs ---- */
+
+/* A copy of the text that lives as long as the conf; NULL when out of memory. */
+static const char *keep_string(loader_t *l, const char *text)
+{
+    char *copy = hmem_strdup(text);
+
+    if (copy == NULL || hopt_list_add(&l->conf->strings, copy) != 0) {
+        hmem_free(copy);
+        l->error = -ENOMEM;
+        return NULL;
+    }
+    return copy;
+}
+
+/* The line on which a row was set before, or 0 and it is remembered. */
+static unsigned set_before(loader_t *l, const hopt_found_t *found)
+{
+    if (found->row->type == HOPT_TYPE_LIST)
+        return 0;
+    for (size_t i = 0; i < l->seen_count; i++) {
+        if (l->seen[i].row == found->row && l->seen[i].base == found->base)
+            return l->seen[i].line;
+    }
+    if (l->seen_count == l->seen_cap) {
+        size_t cap = l->seen_cap == 0 ? 16 : l->seen_cap * 2;
+        seen_t *seen = hmem_realloc(l->seen, cap * sizeof(*seen));
+
+        if (seen == NULL) {
+            l->error = -ENOMEM;
+            return 0;
+        }
+        l->seen = seen;
+        l->seen_cap = cap;
+    }
+    l->seen[l->seen_count++] = (seen_t){found->row, found->base, l->line};
+    return 0;
+}
+
+/* Reports what storing a value came to. */
+static void settle(loader_t *l, const char *key, int status, hbytes_t *why)
+{
+    char safe[WORD_SIZE];
+
+    if (status == -ENOMEM)
+        l->error = status;
+    hstr_escape(safe, sizeof(safe), key, strlen(key));
+    if (status < 0 && l->error == 0)
+        complain(l, "%s: %s", safe, why->len > 0 ? why->data : herr_str(status));
+    hbytes_deinit(why);
+}
+
+static void store_row(loader_t *l, const hopt_found_t *found, const char *key, const char *value)
+{
+    unsigned before = set_before(l, found);
+    hopt_type_e type = found->row->type;
+    hbytes_t why = {0};
+
+    if (before != 0) {
+        complain(l, "duplicate key '%s' in [%s]: it is on line %u too", key, l->section->name,
+                 before);
+        return;
+    }
+    if (type == HOPT_TYPE_STRING || type == HOPT_TYPE_LIST || type == HOPT_TYPE_CALL)
+        value = keep_string(l, value);
+    if (l->error == 0)
+        settle(l, key, hopt__store(found->row, found->base, value, &why), &why);
+}
+
+static void store_pair(loader_t *l, const char *key, const char *value)
+{
+    hbytes_t why = {0};
+
+    key = keep_string(l, key);
+    value = l->error == 0 ? keep_string(l, value) : NULL;
+    if (l->error == 0)
+        settle(l, key, l->section->pair(key, value, l->copy, &why), &why);
+}
+
+static void unknown_key(loader_t *l, const hopt_spec_t *spec, const char *key)
+{
+    char safe[WORD_SIZE];
+    hsuggest_t near;
+    hopt_iter_t iter;
+    const hopt_t *row;
+
+    hsuggest_init(&near, key, strlen(key));
+    if (spec->options != NULL) {
+        hopt__iter_init(&iter, spec, NULL);
+        while ((row = hopt__iter_next(&iter, NULL)) != NULL) {
+            if (row->type > HOPT_TYPE_REFUSED && row->long_name != NULL && !row->hidden)
+                hsuggest_offer(&near, row->long_name);
+        }
+    }
+    hstr_escape(safe, sizeof(safe), key, strlen(key));
+    if (near.best != NULL)
+        complain(l, "unknown key '%s' in [%s] (did you mean %s?)", safe, l->section->name,
+                 near.best);
+    else
+        complain(l, "unknown key '%s' in [%s]", safe, l->section->name);
+}
+
+/* inih's handler. The reader has looked the section up already. */
+static int take_pair(void *userdata, const char *section, const char *key, const char *value)
+{
+    loader_t *l = userdata;
+    hopt_spec_t spec = {"", NULL, NULL, false};
+    hopt_found_t found;
+    bool known;
+
+    (void)section;
+    if (l->section == NULL || l->error != 0)
+        return 1;
+    spec.options = l->section->rows;
+    known = spec.options != NULL && hopt__find_long(&spec, l->copy, key, strlen(key), &found) &&
+            !found.negated && found.row->type != HOPT_TYPE_SET;
+    if (known && found.row->type == HOPT_TYPE_REFUSED)
+        complain(l, "key '%s' is not supported: %s", key, found.row->help);
+    else if (known)
+        store_row(l, &found, key, value);
+    else if (l->section->pair != NULL)
+        store_pair(l, key, value);
+    else
+        unknown_key(l, &spec, key);
+    return 1;
+}
+
+/* ---- the whole ---- */
+
+static int run(loader_t *l)
+{
+    hsuggest_t near;
+
+    l->section = find_section(l, "", 0, &near);
+    if (l->section == NULL) {
+        /* Keys before the first heading are mistakes then; this has no rows and no callback. */
+        static const hconf_section_t nothing = {"", NULL, NULL};
+
+        l->section = &nothing;
+    }
+    if (ini_parse_stream(read_line, l, take_pair, l) < 0 && l->error == 0)
+        l->error = -ENOMEM;
+    if (l->error != 0)
+        return l->error;
+    if (l->mistakes > HCONF_ERRORS_MAX)
+        hbytes_printf(l->errors, "%s: %zu more mistakes\n", l->text->name,
+                      l->mistakes - HCONF_ERRORS_MAX);
+    return l->mistakes > 0 ? HERR_SYNTAX : 0;
+}
+
+int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *target,
+                hconf_t **conf, hbytes_t *errors)
+{
+    loader_t l = {.schema = schema, .text = text, .errors = errors};
+    int status = -ENOMEM;
+
+    *conf = NULL;
+    l.conf = hmem_zalloc(sizeof(*l.conf));
+    l.copy = hmem_alloc(schema->target_size);
+    if (l.conf == NULL || l.copy == NULL)
+        goto cleanup;
+    memcpy(l.copy, target, schema->target_size);
+    status = run(&l);
+    if (status < 0) {
+        hconf_deinit(schema, l.copy);
+        goto cleanup;
+    }
+    memcpy(target, l.copy, schema->target_size);
+    *conf = l.conf;
+    l.conf = NULL;
+cleanup:
+    if (status == -ENOMEM)
+        hbytes_printf(errors, "%s: %s\n", text->name, herr_str(status));
+    hmem_free(l.seen);
+    hmem_free(l.copy);
+    hconf_free(l.conf);
+    return status;
+}
+
+#else
+
+int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *target,
+                hconf_t **conf, hbytes_t *errors)
+{
+    (void)schema;
+    (void)target;
+    *conf = NULL;
+    hbytes_printf(errors, "%s: this program was built without config files (inih)\n", text->name);
+    return HERR_UNSUPPORTED;
+}
+
+#endif
+
+static int read_file(const char *path, hbytes_t *content)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int status = fd < 0 ? -errno : 0;
+
+    while (status == 0) {
+        ssize_t n;
+
+        status = hbytes_reserve(content, READ_SIZE);
+        if (status < 0)
+            break;
+        n = read(fd, content->data + content->len, READ_SIZE);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            status = n < 0 ? -errno : 0;
+            break;
+        }
+        content->len += (size_t)n;
+        if (content->len > HCONF_FILE_MAX)
+            status = -EFBIG;
+    }
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+int hconf_load(const char *path, const hconf_schema_t *schema, void *target, hconf_t **conf,
+               hbytes_t *errors)
+{
+    hconf_text_t text = {path, NULL, 0};
+    hbytes_t content;
+    int status;
+
+    *conf = NULL;
+    hbytes_init(&content, HCONF_FILE_MAX + 2 * READ_SIZE);
+    status = read_file(path, &content);
+    if (status < 0) {
+        hbytes_printf(errors, "%s: %s\n", path, herr_str(status));
+    } else {
+        text.data = content.data;
+        text.len = content.len;
+        status = hconf_parse(&text, schema, target, conf, errors);
+    }
+    hbytes_deinit(&content);
+    return status;
+}

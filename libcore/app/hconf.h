@@ -1,0 +1,67 @@
+/* hconf: an INI file into a struct, by the same kind of table as a command's options.
+ *
+ *     static const hopt_t server_rows[] = {
+ *         HOPT_UINT(0, "port", conf_t, port, 1, 65535, "listen on this port"),
+ *         HOPT_FLAG(0, "daemon", conf_t, daemon, "go to the background"),
+ *         HOPT_END,
+ *     };
+ *     static const hconf_section_t sections[] = {
+ *         {"server", server_rows, NULL}, {"proxy", NULL, on_route}, {NULL, NULL, NULL}};
+ *     static const hconf_schema_t schema = {sections, sizeof(conf_t)};
+ *
+ * A row's long name (or alias) is the key. A FLAG takes yes or no, a LIST may stand several times,
+ * anything else only once. Lines are at most about 200 bytes, as the INI library is built. */
+#ifndef HNET_APP_HCONF_H
+#define HNET_APP_HCONF_H
+
+#include <stddef.h>
+
+#include "../base/hbuf.h"
+#include "hopt.h"
+
+#define HCONF_FILE_MAX ((size_t)1 << 20)
+#define HCONF_ERRORS_MAX 20
+
+/* Gets each pair of a free section, in order; the strings live until hconf_free. target is the struct
+ * that is being filled (a copy of the caller's). 0, or a negative error and the words for it, that
+ * follow the key, in `why`. */
+typedef int (*hconf_pair_cb)(const char *key, const char *value, void *target, hbytes_t *why);
+
+typedef struct hconf_section_s {
+    const char *name;   /* "": what stands before the first heading; NULL: the end */
+    const hopt_t *rows; /* or NULL */
+    hconf_pair_cb pair; /* for keys that are in no row; NULL: they are unknown */
+} hconf_section_t;
+
+typedef struct hconf_schema_s {
+    const hconf_section_t *sections;
+    size_t target_size; /* of the struct that the rows are bound to */
+} hconf_schema_t;
+
+/* The strings of one file. */
+typedef struct hconf_s hconf_t;
+
+/* Reads a file into target. 0, and *conf then owns the strings that target points at; lists belong to
+ * target (hconf_deinit). Their members have to be empty before, all others are defaults.
+ *
+ * On an error target is as it was, *conf is NULL, and `errors` has a line (with its newline) for each
+ * mistake: "hhttpd.conf:12: unknown key 'prot' in [server] (did you mean port?)", at most
+ * HCONF_ERRORS_MAX and one that tells how many more. HERR_SYNTAX for mistakes in it, -errno if it
+ * cannot be read, -EFBIG past HCONF_FILE_MAX, -ENOMEM, HERR_UNSUPPORTED built without inih. */
+int hconf_load(const char *path, const hconf_schema_t *schema, void *target, hconf_t **conf,
+               hbytes_t *errors);
+
+/* The same from memory; name stands before the line numbers. */
+typedef struct hconf_text_s {
+    const char *name;
+    const char *data;
+    size_t len;
+} hconf_text_t;
+int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *target,
+                hconf_t **conf, hbytes_t *errors);
+
+/* Frees the lists in target, and the strings. NULL conf is legal. */
+void hconf_deinit(const hconf_schema_t *schema, void *target);
+void hconf_free(hconf_t *conf);
+
+#endif
