@@ -34,7 +34,7 @@ static uint32_t next_partial(const hslab_t *slab, uint32_t from)
     return slab->chunk_count;
 }
 
-/* Doubles the directory; the bitmap moves up behind the pointers. */
+/* Doubles the directory. It grows only when no chunk has room: the new bitmap starts empty too. */
 static int grow_directory(hslab_t *slab)
 {
     uint32_t cap = slab->chunk_cap ? slab->chunk_cap * 2 : CHUNK_CAP_MIN;
@@ -45,7 +45,6 @@ static int grow_directory(hslab_t *slab)
         return -ENOMEM;
     if (slab->chunks) {
         memcpy(chunks, slab->chunks, slab->chunk_count * sizeof(chunks[0]));
-        memcpy(chunks + cap, partial_map(slab), words_of(slab->chunk_cap) * sizeof(uint64_t));
         hmem_free(slab->chunks);
     }
     slab->chunks = chunks;

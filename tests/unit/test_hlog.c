@@ -31,6 +31,7 @@ static void hear(hlog_level_e level, const char *text, size_t len, void *userdat
     assert_int_equal(strlen(text), len);
     assert_true(len <= HLOG_LINE_MAX);
     memcpy(heard->text, text, len + 1);
+    errno = EBADF;
 }
 
 static void a_logger_that_is_not_there_is_silent(void **state)

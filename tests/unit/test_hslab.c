@@ -46,6 +46,7 @@ static void objects_are_aligned_distinct_and_found_by_index(void **state)
 static void the_lowest_free_slot_is_taken_again(void **state)
 {
     const uint32_t holes[] = {5, 63, 64, 4095, 4096, 9 * 4096 + 17, MANY - 1};
+    const size_t n = sizeof(holes) / sizeof(holes[0]);
     uint32_t index;
     hslab_t slab;
 
@@ -53,15 +54,49 @@ static void the_lowest_free_slot_is_taken_again(void **state)
     hslab_init(&slab, 1);
     for (uint32_t i = 0; i < MANY; i++)
         assert_non_null(hslab_alloc(&slab, &index));
-    for (size_t i = sizeof(holes) / sizeof(holes[0]); i-- > 0;)
-        hslab_free(&slab, holes[i]);
-    for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++) {
-        assert_non_null(hslab_alloc(&slab, &index));
-        assert_int_equal(index, holes[i]);
+    for (int upwards = 0; upwards < 2; upwards++) {
+        for (size_t i = 0; i < n; i++)
+            hslab_free(&slab, holes[upwards ? i : n - 1 - i]);
+        for (size_t i = 0; i < n; i++) {
+            assert_non_null(hslab_alloc(&slab, &index));
+            assert_int_equal(index, holes[i]);
+        }
     }
     assert_non_null(hslab_alloc(&slab, &index));
     assert_int_equal(index, MANY);
     hslab_deinit(&slab);
+}
+
+static void *skewed_alloc(size_t size, void *ctx)
+{
+    char *memory = malloc(size + 8);
+
+    (void)ctx;
+    return memory ? memory + 8 : NULL;
+}
+
+static void skewed_free(void *ptr, void *ctx)
+{
+    (void)ctx;
+    free((char *)ptr - 8);
+}
+
+static void alignment_does_not_depend_on_the_allocator(void **state)
+{
+    const hmem_allocator_t skewed = {.alloc = skewed_alloc, .free = skewed_free};
+    uint32_t index;
+    hslab_t slab;
+    void *object;
+
+    (void)state;
+    hmem_set_allocator(&skewed);
+    hslab_init(&slab, 64);
+    object = hslab_alloc(&slab, &index);
+    assert_non_null(object);
+    assert_int_equal((uintptr_t)object % 64, 0);
+    memset(hslab_get(&slab, HSLAB_CHUNK_SLOTS - 1), 0xff, 64);
+    hslab_deinit(&slab);
+    hmem_set_allocator(NULL);
 }
 
 /* A random walk against a plain array of flags as the model. */
@@ -200,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_aligned_distinct_and_found_by_index),
         cmocka_unit_test(the_lowest_free_slot_is_taken_again),
+        cmocka_unit_test(alignment_does_not_depend_on_the_allocator),
         cmocka_unit_test(behaves_as_a_set_of_the_lowest_numbers),
         cmocka_unit_test(a_freed_object_can_still_be_looked_up),
         cmocka_unit_test(memory_that_is_not_used_is_not_resident),

@@ -251,6 +251,12 @@ static void a_delimiters_last_byte_may_come_often_without_it(void **state)
         data[n + 40] = '\r';
         ASSERT_FRAMES(&s, data, n + 43, (int64_t)n + 2, 40, 0);
     }
+    s = delimited("aba", 3, 0);
+    for (size_t n = 1; n < 60; n++) {
+        memset(data, 'a', sizeof(data));
+        data[n] = 'b';
+        ASSERT_FRAMES(&s, data, n + 2, (int64_t)n + 2, 0);
+    }
 }
 
 static void a_delimited_frame_may_be_as_long_as_the_maximum(void **state)
@@ -463,6 +469,7 @@ static void the_need_is_the_whole_frame_once_its_length_is_known(void **state)
     assert_int_equal(unpack_need(&scan), 6);
     assert_int_equal(unpack_next(&s, &scan, "xx\0\0\x10\x01", 6), 0);
     assert_int_equal(unpack_need(&scan), 6 + 0x1001);
+    assert_int_equal(unpack_next(&s, &scan, NULL, 0x1006), 0); /* nothing is looked at before */
     s = by_field(1, 1, 2, ENCODE_BY_VARINT);
     scan = (unpack_scan_t){0};
     for (size_t len = 1; len < 3; len++) {
