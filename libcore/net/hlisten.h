@@ -35,7 +35,9 @@ int hlisten_attach(hloop_t *loop, int fd, haccept_cb accept_cb, hio_t **out);
 int hlisten_socket(const hlisten_options_t *options, hsocket_path_t *path);
 
 /* An hio that will connect to this address, not yet connecting; for a datagram socket one that sends
- * there. 0 and *out, or a negative error. */
+ * there and takes datagrams from there only, unless the address is a multicast or broadcast one. A
+ * datagram socket is not closed because nobody listens at the other end: hio_connect makes it so. 0
+ * and *out, or a negative error. */
 int hlisten_client(hloop_t *loop, const haddr_t *addr, int socktype,
                    const hsocket_options_t *options, hio_t **out);
 
@@ -44,15 +46,17 @@ int hlisten_client(hloop_t *loop, const haddr_t *addr, int socktype,
 hio_t *hloop_create_tcp_server(hloop_t *loop, const char *host, int port, haccept_cb accept_cb);
 hio_t *hloop_create_udp_server(hloop_t *loop, const char *host, int port);
 
-/* Connects; connect_cb, or close_cb with the cause in hio_error, follows. Both may be NULL. */
+/* Connects. connect_cb follows, or close_cb with the cause in hio_error, also for a connection that
+ * fails at once. A name is tried at its first IPv4 address, or else at its first. Both may be NULL. */
 hio_t *hloop_create_tcp_client(hloop_t *loop, const char *host, int port, hconnect_cb connect_cb,
                                hclose_cb close_cb);
 
-/* Sends to that address; every datagram that arrives is given, whoever sent it. */
+/* As hlisten_client: reading starts with hio_read. */
 hio_t *hloop_create_udp_client(hloop_t *loop, const char *host, int port);
 
 /* HIO_SERVER_SIDE: bound and listening, not yet accepting. HIO_CLIENT_SIDE: the peer address is set,
- * not yet connecting. type is HIO_TYPE_TCP, _UDP, _UNIX_STREAM or _UNIX_DGRAM. */
+ * not yet connecting. type is HIO_TYPE_TCP, _UDP, _UNIX_STREAM or _UNIX_DGRAM; with port < 0 it only
+ * tells stream from datagram. */
 hio_t *hio_create_socket(hloop_t *loop, const char *host, int port, hio_type_e type,
                          hio_side_e side);
 

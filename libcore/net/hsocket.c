@@ -419,6 +419,7 @@ void hsocket_path_remember(hsocket_path_t *saved, const haddr_t *addr)
         return;
     if (len < 0 || (size_t)len >= sizeof(saved->path))
         return;
+    saved->owner = getpid();
     saved->device = st.st_dev;
     saved->inode = st.st_ino;
 }
@@ -427,8 +428,8 @@ void hsocket_path_remove(hsocket_path_t *saved)
 {
     struct stat st;
 
-    if (saved->device != 0 && lstat(saved->path, &st) == 0 && st.st_dev == saved->device &&
-        st.st_ino == saved->inode)
+    if (saved->device != 0 && saved->owner == getpid() && lstat(saved->path, &st) == 0 &&
+        st.st_dev == saved->device && st.st_ino == saved->inode)
         unlink(saved->path);
     memset(saved, 0, sizeof(*saved));
 }

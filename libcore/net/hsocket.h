@@ -62,13 +62,14 @@ int hsocket_set_keepalive(int fd, int idle_s);
 typedef struct hsocket_path_s {
     dev_t device;
     ino_t inode;
+    pid_t owner;     /* a process forked from the owner does not remove it */
     char path[1024]; /* absolute */
 } hsocket_path_t;
 
 /* Remembers the path that addr was just bound to; nothing for an abstract name or another family. */
 void hsocket_path_remember(hsocket_path_t *saved, const haddr_t *addr);
 
-/* Removes the path if it is still that file; forgets it. */
+/* Removes the path if it is still that file and this process remembered it; forgets it. */
 void hsocket_path_remove(hsocket_path_t *saved);
 
 #endif
