@@ -25,17 +25,17 @@ static void libc_free(void *ptr, void *ctx)
 static const hmem_allocator_t libc_allocator = {libc_alloc, libc_realloc, libc_free, NULL};
 
 /* The one setting of the whole process; see hmem_set_allocator. */
-static hmem_allocator_t allocator = {libc_alloc, libc_realloc, libc_free, NULL};
+static hmem_allocator_t current = {libc_alloc, libc_realloc, libc_free, NULL};
 
-void hmem_set_allocator(const hmem_allocator_t *custom)
+void hmem_set_allocator(const hmem_allocator_t *allocator)
 {
-    allocator = custom ? *custom : libc_allocator;
+    current = allocator ? *allocator : libc_allocator;
 }
 
 /* A size of 0 asks for 1 byte: NULL then always means out of memory, whatever the allocator. */
 void *hmem_alloc(size_t size)
 {
-    return allocator.alloc(size ? size : 1, allocator.ctx);
+    return current.alloc(size ? size : 1, current.ctx);
 }
 
 void *hmem_zalloc(size_t size)
@@ -43,7 +43,7 @@ void *hmem_zalloc(size_t size)
     void *ptr;
 
     /* calloc knows that fresh pages are zero and does not touch them. */
-    if (allocator.alloc == libc_alloc)
+    if (current.alloc == libc_alloc)
         return calloc(1, size ? size : 1);
     ptr = hmem_alloc(size);
     if (ptr)
@@ -55,13 +55,13 @@ void *hmem_realloc(void *ptr, size_t size)
 {
     if (!ptr)
         return hmem_alloc(size);
-    return allocator.realloc(ptr, size ? size : 1, allocator.ctx);
+    return current.realloc(ptr, size ? size : 1, current.ctx);
 }
 
 void hmem_free(void *ptr)
 {
     if (ptr)
-        allocator.free(ptr, allocator.ctx);
+        current.free(ptr, current.ctx);
 }
 
 void *hmem_array(size_t n, size_t size)
