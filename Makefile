@@ -255,7 +255,7 @@ check-tidy: $(TIDY_SRCS:%=$(OUT)/lint/%.tidy)
 $(OUT)/lint/%.c.tidy: $(OBJ)/%.o .clang-tidy
 	@mkdir -p $(@D)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' $*.c -- -std=gnu11 $(CPP_ALL) $(WARN) \
-	    >$@.log 2>&1 || { cat $@.log; exit 1; }
+	    >$@.log 2>&1 || { grep -A 2 'error:' $@.log; echo 'all of it: $@.log'; exit 1; }
 	@mv $@.log $@
 
 check-cppcheck: | $(OUT)/flags.stamp
