@@ -120,21 +120,25 @@ int hio_set_datagram_batch(hio_t *io, unsigned count);
 /* ---- writing ----------------------------------------------------------------------------------- */
 
 /* Sends at once what the kernel takes and queues a copy of the rest. Returns len, or a negative
- * error and then nothing was sent or queued: HERR_CLOSED, HERR_QUEUE_FULL, -ENOMEM. An error of the
- * connection itself arrives at the close callback. Any thread: from a foreign one it is a post (the
- * hio must be alive at the call) and returns len or -ENOMEM. */
+ * error: HERR_CLOSED, HERR_QUEUE_FULL or -EMSGSIZE, and then nothing was sent or queued and the hio
+ * is as before; or what broke the connection (-ENOMEM too, if a part had been sent), and then the
+ * close callback follows. Any thread: from a foreign one it is a post (the hio must be alive at the
+ * call) and returns len or -ENOMEM. */
 int hio_write(hio_t *io, const void *buf, size_t len);
 
 /* The same for n spans in one system call. */
 int hio_writev(hio_t *io, const hbuf_t *bufs, int n);
 
-/* Without copying: buf belongs to the hio until free_cb(buf, arg) runs, in the loop and exactly once
- * also on errors, unless this call itself fails. free_cb may be NULL for static data. */
+/* Without copying: buf belongs to the hio until free_cb(buf, arg) runs, exactly once also on errors
+ * (possibly before this call returns), unless this call itself fails. free_cb may be NULL for static
+ * data. The loop's thread only. */
 int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb, void *arg);
 
 /* A datagram to an address; hio_write sends to the peer address (in a read callback: the sender).
- * Datagrams written inside a read callback leave together (sendmmsg). */
-int hio_sendto(hio_t *io, const void *buf, size_t len, const struct sockaddr *addr, socklen_t addrlen);
+ * Datagrams written inside a read callback leave together (sendmmsg). One that cannot be sent fails
+ * alone: a direct send tells its error, a queued one is dropped as the network drops them. */
+int hio_sendto(hio_t *io, const void *buf, size_t len, const struct sockaddr *addr,
+               socklen_t addrlen);
 
 /* Between cork and uncork writes are only queued; uncork sends them with one system call. A corked
  * hio is uncorked by itself at the end of the iteration. */
@@ -179,10 +183,10 @@ int hio_accept(hio_t *io);
 
 /* ---- time limits, ms; 0: none ---------------------------------------------------------------------- */
 
-void hio_set_connect_timeout(hio_t *io, int timeout_ms);   /* default 10,000 */
-void hio_set_close_timeout(hio_t *io, int timeout_ms);     /* to send the rest; default 60,000 */
-void hio_set_read_timeout(hio_t *io, int timeout_ms);      /* nothing read while reading */
-void hio_set_write_timeout(hio_t *io, int timeout_ms);     /* nothing sent while something is queued */
+void hio_set_connect_timeout(hio_t *io, int timeout_ms); /* default 10,000 */
+void hio_set_close_timeout(hio_t *io, int timeout_ms);   /* to send the rest; default 60,000 */
+void hio_set_read_timeout(hio_t *io, int timeout_ms);    /* nothing read while reading */
+void hio_set_write_timeout(hio_t *io, int timeout_ms); /* nothing sent while something is queued */
 void hio_set_keepalive_timeout(hio_t *io, int timeout_ms); /* neither read nor written */
 
 typedef void (*hio_send_heartbeat_fn)(hio_t *io);
@@ -192,10 +196,11 @@ void hio_set_heartbeat(hio_t *io, int interval_ms, hio_send_heartbeat_fn fn);
 
 /* ---- moving between loops and threads --------------------------------------------------------------- */
 
-/* Takes the hio off its loop: no callback until hio_attach puts it on a loop, in that loop's thread.
- * For an hio with nothing queued; time limits, callbacks and user data move along. */
+/* Takes an open hio off its loop: no callback until hio_attach puts it on a loop, in that loop's
+ * thread. What is queued, time limits, callbacks and user data move along. A detached hio that is
+ * closed is freed at once, without a callback. hio_attach: 0; -ENOMEM, and it is still detached. */
 void hio_detach(hio_t *io);
-void hio_attach(hloop_t *loop, hio_t *io);
+int hio_attach(hloop_t *loop, hio_t *io);
 
 /* A name for a connection that any thread may keep: it never comes to mean another one. */
 typedef struct hio_handle_s {

@@ -1,0 +1,105 @@
+#include "hio_int.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+static void open_for_io(hio_t *io)
+{
+    hio__timeout_stop(io, HIO_TIMEOUT_CONNECT);
+    io->state = HIO_STATE_OPEN;
+    hloop__add_work(io->loop, io, HIO_WORK_CONNECTED);
+}
+
+/* The transport's handshake, if it has one, comes before the connect callback and the first byte. */
+void hio__handshake(hio_t *io)
+{
+    int rc = 0;
+
+    if (io->transport && io->transport->handshake) {
+        io->state = HIO_STATE_HANDSHAKE;
+        rc = io->transport->handshake(io, io->transport_ctx);
+    }
+    if (rc == 0) {
+        open_for_io(io);
+    } else if (rc == -EAGAIN) {
+        int want = io->transport_want ? io->transport_want : HV_READ;
+
+        io->transport_want = 0;
+        hio__want(io, want, HV_RDWR & ~want);
+    } else {
+        hio__finish(io, rc);
+    }
+}
+
+/* Open: what was asked for meanwhile starts now, then the program is told. */
+void hio__do_connected(hio_t *io)
+{
+    hio__want(io, 0, HV_WRITE);
+    if (hio__is(io, HIO_FLAG_READING)) {
+        io->flags &= (uint16_t)~HIO_FLAG_READING;
+        hio_read(io);
+    } else {
+        hio__want(io, 0, HV_READ);
+    }
+    if (io->queued > 0 || hio__is(io, HIO_FLAG_SHUT_WANTED))
+        hio__flush(io);
+    if (io->state != HIO_STATE_OPEN || !io->ext || !io->ext->connect_cb)
+        return;
+    hloop__enter(io->loop);
+    io->ext->connect_cb(io);
+    hloop__leave(io->loop);
+}
+
+void hio__connect_ready(hio_t *io)
+{
+    socklen_t len = sizeof(int);
+    int err = 0;
+
+    if (getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+        err = errno;
+    if (err != 0)
+        hio__finish(io, -err);
+    else
+        hio__handshake(io);
+}
+
+static int start_connect(hio_t *io)
+{
+    hio_ext_t *ext = io->ext;
+
+    if (connect(io->fd, (struct sockaddr *)ext->peer, ext->peer_len) == 0)
+        return 0;
+    return errno == EINTR ? -EINPROGRESS : -errno;
+}
+
+int hio_connect(hio_t *io)
+{
+    hio_ext_t *ext = hio__ext(io);
+    int one = 1;
+    int rc;
+
+    if (!ext)
+        return -ENOMEM;
+    if (io->state != HIO_STATE_OPEN)
+        return HERR_CLOSED;
+    if (!ext->peer || !(io->type & HIO_TYPE_SOCKET))
+        return -EINVAL;
+    if (io->type == HIO_TYPE_TCP)
+        setsockopt(io->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    rc = start_connect(io);
+    if (rc < 0 && rc != -EINPROGRESS)
+        return rc;
+    if (hio__is_datagram(io)) {
+        io->flags |= HIO_FLAG_CONNECTED;
+        hloop__add_work(io->loop, io, HIO_WORK_CONNECTED);
+        return 0;
+    }
+    hio__timeout_start(io, HIO_TIMEOUT_CONNECT);
+    if (rc == 0) {
+        hio__handshake(io);
+        return 0;
+    }
+    io->state = HIO_STATE_CONNECTING;
+    hio__want(io, HV_WRITE, HV_READ);
+    return 0;
+}

@@ -1,0 +1,291 @@
+/* Datagram sockets: batches both ways. The receive buffers belong to the loop and are shared by its
+ * sockets; each message is delivered with its sender as the peer address. */
+#include "hio_int.h"
+
+#include "../base/hmem.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define BATCH_DEFAULT 16
+
+typedef struct hdatagram_batch_s {
+    struct mmsghdr msgs[HIO_DATAGRAM_BATCH_MAX];
+    struct iovec iov[HIO_DATAGRAM_BATCH_MAX];
+    struct sockaddr_storage addrs[HIO_DATAGRAM_BATCH_MAX];
+    char data[HIO_DATAGRAM_BATCH_MAX][HIO_DATAGRAM_MAX + 64]; /* pages are touched only as used */
+} hdatagram_batch_t;
+
+void hio__datagram_loop_deinit(hloop_t *loop)
+{
+    hmem_free(loop->datagrams);
+}
+
+static hdatagram_batch_t *get_batch(hloop_t *loop)
+{
+    if (!loop->datagrams)
+        loop->datagrams = hmem_alloc(sizeof(*loop->datagrams));
+    return loop->datagrams;
+}
+
+static void prepare(hdatagram_batch_t *batch, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        batch->iov[i].iov_base = batch->data[i];
+        batch->iov[i].iov_len = HIO_DATAGRAM_MAX;
+        memset(&batch->msgs[i], 0, sizeof(batch->msgs[i]));
+        batch->msgs[i].msg_hdr.msg_iov = &batch->iov[i];
+        batch->msgs[i].msg_hdr.msg_iovlen = 1;
+        batch->msgs[i].msg_hdr.msg_name = &batch->addrs[i];
+        batch->msgs[i].msg_hdr.msg_namelen = sizeof(batch->addrs[i]);
+    }
+}
+
+/* A nameless UNIX sender has no address; the peer of a connected socket stays what it is. */
+static bool set_sender(hio_t *io, const struct msghdr *msg)
+{
+    if (hio__is(io, HIO_FLAG_CONNECTED))
+        return true;
+    return hio_set_peeraddr(io, msg->msg_name, (int)msg->msg_namelen) == 0;
+}
+
+static void deliver(hio_t *io, const hdatagram_batch_t *batch, unsigned i)
+{
+    size_t len = batch->msgs[i].msg_len;
+
+    io->loop->stats.read_bytes += len;
+    hio__gate_passed(io, HV_READ, len);
+    if (!set_sender(io, &batch->msgs[i].msg_hdr))
+        return; /* out of memory loses a datagram, as a full socket does */
+    if (io->ext && io->ext->filter)
+        io->ext->filter->input(io, io->ext->filter_ctx, (char *)batch->data[i], len);
+    else
+        hio_deliver(io, (char *)batch->data[i], len);
+}
+
+/* Errors that speak of an earlier datagram of ours, on a socket that has many peers. */
+static bool is_transient(const hio_t *io, int err)
+{
+    if (err == EINTR || err == EAGAIN)
+        return true;
+    return !hio__is(io, HIO_FLAG_CONNECTED) &&
+           (err == ECONNREFUSED || err == EHOSTUNREACH || err == ENETUNREACH);
+}
+
+static unsigned batch_size(const hio_t *io)
+{
+    if (hio__is(io, HIO_FLAG_READ_ONCE))
+        return 1;
+    return io->ext && io->ext->datagram_batch ? io->ext->datagram_batch : BATCH_DEFAULT;
+}
+
+void hio__datagram_read(hio_t *io)
+{
+    hdatagram_batch_t *batch = get_batch(io->loop);
+    unsigned count = batch_size(io);
+    int n;
+
+    if (!batch) {
+        hio__finish(io, -ENOMEM);
+        return;
+    }
+    if (hio__gate_allow(io, HV_READ, HIO_DATAGRAM_MAX) == 0)
+        return;
+    prepare(batch, count);
+    n = recvmmsg(io->fd, batch->msgs, count, MSG_DONTWAIT, NULL);
+    if (n < 0) {
+        if (!is_transient(io, errno))
+            hio__finish(io, -errno);
+        return;
+    }
+    hio__touch(io, HIO_TIMEOUT_READ);
+    io->flags |= HIO_FLAG_BATCHING;
+    for (int i = 0; i < n && io->state == HIO_STATE_OPEN; i++) {
+        /* Stopped in the middle: what the kernel has given up already is delivered all the same. */
+        io->flags |= HIO_FLAG_READING;
+        deliver(io, batch, (unsigned)i);
+    }
+    io->flags &= (uint16_t)~HIO_FLAG_BATCHING;
+    if (io->queued > 0 && hio__is_alive(io))
+        hio__datagram_flush(io);
+}
+
+int hio_set_datagram_batch(hio_t *io, unsigned count)
+{
+    hio_ext_t *ext = hio__ext(io);
+
+    if (count < 1 || count > HIO_DATAGRAM_BATCH_MAX)
+        return -EINVAL;
+    if (!ext)
+        return -ENOMEM;
+    ext->datagram_batch = count;
+    return 0;
+}
+
+/* ---- sending ------------------------------------------------------------------------------------- */
+
+static void sent(hio_t *io, size_t n)
+{
+    io->loop->stats.write_bytes += n;
+    hio__touch(io, HIO_TIMEOUT_WRITE);
+    if (io->write_cb) {
+        io->written += n;
+        hloop__add_work(io->loop, io, HIO_WORK_WRITTEN);
+    }
+}
+
+static int queue_datagram(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
+                          socklen_t addr_len)
+{
+    hio_chunk_t *chunk = hio__chunk_copy(iov, n, 0);
+
+    if (!chunk)
+        return -ENOMEM;
+    chunk->cap = 0; /* a message ends here: nothing may be appended */
+    if (addr) {
+        chunk->addr = hmem_alloc(sizeof(*chunk->addr));
+        if (!chunk->addr) {
+            hio__chunk_free(chunk);
+            return -ENOMEM;
+        }
+        memcpy(chunk->addr, addr, addr_len);
+        chunk->addr_len = addr_len;
+    }
+    hio__queue_push(io, chunk);
+    return 0;
+}
+
+/* Where a plain hio_write goes. */
+static void default_peer(const hio_t *io, const struct sockaddr **addr, socklen_t *addr_len)
+{
+    if (*addr || hio__is(io, HIO_FLAG_CONNECTED) || !io->ext || !io->ext->peer)
+        return;
+    *addr = (const struct sockaddr *)io->ext->peer;
+    *addr_len = io->ext->peer_len;
+}
+
+/* Sends one message now: its length, or -EAGAIN if it has to be queued, or the error. */
+static ssize_t send_now(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
+                        socklen_t addr_len)
+{
+    struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+    ssize_t rc;
+
+    if (io->queue_head || io->state != HIO_STATE_OPEN ||
+        hio__is(io, HIO_FLAG_BATCHING | HIO_FLAG_CORKED | HIO_FLAG_WRITE_GATED) ||
+        hio__gate_allow(io, HV_WRITE, 1) == 0)
+        return -EAGAIN;
+    msg.msg_name = (void *)addr;
+    msg.msg_namelen = addr ? addr_len : 0;
+    rc = sendmsg(io->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (rc < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    hio__gate_passed(io, HV_WRITE, (size_t)rc);
+    sent(io, (size_t)rc);
+    return rc;
+}
+
+static void want_flush(hio_t *io)
+{
+    if (hio__is(io, HIO_FLAG_CORKED))
+        hloop__add_work(io->loop, io, HIO_WORK_UNCORK);
+    else if (!hio__is(io, HIO_FLAG_BATCHING | HIO_FLAG_WRITE_GATED) && io->state == HIO_STATE_OPEN)
+        hio__want(io, HV_WRITE, 0);
+}
+
+int hio__datagram_write(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
+                        socklen_t addr_len)
+{
+    size_t total = 0;
+    ssize_t rc;
+
+    for (int i = 0; i < n; i++)
+        total += iov[i].iov_len;
+    if (io->state >= HIO_STATE_CLOSING)
+        return HERR_CLOSED;
+    if (total > HIO_DATAGRAM_MAX)
+        return -EMSGSIZE;
+    if (hio__queue_check(io, total) < 0)
+        return HERR_QUEUE_FULL;
+    default_peer(io, &addr, &addr_len);
+    if (addr_len > sizeof(struct sockaddr_storage))
+        return -EINVAL;
+    rc = send_now(io, iov, n, addr, addr_len);
+    if (rc == -EAGAIN) {
+        rc = queue_datagram(io, iov, n, addr, addr_len);
+        if (rc == 0)
+            want_flush(io);
+    }
+    return rc < 0 ? (int)rc : (int)total;
+}
+
+int hio_sendto(hio_t *io, const void *buf, size_t len, const struct sockaddr *addr,
+               socklen_t addrlen)
+{
+    struct iovec iov = {(void *)buf, len};
+
+    if (!hio__is_datagram(io))
+        return -EINVAL;
+    return hio__datagram_write(io, &iov, 1, addr, addrlen);
+}
+
+static unsigned fill_batch(hio_t *io, struct mmsghdr *msgs, struct iovec *iov)
+{
+    unsigned n = 0;
+
+    for (hio_chunk_t *chunk = io->queue_head; chunk && n < HIO_DATAGRAM_BATCH_MAX;
+         chunk = chunk->next, n++) {
+        iov[n].iov_base = chunk->data;
+        iov[n].iov_len = chunk->len;
+        memset(&msgs[n], 0, sizeof(msgs[n]));
+        msgs[n].msg_hdr.msg_iov = &iov[n];
+        msgs[n].msg_hdr.msg_iovlen = 1;
+        msgs[n].msg_hdr.msg_name = chunk->addr;
+        msgs[n].msg_hdr.msg_namelen = chunk->addr ? chunk->addr_len : 0;
+    }
+    return n;
+}
+
+/* One sendmmsg; false: stop for now. A message that the kernel refuses is dropped alone. */
+static bool flush_once(hio_t *io)
+{
+    struct mmsghdr msgs[HIO_DATAGRAM_BATCH_MAX];
+    struct iovec iov[HIO_DATAGRAM_BATCH_MAX];
+    unsigned n;
+    int rc;
+
+    if (hio__gate_allow(io, HV_WRITE, io->queued + 1) == 0)
+        return false;
+    n = fill_batch(io, msgs, iov);
+    rc = sendmmsg(io->fd, msgs, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (rc < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+        return false;
+    if (rc < 0) {
+        hlog_write(io->loop->log, HLOG_DEBUG, "fd %d: datagram dropped: %s", io->fd,
+                   herr_str(-errno));
+        rc = 1;
+    }
+    for (int i = 0; i < rc; i++) {
+        size_t len = iov[i].iov_len;
+
+        hio__gate_passed(io, HV_WRITE, len);
+        hio__queue_pop(io);
+        sent(io, len);
+    }
+    return true;
+}
+
+void hio__datagram_flush(hio_t *io)
+{
+    for (int i = 0; i < HIO_WRITES_PER_EVENT && io->queue_head; i++) {
+        if (!flush_once(io))
+            break;
+    }
+    if (io->queue_head) {
+        if (!hio__is(io, HIO_FLAG_WRITE_GATED))
+            hio__want(io, HV_WRITE, 0);
+        return;
+    }
+    hio__want(io, 0, HV_WRITE);
+    hio__sent_all(io);
+}

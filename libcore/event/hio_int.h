@@ -1,0 +1,239 @@
+/* The inside of an hio, for the files of event/ only. */
+#ifndef HNET_EVENT_HIO_INT_H
+#define HNET_EVENT_HIO_INT_H
+
+#include "hio_ops.h"
+#include "hloop_int.h"
+
+#define HIO_WRITE_LOW (256 * 1024)
+#define HIO_WRITE_HIGH (1024 * 1024)
+#define HIO_WRITE_MAX (16 * 1024 * 1024)
+#define HIO_CONNECT_TIMEOUT_MS 10000
+#define HIO_CLOSE_TIMEOUT_MS 60000
+#define HIO_READS_PER_EVENT 4  /* callbacks of one connection in one iteration */
+#define HIO_WRITES_PER_EVENT 4 /* system calls of one connection in one iteration */
+#define HIO_ACCEPTS_PER_EVENT 64
+#define HIO_IOV_MAX 64
+#define HIO_DATAGRAM_MAX 65536
+#define HIO_DATAGRAM_BATCH_MAX 64
+
+/* hio_t.state */
+typedef enum {
+    HIO_STATE_OPEN,
+    HIO_STATE_CONNECTING,
+    HIO_STATE_HANDSHAKE,
+    HIO_STATE_CLOSING,  /* sends what is queued */
+    HIO_STATE_CLOSED,   /* the close callback is due */
+    HIO_STATE_DETACHED, /* on no loop */
+    HIO_STATE_FREE
+} hio_state_e;
+
+/* hio_t.work: what hio__do_work does at the end of the iteration */
+#define HIO_WORK_INTEREST 0x01 /* tell the poller what is wanted */
+#define HIO_WORK_UNCORK 0x02
+#define HIO_WORK_WRITTEN 0x04 /* the write callback is due */
+#define HIO_WORK_DRAINED 0x08
+#define HIO_WORK_RESUME 0x10 /* the filter may hold data back */
+#define HIO_WORK_READ 0x20   /* the transport holds data that no poller knows of */
+#define HIO_WORK_CONNECTED 0x40
+#define HIO_WORK_CLOSE 0x80
+
+/* hio_t.flags */
+#define HIO_FLAG_CORKED 0x0001
+#define HIO_FLAG_ABOVE_HIGH 0x0002
+#define HIO_FLAG_READ_ONCE 0x0004
+#define HIO_FLAG_EOF 0x0008         /* the peer sends no more */
+#define HIO_FLAG_SHUT_WANTED 0x0010 /* end the sending side once all is sent */
+#define HIO_FLAG_SHUT_DONE 0x0020
+#define HIO_FLAG_WRITE_BROKEN                                                                      \
+    0x0040 /* sending failed: what has arrived is still read, then closed */
+#define HIO_FLAG_LISTEN 0x0080
+#define HIO_FLAG_ALWAYS 0x0100    /* cannot be polled: always ready */
+#define HIO_FLAG_BATCHING 0x0200  /* datagrams written now leave together */
+#define HIO_FLAG_CONNECTED 0x0400 /* a datagram socket with one peer */
+#define HIO_FLAG_READING 0x0800   /* the program wants data (a gate may hold it back) */
+#define HIO_FLAG_READ_GATED 0x1000
+#define HIO_FLAG_WRITE_GATED 0x2000
+#define HIO_FLAG_SERVER 0x4000
+#define HIO_FLAG_BLOCKING 0x8000 /* a shared pipe whose flags could not be changed */
+
+typedef enum {
+    HIO_TIMEOUT_CONNECT,
+    HIO_TIMEOUT_CLOSE,
+    HIO_TIMEOUT_READ,
+    HIO_TIMEOUT_WRITE,
+    HIO_TIMEOUT_KEEPALIVE,
+    HIO_TIMEOUT_HEARTBEAT,
+    HIO_TIMEOUT_ACCEPT_PAUSE,
+    HIO_TIMEOUT_COUNT
+} hio_timeout_e;
+
+typedef struct hio_timeout_s {
+    htimer_t *timer;
+    int timeout_ms;
+} hio_timeout_t;
+
+typedef struct hio_gate_slot_s {
+    const hio_gate_t *gate;
+    void *ctx;
+} hio_gate_slot_t;
+
+/* What most connections never need. Made when first asked for. */
+typedef struct hio_ext_s {
+    hio_t *io;
+    hlist_t always_link;
+    const hio_filter_t *filter;
+    void *filter_ctx;
+    hio_gate_slot_t gates[2]; /* read, write */
+    hio_event_cb eof_cb;
+    hio_event_cb drained_cb;
+    haccept_cb accept_cb;
+    hconnect_cb connect_cb;
+    hio_send_heartbeat_fn heartbeat_fn;
+    int heartbeat_missed;
+    void *context;
+    void *read_buf;
+    size_t read_size;
+    size_t write_low, write_high, write_max;
+    struct sockaddr_storage *local;
+    struct sockaddr_storage *peer;
+    socklen_t peer_len;
+    unsigned datagram_batch;
+    hio_timeout_t timeouts[HIO_TIMEOUT_COUNT];
+} hio_ext_t;
+
+/* A piece of the write queue; for datagrams one message, its address in front of the data. */
+typedef struct hio_chunk_s {
+    struct hio_chunk_s *next;
+    void *base; /* of a borrowed piece: what free_cb gets */
+    char *data; /* not yet sent */
+    size_t len;
+    size_t cap; /* of a copied piece: room to append; 0 for a borrowed one */
+    hio_free_cb free_cb;
+    void *free_arg;
+    socklen_t addr_len;
+    struct sockaddr_storage *addr;
+} hio_chunk_t;
+
+struct hio_s {
+    HEVENT_FIELDS
+    hlist_t link; /* loop->work, or loop->free_ios */
+    const hio_transport_t *transport;
+    void *transport_ctx;
+    hio_ext_t *ext;
+    hread_cb read_cb;
+    hwrite_cb write_cb;
+    hclose_cb close_cb;
+    hio_chunk_t *queue_head;
+    hio_chunk_t *queue_tail;
+    size_t queued;  /* bytes */
+    size_t written; /* bytes not yet told to the write callback */
+    int fd;
+    int error;
+    hio_type_e type;
+    uint16_t flags;
+    uint8_t want;   /* interest: HV_READ | HV_WRITE */
+    uint8_t polled; /* interest that the poller knows */
+    uint8_t work;
+    uint8_t transport_want;
+};
+
+static inline bool hio__is(const hio_t *io, unsigned flags)
+{
+    return (io->flags & flags) != 0;
+}
+
+static inline bool hio__is_datagram(const hio_t *io)
+{
+    return (io->type & HIO_TYPE_SOCK_DGRAM) != 0;
+}
+
+/* Open, or still sending before a close. */
+static inline bool hio__is_alive(const hio_t *io)
+{
+    return io->state <= HIO_STATE_CLOSING;
+}
+
+static inline hio_t *hio__of_always(hlist_t *node)
+{
+    return HLIST_ENTRY(node, hio_ext_t, always_link)->io;
+}
+
+/* hio.c */
+hio_t *hio__new(hloop_t *loop, int fd, hio_type_e type);
+hio_ext_t *hio__ext(hio_t *io); /* made if needed; NULL: out of memory */
+int hio__register(hloop_t *loop, hio_t *io);
+void hio__unregister(hio_t *io);
+void hio__want(hio_t *io, int on, int off);
+void hio__on_ready(hio_t *io, int events);
+void hio__do_work(hio_t *io);
+void hio__loop_deinit(hloop_t *loop);
+
+/* hio_open.c: the type of a descriptor that somebody else made, and its flags. */
+hio_type_e hio__detect_type(int fd);
+bool hio__make_nonblocking(int fd, hio_type_e type);
+
+/* hio_close.c */
+void hio__finish(hio_t *io, int err); /* closed from now on; the callback comes later */
+void hio__do_close(hio_t *io);
+void hio__sent_all(hio_t *io); /* the queue is empty: shut down or close if that waits for it */
+
+/* hio_read.c */
+void hio__read_ready(hio_t *io);
+char *hio__read_buffer(hio_t *io, size_t *size);
+void hio__resume(hio_t *io);
+void hio__eof(hio_t *io);
+
+/* hio_write.c */
+int hio__write_spans(hio_t *io, const struct iovec *iov, int n);
+void hio__flush(hio_t *io);
+void hio__drop_queue(hio_t *io);
+void hio__do_written(hio_t *io);
+void hio__do_drained(hio_t *io);
+size_t hio__gate_allow(hio_t *io, int direction, size_t want);
+void hio__gate_passed(hio_t *io, int direction, size_t n);
+
+/* hio_queue.c */
+hio_chunk_t *hio__chunk_copy(const struct iovec *iov, int n, size_t skip);
+void hio__queue_push(hio_t *io, hio_chunk_t *chunk);
+int hio__queue_copy(hio_t *io, const struct iovec *iov, int n, size_t skip);
+void hio__queue_pop(hio_t *io); /* the first piece whole */
+void hio__queue_consume(hio_t *io, size_t n);
+int hio__queue_iov(const hio_t *io, struct iovec *iov, int max, size_t bytes_max);
+void hio__chunk_free(hio_chunk_t *chunk);
+int hio__queue_check(hio_t *io, size_t len);
+
+/* hio_datagram.c */
+void hio__datagram_read(hio_t *io);
+int hio__datagram_write(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
+                        socklen_t addr_len);
+void hio__datagram_flush(hio_t *io);
+void hio__datagram_loop_deinit(hloop_t *loop);
+
+/* hio_connect.c, hio_accept.c */
+void hio__connect_ready(hio_t *io);
+void hio__handshake(hio_t *io);
+void hio__do_connected(hio_t *io);
+void hio__accept_ready(hio_t *io);
+
+/* hio_timeout.c */
+int hio__timeout_set(hio_t *io, hio_timeout_e which, int timeout_ms);
+void hio__timeout_start(hio_t *io, hio_timeout_e which);
+void hio__timeout_stop(hio_t *io, hio_timeout_e which);
+void hio__timeouts_stop(hio_t *io);
+void hio__timeouts_start(hio_t *io);
+void hio__touch_slow(hio_t *io, hio_timeout_e which);
+
+/* Data moved: the matching time limits and the keep-alive start again. */
+static inline void hio__touch(hio_t *io, hio_timeout_e which)
+{
+    if (io->ext)
+        hio__touch_slow(io, which);
+}
+
+/* hio_thread.c */
+int hio__post_write(hio_t *io, const struct iovec *iov, int n);
+int hio__post_close(hio_t *io);
+void hio__post_dropped(hevent_t *ev);
+
+#endif

@@ -1,0 +1,261 @@
+#include "hio_int.h"
+
+#include "../base/hmem.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+size_t hio__gate_allow(hio_t *io, int direction, size_t want)
+{
+    const hio_gate_slot_t *slot;
+    size_t n;
+
+    if (!io->ext || !io->ext->gates[direction == HV_WRITE].gate)
+        return want;
+    slot = &io->ext->gates[direction == HV_WRITE];
+    n = slot->gate->allow(io, slot->ctx, want);
+    if (n == 0) {
+        io->flags |= direction == HV_WRITE ? HIO_FLAG_WRITE_GATED : HIO_FLAG_READ_GATED;
+        hio__want(io, 0, direction);
+    }
+    return n < want ? n : want;
+}
+
+void hio__gate_passed(hio_t *io, int direction, size_t n)
+{
+    const hio_gate_slot_t *slot;
+
+    if (!io->ext || !io->ext->gates[direction == HV_WRITE].gate)
+        return;
+    slot = &io->ext->gates[direction == HV_WRITE];
+    slot->gate->passed(io, slot->ctx, n);
+}
+
+void hio_gate_open(hio_t *io, int direction)
+{
+    if (direction == HV_READ && hio__is(io, HIO_FLAG_READ_GATED)) {
+        io->flags &= (uint16_t)~HIO_FLAG_READ_GATED;
+        if (hio__is(io, HIO_FLAG_READING))
+            hio__want(io, HV_READ, 0);
+    } else if (direction == HV_WRITE && hio__is(io, HIO_FLAG_WRITE_GATED)) {
+        io->flags &= (uint16_t)~HIO_FLAG_WRITE_GATED;
+        if (io->queued > 0)
+            hio__want(io, HV_WRITE, 0);
+    }
+}
+
+/* The program's own buffer, or the loop's. One byte is kept spare behind the data. */
+char *hio__read_buffer(hio_t *io, size_t *size)
+{
+    hloop_t *loop = io->loop;
+
+    if (io->ext && io->ext->read_buf) {
+        *size = io->ext->read_size;
+        return io->ext->read_buf;
+    }
+    if (!loop->read_buf)
+        loop->read_buf = hmem_alloc(loop->read_size + 1);
+    *size = loop->read_size;
+    return loop->read_buf;
+}
+
+static ssize_t read_plain(hio_t *io, char *buf, size_t size)
+{
+    ssize_t n;
+
+    if (io->type & HIO_TYPE_SOCKET)
+        n = recv(io->fd, buf, size, MSG_DONTWAIT);
+    else
+        n = read(io->fd, buf, size);
+    if (n >= 0)
+        return n;
+    if (errno == EINTR || errno == EWOULDBLOCK)
+        return -EAGAIN;
+    if (errno == EIO && io->type == HIO_TYPE_STDIO)
+        return 0; /* the terminal hung up */
+    return -errno;
+}
+
+static ssize_t read_some(hio_t *io, char *buf, size_t size)
+{
+    return io->transport ? io->transport->read(io, io->transport_ctx, buf, size)
+                         : read_plain(io, buf, size);
+}
+
+bool hio_is_reading(const hio_t *io)
+{
+    return io->state == HIO_STATE_OPEN && hio__is(io, HIO_FLAG_READING);
+}
+
+bool hio_deliver(hio_t *io, char *buf, size_t len)
+{
+    if (!hio_is_reading(io))
+        return false;
+    if (hio__is(io, HIO_FLAG_READ_ONCE))
+        hio_read_stop(io);
+    if (io->read_cb) {
+        io->read_cb(io, buf, (int)len);
+        hloop__leave(io->loop);
+    }
+    return hio_is_reading(io);
+}
+
+void hio__eof(hio_t *io)
+{
+    io->flags |= HIO_FLAG_EOF;
+    io->flags &= (uint16_t)~HIO_FLAG_READING;
+    hio__want(io, 0, HV_READ);
+    if (hio__is(io, HIO_FLAG_WRITE_BROKEN)) {
+        hio__finish(io, io->error);
+        return;
+    }
+    if (io->ext && io->ext->filter && io->ext->filter->eof)
+        io->ext->filter->eof(io, io->ext->filter_ctx);
+    if (io->state != HIO_STATE_OPEN)
+        return;
+    if (io->ext && io->ext->eof_cb) {
+        io->ext->eof_cb(io);
+        hloop__leave(io->loop);
+    } else {
+        hio_close(io);
+    }
+}
+
+/* What one read brought; false: stop for now. */
+static bool take(hio_t *io, char *buf, ssize_t n, size_t size)
+{
+    if (n == -EAGAIN)
+        return false;
+    if (n == 0) {
+        hio__eof(io);
+        return false;
+    }
+    if (n < 0) {
+        hio__finish(io, io->error ? io->error : (int)n);
+        return false;
+    }
+    io->loop->stats.read_bytes += (uint64_t)n;
+    hio__touch(io, HIO_TIMEOUT_READ);
+    hio__gate_passed(io, HV_READ, (size_t)n);
+    if (io->ext && io->ext->filter) {
+        io->ext->filter->input(io, io->ext->filter_ctx, buf, (size_t)n);
+        if (!hio_is_reading(io))
+            return false;
+    } else if (!hio_deliver(io, buf, (size_t)n)) {
+        return false;
+    }
+    return (size_t)n == size || io->transport;
+}
+
+static bool has_pending(hio_t *io)
+{
+    return io->transport && io->transport->pending && io->transport->pending(io, io->transport_ctx);
+}
+
+void hio__read_ready(hio_t *io)
+{
+    if (io->type == HIO_TYPE_NOTIFY) {
+        if (io->read_cb)
+            io->read_cb(io, NULL, 0);
+        hloop__leave(io->loop);
+        return;
+    }
+    if (hio__is_datagram(io)) {
+        hio__datagram_read(io);
+        return;
+    }
+    for (int i = 0; i < HIO_READS_PER_EVENT; i++) {
+        size_t size;
+        char *buf = hio__read_buffer(io, &size);
+
+        if (!buf) {
+            hio__finish(io, -ENOMEM);
+            return;
+        }
+        size = hio__gate_allow(io, HV_READ, size);
+        if (size == 0 || !take(io, buf, read_some(io, buf, size), size))
+            break;
+        if (!(io->type & HIO_TYPE_SOCKET) && !io->transport)
+            break; /* a blocking descriptor must not be read again without being ready */
+    }
+    if (hio_is_reading(io) && has_pending(io))
+        hloop__add_work(io->loop, io, HIO_WORK_READ);
+}
+
+void hio__resume(hio_t *io)
+{
+    if (hio_is_reading(io) && io->ext && io->ext->filter && io->ext->filter->resume)
+        io->ext->filter->resume(io, io->ext->filter_ctx);
+}
+
+int hio_read(hio_t *io)
+{
+    if (io->state >= HIO_STATE_CLOSING)
+        return HERR_CLOSED;
+    io->flags &= (uint16_t)~HIO_FLAG_READ_ONCE;
+    if (hio__is(io, HIO_FLAG_READING | HIO_FLAG_EOF))
+        return 0;
+    io->flags |= HIO_FLAG_READING;
+    if (io->state != HIO_STATE_OPEN)
+        return 0; /* starts when connected */
+    hio__touch(io, HIO_TIMEOUT_READ);
+    if (!hio__is(io, HIO_FLAG_READ_GATED))
+        hio__want(io, HV_READ, 0);
+    if (io->ext && io->ext->filter && io->ext->filter->resume)
+        hloop__add_work(io->loop, io, HIO_WORK_RESUME);
+    if (has_pending(io))
+        hloop__add_work(io->loop, io, HIO_WORK_READ);
+    return 0;
+}
+
+int hio_read_stop(hio_t *io)
+{
+    if (io->state >= HIO_STATE_CLOSING)
+        return HERR_CLOSED;
+    io->flags &= (uint16_t) ~(HIO_FLAG_READING | HIO_FLAG_READ_ONCE);
+    if (io->state == HIO_STATE_OPEN)
+        hio__want(io, 0, HV_READ);
+    if (hio__is(io, HIO_FLAG_WRITE_BROKEN))
+        hio__finish(io, io->error);
+    return 0;
+}
+
+int hio_read_once(hio_t *io)
+{
+    int rc = hio_read(io);
+
+    if (rc == 0)
+        io->flags |= HIO_FLAG_READ_ONCE;
+    return rc;
+}
+
+int hio_set_readbuf(hio_t *io, void *buf, size_t len)
+{
+    hio_ext_t *ext = hio__ext(io);
+
+    if (!ext)
+        return -ENOMEM;
+    if (buf && len == 0)
+        return -EINVAL;
+    ext->read_buf = buf;
+    ext->read_size = len < INT_MAX ? len : INT_MAX;
+    return 0;
+}
+
+int hio_add(hio_t *io, hevent_cb cb, int events)
+{
+    if (cb)
+        io->cb = cb;
+    if (events & HV_READ)
+        return hio_read(io);
+    return 0;
+}
+
+int hio_del(hio_t *io, int events)
+{
+    if (events & HV_READ)
+        hio_read_stop(io);
+    if ((events & HV_WRITE) && io->state == HIO_STATE_OPEN)
+        hio__want(io, 0, HV_WRITE);
+    return 0;
+}

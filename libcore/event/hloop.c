@@ -1,0 +1,503 @@
+#include "hloop_int.h"
+
+#include "../base/hmem.h"
+#include "hio_int.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define READY_CAP_MIN 64
+
+/* ---- readiness ------------------------------------------------------------------------------- */
+
+void hloop__ready(hloop_t *loop, hio_t *io, int events)
+{
+    if (loop->ready_n == loop->ready_cap) {
+        size_t cap = loop->ready_cap ? loop->ready_cap * 2 : READY_CAP_MIN;
+        hready_t *ready = hmem_realloc(loop->ready, cap * sizeof(*ready));
+
+        if (!ready)
+            return; /* level-triggered: it is reported again */
+        loop->ready = ready;
+        loop->ready_cap = cap;
+    }
+    loop->ready[loop->ready_n].io = io;
+    loop->ready[loop->ready_n++].events = events;
+}
+
+static void run_ready(hloop_t *loop, int priority, bool all)
+{
+    for (size_t i = 0; i < loop->ready_n; i++) {
+        hio_t *io = loop->ready[i].io;
+
+        if (io && (all || io->priority == priority)) {
+            loop->stats.events++;
+            hio__on_ready(io, loop->ready[i].events);
+        }
+    }
+}
+
+static void add_always_ready(hloop_t *loop)
+{
+    hlist_t *pos, *tmp;
+
+    HLIST_FOREACH (pos, tmp, &loop->always) {
+        hio_t *io = hio__of_always(pos);
+
+        if (io->want)
+            hloop__ready(loop, io, io->want);
+    }
+}
+
+/* ---- work at the end of an iteration ------------------------------------------------------------- */
+
+void hloop__add_work(hloop_t *loop, hio_t *io, unsigned bits)
+{
+    if (!hlist_linked(&io->link))
+        hlist_push_back(&loop->work, &io->link);
+    io->work |= bits;
+}
+
+static void run_work(hloop_t *loop)
+{
+    hlist_t batch;
+    hlist_t *node;
+
+    hlist_init(&batch);
+    hlist_splice(&batch, &loop->work);
+    while ((node = hlist_pop_front(&batch)) != NULL)
+        hio__do_work(HLIST_ENTRY(node, hio_t, link));
+}
+
+/* ---- posts --------------------------------------------------------------------------------------- */
+
+int hloop_post_event(hloop_t *loop, const hevent_t *ev)
+{
+    hevent_t copy = *ev;
+    int rc;
+
+    copy.loop = loop;
+    if (copy.event_type == HEVENT_TYPE_NONE)
+        copy.event_type = HEVENT_TYPE_CUSTOM;
+    rc = hpost_push(&loop->posts, &copy);
+    if (rc > 0)
+        hloop_wakeup(loop);
+    return rc < 0 ? rc : 0;
+}
+
+static int collect_posts(hloop_t *loop)
+{
+    if (hpost_is_empty(&loop->posts))
+        return 0;
+    if (!loop->post_batch) {
+        loop->post_batch = hmem_array(HLOOP_POSTS_PER_ITERATION, sizeof(*loop->post_batch));
+        if (!loop->post_batch)
+            return -ENOMEM;
+    }
+    while (loop->post_n < HLOOP_POSTS_PER_ITERATION &&
+           hpost_pop(&loop->posts, &loop->post_batch[loop->post_n])) {
+        hevent_t *ev = &loop->post_batch[loop->post_n++];
+
+        loop->priorities |= hloop__priority_bit(ev->priority);
+    }
+    return 0;
+}
+
+static void run_posts(hloop_t *loop, int priority)
+{
+    for (size_t i = 0; i < loop->post_n; i++) {
+        hevent_t *ev = &loop->post_batch[i];
+
+        if (ev->priority != priority)
+            continue;
+        loop->stats.posts++;
+        loop->stats.events++;
+        ev->event_id = ++loop->event_count;
+        if (ev->cb)
+            ev->cb(ev);
+        hloop__leave(loop);
+    }
+}
+
+/* The eventfd only ends the wait; what there is to do is found in the queues. */
+static void on_wake(hio_t *io, void *buf, int len)
+{
+    uint64_t count;
+
+    (void)buf;
+    (void)len;
+    if (read(io->fd, &count, sizeof(count)) < 0)
+        return; /* EAGAIN: somebody's wake-up was already taken */
+}
+
+int hloop_wakeup(hloop_t *loop)
+{
+    uint64_t one = 1;
+
+    if (!loop)
+        return -EINVAL;
+    if (write(loop->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+        return -errno;
+    return 0;
+}
+
+/* ---- the iteration ------------------------------------------------------------------------------- */
+
+void hevent_set_priority_of(hevent_t *ev, int priority)
+{
+    if (priority < HEVENT_LOWEST_PRIORITY)
+        priority = HEVENT_LOWEST_PRIORITY;
+    if (priority > HEVENT_HIGHEST_PRIORITY)
+        priority = HEVENT_HIGHEST_PRIORITY;
+    ev->priority = (int8_t)priority;
+    if (ev->loop)
+        ev->loop->priorities |= hloop__priority_bit(priority);
+}
+
+static int64_t wait_ns(hloop_t *loop)
+{
+    if (atomic_load_explicit(&loop->stop, memory_order_relaxed) || !hlist_empty(&loop->work) ||
+        !hlist_empty(&loop->idles) || loop->always_n > 0)
+        return 0;
+    return htimer__wait_ns(loop);
+}
+
+static int wait_for_events(hloop_t *loop)
+{
+    int64_t timeout_ns = wait_ns(loop);
+    int rc;
+
+    loop->ready_n = 0;
+    loop->post_n = 0;
+    if (timeout_ns != 0 && !hpost_sleep(&loop->posts))
+        timeout_ns = 0;
+    rc = loop->poller->wait(loop, timeout_ns);
+    hpost_awake(&loop->posts);
+    if (rc < 0)
+        return rc;
+    if (loop->always_n > 0)
+        add_always_ready(loop);
+    loop->now_ns = htime_monotonic_ns();
+    loop->clock_fresh = true;
+    htimer__collect(loop);
+    return collect_posts(loop);
+}
+
+static void run_priority(hloop_t *loop, int priority, bool all)
+{
+    htimer__run(loop, priority);
+    hsignal__run(loop, priority);
+    run_posts(loop, priority);
+    run_ready(loop, priority, all);
+}
+
+static int iterate(hloop_t *loop)
+{
+    uint64_t events = loop->stats.events;
+    int rc = wait_for_events(loop);
+
+    if (rc < 0)
+        return rc;
+    loop->stats.iterations++;
+    if (loop->priorities == hloop__priority_bit(HEVENT_NORMAL_PRIORITY)) {
+        run_priority(loop, HEVENT_NORMAL_PRIORITY, true);
+    } else {
+        for (int p = HEVENT_HIGHEST_PRIORITY; p >= HEVENT_LOWEST_PRIORITY; p--) {
+            if (loop->priorities & hloop__priority_bit(p))
+                run_priority(loop, p, false);
+        }
+    }
+    loop->post_n = 0;
+    loop->ready_n = 0;
+    if (loop->stats.events == events)
+        hidle__run(loop);
+    run_work(loop);
+    return 0;
+}
+
+static bool nothing_left(const hloop_t *loop)
+{
+    return loop->stats.ios == loop->internal_ios && loop->timers.slab.used == 0 &&
+           hlist_empty(&loop->idles) && hlist_empty(&loop->signals) && hlist_empty(&loop->work) &&
+           hpost_is_empty(&loop->posts);
+}
+
+static int run_until_stopped(hloop_t *loop)
+{
+    run_work(loop);
+    for (;;) {
+        int rc;
+
+        if (atomic_exchange(&loop->stop, false))
+            return 0;
+        if ((loop->flags & HLOOP_FLAG_QUIT_WHEN_NO_ACTIVE_EVENTS) && nothing_left(loop))
+            return 0;
+        rc = iterate(loop);
+        if (rc < 0)
+            return rc;
+        if (loop->flags & HLOOP_FLAG_RUN_ONCE)
+            return 0;
+    }
+}
+
+int hloop_run(hloop_t *loop)
+{
+    bool auto_free;
+    int rc;
+
+    if (!loop || loop->thread)
+        return -EINVAL;
+    auto_free = loop->flags & HLOOP_FLAG_AUTO_FREE;
+    loop->tid = syscall(SYS_gettid);
+    loop->thread = (uintptr_t)pthread_self();
+    rc = run_until_stopped(loop);
+    loop->thread = 0;
+    loop->clock_fresh = false;
+    if (auto_free)
+        hloop_free(&loop);
+    return rc;
+}
+
+int hloop_stop(hloop_t *loop)
+{
+    if (!loop)
+        return -EINVAL;
+    atomic_store(&loop->stop, true);
+    return hloop__is_foreign(loop) ? hloop_wakeup(loop) : 0;
+}
+
+/* ---- making and freeing ---------------------------------------------------------------------------- */
+
+/* Asked for by name: that one, then the others in order. Only an unknown name is an error. */
+static int init_poller(hloop_t *loop, const char *name)
+{
+    const hpoller_t *asked = NULL, *poller;
+    int rc = -EINVAL;
+
+    if (!name)
+        name = getenv("HNET_POLLER");
+    if (name && *name) {
+        asked = hpoller_find(name);
+        if (!asked)
+            return -EINVAL;
+    }
+    for (unsigned i = 0; (poller = i == 0 && asked ? asked : hpoller_at(i)) != NULL; i++) {
+        rc = poller->init(loop);
+        if (rc == 0) {
+            loop->poller = poller;
+            loop->stats.poller = poller->name;
+            return 0;
+        }
+        hlog_write(loop->log, HLOG_WARN, "poller %s: %s", poller->name, herr_str(rc));
+        if (i == 0 && asked)
+            return init_poller(loop, "epoll") == 0 ? 0 : rc;
+    }
+    return rc;
+}
+
+static int init_wake(hloop_t *loop)
+{
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->wake_fd < 0)
+        return -errno;
+    loop->wake_io = hio__new(loop, loop->wake_fd, HIO_TYPE_NOTIFY);
+    if (!loop->wake_io)
+        return -ENOMEM;
+    loop->internal_ios = 1;
+    hio_setcb_read(loop->wake_io, on_wake);
+    return hio_read(loop->wake_io);
+}
+
+static int init_parts(hloop_t *loop, const hloop_options_t *options)
+{
+    int rc = htimer__loop_init(loop);
+
+    if (rc == 0)
+        rc = init_poller(loop, options->poller);
+    if (rc == 0)
+        rc = init_wake(loop);
+    return rc;
+}
+
+hloop_t *hloop_new_with(const hloop_options_t *options)
+{
+    static const hloop_options_t defaults = {0};
+    hloop_t *loop = hmem_zalloc(sizeof(*loop));
+    int rc;
+
+    if (!loop) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (!options)
+        options = &defaults;
+    loop->flags = options->flags;
+    loop->log = options->log;
+    loop->read_size = options->read_size ? options->read_size : HLOOP_READ_SIZE;
+    if (loop->read_size > INT_MAX)
+        loop->read_size = INT_MAX;
+    loop->priorities = hloop__priority_bit(HEVENT_NORMAL_PRIORITY);
+    loop->slots_free = UINT32_MAX;
+    loop->wake_fd = -1;
+    loop->spare_fd = -1;
+    loop->signal_port = -1;
+    hlist_init(&loop->work);
+    hlist_init(&loop->free_ios);
+    hlist_init(&loop->always);
+    hlist_init(&loop->idles);
+    hlist_init(&loop->signals);
+    hlist_init(&loop->children);
+    hpost_init(&loop->posts);
+    rc = init_parts(loop, options);
+    if (rc < 0) {
+        hloop_free(&loop);
+        errno = -rc;
+        return NULL;
+    }
+    return loop;
+}
+
+hloop_t *hloop_new(int flags)
+{
+    hloop_options_t options = {.flags = flags};
+
+    return hloop_new_with(&options);
+}
+
+static void close_all_ios(hloop_t *loop)
+{
+    loop->closing_down = true;
+    for (size_t fd = 0; fd < loop->fds_cap; fd++) {
+        if (loop->fds[fd])
+            hio_abort(loop->fds[fd], -ECANCELED);
+    }
+    while (!hlist_empty(&loop->work))
+        run_work(loop);
+}
+
+static void drop_posts(hloop_t *loop)
+{
+    hevent_t ev;
+
+    while (hpost_pop(&loop->posts, &ev))
+        hio__post_dropped(&ev);
+    hpost_deinit(&loop->posts);
+}
+
+void hloop_free(hloop_t **pp)
+{
+    hloop_t *loop = pp ? *pp : NULL;
+
+    if (!loop)
+        return;
+    *pp = NULL;
+    hsignal__loop_deinit(loop);
+    hchild__loop_deinit(loop);
+    close_all_ios(loop);
+    drop_posts(loop);
+    hidle__loop_deinit(loop);
+    htimer__loop_deinit(loop);
+    hio__loop_deinit(loop);
+    if (loop->poller)
+        loop->poller->deinit(loop);
+    if (!loop->wake_io && loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    if (loop->spare_fd >= 0)
+        close(loop->spare_fd);
+    hmem_free(loop->post_batch);
+    hmem_free(loop->ready);
+    hmem_free(loop->read_buf);
+    hmem_free(loop);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------ */
+
+hloop_status_e hloop_status(const hloop_t *loop)
+{
+    return loop->thread ? HLOOP_STATUS_RUNNING : HLOOP_STATUS_STOP;
+}
+
+uint64_t hloop_now(const hloop_t *loop)
+{
+    return hloop_now_ms(loop) / 1000;
+}
+
+uint64_t hloop_now_ms(const hloop_t *loop)
+{
+    (void)loop;
+    return htime_real_ms();
+}
+
+uint64_t hloop_now_us(const hloop_t *loop)
+{
+    return (loop->thread ? loop->now_ns : htime_monotonic_ns()) / 1000;
+}
+
+uint64_t hloop_now_hrtime(const hloop_t *loop)
+{
+    return hloop_now_us(loop);
+}
+
+void hloop_update_time(hloop_t *loop)
+{
+    loop->clock_fresh = false;
+    hloop__now(loop);
+}
+
+void hloop_stats(const hloop_t *loop, hloop_stats_t *stats)
+{
+    *stats = loop->stats;
+    stats->ios -= loop->internal_ios;
+    stats->timers = loop->timers.slab.used;
+}
+
+long hloop_pid(const hloop_t *loop)
+{
+    (void)loop;
+    return getpid();
+}
+
+long hloop_tid(const hloop_t *loop)
+{
+    return loop->tid;
+}
+
+uint64_t hloop_count(const hloop_t *loop)
+{
+    return loop->stats.iterations;
+}
+
+uint32_t hloop_nios(const hloop_t *loop)
+{
+    return loop->stats.ios - loop->internal_ios;
+}
+
+uint32_t hloop_ntimers(const hloop_t *loop)
+{
+    return loop->timers.slab.used;
+}
+
+uint32_t hloop_nidles(const hloop_t *loop)
+{
+    return loop->stats.idles;
+}
+
+void hloop_set_userdata(hloop_t *loop, void *userdata)
+{
+    loop->userdata = userdata;
+}
+
+void *hloop_userdata(const hloop_t *loop)
+{
+    return loop->userdata;
+}
+
+hlog_t *hloop_log(const hloop_t *loop)
+{
+    return loop->log;
+}

@@ -1,0 +1,146 @@
+/* The loop's inside, for the files of event/ only. */
+#ifndef HNET_EVENT_HLOOP_INT_H
+#define HNET_EVENT_HLOOP_INT_H
+
+#include "../base/hheap.h"
+#include "../base/hlist.h"
+#include "../base/hslab.h"
+#include "../base/htime.h"
+#include "hio_ops.h"
+#include "hpost_int.h"
+#include "htimer.h"
+#include "poller.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define HLOOP_READ_SIZE (64 * 1024)
+#define HLOOP_FDS_MAX (1 << 24)
+#define HLOOP_POSTS_PER_ITERATION 1024
+
+typedef struct hready_s {
+    hio_t *io;
+    int events;
+} hready_t;
+
+/* Names a connection for other threads: a slot is reused, its generation never. */
+typedef struct hslot_s {
+    hio_t *io;
+    uint32_t generation;
+    uint32_t next_free;
+} hslot_t;
+
+typedef struct htimers_s {
+    hslab_t slab;
+    hheap_t heap;       /* entries may be stale: see htimer.c */
+    hheap_entry_t *due; /* of this iteration, in firing order */
+    size_t due_n;
+    size_t due_cap;
+    size_t stale;
+    uint32_t order;
+} htimers_t;
+
+struct hloop_s {
+    /* hot: touched by every event */
+    uint64_t now_ns;
+    bool clock_fresh; /* now_ns was read since the running callback began */
+    bool closing_down;
+    uint32_t priorities; /* bit p: some event has priority p - 5 */
+    hready_t *ready;
+    size_t ready_n;
+    size_t ready_cap;
+    char *read_buf;
+    size_t read_size;
+    hlist_t work; /* hio with something to do at the end of the iteration */
+    hloop_stats_t stats;
+    htimers_t timers;
+
+    const hpoller_t *poller;
+    void *poller_ctx;
+    hio_t **fds; /* by descriptor */
+    size_t fds_cap;
+    hslot_t *slots;
+    uint32_t slots_cap;
+    uint32_t slots_free; /* head of the free list, UINT32_MAX: none */
+    hlist_t free_ios;    /* oldest first: memory is reused as late as possible */
+    hlist_t always;      /* hio that cannot be polled and are always ready */
+    uint32_t always_n;   /* of them, with an interest */
+    hlist_t idles;
+    hlist_t signals;
+    hlist_t children;
+    int signal_port;
+    hpost_queue_t posts;
+    hevent_t *post_batch; /* what this iteration runs of them */
+    size_t post_n;
+    hio_t *wake_io;
+    int wake_fd;
+    int spare_fd; /* given up to shed a connection when descriptors run out */
+    struct hdatagram_batch_s *datagrams;
+
+    int flags;
+    uint32_t internal_ios;    /* hio of the loop itself: they keep no loop running */
+    _Atomic uintptr_t thread; /* pthread_self() of the run, 0 when not running */
+    atomic_bool stop;
+    long tid;
+    hlog_t *log;
+    void *userdata;
+    uint64_t event_count;
+};
+
+/* Backends report readiness with this. A report for a closed hio is dropped later. */
+void hloop__ready(hloop_t *loop, hio_t *io, int events);
+
+/* Puts the hio on the work list; bits is a set of HIO_WORK_*. */
+void hloop__add_work(hloop_t *loop, hio_t *io, unsigned bits);
+
+/* Whether the caller runs in another thread than the loop does. */
+static inline bool hloop__is_foreign(hloop_t *loop)
+{
+    uintptr_t thread = atomic_load_explicit(&loop->thread, memory_order_relaxed);
+
+    return thread != 0 && thread != (uintptr_t)pthread_self();
+}
+
+/* The clock for timers: read at most once in a callback, so never stale by another callback's time. */
+static inline uint64_t hloop__now(hloop_t *loop)
+{
+    if (!loop->clock_fresh) {
+        loop->now_ns = htime_monotonic_ns();
+        loop->clock_fresh = loop->thread != 0;
+    }
+    return loop->now_ns;
+}
+
+/* Before each callback of the program. */
+static inline void hloop__enter(hloop_t *loop)
+{
+    loop->stats.events++;
+}
+
+/* After each callback: it may have run long. */
+static inline void hloop__leave(hloop_t *loop)
+{
+    loop->clock_fresh = false;
+}
+
+static inline uint32_t hloop__priority_bit(int priority)
+{
+    return 1u << (priority - HEVENT_LOWEST_PRIORITY);
+}
+
+/* htimer.c */
+int htimer__loop_init(hloop_t *loop);
+void htimer__loop_deinit(hloop_t *loop);
+void htimer__collect(hloop_t *loop);                          /* what is due now */
+void htimer__run(hloop_t *loop, int priority);                /* of what was collected */
+int64_t htimer__wait_ns(hloop_t *loop);                       /* until the next; -1: none */
+void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns); /* no clock, for activity time-outs */
+
+/* hidle.c, hsignal.c, hchild.c */
+bool hidle__run(hloop_t *loop);
+void hidle__loop_deinit(hloop_t *loop);
+void hsignal__run(hloop_t *loop, int priority);
+void hsignal__loop_deinit(hloop_t *loop);
+void hchild__loop_deinit(hloop_t *loop);
+
+#endif

@@ -1,0 +1,389 @@
+/* Timers live in a slab, their deadlines in a 4-ary heap. A heap entry is only a hint: it says that
+ * the timer in this slot, if it still bears the entry's order, is due no earlier than the entry's key.
+ *   - deleting frees the slot and leaves the entry, which is dropped when it surfaces;
+ *   - re-arming for later only stores the deadline: the entry is put right when it surfaces;
+ *   - re-arming for earlier adds an entry, and the old one becomes stale.
+ * Entries that went stale are swept out once they are three times as many as the live ones. */
+#include "htimer.h"
+
+#include "../base/hmem.h"
+#include "hloop_int.h"
+
+#include <string.h>
+
+enum { TIMER_FREE, TIMER_ARMED, TIMER_DUE, TIMER_RUNNING };
+
+#define STALE_MIN 1024       /* below this sweeping is not worth it */
+#define POPS_BEFORE_SWEEP 64 /* so many due ones are popped one by one */
+#define PREFETCH_AHEAD 8
+
+struct htimer_s {
+    HEVENT_FIELDS
+    uint64_t deadline; /* ns, monotonic */
+    uint32_t order;    /* of the last arming: breaks ties between equal deadlines */
+    uint32_t entry;    /* the order that the live heap entry bears */
+    union {
+        uint32_t interval_ms;
+        struct {
+            int8_t minute, hour, day, week;
+        };
+    };
+    uint32_t repeat;
+};
+
+_Static_assert(sizeof(struct htimer_s) == 64, "a timer is one cache line");
+
+static inline htimer_t *timer_at(const htimers_t *timers, uint32_t slot)
+{
+    return hslab_get(&timers->slab, slot);
+}
+
+static inline uint32_t slot_of(const htimer_t *timer)
+{
+    return (uint32_t)timer->event_id;
+}
+
+static inline bool is_live(const htimer_t *timer, const hheap_entry_t *entry)
+{
+    return timer->state == TIMER_ARMED && timer->entry == entry->order;
+}
+
+/* Invariant: the heap has room for an entry of every timer and all stale ones, so that a timer whose
+ * entry was taken out can always be put back. This makes room for one more. */
+static inline int make_room(htimers_t *timers)
+{
+    size_t need = timers->slab.used + timers->stale + 1;
+
+    if (__builtin_expect(timers->heap.cap >= need, 1))
+        return 0;
+    return hheap_reserve(&timers->heap, need - timers->heap.n);
+}
+
+static inline void push_entry(htimers_t *timers, htimer_t *timer)
+{
+    hheap_entry_t entry = {timer->deadline, timer->order, slot_of(timer)};
+
+    timer->entry = timer->order;
+    timer->state = TIMER_ARMED;
+    hheap_push(&timers->heap, entry);
+}
+
+/* Keeps only live entries, each with its true key. Linear. */
+static void sweep(htimers_t *timers)
+{
+    hheap_t *heap = &timers->heap;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < heap->n; i++) {
+        hheap_entry_t entry = heap->entries[i];
+        htimer_t *timer = timer_at(timers, entry.slot);
+
+        if (!is_live(timer, &entry))
+            continue;
+        timer->entry = timer->order;
+        heap->entries[kept++] = (hheap_entry_t){timer->deadline, timer->order, entry.slot};
+    }
+    heap->n = kept;
+    timers->stale = 0;
+    hheap_rebuild(heap);
+}
+
+static inline void count_stale(htimers_t *timers)
+{
+    timers->stale++;
+    if (timers->stale > STALE_MIN && timers->stale / 4 * 3 > timers->heap.n - timers->heap.n / 4)
+        sweep(timers);
+}
+
+/* ---- due ---------------------------------------------------------------------------------------- */
+
+static bool reserve_due(htimers_t *timers, size_t n)
+{
+    size_t cap = timers->due_cap ? timers->due_cap : 64;
+    hheap_entry_t *due;
+
+    if (n <= timers->due_cap)
+        return true;
+    while (cap < n)
+        cap *= 2;
+    due = hmem_realloc(timers->due, cap * sizeof(*due));
+    if (!due)
+        return false;
+    timers->due = due;
+    timers->due_cap = cap;
+    return true;
+}
+
+/* What the entry on top of the heap turns out to be. */
+static void take_top(htimers_t *timers, uint64_t now_ns)
+{
+    hheap_entry_t entry = hheap_pop(&timers->heap);
+    htimer_t *timer = timer_at(timers, entry.slot);
+
+    if (!is_live(timer, &entry)) {
+        timers->stale--;
+    } else if (timer->deadline != entry.key) {
+        push_entry(timers, timer); /* it was re-armed for later */
+    } else if (timer->deadline > now_ns || !reserve_due(timers, timers->due_n + 1)) {
+        push_entry(timers, timer);
+    } else {
+        timer->state = TIMER_DUE;
+        timers->due[timers->due_n++] = entry;
+    }
+}
+
+/* Many are due: one pass over the heap takes them all, a radix sort puts them in order. */
+static void take_many(htimers_t *timers, uint64_t now_ns)
+{
+    hheap_t *heap = &timers->heap;
+    size_t kept = 0, first = timers->due_n;
+
+    if (!reserve_due(timers, timers->due_n + 2 * heap->n))
+        return; /* the rest comes with the next iteration */
+    for (size_t i = 0; i < heap->n; i++) {
+        hheap_entry_t entry = heap->entries[i];
+        htimer_t *timer;
+
+        if (i + PREFETCH_AHEAD < heap->n)
+            __builtin_prefetch(timer_at(timers, heap->entries[i + PREFETCH_AHEAD].slot), 1);
+        if (entry.key > now_ns) {
+            heap->entries[kept++] = entry;
+            continue;
+        }
+        timer = timer_at(timers, entry.slot);
+        if (!is_live(timer, &entry)) {
+            timers->stale--;
+            continue;
+        }
+        entry.key = timer->deadline;
+        entry.order = timer->entry = timer->order;
+        if (entry.key > now_ns) {
+            heap->entries[kept++] = entry;
+        } else {
+            timer->state = TIMER_DUE;
+            timers->due[timers->due_n++] = entry;
+        }
+    }
+    heap->n = kept;
+    hheap_rebuild(heap);
+    hheap_sort(timers->due + first, timers->due + timers->due_n, timers->due_n - first);
+}
+
+void htimer__collect(hloop_t *loop)
+{
+    htimers_t *timers = &loop->timers;
+    size_t pops_max = POPS_BEFORE_SWEEP + timers->heap.n / 64;
+
+    timers->due_n = 0;
+    for (size_t pops = 0; timers->heap.n > 0 && hheap_top(&timers->heap)->key <= loop->now_ns;
+         pops++) {
+        if (pops >= pops_max) {
+            take_many(timers, loop->now_ns);
+            return;
+        }
+        take_top(timers, loop->now_ns);
+    }
+}
+
+int64_t htimer__wait_ns(hloop_t *loop)
+{
+    uint64_t now_ns, key;
+
+    if (loop->timers.heap.n == 0)
+        return -1;
+    key = hheap_top(&loop->timers.heap)->key;
+    now_ns = hloop__now(loop);
+    return key > now_ns ? (int64_t)(key - now_ns) : 0;
+}
+
+/* ---- firing ------------------------------------------------------------------------------------------ */
+
+static void free_timer(hloop_t *loop, htimer_t *timer)
+{
+    timer->state = TIMER_FREE;
+    hslab_free(&loop->timers.slab, slot_of(timer));
+}
+
+static bool next_period(htimer_t *timer)
+{
+    uint64_t real_ns = htime_real_ns();
+    time_t next = htime_cron_next((time_t)(real_ns / HTIME_NS_PER_S), timer->minute, timer->hour,
+                                  timer->day, timer->week, (int8_t)timer->detail);
+
+    if (next == (time_t)-1)
+        return false;
+    timer->deadline = htime_monotonic_ns() + ((uint64_t)next * HTIME_NS_PER_S - real_ns);
+    return true;
+}
+
+/* The one before plus the interval, so that a repeating timer does not drift. */
+static bool next_deadline(hloop_t *loop, htimer_t *timer)
+{
+    uint64_t interval_ns = timer->interval_ms * HTIME_NS_PER_MS;
+
+    if (timer->event_type == HEVENT_TYPE_PERIOD)
+        return next_period(timer);
+    timer->deadline += interval_ns;
+    if (timer->deadline <= loop->now_ns)
+        timer->deadline = loop->now_ns + interval_ns;
+    return true;
+}
+
+/* The two clocks may have drifted apart while a cron-like timer waited. */
+static bool is_early(const htimer_t *timer)
+{
+    time_t now = (time_t)(htime_real_ns() / HTIME_NS_PER_S);
+
+    return timer->event_type == HEVENT_TYPE_PERIOD &&
+           htime_cron_next(now - 60, timer->minute, timer->hour, timer->day, timer->week,
+                           (int8_t)timer->detail) > now;
+}
+
+static void fire(hloop_t *loop, htimer_t *timer)
+{
+    htimers_t *timers = &loop->timers;
+
+    if (is_early(timer) && next_period(timer)) {
+        push_entry(timers, timer);
+        return;
+    }
+    timer->state = TIMER_RUNNING;
+    if (timer->repeat != INFINITE)
+        timer->repeat--;
+    loop->stats.events++;
+    timer->cb((hevent_t *)timer);
+    hloop__leave(loop);
+    if (timer->state != TIMER_RUNNING)
+        return; /* deleted or re-armed by its callback */
+    if (timer->repeat == 0 || !next_deadline(loop, timer)) {
+        free_timer(loop, timer);
+        return;
+    }
+    timer->order = ++timers->order;
+    push_entry(timers, timer);
+}
+
+void htimer__run(hloop_t *loop, int priority)
+{
+    htimers_t *timers = &loop->timers;
+
+    for (size_t i = 0; i < timers->due_n; i++) {
+        hheap_entry_t entry = timers->due[i];
+        htimer_t *timer = timer_at(timers, entry.slot);
+
+        if (i + PREFETCH_AHEAD < timers->due_n)
+            __builtin_prefetch(timer_at(timers, timers->due[i + PREFETCH_AHEAD].slot), 1);
+        if (timer->state == TIMER_DUE && timer->entry == entry.order && timer->priority == priority)
+            fire(loop, timer);
+    }
+}
+
+/* ---- public ------------------------------------------------------------------------------------------ */
+
+int htimer__loop_init(hloop_t *loop)
+{
+    hslab_init(&loop->timers.slab, sizeof(htimer_t));
+    return 0;
+}
+
+void htimer__loop_deinit(hloop_t *loop)
+{
+    hslab_deinit(&loop->timers.slab);
+    hheap_deinit(&loop->timers.heap);
+    hmem_free(loop->timers.due);
+}
+
+static htimer_t *new_timer(hloop_t *loop, htimer_cb cb, hevent_type_e type, uint32_t repeat)
+{
+    htimers_t *timers = &loop->timers;
+    htimer_t *timer;
+    uint32_t slot;
+
+    if (make_room(timers) < 0)
+        return NULL;
+    timer = hslab_alloc(&timers->slab, &slot);
+    if (!timer)
+        return NULL;
+    timer->loop = loop;
+    timer->event_type = type;
+    timer->priority = HEVENT_NORMAL_PRIORITY;
+    timer->detail = 0;
+    timer->order = ++timers->order;
+    timer->event_id = (uint64_t)timer->order << 32 | slot;
+    timer->cb = (hevent_cb)cb;
+    timer->userdata = NULL;
+    timer->repeat = repeat ? repeat : 1;
+    return timer;
+}
+
+htimer_t *htimer_add(hloop_t *loop, htimer_cb cb, uint32_t timeout_ms, uint32_t repeat)
+{
+    htimer_t *timer = new_timer(loop, cb, HEVENT_TYPE_TIMEOUT, repeat);
+
+    if (!timer)
+        return NULL;
+    timer->interval_ms = timeout_ms;
+    timer->deadline = hloop__now(loop) + timeout_ms * HTIME_NS_PER_MS;
+    push_entry(&loop->timers, timer);
+    return timer;
+}
+
+htimer_t *htimer_add_period(hloop_t *loop, htimer_cb cb, int8_t minute, int8_t hour, int8_t day,
+                            int8_t week, int8_t month, uint32_t repeat)
+{
+    htimer_t *timer = new_timer(loop, cb, HEVENT_TYPE_PERIOD, repeat);
+
+    if (!timer)
+        return NULL;
+    timer->minute = minute;
+    timer->hour = hour;
+    timer->day = day;
+    timer->week = week;
+    timer->detail = (uint16_t)(uint8_t)month;
+    if (!next_period(timer)) {
+        free_timer(loop, timer);
+        return NULL;
+    }
+    push_entry(&loop->timers, timer);
+    return timer;
+}
+
+void htimer_del(htimer_t *timer)
+{
+    hloop_t *loop;
+    bool armed;
+
+    if (!timer || timer->state == TIMER_FREE)
+        return;
+    loop = timer->loop;
+    armed = timer->state == TIMER_ARMED;
+    free_timer(loop, timer);
+    if (armed)
+        count_stale(&loop->timers);
+}
+
+void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns)
+{
+    htimers_t *timers = &timer->loop->timers;
+    bool armed = timer->state == TIMER_ARMED;
+    bool earlier = deadline_ns < timer->deadline;
+
+    timer->deadline = deadline_ns;
+    timer->order = ++timers->order;
+    if (armed && !earlier)
+        return;
+    if (armed && make_room(timers) < 0)
+        return; /* the old entry puts it right when it surfaces */
+    push_entry(timers, timer);
+    if (armed)
+        count_stale(timers);
+}
+
+void htimer_reset(htimer_t *timer, uint32_t timeout_ms)
+{
+    if (timer->event_type != HEVENT_TYPE_TIMEOUT)
+        return;
+    if (timeout_ms)
+        timer->interval_ms = timeout_ms;
+    htimer__rearm_at(timer, hloop__now(timer->loop) + timer->interval_ms * HTIME_NS_PER_MS);
+}
