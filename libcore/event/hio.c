@@ -196,7 +196,7 @@ void hio__do_work(hio_t *io)
 
 hio_ext_t *hio__ext(hio_t *io)
 {
-    if (io->ext)
+    if (io->ext || io->state == HIO_STATE_FREE)
         return io->ext;
     io->ext = hmem_zalloc(sizeof(*io->ext));
     if (!io->ext)

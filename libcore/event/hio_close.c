@@ -71,15 +71,13 @@ void hio__do_close(hio_t *io)
     if (io->transport && io->transport->free)
         io->transport->free(io, io->transport_ctx);
     io->transport = NULL;
-    if (io->ext)
-        hio_peeraddr(io); /* close callbacks print it: look while the descriptor is there */
     hio__unregister(io);
-    close_fd(io->fd);
     if (io->close_cb) {
         hloop__enter(loop);
         io->close_cb(io);
         hloop__leave(loop);
     }
+    close_fd(io->fd); /* only now: the callback may still ask for addresses */
     free_ext(io);
     hlist_remove(&io->link);
     io->state = HIO_STATE_FREE;

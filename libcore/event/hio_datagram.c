@@ -49,6 +49,7 @@ static bool set_sender(hio_t *io, const struct msghdr *msg)
     return hio_set_peeraddr(io, msg->msg_name, (int)msg->msg_namelen) == 0;
 }
 
+/* Also when reading was stopped by an earlier one: the kernel has given up the whole batch. */
 static void deliver(hio_t *io, const hdatagram_batch_t *batch, unsigned i)
 {
     size_t len = batch->msgs[i].msg_len;
@@ -57,10 +58,13 @@ static void deliver(hio_t *io, const hdatagram_batch_t *batch, unsigned i)
     hio__gate_passed(io, HV_READ, len);
     if (!set_sender(io, &batch->msgs[i].msg_hdr))
         return; /* out of memory loses a datagram, as a full socket does */
+    if (hio__is(io, HIO_FLAG_READ_ONCE))
+        hio_read_stop(io);
     if (io->ext && io->ext->filter)
         io->ext->filter->input(io, io->ext->filter_ctx, (char *)batch->data[i], len);
-    else
-        hio_deliver(io, (char *)batch->data[i], len);
+    else if (io->read_cb)
+        io->read_cb(io, (char *)batch->data[i], (int)len);
+    hloop__leave(io->loop);
 }
 
 /* Errors that speak of an earlier datagram of ours, on a socket that has many peers. */
@@ -100,11 +104,8 @@ void hio__datagram_read(hio_t *io)
     }
     hio__touch(io, HIO_TIMEOUT_READ);
     io->flags |= HIO_FLAG_BATCHING;
-    for (int i = 0; i < n && io->state == HIO_STATE_OPEN; i++) {
-        /* Stopped in the middle: what the kernel has given up already is delivered all the same. */
-        io->flags |= HIO_FLAG_READING;
+    for (int i = 0; i < n && io->state == HIO_STATE_OPEN; i++)
         deliver(io, batch, (unsigned)i);
-    }
     io->flags &= (uint16_t)~HIO_FLAG_BATCHING;
     if (io->queued > 0 && hio__is_alive(io))
         hio__datagram_flush(io);

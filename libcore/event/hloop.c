@@ -268,7 +268,7 @@ int hloop_stop(hloop_t *loop)
     if (!loop)
         return -EINVAL;
     atomic_store(&loop->stop, true);
-    return hloop__is_foreign(loop) ? hloop_wakeup(loop) : 0;
+    return atomic_load(&loop->thread) == (uintptr_t)pthread_self() ? 0 : hloop_wakeup(loop);
 }
 
 /* ---- making and freeing ---------------------------------------------------------------------------- */
