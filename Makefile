@@ -176,8 +176,8 @@ $(BUILD)/fuzz/flags.stamp: FORCE
 $(BUILD)/fuzz/libcore.a: $(LIB_SRCS:%.c=$(BUILD)/fuzz/obj/%.o) $(OUT)/lib.stamp
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
-$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_SHARED:%.c=$(BUILD)/fuzz/obj/%.o) \
-    $(BUILD)/fuzz/libcore.a
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o \
+    $(FUZZ_SHARED:%.c=$(BUILD)/fuzz/obj/%.o) $(BUILD)/fuzz/libcore.a
 	$(call say,FUZZLD,$@)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) \
 	    $(filter %.a,$^) $(LIBS_ALL)
@@ -204,11 +204,13 @@ fuzz-build: $(FUZZERS)
 
 fuzz: $(FUZZERS)
 	@for f in $(notdir $(FUZZERS)); do \
-	    printf '  FUZZ    %s\n' "$$f"; \
 	    new=$(BUILD)/fuzz/corpus/$${f#fuzz_}; old=tests/fuzz/corpus/$${f#fuzz_}; \
-	    mkdir -p "$$new"; [ -d "$$old" ] || old=; \
-	    $(BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
-	        -artifact_prefix=$(BUILD)/fuzz/$$f- "$$new" $$old || exit 1; \
+	    mkdir -p "$$new"; [ -d "$$old" ] || old=; log=$(BUILD)/fuzz/$$f.log; \
+	    $(BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/fuzz/$$f- "$$new" $$old >$$log 2>&1 || \
+	        { tail -n 60 $$log; echo "$$f failed; all of it: $$log"; exit 1; }; \
+	    printf '  FUZZ    %s: %s inputs, none failed\n' "$$f" \
+	        "$$(sed -n 's/^stat::number_of_executed_units: *//p' $$log)"; \
 	done
 
 # The inputs that are kept, and those that once broke something, without looking for new ones.
