@@ -150,6 +150,9 @@ static void on_ready_open(hio_t *io, int events)
 
 void hio__on_ready(hio_t *io, int events)
 {
+    hloop_t *loop = io->loop;
+
+    loop->current = io;
     switch ((hio_state_e)io->state) {
     case HIO_STATE_OPEN:
     case HIO_STATE_CLOSING:
@@ -166,13 +169,16 @@ void hio__on_ready(hio_t *io, int events)
     case HIO_STATE_FREE:
         break; /* closed by a callback that ran before it in this iteration */
     }
+    loop->current = NULL;
 }
 
 /* The order matters: what lets data flow first, callbacks then, the close last. */
 void hio__do_work(hio_t *io)
 {
+    hloop_t *loop = io->loop;
     unsigned work = io->work;
 
+    loop->current = io;
     io->work = 0;
     if ((work & HIO_WORK_UNCORK) && hio__is_alive(io))
         hio_uncork(io);
@@ -190,6 +196,7 @@ void hio__do_work(hio_t *io)
         update_interest(io);
     if (io->state == HIO_STATE_CLOSED && (work & HIO_WORK_CLOSE))
         hio__do_close(io);
+    loop->current = NULL;
 }
 
 /* ---- making and freeing ---------------------------------------------------------------------------- */

@@ -198,8 +198,10 @@ void hio_set_heartbeat(hio_t *io, int interval_ms, hio_send_heartbeat_fn fn);
 
 /* Takes an open hio off its loop: no callback until hio_attach puts it on a loop, in that loop's
  * thread. What is queued, time limits, callbacks and user data move along. A detached hio that is
- * closed is freed at once, without a callback. hio_attach: 0; -ENOMEM, and it is still detached. */
-void hio_detach(hio_t *io);
+ * closed is freed at once, without a callback. hio_detach: 0, HERR_CLOSED, -EBUSY from one of the
+ * hio's own callbacks (but the accept callback is its listener's). hio_attach: 0, or -ENOMEM and it
+ * is still detached. */
+int hio_detach(hio_t *io);
 int hio_attach(hloop_t *loop, hio_t *io);
 
 /* A name for a connection that any thread may keep: it never comes to mean another one. */

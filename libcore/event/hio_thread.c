@@ -141,12 +141,14 @@ int hio__post_close(hio_t *io)
 
 /* ---- moving -------------------------------------------------------------------------------------- */
 
-void hio_detach(hio_t *io)
+int hio_detach(hio_t *io)
 {
     hloop_t *loop = io->loop;
 
     if (io->state != HIO_STATE_OPEN)
-        return;
+        return HERR_CLOSED;
+    if (loop->current == io)
+        return -EBUSY;
     if (io->polled)
         loop->poller->update(loop, io, io->polled, 0);
     if (hio__is(io, HIO_FLAG_ALWAYS)) {
@@ -165,6 +167,7 @@ void hio_detach(hio_t *io)
     io->work = 0;
     io->loop = NULL;
     io->state = HIO_STATE_DETACHED;
+    return 0;
 }
 
 int hio_attach(hloop_t *loop, hio_t *io)
