@@ -273,6 +273,19 @@ int hloop_stop(hloop_t *loop)
 
 /* ---- making and freeing ---------------------------------------------------------------------------- */
 
+static int try_poller(hloop_t *loop, const hpoller_t *poller)
+{
+    int rc = poller->init(loop);
+
+    if (rc == 0) {
+        loop->poller = poller;
+        loop->stats.poller = poller->name;
+    } else {
+        hlog_write(loop->log, HLOG_WARN, "poller %s: %s", poller->name, herr_str(rc));
+    }
+    return rc;
+}
+
 /* Asked for by name: that one, then the others in order. Only an unknown name is an error. */
 static int init_poller(hloop_t *loop, const char *name)
 {
@@ -285,17 +298,11 @@ static int init_poller(hloop_t *loop, const char *name)
         asked = hpoller_find(name);
         if (!asked)
             return -EINVAL;
+        rc = try_poller(loop, asked);
     }
-    for (unsigned i = 0; (poller = i == 0 && asked ? asked : hpoller_at(i)) != NULL; i++) {
-        rc = poller->init(loop);
-        if (rc == 0) {
-            loop->poller = poller;
-            loop->stats.poller = poller->name;
-            return 0;
-        }
-        hlog_write(loop->log, HLOG_WARN, "poller %s: %s", poller->name, herr_str(rc));
-        if (i == 0 && asked)
-            return init_poller(loop, "epoll") == 0 ? 0 : rc;
+    for (unsigned i = 0; rc != 0 && (poller = hpoller_at(i)) != NULL; i++) {
+        if (poller != asked)
+            rc = try_poller(loop, poller);
     }
     return rc;
 }
