@@ -372,8 +372,10 @@ void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns)
     timer->order = ++timers->order;
     if (armed && !earlier)
         return;
-    if (armed && make_room(timers) < 0)
-        return; /* the old entry puts it right when it surfaces */
+    if (armed && make_room(timers) < 0) {
+        sweep(timers); /* rather a pass over the heap than a timer that fires late */
+        return;
+    }
     push_entry(timers, timer);
     if (armed)
         count_stale(timers);
