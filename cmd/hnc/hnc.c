@@ -1,0 +1,158 @@
+/* hnc: reads and writes network connections, as nc and ncat do. */
+#include "hnc.h"
+
+#include "dump.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/hresolve.h"
+
+void hnc_say(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("hnc: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+void hnc_note(const hnc_t *hnc, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!hnc->options.verbose)
+        return;
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+const char *hnc_proto(const options_t *o)
+{
+    return o->udp ? "udp" : "tcp";
+}
+
+int hnc_port(const options_t *o, const char *text, bool zero_ok, uint16_t *first, uint16_t *last)
+{
+    char why[128];
+    int err = haddr_port_parse(text, hnc_proto(o), first, last, why, sizeof(why));
+
+    if (err) {
+        hnc_say("%s", why);
+        return 1;
+    }
+    if (*first == 0 && !zero_ok) {
+        hnc_say("port number too small: %s", text);
+        return 1;
+    }
+    return 0;
+}
+
+/* The local address of a client: -s, or every address of the family that the other side has. */
+static int source_address(const options_t *o, haddr_t *source)
+{
+    hresolve_hints_t hints = {.family = o->family, .numeric = o->numeric, .passive = true};
+    uint16_t port = 0, last;
+    hresolve_t found;
+    int err;
+
+    if (o->unix_path) {
+        err = haddr_unix(source, o->source_addr);
+        if (err)
+            hnc_say("%s: %s", o->source_addr, herr_str(err));
+        return err ? 1 : 0;
+    }
+    if (o->source_port && hnc_port(o, o->source_port, true, &port, &last) != 0)
+        return 1;
+    if (o->source_port && port != last) {
+        hnc_say("port number invalid: %s", o->source_port);
+        return 1;
+    }
+    if (!o->source_addr) { /* the family is known once the peer's address is */
+        haddr_any(source, o->family ? o->family : AF_INET, port);
+        return 0;
+    }
+    err = hresolve(o->source_addr, port, &hints, &found);
+    if (err) {
+        hnc_say("source address %s: %s", o->source_addr, hresolve_error(&found, err));
+        return 1;
+    }
+    *source = found.addrs[0];
+    hresolve_free(&found);
+    return 0;
+}
+
+int hnc_socket_options(const options_t *o, hsocket_options_t *so, haddr_t *source)
+{
+    memset(so, 0, sizeof(*so));
+    so->recv_buffer = (int)o->receive_buffer;
+    so->send_buffer = (int)o->send_buffer;
+    if (o->listen || (!o->source_addr && !o->source_port))
+        return 0;
+    so->source = source;
+    return source_address(o, source);
+}
+
+const char *hnc_name(const options_t *o, const struct sockaddr *addr, char *buf, size_t size)
+{
+    if (addr->sa_family != AF_UNIX && !o->numeric && !haddr_is_any(addr) &&
+        getnameinfo(addr, haddr_len(addr), buf, (socklen_t)size, NULL, 0, NI_NAMEREQD) == 0)
+        return buf;
+    return haddr_ip(addr, buf, size);
+}
+
+/* A descriptor missing from 0..2 would be taken by the first socket and then be read as stdin. */
+static int open_standard_fds(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return 1;
+    }
+    return 0;
+}
+
+static int run(hnc_t *hnc, const hopt_list_t *operands)
+{
+    options_t *o = &hnc->options;
+    int status;
+
+    if (open_standard_fds() != 0 || options_check(o, operands) != 0)
+        return 1;
+    signal(SIGPIPE, SIG_IGN);
+    if (dump_open(&hnc->dump, o->output_file, o->hex_file) != 0)
+        return 1;
+    hnc->loop = hloop_new(0);
+    if (!hnc->loop) {
+        hnc_say("event loop: %s", strerror(errno));
+        dump_close(hnc->dump);
+        return 1;
+    }
+    status = o->listen ? listen_run(hnc) : dial_run(hnc);
+    hloop_free(&hnc->loop);
+    if (dump_close(hnc->dump) != 0 && status == 0)
+        status = 1;
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static hnc_t hnc;
+    hopt_list_t operands = {0};
+    int status;
+
+    options_init(&hnc.options);
+    status = hopt_main_parse(&options_doc, argc, argv, &hnc.options, &operands);
+    if (status == HOPT_RUN)
+        status = run(&hnc, &operands);
+    hopt_main_free(&options_doc, &hnc.options, &operands);
+    return status;
+}

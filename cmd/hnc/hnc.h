@@ -1,0 +1,47 @@
+/* hnc: what its files share. A run is: options -> dial (client) or listen (server) -> for every
+ * connection a session (stdin and stdout), an exec, or nothing (-z). */
+#ifndef HNC_HNC_H
+#define HNC_HNC_H
+
+#include "net/haddr.h"
+#include "net/hsocket.h"
+#include "options.h"
+
+#include "event/hio.h"
+
+typedef struct dump_s dump_t;
+
+typedef struct hnc_s {
+    options_t options;
+    hloop_t *loop;
+    dump_t *dump; /* NULL: none */
+    int status;   /* the exit status so far */
+} hnc_t;
+
+/* One line on stderr: "hnc: ...". */
+void hnc_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same without the name in front, and only with -v. */
+void hnc_note(const hnc_t *hnc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* "tcp" or "udp". */
+const char *hnc_proto(const options_t *o);
+
+/* What -I, -O, -s and -p ask for; source is where *so keeps the address that it points at. 0, or 1
+ * once a message is printed. */
+int hnc_socket_options(const options_t *o, hsocket_options_t *so, haddr_t *source);
+
+/* One port from text, 0 only if zero_ok; 0, or 1 once a message is printed. */
+int hnc_port(const options_t *o, const char *text, bool zero_ok, uint16_t *first, uint16_t *last);
+
+/* The name of an address for people: resolved backwards unless -n; UNIX: the path. Returns buf. */
+#define HNC_NAME_SIZE 1025
+const char *hnc_name(const options_t *o, const struct sockaddr *addr, char *buf, size_t size);
+
+/* dial.c: tries the ports in turn. 0 or 1: the exit status when it could not even start. */
+int dial_run(hnc_t *hnc);
+
+/* listen.c */
+int listen_run(hnc_t *hnc);
+
+#endif

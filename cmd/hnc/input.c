@@ -1,0 +1,211 @@
+#include "input.h"
+
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFER_SIZE ((size_t)512 * 1024)
+#define UDP_SIZE 65507 /* the most that fits into a datagram over IPv4 */
+#define UNIX_DATAGRAM_SIZE 65536
+
+/* What one read may bring: for datagrams it becomes one of them. */
+static size_t buffer_size(const options_t *o)
+{
+    size_t size = BUFFER_SIZE;
+
+    if (o->udp)
+        size = o->unix_path ? UNIX_DATAGRAM_SIZE : UDP_SIZE;
+    return o->udp && o->crlf ? size / 2 : size;
+}
+
+static void settle(input_t *input)
+{
+    if (!input->ended || input->settled || !pump_is_empty(&input->pump))
+        return;
+    input->settled = true;
+    input->settled_cb(input);
+}
+
+static void on_empty(pump_t *pump, void *arg)
+{
+    (void)pump;
+    settle(arg);
+}
+
+static void end(input_t *input)
+{
+    if (input->ended || input->lines)
+        return;
+    input->ended = true;
+    input->ended_cb(input);
+    settle(input);
+}
+
+/* ---- -i ------------------------------------------------------------------------------------------- */
+
+static void on_pace(htimer_t *timer);
+
+static void give_line(input_t *input)
+{
+    const char *lf = memchr(input->line, '\n', input->lines_len);
+    size_t len = lf ? (size_t)(lf - input->line) + 1 : input->lines_len;
+    pump_buffer_t *buffer = input->lines;
+
+    input->data_cb(input, buffer, input->line, len);
+    input->line += len;
+    input->lines_len -= len;
+    if (input->lines_len == 0)
+        input->lines = NULL;
+    input->pace = htimer_add(input->hnc->loop, on_pace, input->hnc->options.interval_ms, 1);
+    if (input->pace)
+        hevent_set_userdata(input->pace, input);
+    if (input->lines)
+        return;
+    pump_release(buffer);
+    pump_hold(&input->pump, input->held);
+    if (!input->io)
+        end(input);
+}
+
+static void on_pace(htimer_t *timer)
+{
+    input_t *input = hevent_userdata(timer);
+
+    input->pace = NULL;
+    if (input->lines)
+        give_line(input);
+}
+
+static void give_lines(input_t *input, pump_buffer_t *buffer, const char *data, size_t len)
+{
+    buffer->users++;
+    input->lines = buffer;
+    input->line = data;
+    input->lines_len = len;
+    pump_hold(&input->pump, true);
+    if (!input->pace)
+        give_line(input);
+}
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+/* Writes data behind itself with every LF that has no CR in front made CR LF. */
+static const char *add_cr(input_t *input, pump_buffer_t *buffer, const char *data, size_t *len)
+{
+    char *start = buffer->data + input->pump.size;
+    char *to = start;
+
+    for (size_t i = 0; i < *len; i++) {
+        if (data[i] == '\n' && !input->after_cr)
+            *to++ = '\r';
+        *to++ = data[i];
+        input->after_cr = data[i] == '\r';
+    }
+    *len = (size_t)(to - start);
+    return start;
+}
+
+static void on_data(hio_t *io, void *buf, int n)
+{
+    input_t *input = hevent_userdata(io);
+    pump_buffer_t *buffer = pump_take(&input->pump);
+    const char *data = buf;
+    size_t len = (size_t)n;
+
+    if (input->hnc->options.crlf)
+        data = add_cr(input, buffer, data, &len);
+    if (input->hnc->options.interval_ms > 0)
+        give_lines(input, buffer, data, len);
+    else
+        input->data_cb(input, buffer, data, len);
+    pump_taken(buffer);
+}
+
+static void on_closed(hio_t *io)
+{
+    input_t *input = hevent_userdata(io);
+    int err = hio_error(io);
+
+    input->io = NULL;
+    pump_stop(&input->pump);
+    if (err == -ECANCELED)
+        return;
+    if (err != 0) {
+        hnc_say("stdin: %s", herr_str(err));
+        input->hnc->status = 1;
+    }
+    end(input);
+}
+
+/* ---- for the session ------------------------------------------------------------------------------ */
+
+void input_init(input_t *input, hnc_t *hnc)
+{
+    size_t size = buffer_size(&hnc->options);
+
+    memset(input, 0, sizeof(*input));
+    input->hnc = hnc;
+    pump_init(&input->pump, size, hnc->options.crlf ? 2 * size : 0, on_empty, input);
+}
+
+void input_deinit(input_t *input)
+{
+    pump_deinit(&input->pump);
+}
+
+void input_open(input_t *input)
+{
+    const options_t *o = &input->hnc->options;
+
+    if (input->opened)
+        return;
+    input->opened = true;
+    if (!o->no_stdin && !o->recv_only) {
+        input->io = hio_get(input->hnc->loop, STDIN_FILENO);
+        if (!input->io) {
+            hnc_say("stdin: %s", strerror(errno));
+            input->hnc->status = 1;
+        }
+    }
+    if (!input->io) {
+        end(input);
+        return;
+    }
+    hevent_set_userdata(input->io, input);
+    hio_setcb_read(input->io, on_data);
+    hio_setcb_close(input->io, on_closed);
+    if (pump_start(&input->pump, input->io) < 0)
+        hio_abort(input->io, -ENOMEM);
+}
+
+void input_hold(input_t *input, bool hold)
+{
+    input->held = hold;
+    pump_hold(&input->pump, hold || input->lines);
+}
+
+void input_close(input_t *input)
+{
+    htimer_del(input->pace);
+    input->pace = NULL;
+    input->ended = true;
+    input->settled = true;
+    if (input->io)
+        hio_abort(input->io, -ECANCELED);
+}
+
+bool input_is_quiet(const input_t *input)
+{
+    struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    if (!pump_is_empty(&input->pump))
+        return false;
+    return !input->io || poll(&pfd, 1, 0) == 0;
+}
+
+input_kind_e input_kind(const input_t *input)
+{
+    if (input->io && hio_type(input->io) == HIO_TYPE_FILE)
+        return INPUT_FILE;
+    return isatty(STDIN_FILENO) ? INPUT_TERMINAL : INPUT_PIPE;
+}

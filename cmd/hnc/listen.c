@@ -1,0 +1,320 @@
+/* listen: the server: one connection, or with -k any number at once; for datagrams one peer, or with
+ * -k whoever sent last. */
+#include "net/hlisten.h"
+
+#include "event/hsignal.h"
+#include "exec.h"
+#include "net/hresolve.h"
+#include "session.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DATAGRAM_BATCH 16
+#define EARLY_MAX 4096 /* datagrams from before the socket was connected */
+
+typedef struct listen_s {
+    hnc_t *hnc;
+    session_t *session; /* NULL with -e and -c */
+    hio_t *listener;    /* NULL: closed */
+    int connection;     /* -1, or what a program gets once everything else is closed */
+    int signo;          /* a signal that ended it */
+} listen_t;
+
+static void note_address(const listen_t *l, const char *what, const struct sockaddr *addr)
+{
+    const options_t *o = &l->hnc->options;
+    char name[HNC_NAME_SIZE];
+
+    if (!o->verbose)
+        return;
+    if (o->unix_path)
+        hnc_note(l->hnc, "%s %s", what, o->host);
+    else
+        hnc_note(l->hnc, "%s %s %d", what, hnc_name(o, addr, name, sizeof(name)), haddr_port(addr));
+}
+
+static void on_session_idle(session_t *session, void *arg)
+{
+    listen_t *l = arg;
+
+    if (!l->hnc->options.keep_open || l->hnc->options.udp)
+        session_finish(session);
+}
+
+/* ---- streams ------------------------------------------------------------------------------------------ */
+
+static void serve_stream(listen_t *l, hio_t *io)
+{
+    l->hnc->status = 0;
+    if (!options_exec(&l->hnc->options)) {
+        session_add(l->session, io);
+    } else if (l->hnc->options.keep_open) {
+        exec_beside(l->hnc, hio_fd(io));
+        hio_close(io);
+    } else {
+        l->connection = dup(hio_fd(io));
+        hio_close(io);
+        hloop_stop(l->hnc->loop);
+    }
+}
+
+static void on_accept(hio_t *io)
+{
+    listen_t *l = hevent_userdata(io);
+
+    note_address(l, "Connection received on", hio_peeraddr(io));
+    if (!l->hnc->options.keep_open)
+        hio_close(l->listener);
+    serve_stream(l, io);
+}
+
+/* ---- datagrams ---------------------------------------------------------------------------------------- */
+
+/* The session takes over the callbacks. */
+static void begin_datagrams(listen_t *l, hio_t *io, const void *buf, int len)
+{
+    l->hnc->status = 0;
+    hio_set_datagram_batch(io, DATAGRAM_BATCH);
+    session_add(l->session, io);
+    session_input(l->session, buf, (size_t)len);
+}
+
+/* With -k: the answers go to whoever sent last, which the hio does by itself. */
+static void on_any_datagram(hio_t *io, void *buf, int len)
+{
+    listen_t *l = hevent_userdata(io);
+
+    begin_datagrams(l, io, buf, len);
+}
+
+/* What arrived from others before the socket was connected. */
+static void drop_others(listen_t *l, hio_t *io, const struct sockaddr *peer)
+{
+    static char data[65536];
+    haddr_t from;
+
+    for (int i = 0; i < EARLY_MAX; i++) {
+        ssize_t n;
+
+        from.len = sizeof(from.u);
+        n = recvfrom(hio_fd(io), data, sizeof(data), MSG_DONTWAIT, &from.u.sa, &from.len);
+        if (n < 0)
+            return;
+        if (haddr_equal(&from.u.sa, peer))
+            session_input(l->session, data, (size_t)n);
+    }
+}
+
+static void on_first_datagram(hio_t *io, void *buf, int len)
+{
+    listen_t *l = hevent_userdata(io);
+    struct sockaddr *peer = hio_peeraddr(io);
+
+    note_address(l, "Connection received on", peer);
+    begin_datagrams(l, io, buf, len);
+    if (hio_peeraddr_len(io) > sizeof(sa_family_t) && hio_connect(io) == 0)
+        drop_others(l, io, peer);
+}
+
+/* The program gets the first datagram too: it is only looked at here. */
+static int exec_datagram(listen_t *l)
+{
+    int fd = hio_fd(l->listener);
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    haddr_t from;
+    char byte;
+    int err = 0;
+
+    from.len = sizeof(from.u);
+    if (poll(&pfd, 1, -1) < 0 ||
+        recvfrom(fd, &byte, sizeof(byte), MSG_PEEK, &from.u.sa, &from.len) < 0)
+        err = -errno;
+    if (err == 0)
+        err = hsocket_connect_start(fd, &from);
+    if (err) {
+        hnc_say("%s", herr_str(err));
+        return 1;
+    }
+    note_address(l, "Connection received on", &from.u.sa);
+    l->connection = dup(fd);
+    return 0;
+}
+
+static int read_datagrams(listen_t *l)
+{
+    int err = hio_set_datagram_batch(l->listener, 1);
+
+    if (err) {
+        hnc_say("%s", herr_str(err));
+        return 1;
+    }
+    hio_setcb_read(l->listener, l->hnc->options.keep_open ? on_any_datagram : on_first_datagram);
+    hio_read(l->listener);
+    return 0;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------ */
+
+static int report(const options_t *o, int err)
+{
+    if (o->unix_path)
+        hnc_say("%s: %s", o->host, herr_str(err));
+    else
+        hnc_say("listen on %s port %s (%s) failed: %s", o->host ? o->host : "*", o->ports[0],
+                hnc_proto(o), herr_str(err));
+    return 1;
+}
+
+static int open_at(listen_t *l, const haddr_t *addr)
+{
+    const options_t *o = &l->hnc->options;
+    hlisten_options_t options = {.addr = addr};
+    haddr_t unused;
+
+    options.endpoint.scheme = o->unix_path ? o->udp ? HENDPOINT_UNIXGRAM : HENDPOINT_UNIX
+                              : o->udp     ? HENDPOINT_UDP
+                                           : HENDPOINT_TCP;
+    hnc_socket_options(o, &options.socket, &unused);
+    options.socket.dual_stack = haddr_is_any(&addr->u.sa);
+    return hlisten_open(l->hnc->loop, &options, on_accept, &l->listener);
+}
+
+static int find_addresses(const options_t *o, hresolve_t *found)
+{
+    hresolve_hints_t hints = {.family = o->family, .numeric = o->numeric, .passive = true};
+    uint16_t port, last;
+    int err;
+
+    if (hnc_port(o, o->ports[0], true, &port, &last) != 0)
+        return 1;
+    if (port != last) {
+        hnc_say("port number invalid: %s", o->ports[0]);
+        return 1;
+    }
+    if (!o->host && !o->family)
+        hints.family = AF_INET; /* as nc does; -6 alone takes both */
+    hints.socktype = o->udp ? SOCK_DGRAM : SOCK_STREAM;
+    err = hresolve(o->host, port, &hints, found);
+    if (err)
+        hnc_say("getaddrinfo for host \"%s\" port %s: %s", o->host, o->ports[0],
+                hresolve_error(found, err));
+    return err ? 1 : 0;
+}
+
+static int open_path(listen_t *l)
+{
+    const options_t *o = &l->hnc->options;
+    haddr_t addr;
+    int err = haddr_unix(&addr, o->host);
+
+    if (err == 0)
+        err = open_at(l, &addr);
+    return err ? report(o, err) : 0;
+}
+
+/* The first address of the host that can be listened on. */
+static int open_port(listen_t *l)
+{
+    const options_t *o = &l->hnc->options;
+    hresolve_t found;
+    int err = 0;
+
+    if (find_addresses(o, &found) != 0)
+        return 1;
+    for (size_t i = 0; i < found.count; i++) {
+        err = open_at(l, &found.addrs[i]);
+        if (err == 0)
+            break;
+    }
+    hresolve_free(&found);
+    return err ? report(o, err) : 0;
+}
+
+static void note_listening(const listen_t *l)
+{
+    const options_t *o = &l->hnc->options;
+    const struct sockaddr *local = hio_localaddr(l->listener);
+
+    if (!local)
+        return;
+    if (o->udp || o->unix_path)
+        note_address(l, "Bound on", local);
+    if (!o->udp)
+        note_address(l, "Listening on", local);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------ */
+
+static void on_signal(hsignal_t *sig)
+{
+    listen_t *l = hevent_userdata(sig);
+
+    l->signo = hsignal_signo(sig);
+    hloop_stop(l->hnc->loop);
+}
+
+/* The path of a socket is removed however the listener ends. */
+static void watch_signals(listen_t *l)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        hsignal_t *sig = hsignal_add(l->hnc->loop, on_signal, signals[i]);
+
+        if (sig)
+            hevent_set_userdata(sig, l);
+    }
+}
+
+static int open_listener(listen_t *l)
+{
+    const options_t *o = &l->hnc->options;
+
+    if (!options_exec(o)) {
+        l->session = session_new(l->hnc, on_session_idle, l);
+        if (!l->session)
+            return 1;
+    }
+    if ((o->unix_path ? open_path(l) : open_port(l)) != 0)
+        return 1;
+    hevent_set_userdata(l->listener, l);
+    note_listening(l);
+    if (o->unix_path)
+        watch_signals(l);
+    return 0;
+}
+
+static int serve(listen_t *l)
+{
+    const options_t *o = &l->hnc->options;
+
+    if (open_listener(l) != 0)
+        return 1;
+    if (o->udp && options_exec(o))
+        return exec_datagram(l);
+    if (o->udp && read_datagrams(l) != 0)
+        return 1;
+    hloop_run(l->hnc->loop);
+    return l->hnc->status;
+}
+
+int listen_run(hnc_t *hnc)
+{
+    listen_t l = {.hnc = hnc, .connection = -1};
+    int status;
+
+    hnc->status = 1;
+    status = serve(&l);
+    hloop_free(&hnc->loop);
+    session_free(l.session);
+    if (l.connection >= 0)
+        status = exec_replace(hnc, l.connection);
+    if (l.signo != 0) { /* end as if it had not been caught */
+        signal(l.signo, SIG_DFL);
+        raise(l.signo);
+    }
+    return status;
+}

@@ -1,0 +1,257 @@
+#include "options.h"
+
+#include "hnc.h"
+
+#include <string.h>
+
+#define LATER "it is not part of hnc yet"
+#define NEVER "hnc does not have it"
+
+/* clang-format off */
+static const hopt_t options[] = {
+    HOPT_GROUP("What to do"),
+    HOPT_FLAG('l', "listen", options_t, listen, "wait for a connection instead of making one"),
+    HOPT_FLAG('k', "keep-open", options_t, keep_open,
+              "with -l: go on listening, and serve many clients at once"),
+    HOPT_FLAG('z', NULL, options_t, zero_io,
+              "only find out whether the ports are open; ranges such as 20-30 are possible"),
+    HOPT_STRING('e', "exec", options_t, exec_command,
+                "give the connection to this program as its stdin and stdout", .arg_name = "COMMAND"),
+    HOPT_STRING('c', "sh-exec", options_t, shell_command,
+                "the same with a command line for /bin/sh", .arg_name = "COMMAND"),
+
+    HOPT_GROUP("Connection"),
+    HOPT_SET('4', NULL, options_t, family, AF_INET, "IPv4 only"),
+    HOPT_SET('6', NULL, options_t, family, AF_INET6, "IPv6 only"),
+    HOPT_FLAG('u', "udp", options_t, udp, "UDP; with -U datagrams"),
+    HOPT_FLAG('U', "unixsock", options_t, unix_path,
+              "UNIX sockets: the operand is a path, or @NAME for an abstract one"),
+    HOPT_FLAG('n', "nodns", options_t, numeric, "numbers only: look no names up"),
+    HOPT_STRING('p', "source-port", options_t, source_port, "send from (with -l: listen on) this port",
+                .arg_name = "PORT"),
+    HOPT_STRING('s', "source", options_t, source_addr,
+                "send from (with -l: listen on) this address; with -uU: the path to receive at",
+                .arg_name = "ADDRESS"),
+    HOPT_FLAG('r', NULL, options_t, random, "try the ports in random order"),
+    HOPT_UINT('I', NULL, options_t, receive_buffer, 1, 1 << 30, "bytes of the socket's receive buffer"),
+    HOPT_UINT('O', NULL, options_t, send_buffer, 1, 1 << 30, "bytes of the socket's send buffer"),
+
+    HOPT_GROUP("Time"),
+    HOPT_SPAN('w', NULL, options_t, wait_ms,
+              "give up connecting after TIME, and leave when nothing came or went for TIME"),
+    HOPT_SPAN(0, "wait", options_t, connect_wait_ms, "give up connecting after TIME"),
+    HOPT_SPAN('i', "delay", options_t, interval_ms,
+              "wait TIME between lines sent, reads, and ports tried"),
+    HOPT_INT('q', NULL, options_t, quit_s, INT32_MIN, INT32_MAX / 1000,
+             "after the end of stdin do as -N does, and leave NUMBER seconds later (0: when the peer "
+             "has answered; negative: never)"),
+
+    HOPT_GROUP("Data"),
+    HOPT_FLAG('N', NULL, options_t, shutdown, "end the sending side after the end of stdin"),
+    HOPT_FLAG('d', NULL, options_t, no_stdin, "do not read stdin"),
+    HOPT_FLAG('C', "crlf", options_t, crlf, "send CR LF for each LF"),
+    HOPT_FLAG(0, "send-only", options_t, send_only,
+              "ignore what arrives, and leave after the end of stdin"),
+    HOPT_FLAG(0, "recv-only", options_t, recv_only, "only receive: do not read stdin"),
+
+    HOPT_GROUP("Output"),
+    HOPT_COUNT('v', "verbose", options_t, verbose, "say on stderr what happens"),
+    HOPT_STRING('o', "output", options_t, output_file,
+                "write what is sent and received to FILE as well", .arg_name = "FILE"),
+    HOPT_STRING(0, "hex-dump", options_t, hex_file, "the same in hex, with the direction",
+                .arg_name = "FILE"),
+
+    HOPT_REFUSED('b', NULL, NULL, LATER),
+    HOPT_REFUSED('D', NULL, NULL, NEVER),
+    HOPT_REFUSED('F', NULL, NULL, LATER),
+    HOPT_REFUSED('M', NULL, "TTL", LATER),
+    HOPT_REFUSED('m', "max-conns", "NUMBER", LATER),
+    HOPT_REFUSED('P', NULL, "USER", LATER),
+    HOPT_REFUSED('S', NULL, NULL, NEVER),
+    HOPT_REFUSED('T', NULL, "KEYWORD", LATER),
+    HOPT_REFUSED('t', "telnet", NULL, LATER),
+    HOPT_REFUSED('W', NULL, "NUMBER", LATER),
+    HOPT_REFUSED('X', NULL, "PROTOCOL", LATER),
+    HOPT_REFUSED('x', NULL, "ADDRESS", LATER),
+    HOPT_REFUSED('Z', NULL, NULL, NEVER),
+    HOPT_REFUSED('g', NULL, "HOPS", NEVER),
+    HOPT_REFUSED('G', NULL, "NUMBER", NEVER),
+    HOPT_REFUSED(0, "allow", "HOSTS", LATER),
+    HOPT_REFUSED(0, "allowfile", "FILE", LATER),
+    HOPT_REFUSED(0, "append-output", NULL, LATER),
+    HOPT_REFUSED(0, "broker", NULL, LATER),
+    HOPT_REFUSED(0, "chat", NULL, LATER),
+    HOPT_REFUSED(0, "deny", "HOSTS", LATER),
+    HOPT_REFUSED(0, "denyfile", "FILE", LATER),
+    HOPT_REFUSED(0, "idle-timeout", "TIME", LATER),
+    HOPT_REFUSED(0, "lua-exec", "FILE", NEVER),
+    HOPT_REFUSED(0, "no-shutdown", NULL, LATER),
+    HOPT_REFUSED(0, "proxy", "ADDRESS", LATER),
+    HOPT_REFUSED(0, "proxy-auth", "USER", LATER),
+    HOPT_REFUSED(0, "proxy-dns", "TYPE", LATER),
+    HOPT_REFUSED(0, "proxy-type", "TYPE", LATER),
+    HOPT_REFUSED(0, "sctp", NULL, NEVER),
+    HOPT_REFUSED(0, "ssl", NULL, LATER),
+    HOPT_REFUSED(0, "ssl-alpn", "LIST", LATER),
+    HOPT_REFUSED(0, "ssl-cert", "FILE", LATER),
+    HOPT_REFUSED(0, "ssl-ciphers", "LIST", LATER),
+    HOPT_REFUSED(0, "ssl-key", "FILE", LATER),
+    HOPT_REFUSED(0, "ssl-servername", "NAME", LATER),
+    HOPT_REFUSED(0, "ssl-trustfile", "FILE", LATER),
+    HOPT_REFUSED(0, "ssl-verify", NULL, LATER),
+    HOPT_REFUSED(0, "vsock", NULL, LATER),
+    HOPT_END,
+};
+/* clang-format on */
+
+static const char *const usage[] = {"[options] HOST PORT...", "-l [options] [HOST] PORT",
+                                    "-U [options] PATH", NULL};
+
+static const char *const description[] = {
+    "hnc connects to a TCP or UDP port or a UNIX socket, or waits for a connection there (-l). "
+    "What "
+    "it reads from stdin goes to the network, what comes from the network goes to stdout.",
+    "The end of stdin does not end the connection: hnc goes on receiving until the peer closes. -N "
+    "tells the peer about the end, -q leaves some time after it. Once the peer has closed, hnc "
+    "sends "
+    "what it has and leaves, whether or not stdin is at its end.",
+    "With -l -k many clients are served at once: what each of them sends goes to stdout, and stdin "
+    "goes to all of them. A datagram listener talks to whoever sent the first datagram; with -k to "
+    "whoever sent the last one.",
+    "Options, messages and exit status are those of OpenBSD's nc; long names and some more options "
+    "are ncat's. Where both use one letter, it means what it means to nc.",
+    "A TIME is in seconds, or has a unit: 500ms, 3s, 2m, 1h.",
+    NULL};
+
+static const hopt_term_t operands[] = {
+    {"HOST", "a name or an address. With -l: the address to listen on; every IPv4 address if it is "
+             "left out"},
+    {"PORT", "a number, a service name or a range; several are tried one after another"},
+    {"PATH",
+     "with -U: the path of a socket. With -l it is made, replaces one nobody listens on, and "
+     "is removed at the end"},
+    {NULL, NULL}};
+
+static const hopt_term_t examples[] = {
+    {"hnc -l 1234 >file", "Receive a file ..."},
+    {"hnc -N host 1234 <file", "... and send it."},
+    {"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | hnc example.com 80", "Ask a web server."},
+    {"hnc -zv -w 2 host 20-30", "See which of these ports are open."},
+    {"hnc -lk -c 'date' 127.0.0.1 1300", "Serve the time of day to any number of clients."},
+    {"hnc -U /run/app.sock", "Talk to a program through its UNIX socket."},
+    {NULL, NULL}};
+
+static const hopt_term_t exit_status[] = {
+    {"0", "a connection was made and has ended; with -z: a port is open"},
+    {"1", "no connection could be made, or the options were wrong"},
+    {"2", "an option of nc or ncat that hnc does not have"},
+    {NULL, NULL}};
+
+static const hopt_term_t environment[] = {
+    {"NCAT_REMOTE_ADDR, NCAT_REMOTE_PORT, NCAT_LOCAL_ADDR, NCAT_LOCAL_PORT, NCAT_PROTO",
+     "set for the programs that -e and -c start"},
+    {NULL, NULL}};
+
+static const char *const see_also[] = {"nc(1)", "ncat(1)", "socat(1)", NULL};
+
+const hopt_doc_t options_doc = {
+    .name = "hnc",
+    .summary = "read and write network connections",
+    .options = options,
+    .usage = usage,
+    .description = description,
+    .operands = operands,
+    .examples = examples,
+    .exit_status = exit_status,
+    .environment = environment,
+    .see_also = see_also,
+    .operand = HOPT_OPERAND_HOST,
+    .usage_status = 1,
+};
+
+void options_init(options_t *o)
+{
+    memset(o, 0, sizeof(*o));
+    o->quit_s = -1;
+    o->wait_ms = HNC_NO_TIME;
+    o->connect_wait_ms = HNC_NO_TIME;
+}
+
+/* The first pair of options that exclude each other. */
+static const char *conflict(const options_t *o)
+{
+    const struct {
+        bool a, b;
+        const char *message;
+    } rules[] = {
+        {o->listen, o->zero_io, "cannot use -z and -l"},
+        {!o->listen, o->keep_open, "must use -l with -k"},
+        {o->send_only, o->recv_only, "cannot use --send-only and --recv-only"},
+        {o->exec_command != NULL, o->shell_command != NULL, "cannot use -e and -c"},
+        {options_exec(o), o->zero_io, "cannot use -z and -e or -c"},
+        {options_exec(o), o->udp && o->keep_open, "cannot use -k and -u with -e or -c"},
+        {o->unix_path, o->source_port != NULL, "cannot use -p and -U"},
+        {o->unix_path && !(o->udp && !o->listen), o->source_addr != NULL, "cannot use -s and -U"},
+    };
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (rules[i].a && rules[i].b)
+            return rules[i].message;
+    }
+    return NULL;
+}
+
+static int fail(const char *what)
+{
+    hnc_say("%s; see hnc --help", what);
+    return 1;
+}
+
+static int take_path(options_t *o, const hopt_list_t *operands_given)
+{
+    if (operands_given->count == 0)
+        return fail("missing socket pathname");
+    if (operands_given->count > 1)
+        return fail("cannot use port with -U");
+    o->host = operands_given->items[0];
+    return 0;
+}
+
+/* [HOST] PORT, each of which may come from -s and -p instead. */
+static int take_listen(options_t *o, const hopt_list_t *operands_given)
+{
+    size_t count = operands_given->count;
+    const char **items = operands_given->items;
+
+    if (count > 2 || (count == 2 && o->source_addr) || (count > 0 && o->source_port))
+        return fail("too many operands: -l takes [HOST] PORT");
+    o->host = count == 2 ? items[0] : o->source_addr;
+    o->ports = o->source_port ? &o->source_port : count > 0 ? &items[count - 1] : NULL;
+    o->port_count = o->ports ? 1 : 0;
+    return o->port_count ? 0 : fail("missing port number");
+}
+
+static int take_dial(options_t *o, const hopt_list_t *operands_given)
+{
+    if (operands_given->count == 0)
+        return fail("missing host and port number");
+    if (operands_given->count == 1)
+        return fail("missing port number");
+    o->host = operands_given->items[0];
+    o->ports = operands_given->items + 1;
+    o->port_count = operands_given->count - 1;
+    return 0;
+}
+
+int options_check(options_t *o, const hopt_list_t *operands_given)
+{
+    const char *message = conflict(o);
+
+    if (message)
+        return fail(message);
+    if (o->quit_s >= 0)
+        o->shutdown = true;
+    if (o->unix_path)
+        return take_path(o, operands_given);
+    return o->listen ? take_listen(o, operands_given) : take_dial(o, operands_given);
+}

@@ -1,0 +1,413 @@
+#include "session.h"
+
+#include "base/hlist.h"
+#include "base/hmem.h"
+#include "dump.h"
+#include "input.h"
+
+#include <unistd.h>
+
+#define BUFFER_SIZE ((size_t)512 * 1024)
+#define GRACE_MS 250
+#define US_PER_MS 1000
+
+typedef struct peer_s {
+    hlist_t link;
+    session_t *session;
+    hio_t *io;
+    bool ended; /* it sends no more */
+} peer_t;
+
+struct session_s {
+    input_t input; /* first: its callbacks get a pointer to it */
+    hnc_t *hnc;
+    session_idle_cb idle_cb;
+    void *arg;
+    hlist_t peers;
+    hio_t *out;    /* NULL: closed */
+    pump_t pump;   /* for one stream at a time; many peers share the loop's buffer */
+    bool out_full; /* peers wait for stdout */
+    bool paced;    /* peers wait for the interval to pass */
+    bool finishing;
+    htimer_t *pace;
+    htimer_t *grace;
+    uint64_t moved_us; /* when data last moved */
+};
+
+static peer_t *peer_of(hlist_t *node)
+{
+    return HLIST_ENTRY(node, peer_t, link);
+}
+
+static void touch(session_t *s)
+{
+    s->moved_us = hloop_now_us(s->hnc->loop);
+}
+
+/* Everything ends now; what is queued is lost because nobody wants it. */
+static void give_up(session_t *s)
+{
+    hlist_t *node, *tmp;
+
+    s->finishing = true;
+    HLIST_FOREACH (node, tmp, &s->peers)
+        hio_abort(peer_of(node)->io, 0);
+    hloop_stop(s->hnc->loop);
+}
+
+/* ---- from the peers to stdout --------------------------------------------------------------------- */
+
+static void update_reading(session_t *s)
+{
+    bool on = !s->out_full && !s->paced;
+    hlist_t *node, *tmp;
+
+    HLIST_FOREACH (node, tmp, &s->peers) {
+        peer_t *peer = peer_of(node);
+
+        if (peer->io == s->pump.source)
+            pump_hold(&s->pump, !on);
+        else if (on && !peer->ended)
+            hio_read(peer->io);
+        else
+            hio_read_stop(peer->io);
+    }
+}
+
+static void on_paced(htimer_t *timer)
+{
+    session_t *s = hevent_userdata(timer);
+
+    s->pace = NULL;
+    s->paced = false;
+    update_reading(s);
+}
+
+static void pace(session_t *s)
+{
+    if (s->hnc->options.interval_ms == 0 || s->pace)
+        return;
+    s->pace = htimer_add(s->hnc->loop, on_paced, s->hnc->options.interval_ms, 1);
+    if (!s->pace)
+        return;
+    hevent_set_userdata(s->pace, s);
+    s->paced = true;
+    update_reading(s);
+}
+
+static bool received(session_t *s, const void *data, size_t len)
+{
+    touch(s);
+    dump_data(s->hnc->dump, DUMP_RECEIVED, data, len);
+    pace(s);
+    return s->out && !s->hnc->options.send_only;
+}
+
+void session_input(session_t *s, const void *data, size_t len)
+{
+    if (!received(s, data, len))
+        return;
+    hio_write(s->out, data, len);
+    if (!s->out_full && s->out && hio_write_above_high(s->out)) {
+        s->out_full = true;
+        update_reading(s);
+    }
+}
+
+static void on_peer_data(hio_t *io, void *buf, int len)
+{
+    peer_t *peer = hevent_userdata(io);
+    session_t *s = peer->session;
+    pump_buffer_t *buffer;
+
+    if (io != s->pump.source) {
+        session_input(s, buf, (size_t)len);
+        return;
+    }
+    buffer = pump_take(&s->pump);
+    if (received(s, buf, (size_t)len))
+        pump_write(buffer, s->out, buf, (size_t)len);
+    pump_taken(buffer);
+}
+
+static void on_out_drained(hio_t *io)
+{
+    session_t *s = hevent_userdata(io);
+
+    s->out_full = false;
+    update_reading(s);
+}
+
+static void on_out_closed(hio_t *io)
+{
+    session_t *s = hevent_userdata(io);
+    int err = hio_error(io);
+
+    s->out = NULL;
+    if (err == -ECANCELED)
+        return;
+    if (err != 0 && err != -EPIPE) {
+        hnc_say("stdout: %s", herr_str(err));
+        s->hnc->status = 1;
+    }
+    give_up(s);
+}
+
+static int open_output(session_t *s)
+{
+    int err;
+
+    s->out = hio_get(s->hnc->loop, STDOUT_FILENO);
+    if (!s->out)
+        return -errno;
+    err = hio_setcb_drained(s->out, on_out_drained);
+    if (err)
+        return err;
+    hevent_set_userdata(s->out, s);
+    hio_setcb_close(s->out, on_out_closed);
+    hio_set_close_timeout(s->out, 0);
+    return 0;
+}
+
+/* ---- from stdin to the peers ---------------------------------------------------------------------- */
+
+static void on_input_data(input_t *input, pump_buffer_t *buffer, const char *data, size_t len)
+{
+    session_t *s = (session_t *)(void *)input;
+    hlist_t *node, *tmp;
+
+    touch(s);
+    dump_data(s->hnc->dump, DUMP_SENT, data, len);
+    HLIST_FOREACH (node, tmp, &s->peers) {
+        hio_t *io = peer_of(node)->io;
+
+        if (!s->hnc->options.udp) {
+            pump_write(buffer, io, data, len);
+        } else {
+            hio_write(io, data, len);
+            if (hio_write_above_high(io))
+                input_hold(input, true);
+        }
+    }
+}
+
+static void on_peer_drained(hio_t *io)
+{
+    peer_t *peer = hevent_userdata(io);
+
+    input_hold(&peer->session->input, false);
+}
+
+/* Stdin is at its end: what that means for a peer. */
+static void finish_sending(session_t *s, peer_t *peer)
+{
+    const options_t *o = &s->hnc->options;
+
+    if (peer->ended || o->send_only || (o->udp && o->quit_s == 0))
+        hio_close(peer->io);
+    else if (o->shutdown)
+        hio_shutdown(peer->io);
+}
+
+static void on_input_ended(input_t *input)
+{
+    session_t *s = (session_t *)(void *)input;
+    hlist_t *node, *tmp;
+
+    HLIST_FOREACH (node, tmp, &s->peers)
+        finish_sending(s, peer_of(node));
+}
+
+static void on_quit(htimer_t *timer)
+{
+    give_up(hevent_userdata(timer));
+}
+
+static void on_input_settled(input_t *input)
+{
+    session_t *s = (session_t *)(void *)input;
+    int quit_s = s->hnc->options.quit_s;
+    htimer_t *timer;
+
+    touch(s);
+    if (quit_s <= 0)
+        return;
+    timer = htimer_add(s->hnc->loop, on_quit, (uint32_t)quit_s * 1000, 1);
+    if (timer)
+        hevent_set_userdata(timer, s);
+    else
+        give_up(s);
+}
+
+/* ---- the peers' ends ------------------------------------------------------------------------------ */
+
+static void close_ended(session_t *s)
+{
+    hlist_t *node, *tmp;
+
+    HLIST_FOREACH (node, tmp, &s->peers) {
+        if (peer_of(node)->ended)
+            hio_close(peer_of(node)->io);
+    }
+}
+
+static void on_grace(htimer_t *timer);
+
+/* Stdin is a pipe and a peer has ended: waits until nothing moves. */
+static void check_grace(session_t *s)
+{
+    uint64_t quiet_us = hloop_now_us(s->hnc->loop) - s->moved_us;
+    uint64_t wait_ms = GRACE_MS;
+
+    if (s->grace)
+        return;
+    if (input_is_quiet(&s->input)) {
+        if (quiet_us >= GRACE_MS * US_PER_MS) {
+            close_ended(s);
+            return;
+        }
+        wait_ms -= quiet_us / US_PER_MS;
+    }
+    s->grace = htimer_add(s->hnc->loop, on_grace, (uint32_t)wait_ms, 1);
+    if (s->grace)
+        hevent_set_userdata(s->grace, s);
+    else
+        close_ended(s);
+}
+
+static void on_grace(htimer_t *timer)
+{
+    session_t *s = hevent_userdata(timer);
+
+    s->grace = NULL;
+    check_grace(s);
+}
+
+static void on_peer_eof(hio_t *io)
+{
+    peer_t *peer = hevent_userdata(io);
+    session_t *s = peer->session;
+
+    peer->ended = true;
+    if (io == s->pump.source)
+        pump_stop(&s->pump);
+    if (s->input.ended || input_kind(&s->input) == INPUT_TERMINAL)
+        hio_close(io);
+    else if (input_kind(&s->input) == INPUT_PIPE)
+        check_grace(s);
+}
+
+static void on_peer_closed(hio_t *io)
+{
+    peer_t *peer = hevent_userdata(io);
+    session_t *s = peer->session;
+    int err = hio_error(io);
+
+    if (io == s->pump.source)
+        pump_stop(&s->pump);
+    hlist_remove(&peer->link);
+    hmem_free(peer);
+    if (s->finishing || err == -ECANCELED)
+        return;
+    if (err != 0 && err != -ETIMEDOUT && s->hnc->options.verbose > 1)
+        hnc_say("%s", herr_str(err));
+    if (hlist_empty(&s->peers)) {
+        input_hold(&s->input, true);
+        s->idle_cb(s, s->arg);
+    }
+}
+
+/* ---- for dial and listen -------------------------------------------------------------------------- */
+
+session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg)
+{
+    session_t *s = hmem_zalloc(sizeof(*s));
+    int err;
+
+    if (!s) {
+        hnc_say("%s", herr_str(-ENOMEM));
+        return NULL;
+    }
+    s->hnc = hnc;
+    s->idle_cb = idle_cb;
+    s->arg = arg;
+    hlist_init(&s->peers);
+    pump_init(&s->pump, BUFFER_SIZE, 0, NULL, NULL);
+    input_init(&s->input, hnc);
+    s->input.data_cb = on_input_data;
+    s->input.ended_cb = on_input_ended;
+    s->input.settled_cb = on_input_settled;
+    err = open_output(s);
+    if (err) {
+        hnc_say("stdout: %s", herr_str(err));
+        session_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static int prepare_peer(peer_t *peer)
+{
+    const options_t *o = &peer->session->hnc->options;
+    int err = o->udp ? 0 : hio_setcb_eof(peer->io, on_peer_eof);
+
+    if (err == 0)
+        err = hio_setcb_drained(peer->io, on_peer_drained);
+    if (err < 0)
+        return err;
+    hevent_set_userdata(peer->io, peer);
+    hio_setcb_connect(peer->io, NULL);
+    hio_setcb_read(peer->io, on_peer_data);
+    hio_setcb_close(peer->io, on_peer_closed);
+    hio_set_close_timeout(peer->io, 0);
+    if (o->wait_ms != HNC_NO_TIME)
+        hio_set_keepalive_timeout(peer->io, o->wait_ms > 0 ? (int)o->wait_ms : 1);
+    return 0;
+}
+
+void session_add(session_t *s, hio_t *io)
+{
+    peer_t *peer = hmem_zalloc(sizeof(*peer));
+    int err = -ENOMEM;
+
+    if (peer) {
+        peer->session = s;
+        peer->io = io;
+        err = prepare_peer(peer);
+    }
+    if (err < 0) {
+        hnc_say("%s", herr_str(err));
+        hmem_free(peer);
+        hio_abort(io, err);
+        return;
+    }
+    hlist_push_back(&s->peers, &peer->link);
+    touch(s);
+    if (s->hnc->options.udp || s->hnc->options.keep_open)
+        hio_read(io);
+    else if (pump_start(&s->pump, io) < 0)
+        hio_abort(io, -ENOMEM);
+    input_hold(&s->input, false);
+    input_open(&s->input);
+    if (s->input.ended)
+        finish_sending(s, peer);
+}
+
+void session_finish(session_t *s)
+{
+    s->finishing = true;
+    input_close(&s->input);
+    if (s->out)
+        hio_close(s->out);
+    else
+        hloop_stop(s->hnc->loop);
+}
+
+void session_free(session_t *s)
+{
+    if (!s)
+        return;
+    input_deinit(&s->input);
+    pump_deinit(&s->pump);
+    hmem_free(s);
+}
