@@ -167,6 +167,21 @@ int hsignal_signo(const hsignal_t *sig)
     return sig->detail;
 }
 
+void hsignal_after_fork(void)
+{
+    for (int signo = 1; signo <= SIGNALS_MAX; signo++) {
+        if (watchers_of[signo] > 0)
+            sigaction(signo, &saved[signo], NULL);
+        watchers_of[signo] = 0;
+    }
+    for (int i = 0; i < PORTS_MAX; i++) {
+        atomic_store(&ports[i].wanted, 0);
+        atomic_store(&ports[i].busy, 0);
+        atomic_store(&ports[i].used, false);
+    }
+    pthread_mutex_init(&lock, NULL); /* another thread of the parent may have held it */
+}
+
 static void free_deleted(hloop_t *loop)
 {
     hlist_t *pos, *tmp;

@@ -18,4 +18,10 @@ void hsignal_del(hsignal_t *sig);
 
 int hsignal_signo(const hsignal_t *sig);
 
+/* In a child that was just forked: its parent's watchers count for nothing here, so every watched
+ * signal gets back the handling that it had before. Without it a child would swallow a SIGTERM that
+ * its parent watches. Call it first, with signals blocked since before the fork; the parent's loops
+ * must not be used in the child, nor freed. */
+void hsignal_after_fork(void);
+
 #endif
