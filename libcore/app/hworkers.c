@@ -1,0 +1,373 @@
+/* hworkers: one slot per index, which lives as long as the hworkers_t.
+ *
+ *     IDLE      no process, none wanted        (beyond count, or stopped)
+ *     RUNNING   a process; hchild tells its end
+ *     STOPPING  a process that got SIGTERM; the timer is its grace time
+ *     WAITING   no process; the timer starts one
+ *
+ * A slot whose index is wanted again while it is STOPPING is started when the old process has ended. */
+#include "hworkers.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../base/hmem.h"
+#include "../base/htime.h"
+#include "../event/hchild.h"
+#include "../event/hsignal.h"
+#include "../event/htimer.h"
+
+typedef enum slot_state_e { SLOT_IDLE = 0, SLOT_RUNNING, SLOT_STOPPING, SLOT_WAITING } slot_state_e;
+
+typedef struct slot_s {
+    struct hworkers_s *workers;
+    int index;
+    slot_state_e state;
+    pid_t pid;
+    hchild_t *child;
+    htimer_t *timer;
+    uint64_t started_ns;
+    uint32_t delay_ms; /* before the next start, if this life is a short one */
+} slot_t;
+
+struct hworkers_s {
+    hloop_t *loop;
+    hworkers_options_t options;
+    slot_t **slots; /* grows only; timers point at the slots */
+    int slot_count;
+    int count; /* wanted */
+    int running;
+    bool stopping;
+    htimer_t *stopped_timer; /* tells HWORKERS_STOPPED from the loop */
+};
+
+static void start(slot_t *slot);
+
+static void tell(hworkers_t *w, hworkers_info_t info)
+{
+    if (w->options.on_event != NULL)
+        w->options.on_event(w, &info, w->options.userdata);
+}
+
+static void clear_timer(slot_t *slot)
+{
+    htimer_del(slot->timer);
+    slot->timer = NULL;
+}
+
+static bool is_wanted(const slot_t *slot)
+{
+    return !slot->workers->stopping && slot->index < slot->workers->count;
+}
+
+static void on_all_stopped(htimer_t *timer)
+{
+    hworkers_t *w = hevent_userdata(timer);
+
+    w->stopped_timer = NULL;
+    tell(w, (hworkers_info_t){.event = HWORKERS_STOPPED});
+}
+
+/* Through a timer, so that it never comes from inside hworkers_stop. */
+static void check_stopped(hworkers_t *w)
+{
+    if (!w->stopping || w->running > 0 || w->stopped_timer != NULL)
+        return;
+    w->stopped_timer = htimer_add(w->loop, on_all_stopped, 1, 1);
+    if (w->stopped_timer != NULL)
+        hevent_set_userdata(w->stopped_timer, w);
+    else
+        tell(w, (hworkers_info_t){.event = HWORKERS_STOPPED});
+}
+
+/* ---- the worker process ---- */
+
+__attribute__((noreturn)) static void be_worker(const slot_t *slot, pid_t master,
+                                                const sigset_t *mask)
+{
+    const hworkers_options_t *options = &slot->workers->options;
+    int status = 1;
+
+    hsignal_after_fork();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* A master that had ended before the line above would never be noticed. */
+    if (getppid() == master) {
+        sigprocmask(SIG_SETMASK, mask, NULL);
+        status = options->run(slot->index, options->userdata);
+        fflush(NULL);
+    }
+    _exit(status);
+}
+
+/* Signals are blocked meanwhile: one that came between the fork and the change of the handlers would
+ * be handled as the master's. */
+static pid_t fork_worker(const slot_t *slot)
+{
+    pid_t master = getpid(), pid;
+    sigset_t all, mask;
+
+    fflush(NULL);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &mask);
+    pid = fork();
+    if (pid == 0)
+        be_worker(slot, master, &mask);
+    if (pid < 0)
+        pid = -errno;
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    return pid;
+}
+
+/* ---- slots ---- */
+
+static void on_start_timer(htimer_t *timer)
+{
+    slot_t *slot = hevent_userdata(timer);
+
+    slot->timer = NULL;
+    slot->state = SLOT_IDLE;
+    start(slot);
+}
+
+static uint32_t next_delay(const hworkers_t *w, uint32_t delay_ms)
+{
+    return delay_ms > w->options.delay_max_ms / 2 ? w->options.delay_max_ms : delay_ms * 2;
+}
+
+/* Starts the slot's next process after its delay. Returns the delay, or HWORKERS_NO_RESTART. */
+static uint32_t schedule(slot_t *slot)
+{
+    hworkers_t *w = slot->workers;
+    uint32_t delay_ms = slot->delay_ms;
+
+    slot->state = SLOT_IDLE;
+    if (!is_wanted(slot))
+        return HWORKERS_NO_RESTART;
+    slot->timer = htimer_add(w->loop, on_start_timer, delay_ms, 1);
+    if (slot->timer == NULL)
+        return HWORKERS_NO_RESTART;
+    hevent_set_userdata(slot->timer, slot);
+    slot->state = SLOT_WAITING;
+    slot->delay_ms = next_delay(w, delay_ms);
+    return delay_ms;
+}
+
+static void on_end(hchild_t *child)
+{
+    slot_t *slot = hevent_userdata(child);
+    hworkers_t *w = slot->workers;
+    hworkers_info_t info = {HWORKERS_ENDED, slot->index, slot->pid, hchild_status(child), 0};
+    uint64_t life_ms = (htime_monotonic_ns() - slot->started_ns) / HTIME_NS_PER_MS;
+
+    clear_timer(slot);
+    slot->child = NULL;
+    slot->pid = 0;
+    w->running--;
+    if (life_ms >= w->options.healthy_ms)
+        slot->delay_ms = w->options.delay_min_ms;
+    info.delay_ms = schedule(slot);
+    tell(w, info);
+    check_stopped(w);
+}
+
+static void start_failed(slot_t *slot, int error)
+{
+    hworkers_info_t info = {HWORKERS_FAILED, slot->index, 0, error, 0};
+
+    info.delay_ms = schedule(slot);
+    tell(slot->workers, info);
+}
+
+static void start(slot_t *slot)
+{
+    hworkers_t *w = slot->workers;
+    pid_t pid;
+
+    if (!is_wanted(slot))
+        return;
+    pid = fork_worker(slot);
+    if (pid < 0) {
+        start_failed(slot, pid);
+        return;
+    }
+    slot->child = hchild_add(w->loop, pid, on_end, slot);
+    if (slot->child == NULL) {
+        int error = errno != 0 ? -errno : -ENOMEM;
+
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            continue;
+        start_failed(slot, error);
+        return;
+    }
+    slot->pid = pid;
+    slot->state = SLOT_RUNNING;
+    slot->started_ns = htime_monotonic_ns();
+    w->running++;
+    tell(w, (hworkers_info_t){.event = HWORKERS_STARTED, .index = slot->index, .pid = pid});
+}
+
+static void on_grace_timer(htimer_t *timer)
+{
+    slot_t *slot = hevent_userdata(timer);
+
+    slot->timer = NULL;
+    if (hchild_kill(slot->child, SIGKILL) == 0)
+        tell(slot->workers,
+             (hworkers_info_t){.event = HWORKERS_KILLED, .index = slot->index, .pid = slot->pid});
+}
+
+static void stop(slot_t *slot)
+{
+    hworkers_t *w = slot->workers;
+
+    if (slot->state == SLOT_WAITING) {
+        clear_timer(slot);
+        slot->state = SLOT_IDLE;
+    }
+    if (slot->state != SLOT_RUNNING)
+        return;
+    slot->state = SLOT_STOPPING;
+    slot->delay_ms = w->options.delay_min_ms;
+    hchild_kill(slot->child, SIGTERM);
+    slot->timer = htimer_add(w->loop, on_grace_timer, w->options.grace_ms, 1);
+    if (slot->timer != NULL)
+        hevent_set_userdata(slot->timer, slot);
+    else
+        hchild_kill(slot->child, SIGKILL); /* without a timer nobody would */
+}
+
+/* Makes the slots up to count; those that exist stay where they are. */
+static int grow(hworkers_t *w, int count)
+{
+    slot_t **slots;
+
+    if (count <= w->slot_count)
+        return 0;
+    slots = hmem_realloc(w->slots, (size_t)count * sizeof(slot_t *));
+    if (slots == NULL)
+        return -ENOMEM;
+    w->slots = slots;
+    while (w->slot_count < count) {
+        slot_t *slot = hmem_zalloc(sizeof(*slot));
+
+        if (slot == NULL)
+            return -ENOMEM;
+        slot->workers = w;
+        slot->index = w->slot_count;
+        slot->delay_ms = w->options.delay_min_ms;
+        w->slots[w->slot_count++] = slot;
+    }
+    return 0;
+}
+
+static void set_defaults(hworkers_options_t *o)
+{
+    o->delay_min_ms = o->delay_min_ms == 0 ? 100 : o->delay_min_ms;
+    o->delay_max_ms = o->delay_max_ms == 0 ? 10000 : o->delay_max_ms;
+    o->healthy_ms = o->healthy_ms == 0 ? 10000 : o->healthy_ms;
+    o->grace_ms = o->grace_ms == 0 ? 10000 : o->grace_ms;
+}
+
+/* ---- public ---- */
+
+int hworkers_new(hloop_t *loop, const hworkers_options_t *options, hworkers_t **workers)
+{
+    hworkers_t *w = hmem_zalloc(sizeof(*w));
+    int status;
+
+    *workers = NULL;
+    if (w == NULL)
+        return -ENOMEM;
+    w->loop = loop;
+    w->options = *options;
+    set_defaults(&w->options);
+    status = hworkers_resize(w, options->count);
+    if (status < 0) {
+        hworkers_free(w);
+        return status;
+    }
+    *workers = w;
+    return 0;
+}
+
+void hworkers_free(hworkers_t *workers)
+{
+    if (workers == NULL)
+        return;
+    htimer_del(workers->stopped_timer);
+    for (int i = 0; i < workers->slot_count; i++) {
+        slot_t *slot = workers->slots[i];
+
+        clear_timer(slot);
+        if (slot->child != NULL) {
+            hchild_kill(slot->child, SIGKILL);
+            hchild_del(slot->child);
+            while (waitpid(slot->pid, NULL, 0) < 0 && errno == EINTR)
+                continue;
+        }
+        hmem_free(slot);
+    }
+    hmem_free(workers->slots);
+    hmem_free(workers);
+}
+
+void hworkers_stop(hworkers_t *workers)
+{
+    workers->stopping = true;
+    for (int i = 0; i < workers->slot_count; i++)
+        stop(workers->slots[i]);
+    check_stopped(workers);
+}
+
+int hworkers_signal(hworkers_t *workers, int signo)
+{
+    int reached = 0;
+
+    for (int i = 0; i < workers->slot_count; i++) {
+        slot_t *slot = workers->slots[i];
+
+        if (slot->child != NULL && hchild_kill(slot->child, signo) == 0)
+            reached++;
+    }
+    return reached;
+}
+
+int hworkers_resize(hworkers_t *workers, int count)
+{
+    int status;
+
+    if (count < 1 || count > HWORKERS_MAX)
+        return -EINVAL;
+    if (workers->stopping)
+        return -ECANCELED;
+    status = grow(workers, count);
+    if (status < 0)
+        return status;
+    workers->count = count;
+    for (int i = workers->slot_count - 1; i >= count; i--)
+        stop(workers->slots[i]);
+    for (int i = 0; i < count; i++) {
+        if (workers->slots[i]->state == SLOT_IDLE)
+            start(workers->slots[i]);
+    }
+    return 0;
+}
+
+int hworkers_count(const hworkers_t *workers)
+{
+    return workers->count;
+}
+
+int hworkers_running(const hworkers_t *workers)
+{
+    return workers->running;
+}
+
+pid_t hworkers_pid(const hworkers_t *workers, int index)
+{
+    return index < 0 || index >= workers->slot_count ? 0 : workers->slots[index]->pid;
+}
