@@ -54,8 +54,9 @@ typedef struct hserver_options_s {
  * thread when the mode is HSERVER_PROCESSES. */
 int hserver_new(const hserver_options_t *options, hserver_t **server);
 
-/* Serves until hserver_stop, until an error, or (HSERVER_PROCESSES) until the last worker process has
- * ended. Returns 0 or a negative error; and 1 in a worker process that was told to stop: it returns
+/* Serves until hserver_stop, until an error, or until the last worker has ended; once for each
+ * server. Connections that are still open then are closed with -ECANCELED: by their own process, or
+ * in this thread when the workers' threads have ended. Returns 0 or a negative error; and 1 in a worker process that was told to stop: it returns
  * through this call too, has its own copy of the server and should soon leave main. Worker processes
  * end with their parent, however that ends. */
 int hserver_run(hserver_t *server);
