@@ -1,0 +1,326 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "hrelay_fixture.h"
+#include "net/hframe.h"
+
+/* ---- data and ends ----------------------------------------------------------------------------------- */
+
+static void bytes_go_both_ways_and_are_counted(void **state)
+{
+    hrelay_stats_t stats;
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+    assert_ptr_equal(hio_get_upstream(w.io[0]), w.io[1]);
+    assert_ptr_equal(hio_get_upstream(w.io[1]), w.io[0]);
+    send_through(&w, 0, 100000, false);
+    send_through(&w, 1, 33, false);
+    assert_int_equal(hrelay_stats(w.io[0], &stats), 0);
+    assert_int_equal(stats.sent_bytes, 100000);
+    assert_int_equal(stats.received_bytes, 33);
+    assert_int_equal(hrelay_stats(w.io[1], &stats), 0);
+    assert_int_equal(stats.sent_bytes, 33);
+    assert_int_equal(stats.received_bytes, 100000);
+    end(&w);
+    assert_int_equal(w.stats[0].sent_bytes, 100000);
+}
+
+static void half_close_does_not_lose_the_reply(void **state)
+{
+    world_t w;
+
+    (void)state;
+    for (int from = 0; from < 2; from++) {
+        begin(&w);
+        assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+        send_through(&w, from, 1000, true);
+        fixture_settle(w.loop);
+        assert_int_equal(w.closes[0] + w.closes[1], 0);
+        send_through(&w, 1 - from, 5000000, true);
+        fixture_run(w.loop, both_closed, &w);
+        assert_int_equal(w.error[0], 0);
+        assert_int_equal(w.error[1], 0);
+        assert_int_equal(w.stats[from].received_bytes, 5000000);
+        end(&w);
+    }
+}
+
+static void what_is_queued_is_sent_before_the_end(void **state)
+{
+    pump_t out = {.size = 3000000, .at_once = CHUNK, .end = true};
+    pump_t in = {.size = 3000000, .at_once = CHUNK, .end = true};
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    hio_set_watermarks(w.io[1], 1 << 20, 8 << 20, 16 << 20);
+    assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+    out.fd = w.peer[0];
+    in.fd = w.peer[1];
+    while (!out.ended) { /* all of it is in the relay or in the kernel before anything is read */
+        pump_out(&out);
+        assert_int_equal(hloop_run(w.loop), 0);
+    }
+    fixture_settle(w.loop);
+    run_pumps(&w, &out, &in);
+    assert_true(in.ended);
+    assert_int_equal(in.done, in.size);
+    end(&w);
+}
+
+static void a_slow_reader_bounds_the_memory(void **state)
+{
+    const size_t size = 64 << 20;
+    pump_t out = {.size = size, .at_once = CHUNK, .end = true};
+    pump_t in = {.size = size, .at_once = CHUNK, .end = true};
+    size_t largest = 0;
+    unsigned pauses = 0;
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+    out.fd = w.peer[0];
+    in.fd = w.peer[1];
+    for (unsigned i = 0; !in.ended && in.error == 0; i++) {
+        for (int n = 0; n < 4; n++)
+            pump_out(&out);
+        if (i % 2 == 0)
+            pump_in(&in);
+        assert_int_equal(hloop_run(w.loop), 0);
+        if (w.closes[1])
+            continue;
+        if (hio_write_bufsize(w.io[1]) > largest)
+            largest = hio_write_bufsize(w.io[1]);
+        pauses += !out.ended && hio_write_above_high(w.io[1]);
+    }
+    assert_int_equal(in.error, 0);
+    assert_int_equal(in.done, size);
+    assert_true(pauses > 0);
+    assert_true(largest <= (1 << 20) + CHUNK);
+    end(&w);
+}
+
+/* ---- closes and errors --------------------------------------------------------------------------------- */
+
+static void a_reset_on_one_side_resets_the_other(void **state)
+{
+    world_t w;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        begin(&w);
+        assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+        send_through(&w, 0, 1000, false);
+        fixture_reset(w.peer[i]);
+        w.peer[i] = -1;
+        fixture_run(w.loop, both_closed, &w);
+        assert_int_equal(w.error[i], -ECONNRESET);
+        assert_int_equal(w.error[1 - i], -ECONNRESET);
+        assert_true(is_reset(w.peer[1 - i]));
+        end(&w);
+    }
+}
+
+static void a_reset_behind_an_end_of_data_is_passed_on(void **state)
+{
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+    send_through(&w, 0, 1000, true);
+    fixture_reset(w.peer[1]);
+    w.peer[1] = -1;
+    fixture_run(w.loop, both_closed, &w);
+    assert_int_equal(w.error[1], -ECONNRESET);
+    assert_true(is_reset(w.peer[0]));
+    end(&w);
+}
+
+static void closing_one_side_sends_the_rest_and_closes_the_other(void **state)
+{
+    pump_t out = {.size = 500000, .at_once = CHUNK};
+    pump_t in = {.size = 500000, .at_once = CHUNK, .end = true};
+    hrelay_stats_t stats = {0};
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+    out.fd = w.peer[0];
+    in.fd = w.peer[1];
+    while (stats.sent_bytes < out.size) {
+        pump_out(&out);
+        assert_int_equal(hloop_run(w.loop), 0);
+        assert_int_equal(hrelay_stats(w.io[0], &stats), 0);
+    }
+    hio_close(w.io[0]);
+    run_pumps(&w, &out, &in);
+    fixture_run(w.loop, both_closed, &w);
+    assert_int_equal(in.done, in.size);
+    assert_int_equal(w.error[0], 0);
+    assert_int_equal(w.error[1], 0);
+    assert_ptr_equal(w.upstream_at_close[0], w.io[1]);
+    assert_null(w.upstream_at_close[1]);
+    end(&w);
+}
+
+static void close_both(hio_t *io, void *buf, int len)
+{
+    hio_t *upstream = hio_get_upstream(io);
+
+    hio_write_upstream(io, buf, len);
+    hio_close(io);
+    hio_abort(upstream, -EPROTO);
+    hio_write_upstream(io, buf, len);
+    hio_close_upstream(io);
+    hio_read_upstream(io);
+}
+
+static void close_upstream(hio_t *io, void *buf, int len)
+{
+    hio_close_upstream(io);
+    hio_write_upstream(io, buf, len);
+}
+
+static void abort_self(hio_t *io, void *buf, int len)
+{
+    hio_write_upstream(io, buf, len);
+    hio_abort(io, -EPROTO);
+}
+
+static void callbacks_may_close_either_side(void **state)
+{
+    const hread_cb ways[] = {close_both, close_upstream, abort_self};
+    world_t w;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        begin(&w);
+        assert_int_equal(hio_setup_upstream(w.io[0], w.io[1]), 0);
+        hio_setcb_read(w.io[0], ways[i]);
+        hio_setcb_read(w.io[1], ways[i]);
+        hio_read_upstream(w.io[0]);
+        fixture_send(w.peer[0], "x", 1);
+        fixture_send(w.peer[1], "y", 1);
+        fixture_run(w.loop, both_closed, &w);
+        end(&w);
+    }
+}
+
+static void a_write_that_the_queue_refuses_aborts_both(void **state)
+{
+    char *block = calloc(1, 1 << 20);
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    assert_int_equal(hio_set_watermarks(w.io[1], 1, 2, 1 << 20), 0);
+    assert_int_equal(hio_setup_upstream(w.io[0], w.io[1]), 0);
+    for (int i = 0; i < 64 && !hio_is_closed(w.io[0]); i++)
+        hio_write_upstream(w.io[0], block, 1 << 20);
+    fixture_run(w.loop, both_closed, &w);
+    assert_int_equal(w.error[0], HERR_QUEUE_FULL);
+    assert_int_equal(w.error[1], HERR_QUEUE_FULL);
+    free(block);
+    end(&w);
+}
+
+static void only_two_that_are_free_can_be_joined(void **state)
+{
+    hrelay_stats_t stats;
+    world_t w, other;
+
+    (void)state;
+    begin(&w);
+    begin(&other);
+    assert_null(hio_get_upstream(w.io[0]));
+    assert_int_equal(hrelay_stats(w.io[0], &stats), -ENOENT);
+    hio_read_upstream(w.io[0]);
+    hio_close_upstream(w.io[0]);
+    hio_write_upstream(w.io[0], &stats, 1);
+    assert_int_equal(hio_setup_upstream(w.io[0], w.io[0]), -EINVAL);
+    assert_int_equal(hio_setup_upstream(w.io[0], other.io[0]), -EINVAL);
+    assert_int_equal(hio_setup_upstream(w.io[0], w.io[1]), 0);
+    assert_int_equal(hio_setup_upstream(w.io[1], w.io[0]), -EINVAL);
+    assert_ptr_equal(hio_get_upstream(w.io[0]), w.io[1]);
+    hio_abort(other.io[0], 0);
+    assert_int_equal(hio_setup_upstream(other.io[1], other.io[0]), HERR_CLOSED);
+    assert_null(hio_get_upstream(other.io[1]));
+    hio_setcb_close(other.io[0], NULL);
+    hio_setcb_close(other.io[1], NULL);
+    other.io[0] = other.io[1] = NULL;
+    end(&other);
+    end(&w);
+}
+
+/* ---- with framing ---------------------------------------------------------------------------------------- */
+
+static void relay_rest(hio_t *io, void *buf, int len)
+{
+    world_t *w = hevent_userdata(io);
+
+    assert_int_equal(len, 5);
+    assert_memory_equal(buf, "head\n", 5);
+    assert_int_equal(hio_relay(io, w->io[1]), 0);
+}
+
+typedef struct text_goal_s {
+    int fd;
+    const char *text;
+} text_goal_t;
+
+static bool has_come(void *arg)
+{
+    text_goal_t *goal = arg;
+    char buf[64];
+    ssize_t n = recv(goal->fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_PEEK);
+
+    return n == (ssize_t)strlen(goal->text) && memcmp(buf, goal->text, (size_t)n) == 0;
+}
+
+static void a_head_is_read_in_lines_and_the_rest_is_relayed(void **state)
+{
+    text_goal_t goal = {.text = "body\nbody"};
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    hio_setcb_read(w.io[0], relay_rest);
+    assert_int_equal(hio_readline(w.io[0]), 0);
+    fixture_send(w.peer[0], "head\nbody\nbody", 14);
+    goal.fd = w.peer[1];
+    fixture_run(w.loop, has_come, &goal);
+    goal.text = "body\nbodymore";
+    fixture_send(w.peer[0], "more", 4);
+    fixture_run(w.loop, has_come, &goal);
+    end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_go_both_ways_and_are_counted),
+        cmocka_unit_test(half_close_does_not_lose_the_reply),
+        cmocka_unit_test(what_is_queued_is_sent_before_the_end),
+        cmocka_unit_test(a_slow_reader_bounds_the_memory),
+        cmocka_unit_test(a_reset_on_one_side_resets_the_other),
+        cmocka_unit_test(a_reset_behind_an_end_of_data_is_passed_on),
+        cmocka_unit_test(closing_one_side_sends_the_rest_and_closes_the_other),
+        cmocka_unit_test(callbacks_may_close_either_side),
+        cmocka_unit_test(a_write_that_the_queue_refuses_aborts_both),
+        cmocka_unit_test(only_two_that_are_free_can_be_joined),
+        cmocka_unit_test(a_head_is_read_in_lines_and_the_rest_is_relayed),
+    };
+
+    return cmocka_run_group_tests_name("hrelay", tests, NULL, NULL);
+}
