@@ -1,0 +1,343 @@
+#include "hmain.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/hmem.h"
+#include "../event/hsignal.h"
+#include "hdaemon.h"
+#include "hpidfile.h"
+#include "hprivilege.h"
+#include "hsuggest.h"
+
+#define EXIT_NOT_RUNNING 3 /* of -s status, as init scripts define it */
+
+enum { ON_TERM, ON_INT, ON_HUP, ON_USR1, SIGNAL_COUNT };
+
+struct hmain_s {
+    const char *name;
+    const hmain_options_t *options;
+    pid_t owner; /* a forked worker is not it */
+    hpidfile_t *pid_file;
+    bool is_daemon;
+    hdaemon_t daemon;
+    hloop_t *loop;
+    hmain_callbacks_t callbacks;
+    hsignal_t *signals[SIGNAL_COUNT];
+    bool stopping;
+};
+
+static const char *const action_names[] = {"start", "stop", "restart", "status", "reload", NULL};
+
+static int take_action(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    hmain_options_t *options = opts;
+    hsuggest_t near;
+
+    hsuggest_init(&near, arg, strlen(arg));
+    for (int i = 0; option->names[i] != NULL; i++) {
+        if (strcmp(option->names[i], arg) == 0) {
+            options->action = HMAIN_START + i;
+            return 0;
+        }
+        hsuggest_offer(&near, option->names[i]);
+    }
+    hbytes_append_str(why, "it takes start, stop, restart, status or reload");
+    if (near.best != NULL)
+        hbytes_printf(why, " (did you mean %s?)", near.best);
+    return HERR_SYNTAX;
+}
+
+const hopt_t hmain_rows[] = {
+    HOPT_GROUP("Service"),
+    HOPT_FLAG('d', "daemon", hmain_options_t, daemon, "run in the background"),
+    HOPT_CALL('s', "signal", take_action,
+              "start, stop, restart or reload the server, or tell its status", .arg_name = "ACTION",
+              .names = action_names),
+    HOPT_STRING(0, "pid-file", hmain_options_t, pid_file,
+                "hold the process number in FILE while running", .arg_name = "FILE"),
+    HOPT_STRING(0, "user", hmain_options_t, user, "run as this user once the ports are open",
+                .arg_name = "USER"),
+    HOPT_STRING(0, "group", hmain_options_t, group, "run as this group instead of the user's",
+                .arg_name = "GROUP"),
+    HOPT_SPAN(0, "stop-timeout", hmain_options_t, stop_timeout_ms,
+              "how long stop and restart wait for the end (10s)"),
+    HOPT_END,
+};
+
+__attribute__((format(printf, 2, 3))) static int complain(const char *name, const char *fmt, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "%s: ", name);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return EXIT_FAILURE;
+}
+
+/* ---- -s ---- */
+
+/* The path of the pid file; appended to `path`. 0 or an exit status after a message. */
+static int pid_path(const char *name, const hmain_options_t *options, hbytes_t *path)
+{
+    const char *dir = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
+    int status;
+
+    if (options->pid_file != NULL)
+        status = hbytes_append_str(path, options->pid_file);
+    else if (dir != NULL && dir[0] == '/')
+        status = hbytes_printf(path, "%s/%s.pid", dir, name);
+    else
+        return complain(name, "XDG_RUNTIME_DIR is not set; say where with --pid-file");
+    return status < 0 ? complain(name, "%s", herr_str(status)) : 0;
+}
+
+static int show_status(const char *name, pid_t pid)
+{
+    if (pid > 0)
+        printf("%s start/running, pid=%ld\n", name, (long)pid);
+    else
+        printf("%s stop/waiting\n", name);
+    return fflush(stdout) == 0 ? 0 : complain(name, "%s", herr_str(-errno));
+}
+
+static int do_status(const char *name, const char *path)
+{
+    pid_t pid = hpidfile_holder(path);
+
+    if (pid < 0)
+        return complain(name, "%s: %s", path, herr_str(pid));
+    if (show_status(name, pid) != 0)
+        return EXIT_FAILURE;
+    return pid > 0 ? 0 : EXIT_NOT_RUNNING;
+}
+
+/* Quietly for restart: it says how it went when the new one runs. */
+static int do_stop(const char *name, const hmain_options_t *options, const char *path)
+{
+    uint32_t timeout_ms = options->stop_timeout_ms;
+    pid_t pid;
+    int status;
+
+    if (timeout_ms == 0)
+        timeout_ms = HMAIN_STOP_TIMEOUT_MS;
+    status = hpidfile_signal(path, SIGTERM, timeout_ms, &pid);
+    if (status == -ETIMEDOUT)
+        return complain(name, "process %ld did not stop within %.1f s", (long)pid,
+                        timeout_ms / 1000.0);
+    if (status < 0 && pid > 0)
+        return complain(name, "process %ld: %s", (long)pid, herr_str(status));
+    if (status < 0)
+        return complain(name, "%s: %s", path, herr_str(status));
+    return options->action == HMAIN_STOP ? show_status(name, 0) : 0;
+}
+
+static int do_reload(const char *name, const char *path)
+{
+    pid_t pid;
+    int status = hpidfile_signal(path, SIGHUP, 0, &pid);
+
+    if (status < 0 && pid > 0)
+        return complain(name, "process %ld: %s", (long)pid, herr_str(status));
+    if (status < 0)
+        return complain(name, "%s: %s", path, herr_str(status));
+    if (status == 0)
+        return complain(name, "not running");
+    return show_status(name, pid);
+}
+
+/* HMAIN_RUN, or the exit status of the process. */
+static int act(const char *name, const hmain_options_t *options, const char *path)
+{
+    int status;
+
+    switch ((hmain_action_e)options->action) {
+    case HMAIN_STATUS:
+        return do_status(name, path);
+    case HMAIN_STOP:
+        return do_stop(name, options, path);
+    case HMAIN_RELOAD:
+        return do_reload(name, path);
+    case HMAIN_RESTART:
+        status = do_stop(name, options, path);
+        return status == 0 ? HMAIN_RUN : status;
+    case HMAIN_START:
+    case HMAIN_NONE:
+        break;
+    }
+    return HMAIN_RUN;
+}
+
+/* ---- start ---- */
+
+static int hold_pid_file(hmain_t *app, const char *path)
+{
+    pid_t holder;
+    int status = hpidfile_open(path, &app->pid_file, &holder);
+
+    if (status == -EEXIST)
+        return complain(app->name, "already running, pid=%ld", (long)holder);
+    if (status == -EINVAL)
+        return complain(app->name, "%s: there is something else than a pid file", path);
+    if (status < 0)
+        return complain(app->name, "%s: %s", path, herr_str(status));
+    return 0;
+}
+
+/* In the process that stays. */
+static int start(const char *name, const hmain_options_t *options, const char *path, hmain_t **out)
+{
+    hdaemon_t daemon = {-1};
+    hmain_t *app;
+    int status;
+
+    if (options->daemon) {
+        status = hdaemon_start(&daemon);
+        if (status >= 0)
+            return status;
+        if (status != HDAEMON_CHILD)
+            return complain(name, "cannot start a process: %s", herr_str(status));
+    }
+    app = hmem_zalloc(sizeof(*app));
+    if (app == NULL) {
+        hdaemon_fail(&daemon, EXIT_FAILURE);
+        return complain(name, "%s", herr_str(-ENOMEM));
+    }
+    app->name = name;
+    app->options = options;
+    app->owner = getpid();
+    app->daemon = daemon;
+    app->is_daemon = options->daemon;
+    signal(SIGPIPE, SIG_IGN);
+    status = path != NULL ? hold_pid_file(app, path) : 0;
+    if (status != 0)
+        return hmain_end(app, status);
+    *out = app;
+    return HMAIN_RUN;
+}
+
+int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app)
+{
+    bool has_file = options->daemon || options->action != HMAIN_NONE || options->pid_file != NULL;
+    hbytes_t path = {0};
+    int status = has_file ? pid_path(name, options, &path) : 0;
+
+    *app = NULL;
+    if (status == 0)
+        status = act(name, options, path.data);
+    if (status == HMAIN_RUN)
+        status = start(name, options, path.data, app);
+    hbytes_deinit(&path);
+    return status;
+}
+
+int hmain_ready(hmain_t *app)
+{
+    const hmain_options_t *options = app->options;
+    hbytes_t why = {0};
+    int status = hprivilege_drop(options->user, options->group, &why);
+
+    if (status < 0)
+        complain(app->name, "%s", why.len > 0 ? why.data : herr_str(status));
+    hbytes_deinit(&why);
+    if (status < 0)
+        return EXIT_FAILURE;
+    if (!app->is_daemon)
+        return 0;
+    if (options->action != HMAIN_NONE && show_status(app->name, getpid()) != 0)
+        return EXIT_FAILURE;
+    status = hdaemon_ready(&app->daemon);
+    return status < 0 ? complain(app->name, "/dev/null: %s", herr_str(status)) : 0;
+}
+
+/* ---- signals ---- */
+
+static void on_stop(hsignal_t *signal)
+{
+    hmain_t *app = hevent_userdata(signal);
+
+    if (app->stopping || app->callbacks.on_stop == NULL) {
+        hloop_stop(app->loop);
+        return;
+    }
+    app->stopping = true;
+    app->callbacks.on_stop(app, app->callbacks.userdata);
+}
+
+static void on_reload(hsignal_t *signal)
+{
+    hmain_t *app = hevent_userdata(signal);
+
+    if (app->callbacks.on_reload != NULL)
+        app->callbacks.on_reload(app, app->callbacks.userdata);
+    else if (!app->is_daemon)
+        on_stop(signal);
+}
+
+static void on_user(hsignal_t *signal)
+{
+    hmain_t *app = hevent_userdata(signal);
+
+    app->callbacks.on_user(app, app->callbacks.userdata);
+}
+
+int hmain_watch(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks)
+{
+    static const struct {
+        int signo;
+        hsignal_cb cb;
+    } watches[SIGNAL_COUNT] = {
+        [ON_TERM] = {SIGTERM, on_stop},
+        [ON_INT] = {SIGINT, on_stop},
+        [ON_HUP] = {SIGHUP, on_reload},
+        [ON_USR1] = {SIGUSR1, on_user},
+    };
+
+    app->loop = loop;
+    app->callbacks = *callbacks;
+    app->stopping = false;
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        if (watches[i].cb == on_user && callbacks->on_user == NULL)
+            continue;
+        app->signals[i] = hsignal_add(loop, watches[i].cb, watches[i].signo);
+        if (app->signals[i] == NULL) {
+            int status = -errno;
+
+            hmain_unwatch(app);
+            return status;
+        }
+        hevent_set_userdata(app->signals[i], app);
+    }
+    return 0;
+}
+
+void hmain_unwatch(hmain_t *app)
+{
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        hsignal_del(app->signals[i]);
+        app->signals[i] = NULL;
+    }
+    app->loop = NULL;
+}
+
+hloop_t *hmain_loop(const hmain_t *app)
+{
+    return app->loop;
+}
+
+int hmain_end(hmain_t *app, int status)
+{
+    if (app == NULL)
+        return status;
+    hpidfile_close(app->pid_file);
+    if (app->owner == getpid())
+        hdaemon_fail(&app->daemon, status);
+    hmem_free(app);
+    return status;
+}

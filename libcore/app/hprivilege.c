@@ -1,0 +1,97 @@
+#include "hprivilege.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "../base/herr.h"
+#include "../base/hstr.h"
+
+typedef struct identity_s {
+    const char *name; /* of the user, for its groups; NULL: a bare number */
+    uid_t uid;
+    gid_t gid;
+    bool has_user;
+    bool has_group;
+} identity_t;
+
+static int find_user(const char *user, identity_t *id)
+{
+    struct passwd *entry = getpwnam(user);
+    uint64_t number;
+
+    if (entry == NULL && hstr_parse_u64(user, 0, UINT32_MAX - 1, &number) == 0) {
+        id->has_user = true;
+        id->uid = (uid_t)number;
+        entry = getpwuid(id->uid);
+    }
+    if (entry != NULL) {
+        id->name = entry->pw_name;
+        id->uid = entry->pw_uid;
+        id->gid = entry->pw_gid;
+        id->has_user = id->has_group = true;
+    }
+    return id->has_user ? 0 : HERR_RESOLVE;
+}
+
+static int find_group(const char *group, identity_t *id)
+{
+    struct group *entry = getgrnam(group);
+    uint64_t number;
+
+    if (entry != NULL)
+        id->gid = entry->gr_gid;
+    else if (hstr_parse_u64(group, 0, UINT32_MAX - 1, &number) == 0)
+        id->gid = (gid_t)number;
+    else
+        return HERR_RESOLVE;
+    id->has_group = true;
+    return 0;
+}
+
+/* Groups first: without root's rights they could no longer be changed. */
+static int become(const identity_t *id)
+{
+    if (id->has_group) {
+        int rc = id->name != NULL ? initgroups(id->name, id->gid) : setgroups(1, &id->gid);
+
+        if (rc < 0 || setresgid(id->gid, id->gid, id->gid) < 0)
+            return -errno;
+    }
+    if (id->has_user && setresuid(id->uid, id->uid, id->uid) < 0)
+        return -errno;
+    return 0;
+}
+
+static bool is_already(const identity_t *id)
+{
+    return (!id->has_user || (getuid() == id->uid && geteuid() == id->uid)) &&
+           (!id->has_group || (getgid() == id->gid && getegid() == id->gid));
+}
+
+int hprivilege_drop(const char *user, const char *group, hbytes_t *why)
+{
+    identity_t id = {0};
+    int status;
+
+    if (user != NULL && find_user(user, &id) < 0) {
+        hbytes_printf(why, "unknown user '%s'", user);
+        return HERR_RESOLVE;
+    }
+    if (group != NULL && find_group(group, &id) < 0) {
+        hbytes_printf(why, "unknown group '%s'", group);
+        return HERR_RESOLVE;
+    }
+    if (is_already(&id))
+        return 0;
+    status = become(&id);
+    /* Root that can come back has given nothing up. */
+    if (status == 0 && id.has_user && id.uid != 0 && setuid(0) == 0)
+        status = -EPERM;
+    if (status < 0)
+        hbytes_printf(why, "cannot become %s: %s", user != NULL ? user : group, herr_str(status));
+    return status;
+}

@@ -1,0 +1,397 @@
+/* The program is two: cmocka's tests, and with a first argument a small server, which they run. */
+#include "app/hmain.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "app/hdaemon.h"
+#include "app/hopt_doc.h"
+#include "app/hprivilege.h"
+#include "base/hmem.h"
+#include "base/htime.h"
+#include "event/htimer.h"
+
+#define WAIT_MS 20000
+#define LIFE_MS 60000 /* of a server that nobody stops */
+
+/* ---- the server ---- */
+
+typedef struct server_opts_s {
+    hmain_options_t main;
+    const char *mark; /* a file that gets a letter for each thing that happened */
+    bool fail;
+    bool crash;
+    bool stubborn;
+} server_opts_t;
+
+static const hopt_t server_options[] = {
+    HOPT_STRING(0, "mark", server_opts_t, mark, "file for marks"),
+    HOPT_FLAG(0, "fail", server_opts_t, fail, "fail at the start"),
+    HOPT_FLAG(0, "crash", server_opts_t, crash, "crash at the start"),
+    HOPT_FLAG(0, "stubborn", server_opts_t, stubborn, "do not stop at the first signal"),
+    HOPT_INCLUDE(hmain_rows, server_opts_t, main, hmain_options_t),
+    HOPT_END,
+};
+static const char *const server_usage[] = {"[options]", NULL};
+static const hopt_doc_t server_doc = {.name = "mini",
+                                      .summary = "a server",
+                                      .options = server_options,
+                                      .usage = server_usage,
+                                      .description = server_usage};
+
+static void mark(const server_opts_t *opts, char c)
+{
+    FILE *file = opts->mark != NULL ? fopen(opts->mark, "a") : NULL;
+
+    if (file == NULL)
+        return;
+    fputc(c, file);
+    fclose(file);
+}
+
+static void on_stop(hmain_t *app, void *userdata)
+{
+    const server_opts_t *opts = userdata;
+
+    mark(opts, 's');
+    if (!opts->stubborn)
+        hloop_stop(hmain_loop(app));
+}
+
+static void on_reload(hmain_t *app, void *userdata)
+{
+    (void)app;
+    mark(userdata, 'r');
+}
+
+static void on_user(hmain_t *app, void *userdata)
+{
+    (void)app;
+    mark(userdata, 'u');
+}
+
+static void on_life_end(htimer_t *timer)
+{
+    hloop_stop(hevent_loop(timer));
+}
+
+static int serve(server_opts_t *opts)
+{
+    const hmain_callbacks_t callbacks = {on_stop, on_reload, on_user, opts};
+    hloop_t *loop = NULL;
+    hmain_t *app;
+    int status = hmain_begin("mini", &opts->main, &app);
+
+    if (status != HMAIN_RUN)
+        return status;
+    if (opts->fail) {
+        fprintf(stderr, "mini: told to fail\n");
+        return hmain_end(app, 7);
+    }
+    if (opts->crash)
+        _exit(0);
+    status = 1;
+    loop = hloop_new(0);
+    if (loop == NULL || htimer_add(loop, on_life_end, LIFE_MS, 1) == NULL ||
+        hmain_watch(app, loop, &callbacks) < 0)
+        goto cleanup;
+    status = hmain_ready(app);
+    if (status == 0) {
+        mark(opts, 'R');
+        hloop_run(loop);
+    }
+cleanup:
+    if (loop != NULL)
+        hmain_unwatch(app);
+    hloop_free(&loop);
+    return hmain_end(app, status);
+}
+
+static int server_main(int argc, char **argv)
+{
+    server_opts_t opts = {0};
+    hopt_list_t operands = {0};
+    int status = hopt_main_parse(&server_doc, argc, argv, &opts, &operands);
+
+    if (status == HOPT_RUN)
+        status = serve(&opts);
+    hopt_main_free(&server_doc, &opts, &operands);
+    return status;
+}
+
+/* ---- what the tests share ---- */
+
+static char dir[32], self[256];
+
+static int begin(void **state)
+{
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    (void)state;
+    if (n < 0)
+        return -1;
+    self[n] = '\0';
+    snprintf(dir, sizeof(dir), "/tmp/hmain-XXXXXX");
+    return mkdtemp(dir) == NULL ? -1 : 0;
+}
+
+/* Runs the server with options; returns its exit status, and what it wrote in text. */
+static int mini(const char *options, char *text, size_t size)
+{
+    char command[1024];
+    FILE *output;
+    int status;
+
+    snprintf(command, sizeof(command),
+             "'%s' serve --pid-file '%s/pid' --mark '%s/mark' %s 2>&1 </dev/null", self, dir, dir,
+             options);
+    output = popen(command, "r");
+    assert_non_null(output);
+    text[fread(text, 1, size - 1, output)] = '\0';
+    status = pclose(output);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int end(void **state)
+{
+    static const char *const names[] = {"pid", "mark"};
+    char text[256], path[64];
+
+    (void)state;
+    mini("-s stop", text, sizeof(text));
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+    return rmdir(dir);
+}
+
+/* Waits until the marks are these. */
+static void wait_marks(const char *marks)
+{
+    uint64_t end_ns = htime_monotonic_ns() + WAIT_MS * HTIME_NS_PER_MS;
+    const struct timespec pause_time = {0, 1000000};
+    char path[64], text[64] = "";
+
+    snprintf(path, sizeof(path), "%s/mark", dir);
+    while (htime_monotonic_ns() < end_ns) {
+        FILE *file = fopen(path, "r");
+
+        if (file != NULL) {
+            text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+            fclose(file);
+            if (strcmp(text, marks) == 0)
+                return;
+        }
+        nanosleep(&pause_time, NULL);
+    }
+    fail_msg("the marks are \"%s\", not \"%s\"", text, marks);
+}
+
+static pid_t pid_in(const char *text, const char *before)
+{
+    assert_int_equal(strncmp(text, before, strlen(before)), 0);
+    return (pid_t)strtol(text + strlen(before), NULL, 10);
+}
+
+static pid_t start(const char *more)
+{
+    char options[128], text[256];
+
+    snprintf(options, sizeof(options), "-d -s start %s", more);
+    assert_int_equal(mini(options, text, sizeof(text)), 0);
+    return pid_in(text, "mini start/running, pid=");
+}
+
+/* ---- tests ---- */
+
+static void status_tells_running_from_stopped(void **state)
+{
+    char text[256];
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(mini("-s status", text, sizeof(text)), 3);
+    assert_string_equal(text, "mini stop/waiting\n");
+    pid = start("");
+    assert_int_equal(mini("-s status", text, sizeof(text)), 0);
+    assert_int_equal(pid_in(text, "mini start/running, pid="), pid);
+    assert_int_equal(mini("-s stop", text, sizeof(text)), 0);
+    assert_string_equal(text, "mini stop/waiting\n");
+    assert_int_equal(waitpid(pid, NULL, WNOHANG), pid);
+    assert_int_equal(mini("-s status", text, sizeof(text)), 3);
+    assert_int_equal(mini("-s stop", text, sizeof(text)), 0);
+}
+
+static void a_daemon_leaves_the_session_and_the_terminal(void **state)
+{
+    char link[64], target[64] = "";
+    pid_t pid = start("");
+
+    (void)state;
+    assert_int_not_equal(getsid(pid), getsid(0));
+    assert_int_not_equal(getsid(pid), pid); /* no leader: it can get no terminal */
+    for (int fd = 0; fd <= 2; fd++) {
+        snprintf(link, sizeof(link), "/proc/%ld/fd/%d", (long)pid, fd);
+        memset(target, 0, sizeof(target));
+        assert_true(readlink(link, target, sizeof(target) - 1) > 0);
+        assert_string_equal(target, "/dev/null");
+    }
+}
+
+static void a_second_start_is_refused(void **state)
+{
+    char text[256], expected[64];
+    pid_t pid = start("");
+
+    (void)state;
+    assert_int_equal(mini("-d", text, sizeof(text)), 1);
+    snprintf(expected, sizeof(expected), "mini: already running, pid=%ld\n", (long)pid);
+    assert_string_equal(text, expected);
+    assert_int_equal(mini("", text, sizeof(text)), 1);
+    assert_string_equal(text, expected);
+}
+
+static void a_failed_start_gives_its_message_and_status(void **state)
+{
+    char text[256];
+
+    (void)state;
+    assert_int_equal(mini("-d --fail", text, sizeof(text)), 7);
+    assert_string_equal(text, "mini: told to fail\n");
+    assert_int_equal(mini("-d --crash", text, sizeof(text)), 1);
+    assert_int_equal(mini("-s status", text, sizeof(text)), 3);
+}
+
+static void signals_reach_their_callbacks(void **state)
+{
+    char text[256];
+    pid_t pid = start("");
+
+    (void)state;
+    wait_marks("R");
+    assert_int_equal(mini("-s reload", text, sizeof(text)), 0);
+    wait_marks("Rr");
+    assert_int_equal(kill(pid, SIGUSR1), 0);
+    wait_marks("Rru");
+    assert_int_equal(kill(pid, SIGPIPE), 0);
+    assert_int_equal(kill(pid, SIGINT), 0);
+    wait_marks("Rrus");
+}
+
+static void restart_ends_the_old_one_and_starts_a_new_one(void **state)
+{
+    char text[256];
+    pid_t pid = start(""), next;
+
+    (void)state;
+    assert_int_equal(mini("-d -s restart", text, sizeof(text)), 0);
+    next = pid_in(text, "mini start/running, pid=");
+    assert_int_not_equal(next, pid);
+    assert_int_equal(waitpid(pid, NULL, WNOHANG), pid);
+    assert_int_equal(kill(next, 0), 0);
+}
+
+static void stop_gives_up_after_its_time_and_a_second_one_is_final(void **state)
+{
+    char text[256], expected[96];
+    pid_t pid = start("--stubborn");
+
+    (void)state;
+    wait_marks("R");
+    assert_int_equal(mini("-s stop --stop-timeout 100ms", text, sizeof(text)), 1);
+    snprintf(expected, sizeof(expected), "mini: process %ld did not stop within 0.1 s\n",
+             (long)pid);
+    assert_string_equal(text, expected);
+    assert_int_equal(mini("-s stop", text, sizeof(text)), 0);
+}
+
+static void wrong_use_is_one_line(void **state)
+{
+    char text[256];
+
+    (void)state;
+    assert_int_equal(mini("-s stpo", text, sizeof(text)), 2);
+    assert_string_equal(text, "mini: option -s: it takes start, stop, restart, status or reload "
+                              "(did you mean stop?)\n");
+    assert_int_equal(mini("-s reload", text, sizeof(text)), 1);
+    assert_string_equal(text, "mini: not running\n");
+    assert_int_equal(mini("--pid-file /nonexistent/x", text, sizeof(text)), 1);
+    assert_string_equal(text, "mini: /nonexistent/x: No such file or directory\n");
+    assert_int_equal(mini("--pid-file /etc/passwd", text, sizeof(text)), 1);
+    assert_int_equal(mini("--user no-such-user", text, sizeof(text)), 1);
+    assert_string_equal(text, "mini: unknown user 'no-such-user'\n");
+    assert_int_equal(mini("-d --group no-such-group", text, sizeof(text)), 1);
+    assert_string_equal(text, "mini: unknown group 'no-such-group'\n");
+}
+
+/* In a process of its own: what is given up does not come back. */
+static void privileges_are_dropped_for_good(void **state)
+{
+    hbytes_t why = {0};
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(hprivilege_drop(NULL, NULL, &why), 0);
+    if (geteuid() != 0) {
+        assert_int_equal(hprivilege_drop("0", NULL, &why), -EPERM);
+        hbytes_deinit(&why);
+        return;
+    }
+    pid = fork();
+    if (pid == 0) {
+        gid_t groups[64];
+
+        if (hprivilege_drop("65534", "65533", &why) != 0)
+            _exit(1);
+        if (getuid() != 65534 || geteuid() != 65534 || getegid() != 65533)
+            _exit(2);
+        if (setuid(0) == 0 || setgid(0) == 0)
+            _exit(3);
+        for (int i = getgroups(64, groups) - 1; i >= 0; i--) {
+            if (groups[i] == 0)
+                _exit(4);
+        }
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    hbytes_deinit(&why);
+}
+
+#define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_DIR(status_tells_running_from_stopped),
+        WITH_DIR(a_daemon_leaves_the_session_and_the_terminal),
+        WITH_DIR(a_second_start_is_refused),
+        WITH_DIR(a_failed_start_gives_its_message_and_status),
+        WITH_DIR(signals_reach_their_callbacks),
+        WITH_DIR(restart_ends_the_old_one_and_starts_a_new_one),
+        WITH_DIR(stop_gives_up_after_its_time_and_a_second_one_is_final),
+        WITH_DIR(wrong_use_is_one_line),
+        cmocka_unit_test(privileges_are_dropped_for_good),
+    };
+
+    if (argc > 1 && strcmp(argv[1], "serve") == 0)
+        return server_main(argc - 1, argv + 1);
+    /* The daemons become children of this process, which can tell that they have ended. */
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return 1;
+    return cmocka_run_group_tests_name("hmain", tests, NULL, NULL);
+}
