@@ -1,6 +1,7 @@
 /* hconf: our reader hands inih one line at a time and checks its form first, because inih itself
  * reports only the first bad line and cuts long ones silently. inih splits the lines; the handler
- * finds the row and stores into a copy of the target, which is copied back only when all is well. */
+ * finds the row and stores into a copy of the target, which is copied back only when all is
+ * well. */
 #include "hconf.h"
 
 #include <fcntl.h>
@@ -29,7 +30,7 @@ void hconf_free(hconf_t *conf)
     if (conf == NULL)
         return;
     for (size_t i = 0; i < conf->strings.count; i++)
-        hmem_free((void *)(uintptr_t)conf->strings.items[i]);
+        hmem_free((char *)conf->strings.items[i]);
     hopt_list_deinit(&conf->strings);
     hmem_free(conf);
 }
@@ -163,8 +164,8 @@ static bool check_line(loader_t *l, const char *s, size_t len, size_t len_max)
     return false;
 }
 
-/* inih's reader. What it should not see it gets as an empty line. Leading blanks are dropped: to inih
- * they would make the line a continuation of the value before, which hides mistakes. */
+/* inih's reader. What it should not see it gets as an empty line. Leading blanks are dropped: to
+ * inih they would make the line a continuation of the value before, which hides mistakes. */
 static char *read_line(char *line, int size, void *stream)
 {
     loader_t *l = stream;

@@ -22,9 +22,9 @@
 #define HCONF_FILE_MAX ((size_t)1 << 20)
 #define HCONF_ERRORS_MAX 20
 
-/* Gets each pair of a free section, in order; the strings live until hconf_free. target is the struct
- * that is being filled (a copy of the caller's). 0, or a negative error and the words for it, that
- * follow the key, in `why`. */
+/* Gets each pair of a free section, in order; the strings live until hconf_free. target is the
+ * struct that is being filled (a copy of the caller's). 0, or a negative error and the words for
+ * it, that follow the key, in `why`. */
 typedef int (*hconf_pair_cb)(const char *key, const char *value, void *target, hbytes_t *why);
 
 typedef struct hconf_section_s {
@@ -41,11 +41,11 @@ typedef struct hconf_schema_s {
 /* The strings of one file. */
 typedef struct hconf_s hconf_t;
 
-/* Reads a file into target. 0, and *conf then owns the strings that target points at; lists belong to
- * target (hconf_deinit). Their members have to be empty before, all others are defaults.
+/* Reads a file into target. 0, and *conf then owns the strings that target points at; lists belong
+ * to target (hconf_deinit). Their members have to be empty before, all others are defaults.
  *
- * On an error target is as it was, *conf is NULL, and `errors` has a line (with its newline) for each
- * mistake: "hhttpd.conf:12: unknown key 'prot' in [server] (did you mean port?)", at most
+ * On an error target is as it was, *conf is NULL, and `errors` has a line (with its newline) for
+ * each mistake: "hhttpd.conf:12: unknown key 'prot' in [server] (did you mean port?)", at most
  * HCONF_ERRORS_MAX and one that tells how many more. HERR_SYNTAX for mistakes in it, -errno if it
  * cannot be read, -EFBIG past HCONF_FILE_MAX, -ENOMEM, HERR_UNSUPPORTED built without inih. */
 int hconf_load(const char *path, const hconf_schema_t *schema, void *target, hconf_t **conf,

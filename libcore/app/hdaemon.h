@@ -9,10 +9,10 @@ typedef struct hdaemon_s {
 
 #define HDAEMON_CHILD (-1)
 
-/* Forks twice. In the daemon it returns HDAEMON_CHILD: stdin is /dev/null, stdout and stderr are still
- * those of the invoking process, so that errors are seen; the working directory stays. In the invoking
- * process it returns when the daemon is ready (0), has failed (its exit status), or has ended without
- * a word (1). A negative error if it could not fork. Only one thread may exist. */
+/* Forks twice. In the daemon it returns HDAEMON_CHILD: stdin is /dev/null, stdout and stderr are
+ * still those of the invoking process, so that errors are seen; the working directory stays. In the
+ * invoking process it returns when the daemon is ready (0), has failed (its exit status), or has
+ * ended without a word (1). A negative error if it could not fork. Only one thread may exist. */
 int hdaemon_start(hdaemon_t *daemon);
 
 /* Tells the invoking process: started. stdout and stderr become /dev/null. 0 or -errno. */

@@ -14,7 +14,8 @@ static bool in_object(const hjson_t *j)
     return j->depth > 0 && (j->objects >> (j->depth - 1) & 1) != 0;
 }
 
-/* Before each value: a comma where one is due; no value without its key, no second one at the top. */
+/* Before each value: a comma where one is due; no value without its key, no second one at the
+ * top. */
 static bool begin_value(hjson_t *j)
 {
     bool misplaced = in_object(j) ? !j->has_key : j->depth == 0 && j->needs_comma;
@@ -28,8 +29,8 @@ static bool begin_value(hjson_t *j)
     return j->error == 0;
 }
 
-/* The length of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates); if it is none, 0 and
- * in *bad how many bytes stand for one replacement character. */
+/* The length of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates); if it is none, 0
+ * and in *bad how many bytes stand for one replacement character. */
 static size_t sequence(const unsigned char *s, size_t len, size_t *bad)
 {
     unsigned char low = 0x80, high = 0xbf;

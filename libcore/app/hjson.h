@@ -8,8 +8,8 @@
  *     hjson_close(&j);
  *     status = hjson_finish(&j);
  *
- * The calls return nothing: the first failure is kept, what follows it does nothing, and hjson_finish
- * tells. Any bytes may be given as a string: what is not UTF-8 becomes U+FFFD. */
+ * The calls return nothing: the first failure is kept, what follows it does nothing, and
+ * hjson_finish tells. Any bytes may be given as a string: what is not UTF-8 becomes U+FFFD. */
 #ifndef HNET_APP_HJSON_H
 #define HNET_APP_HJSON_H
 
@@ -33,9 +33,9 @@ typedef struct hjson_s {
 /* Appends to out, which is borrowed until hjson_finish. */
 void hjson_init(hjson_t *j, hbytes_t *out);
 
-/* 0; -ENOMEM or -ENOBUFS (out is full); -EINVAL when the calls make no JSON: a key outside an object
- * or twice, a value in an object without one, nested too deep, something left open. The content of
- * out is of no use then. */
+/* 0; -ENOMEM or -ENOBUFS (out is full); -EINVAL when the calls make no JSON: a key outside an
+ * object or twice, a value in an object without one, nested too deep, something left open. The
+ * content of out is of no use then. */
 int hjson_finish(hjson_t *j);
 
 void hjson_open_object(hjson_t *j);

@@ -1,7 +1,7 @@
 /* hmain: what the main of every server does around its loop: -s start|stop|restart|status|reload,
  * going to the background, the pid file, signals, the user it runs as.
  *
- *     status = hmain_begin("hecho", &opts.main, &app);   -s done, or in the background, pid file held
+ *     status = hmain_begin("hecho", &opts.main, &app); -s done, or pid file held
  *     if (status != HMAIN_RUN)
  *         return status;
  *     ... listen; on a fault print it and   return hmain_end(app, 1);
@@ -48,9 +48,10 @@ extern const hopt_t hmain_rows[];
 typedef struct hmain_s hmain_t;
 
 /* Does what -s asks for. HMAIN_RUN: *app is set and the server has to run (after start and restart
- * too). Otherwise the exit status of the process, *app is NULL: 0 done; 1 failed; status gives 0 when
- * it runs and 3 when not, as service managers expect. A pid file is held when -d, -s or --pid-file
- * was given. name and options are borrowed until hmain_end. SIGPIPE is ignored from here on. */
+ * too). Otherwise the exit status of the process, *app is NULL: 0 done; 1 failed; status gives 0
+ * when it runs and 3 when not, as service managers expect. A pid file is held when -d, -s or
+ * --pid-file was given. name and options are borrowed until hmain_end. SIGPIPE is ignored from here
+ * on. */
 #define HMAIN_RUN (-1)
 int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app);
 
@@ -69,8 +70,8 @@ typedef struct hmain_callbacks_s {
     void *userdata;
 } hmain_callbacks_t;
 
-/* callbacks are copied. 0 or a negative error. The watches end with hmain_unwatch, which has to come
- * before hloop_free. */
+/* callbacks are copied. 0 or a negative error. The watches end with hmain_unwatch, which has to
+ * come before hloop_free. */
 int hmain_watch(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks);
 void hmain_unwatch(hmain_t *app);
 

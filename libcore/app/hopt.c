@@ -1,5 +1,6 @@
-/* hopt: walks argv once. Each word is an operand, a long option or a bundle of short ones; the row is
- * found by a linear search, which for a few hundred rows is nothing beside starting a process. */
+/* hopt: walks argv once. Each word is an operand, a long option or a bundle of short ones; the row
+ * is found by a linear search, which for a few hundred rows is nothing beside starting a
+ * process. */
 #include "hopt.h"
 
 #include <stdarg.h>
@@ -347,7 +348,7 @@ void hopt_deinit(const hopt_spec_t *spec, void *opts, hopt_list_t *operands)
 
     hopt__iter_init(&iter, spec, opts);
     while ((row = hopt__iter_next(&iter, &base)) != NULL) {
-        if (row->type == HOPT_TYPE_LIST)
+        if (row->type == HOPT_TYPE_LIST && base != NULL)
             hopt_list_deinit((hopt_list_t *)(void *)((char *)base + row->offset));
     }
     if (operands != NULL)

@@ -4,16 +4,17 @@
  *     static const hopt_t options[] = {
  *         HOPT_GROUP("Connection"),
  *         HOPT_SPAN('w', "wait", copts_t, wait_ms, "give up after TIME"),
- *         HOPT_UINT('p', "port", copts_t, port, 1, 65535, "send from this port", .arg_name = "PORT"),
+ *         HOPT_UINT('p', "port", copts_t, port, 1, 65535, "send from this port"),
  *         HOPT_FLAG('v', "verbose", copts_t, verbose, "say more", .negatable = true),
  *         HOPT_REFUSED(0, "lua-exec", "FILE", "there is no Lua in this program"),
  *         HOPT_END,
  *     };
  *
- * A row names a member of the command's struct; a member of another type than the row's is a compile
- * error. The struct's values before the parse are the defaults; strings point into argv. After the
- * help text any further field of hopt_t may be set (.hidden, .alias, .pair, .bare, .arg_name ...).
- * The same table gives --help, the manual page and the shell completions: see hopt_doc.h. */
+ * A row names a member of the command's struct; a member of another type than the row's is a
+ * compile error. The struct's values before the parse are the defaults; strings point into argv.
+ * After the help text any further field of hopt_t may be set (.hidden, .alias, .pair, .bare,
+ * .arg_name ...). The same table gives --help, the manual page and the shell completions: see
+ * hopt_doc.h. */
 #ifndef HNET_APP_HOPT_H
 #define HNET_APP_HOPT_H
 
@@ -58,10 +59,10 @@ typedef enum hopt_type_e {
 
 struct hopt_s;
 
-/* Handles one use of an option. arg is NULL when it takes none (.bare when it was left out); opts is
- * the struct that the row's table is bound to. Returns 0; a positive number, which stops the parse
- * and becomes its result; or a negative error, for which `why` may be filled with what follows
- * "hnc: option -x: " (without it, the error's text follows). */
+/* Handles one use of an option. arg is NULL when it takes none (.bare when it was left out); opts
+ * is the struct that the row's table is bound to. Returns 0; a positive number, which stops the
+ * parse and becomes its result; or a negative error, for which `why` may be filled with what
+ * follows "hnc: option -x: " (without it, the error's text follows). */
 typedef int (*hopt_call_cb)(const struct hopt_s *option, const char *arg, void *opts,
                             hbytes_t *why);
 
@@ -191,8 +192,8 @@ typedef struct hopt_spec_s {
 /* Parses argv[1..argc-1] into opts, and the operands into a list.
  *
  * Short options bundle (-vp80); values come as -pVALUE, -p VALUE, --long=VALUE or --long VALUE, an
- * optional one only as -pVALUE or --long=VALUE. "--" ends the options, "-" is an operand. A long name
- * has to be whole: prefixes that work today break tomorrow. Given twice, the last one counts.
+ * optional one only as -pVALUE or --long=VALUE. "--" ends the options, "-" is an operand. A long
+ * name has to be whole: prefixes that work today break tomorrow. Given twice, the last one counts.
  *
  * Returns 0; the positive result of a callback that stopped the parse; HERR_SYNTAX (unknown option,
  * value missing or superfluous), HERR_RANGE, HERR_UNSUPPORTED (a refused option), -ENOMEM, or a

@@ -33,9 +33,9 @@ bool hopt__find_long(const hopt_spec_t *spec, void *opts, const char *name, size
 
 bool hopt__takes_value(const hopt_t *row);
 
-/* Converts text (NULL: the option alone) and stores it in the member of base. Also for a config file,
- * where a FLAG has a value: yes or no. 0, the positive result of a callback, or a negative error and
- * in `why` the words for it, without the option's name. */
+/* Converts text (NULL: the option alone) and stores it in the member of base. Also for a config
+ * file, where a FLAG has a value: yes or no. 0, the positive result of a callback, or a negative
+ * error and in `why` the words for it, without the option's name. */
 int hopt__store(const hopt_t *row, void *base, const char *text, hbytes_t *why);
 
 /* Appends untrusted text between single quotes, escaped for a terminal and cut at a sane length. */

@@ -66,8 +66,8 @@ static pid_t lock_holder(int fd)
     return lock.l_pid < 0 ? -EBUSY : lock.l_pid; /* below 0: a lock of another kind */
 }
 
-/* 0 when locked, -EEXIST when held, 1 when the path no longer names this file: the process that held
- * it has just removed it. */
+/* 0 when locked, -EEXIST when held, 1 when the path no longer names this file: the process that
+ * held it has just removed it. */
 static int lock_file(int fd, const char *path, pid_t *holder)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

@@ -19,13 +19,13 @@ int hpidfile_open(const char *path, hpidfile_t **file, pid_t *holder);
 /* Removes the file, if this process opened it, and frees. NULL is legal. */
 void hpidfile_close(hpidfile_t *file);
 
-/* The process that holds the file at path: its number; 0 if none does (no file, or a stale one); or a
- * negative error. */
+/* The process that holds the file at path: its number; 0 if none does (no file, or a stale one); or
+ * a negative error. */
 pid_t hpidfile_holder(const char *path);
 
 /* Sends a signal to the holder, and with timeout_ms > 0 waits that long for its end. The holder's
- * number; 0 if there is none; -ETIMEDOUT if it lives on; or a negative error. The signal cannot reach
- * another process that got the number meanwhile. *pid is the holder's in any case. */
+ * number; 0 if there is none; -ETIMEDOUT if it lives on; or a negative error. The signal cannot
+ * reach another process that got the number meanwhile. *pid is the holder's in any case. */
 int hpidfile_signal(const char *path, int signo, uint32_t timeout_ms, pid_t *pid);
 
 #endif

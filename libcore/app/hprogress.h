@@ -31,8 +31,8 @@ void hprogress_update(hprogress_t *p, uint64_t done, uint64_t total, uint64_t no
 /* Removes the line: before any other output to the terminal, and at the end. */
 void hprogress_clear(hprogress_t *p);
 
-/* "label  45%  12.0 MiB of 27.0 MiB  3.4 MiB/s  0:12 left", at most width columns; what is not known
- * is left out. Returns the length in buf, which is always terminated. */
+/* "label  45%  12.0 MiB of 27.0 MiB  3.4 MiB/s  0:12 left", at most width columns; what is not
+ * known is left out. Returns the length in buf, which is always terminated. */
 size_t hprogress_format(char *buf, size_t size, const hprogress_t *p, size_t width);
 
 #endif

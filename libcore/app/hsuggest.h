@@ -16,8 +16,8 @@ typedef struct hsuggest_s {
 /* Starts with a word of len bytes; both it and the candidates are borrowed. */
 void hsuggest_init(hsuggest_t *s, const char *word, size_t len);
 
-/* Offers a candidate. The first of the nearest ones wins: an insertion, a deletion, a replacement and
- * a swap of neighbours count one each, as does a candidate that the word only begins. */
+/* Offers a candidate. The first of the nearest ones wins: an insertion, a deletion, a replacement
+ * and a swap of neighbours count one each, as does a candidate that the word only begins. */
 void hsuggest_offer(hsuggest_t *s, const char *candidate);
 
 #endif

@@ -10,8 +10,8 @@
 
 bool hterm_is_tty(int fd);
 
-/* The columns of the terminal at fd; of COLUMNS in the environment if that is none; else 80. At least
- * 20 and at most HTERM_WIDTH_MAX. */
+/* The columns of the terminal at fd; of COLUMNS in the environment if that is none; else 80. At
+ * least 20 and at most HTERM_WIDTH_MAX. */
 size_t hterm_width(int fd);
 
 /* The values of --color, as an index for HOPT_ENUM with hterm_color_names. */

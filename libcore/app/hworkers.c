@@ -5,7 +5,8 @@
  *     STOPPING  a process that got SIGTERM; the timer is its grace time
  *     WAITING   no process; the timer starts one
  *
- * A slot whose index is wanted again while it is STOPPING is started when the old process has ended. */
+ * A slot whose index is wanted again while it is STOPPING is started when the old process has
+ * ended. */
 #include "hworkers.h"
 
 #include <signal.h>
@@ -102,8 +103,8 @@ __attribute__((noreturn)) static void be_worker(const slot_t *slot, pid_t master
     _exit(status);
 }
 
-/* Signals are blocked meanwhile: one that came between the fork and the change of the handlers would
- * be handled as the master's. */
+/* Signals are blocked meanwhile: one that came between the fork and the change of the handlers
+ * would be handled as the master's. */
 static pid_t fork_worker(const slot_t *slot)
 {
     pid_t master = getpid(), pid;

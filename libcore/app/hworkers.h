@@ -1,6 +1,6 @@
-/* hworkers: a master process that keeps N worker processes alive, on the master's event loop. A worker
- * that ends is started again after a delay, which doubles from one short life to the next and is set
- * back by a long one. Workers never outlive their master. */
+/* hworkers: a master process that keeps N worker processes alive, on the master's event loop. A
+ * worker that ends is started again after a delay, which doubles from one short life to the next
+ * and is set back by a long one. Workers never outlive their master. */
 #ifndef HNET_APP_HWORKERS_H
 #define HNET_APP_HWORKERS_H
 
@@ -14,10 +14,10 @@
 typedef struct hworkers_s hworkers_t;
 
 /* The body of a worker, in a process of its own; what it returns is the exit status. It starts with
- * the signal handling that the master had before its loop watched any, and inherits descriptors that
- * are open; it makes a loop of its own and must not touch the master's. index is 0 to count - 1. It
- * is killed when the master's thread ends; but the kernel forgets that when the worker changes its
- * user, so the master should do that (hmain_ready) before. */
+ * the signal handling that the master had before its loop watched any, and inherits descriptors
+ * that are open; it makes a loop of its own and must not touch the master's. index counts
+ * from 0. It is killed when the master's thread ends; but the kernel forgets that when the worker
+ * changes its user, so the master should do that (hmain_ready) before. */
 typedef int (*hworkers_run_cb)(int index, void *userdata);
 
 typedef enum hworkers_event_e {
@@ -38,7 +38,8 @@ typedef struct hworkers_info_s {
     uint32_t delay_ms;
 } hworkers_info_t;
 
-/* In the master's loop, and for the first start inside hworkers_new. hworkers_free is not allowed. */
+/* In the master's loop, and for the first start inside hworkers_new. hworkers_free is not
+ * allowed. */
 typedef void (*hworkers_event_cb)(hworkers_t *workers, const hworkers_info_t *info, void *userdata);
 
 /* 0 in a number means the value given here. */
@@ -53,9 +54,9 @@ typedef struct hworkers_options_s {
     uint32_t grace_ms;     /* 10,000: from SIGTERM to SIGKILL */
 } hworkers_options_t;
 
-/* Starts the workers. 0 and *workers; -EINVAL for a count outside 1 to HWORKERS_MAX; -ENOMEM. A worker
- * that cannot be started now is tried again: see on_event. Only the calling thread may exist, and it
- * has to be the one that runs the loop. */
+/* Starts the workers. 0 and *workers; -EINVAL for a count outside 1 to HWORKERS_MAX; -ENOMEM. A
+ * worker that cannot be started now is tried again: see on_event. Only the calling thread may
+ * exist, and it has to be the one that runs the loop. */
 int hworkers_new(hloop_t *loop, const hworkers_options_t *options, hworkers_t **workers);
 
 /* Kills (SIGKILL) and reaps what still runs, and frees. Before hloop_free; not in a worker. NULL is
@@ -69,8 +70,8 @@ void hworkers_stop(hworkers_t *workers);
 /* Sends a signal to every worker that runs: SIGHUP to reload. How many got it. */
 int hworkers_signal(hworkers_t *workers, int signo);
 
-/* More workers are started, superfluous ones (highest index first) are told to stop. 0 or the errors of
- * hworkers_new; -ECANCELED after hworkers_stop. */
+/* More workers are started, superfluous ones (highest index first) are told to stop. 0 or the
+ * errors of hworkers_new; -ECANCELED after hworkers_stop. */
 int hworkers_resize(hworkers_t *workers, int count);
 
 int hworkers_count(const hworkers_t *workers);   /* wanted */

@@ -1,4 +1,5 @@
-/* fuzz_conf: any bytes as a config file: no crash, no leak, and a target that is untouched on error. */
+/* fuzz_conf: any bytes as a config file: no crash, no leak, and a target that is untouched on
+ * error. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
