@@ -1,0 +1,40 @@
+/* hecho: what its files share.
+ *
+ *     hecho.c     options, documentation, main
+ *     server.c    end points, the loop, stopping, worker processes
+ *     client.c    stream connections     datagram.c  datagram sockets
+ *     answer.c    the ways to answer     report.c    lines for people and JSON */
+#ifndef HNET_HECHO_HECHO_H
+#define HNET_HECHO_HECHO_H
+
+#include "app/hmain.h"
+#include "app/hopt.h"
+#include "report.h"
+
+typedef enum {
+    ANSWER_ECHO = 0,
+    ANSWER_ROT13,
+    ANSWER_LINES, /* prefix and line; never chosen by itself: --prefix makes it */
+    ANSWER_DISCARD,
+    ANSWER_CHARGEN
+} answer_e;
+
+#define PREFIX_SIZE_MAX 1024
+#define ENDPOINTS_MAX 64
+
+typedef struct hecho_options_s {
+    int answer; /* answer_e */
+    const char *prefix;
+    uint32_t max_conns; /* 0: no limit */
+    uint32_t idle_ms;
+    uint32_t workers; /* 0: this process serves */
+    int verbose;      /* 1: connections, 2: datagrams too */
+    int log_format;   /* report_format_e */
+    const char *log_file;
+    hmain_options_t main;
+} hecho_options_t;
+
+/* Serves until it is told to stop; the exit status. */
+int hecho_serve(const hecho_options_t *options, const hopt_list_t *endpoints);
+
+#endif
