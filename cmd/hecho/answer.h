@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* The pattern of RFC 864: lines of 72 characters and CRLF, each beginning one character later in the
- * 95 that print. After 95 lines it begins anew. */
+/* The pattern of RFC 864: lines of 72 characters and CRLF, each beginning one character later in
+ * the 95 that print. After 95 lines it begins anew. */
 #define CHARGEN_LINE 74
 #define CHARGEN_PERIOD (95 * CHARGEN_LINE)
 

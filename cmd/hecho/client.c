@@ -1,5 +1,5 @@
-/* Two bounds hold for every client: the queue of answers (reading stops above QUEUE_HIGH and goes on
- * below QUEUE_LOW), and in line mode `held`, which has at most one line and one read. */
+/* Two bounds hold for every client: the queue of answers (reading stops above QUEUE_HIGH and goes
+ * on below QUEUE_LOW), and in line mode `held`, which has at most one line and one read. */
 #include "client.h"
 
 #include "base/hmem.h"
@@ -40,7 +40,7 @@ static client_t *client_of(hio_t *io)
     return hevent_userdata(io);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void take_counts(client_t *client, hio_t *io, int rc)
 {
@@ -83,7 +83,7 @@ static void took(hio_t *io, int len)
     count_add(&client->server->counts->bytes_in, (uint64_t)len);
 }
 
-/* ---- echo, rot13, discard ---------------------------------------------------------------------- */
+/* ---- echo, rot13, discard -------------------------------------------------------------------- */
 
 static void on_echo_read(hio_t *io, void *buf, int len)
 {
@@ -112,7 +112,7 @@ static void on_discard_read(hio_t *io, void *buf, int len)
     took(io, len);
 }
 
-/* ---- chargen ----------------------------------------------------------------------------------- */
+/* ---- chargen --------------------------------------------------------------------------------- */
 
 /* One block at a time: the next when a part of it has left, at most QUEUE_HIGH ahead. */
 static void chargen_next(hio_t *io)
@@ -144,7 +144,7 @@ static void on_chargen_eof(hio_t *io)
     client_of(io)->at_eof = true;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static void close_too_long(hio_t *io)
 {
@@ -273,7 +273,7 @@ static const behaviour_t *behaviour_of(const server_t *server)
     return &behaviours[server->options->answer];
 }
 
-/* ---- coming and going -------------------------------------------------------------------------- */
+/* ---- coming and going ------------------------------------------------------------------------ */
 
 static const char *peer_of(hio_t *io, char *buf, size_t size)
 {

@@ -24,7 +24,7 @@ typedef struct field_s {
 
 #define FIELD_COUNT(fields) (sizeof(fields) / sizeof((fields)[0]))
 
-/* ---- one line ---------------------------------------------------------------------------------- */
+/* ---- one line -------------------------------------------------------------------------------- */
 
 /* A line that cannot be written is lost: serving goes on. */
 static void emit(const report_t *report, hbytes_t *line)
@@ -95,7 +95,7 @@ __attribute__((format(printf, 2, 3))) static void emit_text(const report_t *repo
     hbytes_deinit(&line);
 }
 
-/* ---- the events -------------------------------------------------------------------------------- */
+/* ---- the events ------------------------------------------------------------------------------ */
 
 void report_listening(const report_t *report, const char *address)
 {
@@ -203,7 +203,7 @@ void report_note(const report_t *report, const char *event, const char *fmt, ...
     hbytes_deinit(&text);
 }
 
-/* ---- the file ---------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 int report_open(report_t *report, const char *path, report_format_e format)
 {

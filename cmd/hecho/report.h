@@ -1,5 +1,5 @@
-/* report: what hecho tells, one line an event, as text or as JSON. A line is one write, so the lines
- * of several processes do not mix. */
+/* report: what hecho tells, one line an event, as text or as JSON. A line is one write, so that the
+ * lines of several processes do not mix. */
 #ifndef HNET_HECHO_REPORT_H
 #define HNET_HECHO_REPORT_H
 

@@ -45,7 +45,7 @@ typedef struct service_s {
     uint64_t shed_noted_us;
 } service_t;
 
-/* ---- counts ------------------------------------------------------------------------------------ */
+/* ---- counts ---------------------------------------------------------------------------------- */
 
 static uint64_t get(const _Atomic uint64_t *count)
 {
@@ -93,7 +93,7 @@ static int make_counts(service_t *service)
     return 0;
 }
 
-/* ---- stopping ---------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 static void stop_if_empty(const server_t *server)
 {
@@ -133,7 +133,7 @@ static void stop_serving(service_t *service)
     stop_if_empty(server);
 }
 
-/* ---- serving on a loop ------------------------------------------------------------------------- */
+/* ---- serving on a loop ----------------------------------------------------------------------- */
 
 static void on_listener_close(hio_t *io)
 {
@@ -211,7 +211,7 @@ static int with_loop(service_t *service, int index, int (*run)(service_t *servic
     return err;
 }
 
-/* ---- reload ------------------------------------------------------------------------------------ */
+/* ---- reload ---------------------------------------------------------------------------------- */
 
 static void reload(service_t *service)
 {
@@ -229,7 +229,7 @@ static bool is_reloadable(const hecho_options_t *options)
            options->main.action != HMAIN_NONE;
 }
 
-/* ---- one process ------------------------------------------------------------------------------- */
+/* ---- one process ----------------------------------------------------------------------------- */
 
 static void on_stop(hmain_t *app, void *userdata)
 {
@@ -272,7 +272,7 @@ static int run_single(service_t *service, int index)
     return err;
 }
 
-/* ---- a worker process -------------------------------------------------------------------------- */
+/* ---- a worker process ------------------------------------------------------------------------ */
 
 static void on_worker_term(hsignal_t *signal)
 {
@@ -326,7 +326,7 @@ static int worker_main(int index, void *userdata)
     return err ? 1 : 0;
 }
 
-/* ---- the master -------------------------------------------------------------------------------- */
+/* ---- the master ------------------------------------------------------------------------------ */
 
 static void on_master_stop(hmain_t *app, void *userdata)
 {
@@ -404,7 +404,7 @@ static int run_master(service_t *service, int index)
     return err;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int parse_all(service_t *service, const hopt_list_t *endpoints)
 {
