@@ -1,0 +1,730 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "event/hsignal.h"
+#include "net/hserver.h"
+#include "oom.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WAIT_MS 20000
+#define WORKERS 3
+
+/* Shared with the worker processes. */
+typedef struct shared_s {
+    atomic_int started[WORKERS];
+    atomic_int stopped[WORKERS];
+    atomic_int main_started;
+    atomic_int main_stopped;
+    haddr_t addr;
+    int fail_index; /* on_start of this one fails; WORKERS: none */
+} shared_t;
+
+typedef struct run_s {
+    hserver_t *server;
+    pthread_t thread;
+    int result;
+} run_t;
+
+static shared_t *shared;
+
+static int make_shared(void **state)
+{
+    (void)state;
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return shared == MAP_FAILED ? -1 : 0;
+}
+
+static int reset_shared(void **state)
+{
+    (void)state;
+    memset(shared, 0, sizeof(*shared));
+    shared->fail_index = WORKERS;
+    return 0;
+}
+
+/* ---- the server: tells who it is, then echoes ------------------------------------------------------- */
+
+static int on_start(hserver_t *server, hloop_t *loop, int index)
+{
+    (void)server;
+    hloop_set_userdata(loop, (void *)(intptr_t)index);
+    if (index == HSERVER_MAIN)
+        atomic_fetch_add(&shared->main_started, 1);
+    else
+        atomic_fetch_add(&shared->started[index], 1);
+    return index == shared->fail_index ? -EPERM : 0;
+}
+
+static void on_stop(hserver_t *server, hloop_t *loop, int index)
+{
+    (void)server;
+    (void)loop;
+    if (index == HSERVER_MAIN)
+        atomic_fetch_add(&shared->main_stopped, 1);
+    else
+        atomic_fetch_add(&shared->stopped[index], 1);
+}
+
+static hserver_t *the_server; /* of this process: what a command or a signal stops */
+
+/* 'S' stops the server, 'X' ends the process, 'B' blocks for good. */
+static void on_read(hio_t *io, void *buf, int len)
+{
+    switch (*(char *)buf) {
+    case 'S':
+        hserver_stop(the_server);
+        break;
+    case 'X':
+        _exit(3);
+    case 'B':
+        for (;;)
+            pause();
+    default:
+        hio_write(io, buf, (size_t)len);
+    }
+}
+
+static void on_accept(hio_t *io)
+{
+    long who[3];
+
+    who[0] = (long)(intptr_t)hloop_userdata(hevent_loop(io));
+    who[1] = getpid();
+    who[2] = syscall(SYS_gettid);
+    hio_setcb_read(io, on_read);
+    hio_read(io);
+    hio_write(io, who, sizeof(who));
+}
+
+static hserver_options_t options_for(hserver_mode_e mode, const char *endpoint)
+{
+    hserver_options_t options = {.mode = mode,
+                                 .workers = WORKERS,
+                                 .on_start = on_start,
+                                 .on_stop = on_stop,
+                                 .on_accept = on_accept};
+
+    assert_int_equal(hendpoint_parse(&options.listen.endpoint, endpoint, NULL, 0), 0);
+    return options;
+}
+
+static hserver_t *new_server(const hserver_options_t *options)
+{
+    hserver_t *server = NULL;
+
+    assert_int_equal(hserver_new(options, &server), 0);
+    return server;
+}
+
+/* ---- the client ------------------------------------------------------------------------------------ */
+
+typedef struct client_s {
+    int fd;
+    int index;
+    pid_t pid;
+    long tid;
+} client_t;
+
+static void receive(int fd, void *buf, size_t len)
+{
+    size_t got = 0;
+
+    while (got < len) {
+        struct pollfd pfd = {.fd = fd, .events = POLLIN};
+        ssize_t n;
+
+        assert_int_equal(poll(&pfd, 1, WAIT_MS), 1);
+        n = recv(fd, (char *)buf + got, len - got, 0);
+        assert_true(n > 0);
+        got += (size_t)n;
+    }
+}
+
+static client_t connect_to(const haddr_t *addr)
+{
+    client_t client;
+    long who[3];
+
+    client.fd = hsocket_connect(addr, SOCK_STREAM, NULL, WAIT_MS);
+    assert_true(client.fd >= 0);
+    receive(client.fd, who, sizeof(who));
+    client.index = (int)who[0];
+    client.pid = (pid_t)who[1];
+    client.tid = who[2];
+    return client;
+}
+
+static void assert_echo(const client_t *client)
+{
+    char buf[4];
+
+    assert_int_equal(send(client->fd, "ping", 4, MSG_NOSIGNAL), 4);
+    receive(client->fd, buf, 4);
+    assert_memory_equal(buf, "ping", 4);
+}
+
+static void wait_closed(int fd)
+{
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    char byte;
+
+    assert_int_equal(poll(&pfd, 1, WAIT_MS), 1);
+    assert_true(recv(fd, &byte, 1, 0) <= 0);
+}
+
+/* ---- threads --------------------------------------------------------------------------------------- */
+
+static void *run_in_thread(void *arg)
+{
+    run_t *run = arg;
+
+    run->result = hserver_run(run->server);
+    return NULL;
+}
+
+static run_t start(const hserver_options_t *options)
+{
+    run_t run = {.server = new_server(options)};
+
+    return run;
+}
+
+static void begin(run_t *run)
+{
+    assert_int_equal(pthread_create(&run->thread, NULL, run_in_thread, run), 0);
+}
+
+static void finish(run_t *run)
+{
+    hserver_stop(run->server);
+    pthread_join(run->thread, NULL);
+    assert_int_equal(run->result, 0);
+    assert_int_equal(shared->main_started, 1);
+    assert_int_equal(shared->main_stopped, 1);
+    for (unsigned i = 0; i < hserver_workers(run->server); i++) {
+        assert_int_equal(shared->started[i], 1);
+        assert_int_equal(shared->stopped[i], 1);
+    }
+    hserver_free(run->server);
+}
+
+static void one_thread_serves_alone(void **state)
+{
+    hserver_options_t options = options_for(HSERVER_SINGLE, "0");
+    run_t run = start(&options);
+    client_t client;
+
+    (void)state;
+    assert_int_equal(hserver_workers(run.server), 1);
+    begin(&run);
+    client = connect_to(hserver_addr(run.server));
+    assert_echo(&client);
+    assert_int_equal(client.index, 0);
+    finish(&run);
+    wait_closed(client.fd);
+    close(client.fd);
+}
+
+static void serve_with_threads(bool shared_listener)
+{
+    hserver_options_t options = options_for(HSERVER_THREADS, "0");
+    client_t clients[60];
+    int seen[WORKERS] = {0};
+    run_t run;
+
+    options.shared_listener = shared_listener;
+    run = start(&options);
+    begin(&run);
+    for (size_t i = 0; i < 60; i++) {
+        clients[i] = connect_to(hserver_addr(run.server));
+        assert_echo(&clients[i]);
+        assert_in_range(clients[i].index, 0, WORKERS - 1);
+        seen[clients[i].index]++;
+    }
+    if (!shared_listener) { /* the kernel's hash reaches each of three with all but certainty */
+        for (int i = 0; i < WORKERS; i++)
+            assert_true(seen[i] > 0);
+    }
+    finish(&run);
+    for (size_t i = 0; i < 60; i++) {
+        wait_closed(clients[i].fd);
+        close(clients[i].fd);
+    }
+}
+
+static void threads_accept_with_a_socket_each(void **state)
+{
+    (void)state;
+    serve_with_threads(false);
+}
+
+static void threads_accept_from_one_shared_socket(void **state)
+{
+    (void)state;
+    serve_with_threads(true);
+}
+
+static void an_acceptor_hands_connections_to_workers_in_turn(void **state)
+{
+    hserver_options_t options = options_for(HSERVER_ACCEPTOR, "0");
+    client_t clients[4 * WORKERS];
+    run_t run = start(&options);
+
+    (void)state;
+    begin(&run);
+    for (int i = 0; i < 4 * WORKERS; i++) {
+        clients[i] = connect_to(hserver_addr(run.server));
+        assert_echo(&clients[i]);
+        assert_int_equal(clients[i].index, i % WORKERS);
+    }
+    assert_int_equal(clients[0].tid, clients[WORKERS].tid);
+    assert_int_not_equal(clients[0].tid, clients[1].tid);
+    finish(&run);
+    for (int i = 0; i < 4 * WORKERS; i++)
+        close(clients[i].fd);
+}
+
+/* Two connections of worker 1 end; the next two go there. */
+static void an_acceptor_finds_the_worker_with_the_fewest_connections(void **state)
+{
+    hserver_options_t options = options_for(HSERVER_ACCEPTOR, "0");
+    client_t clients[3 * WORKERS + 2];
+    int n = 3 * WORKERS, ended = 0;
+    run_t run;
+
+    (void)state;
+    options.balance = HSERVER_LEAST_CONNECTIONS;
+    run = start(&options);
+    begin(&run);
+    for (int i = 0; i < n; i++)
+        clients[i] = connect_to(hserver_addr(run.server));
+    for (int i = 0; i < n && ended < 2; i++) {
+        if (clients[i].index != 1)
+            continue;
+        shutdown(clients[i].fd, SHUT_WR);
+        wait_closed(clients[i].fd);
+        ended++;
+    }
+    assert_int_equal(ended, 2);
+    for (int i = n; i < n + 2; i++) {
+        clients[i] = connect_to(hserver_addr(run.server));
+        assert_int_equal(clients[i].index, 1);
+    }
+    finish(&run);
+    for (int i = 0; i < n + 2; i++)
+        close(clients[i].fd);
+}
+
+static void connections_on_their_way_are_not_lost_or_leaked_when_the_server_stops(void **state)
+{
+    hserver_options_t options = options_for(HSERVER_ACCEPTOR, "0");
+
+    (void)state;
+    for (int round = 0; round < 10; round++) {
+        int fds[30];
+        run_t run = start(&options);
+
+        begin(&run);
+        for (int i = 0; i < 30; i++) {
+            fds[i] = hsocket_connect(hserver_addr(run.server), SOCK_STREAM, NULL, WAIT_MS);
+            assert_true(fds[i] >= 0);
+        }
+        hserver_stop(run.server); /* it may not even have begun */
+        pthread_join(run.thread, NULL);
+        assert_int_equal(run.result, 0);
+        hserver_free(run.server);
+        for (int i = 0; i < 30; i++)
+            close(fds[i]);
+    }
+}
+
+static void a_stop_before_the_run_is_not_lost(void **state)
+{
+    static const hserver_mode_e modes[] = {HSERVER_SINGLE, HSERVER_PROCESSES, HSERVER_THREADS,
+                                           HSERVER_ACCEPTOR};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        hserver_options_t options = options_for(modes[i], "0");
+        hserver_t *server = new_server(&options);
+
+        hserver_stop(server);
+        assert_int_equal(hserver_run(server), 0);
+        hserver_free(server);
+    }
+}
+
+static void a_start_that_fails_ends_the_server_with_its_error(void **state)
+{
+    static const hserver_mode_e modes[] = {HSERVER_SINGLE, HSERVER_THREADS, HSERVER_ACCEPTOR};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        for (int which = HSERVER_MAIN; which <= 0; which++) {
+            hserver_options_t options = options_for(modes[i], "0");
+            hserver_t *server = new_server(&options);
+
+            reset_shared(NULL);
+            shared->fail_index = which;
+            assert_int_equal(hserver_run(server), -EPERM);
+            hserver_free(server);
+        }
+    }
+}
+
+static void a_unix_path_is_shared_and_removed_at_the_end(void **state)
+{
+    char path[] = "/tmp/hserver-XXXXXX", endpoint[64];
+    hserver_options_t options;
+    client_t client;
+    run_t run;
+
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    snprintf(endpoint, sizeof(endpoint), "unix:%s/s", path);
+    options = options_for(HSERVER_THREADS, endpoint);
+    run = start(&options);
+    begin(&run);
+    client = connect_to(hserver_addr(run.server));
+    assert_echo(&client);
+    close(client.fd);
+    finish(&run);
+    assert_int_equal(rmdir(path), 0);
+}
+
+/* ---- datagrams ------------------------------------------------------------------------------------- */
+
+static void on_datagram(hio_t *io, void *buf, int len)
+{
+    hio_write(io, buf, (size_t)len);
+}
+
+static void on_datagram_socket(hio_t *io)
+{
+    hio_setcb_read(io, on_datagram);
+    hio_read(io);
+}
+
+static void datagram_workers_get_the_socket_once(void **state)
+{
+    hserver_options_t options = options_for(HSERVER_THREADS, "udp://0");
+    run_t run;
+
+    (void)state;
+    options.on_accept = on_datagram_socket;
+    options.listen.datagram_batch = 8;
+    run = start(&options);
+    begin(&run);
+    for (int i = 0; i < 20; i++) {
+        int fd = hsocket_connect(hserver_addr(run.server), SOCK_DGRAM, NULL, WAIT_MS);
+        client_t client = {.fd = fd};
+
+        assert_echo(&client);
+        close(fd);
+    }
+    finish(&run);
+}
+
+/* ---- processes ------------------------------------------------------------------------------------- */
+
+static void on_signal(hsignal_t *sig)
+{
+    (void)sig;
+    hserver_stop(the_server);
+}
+
+static int on_start_with_signal(hserver_t *server, hloop_t *loop, int index)
+{
+    if (index == HSERVER_MAIN && !hsignal_add(loop, on_signal, SIGTERM))
+        return -ENOMEM;
+    return on_start(server, loop, index);
+}
+
+static int serve(bool shared_listener, int ready)
+{
+    hserver_options_t options = options_for(HSERVER_PROCESSES, "0");
+    int result;
+
+    options.shared_listener = shared_listener;
+    options.on_start = on_start_with_signal;
+    options.stop_timeout_ms = 300;
+    result = hserver_new(&options, &the_server);
+    if (result == 0) {
+        shared->addr = *hserver_addr(the_server);
+        if (write(ready, "", 1) != 1)
+            return -errno;
+        close(ready);
+        result = hserver_run(the_server);
+    }
+    hserver_free(the_server);
+    return result;
+}
+
+/* The server in a process of its own, as programs have it: none but the server and its workers hold
+ * its sockets. Returns when clients may connect. */
+static pid_t fork_server(bool shared_listener)
+{
+    int ready[2], result;
+    char byte;
+    pid_t pid;
+
+    assert_int_equal(pipe(ready), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        result = serve(shared_listener, ready[1]);
+        _exit(result < 0 ? 100 - result : result);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static int wait_exit(pid_t pid)
+{
+    int status = 0;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* Before that the signal has its default action. */
+static void wait_main_started(void)
+{
+    time_t limit = time(NULL) + WAIT_MS / 1000;
+
+    while (shared->main_started == 0) {
+        assert_true(time(NULL) <= limit);
+        sched_yield();
+    }
+}
+
+static void terminate(pid_t pid)
+{
+    wait_main_started();
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(wait_exit(pid), 0);
+    assert_int_equal(shared->main_stopped, 1);
+}
+
+static void command(const client_t *client, const char *text)
+{
+    assert_int_equal(send(client->fd, text, 1, MSG_NOSIGNAL), 1);
+}
+
+static void serve_with_processes(bool shared_listener)
+{
+    client_t clients[30];
+    pid_t pid = fork_server(shared_listener);
+
+    for (int i = 0; i < 30; i++) {
+        clients[i] = connect_to(&shared->addr);
+        assert_echo(&clients[i]);
+        assert_int_not_equal(clients[i].pid, pid);
+    }
+    terminate(pid);
+    for (int i = 0; i < WORKERS; i++) {
+        assert_int_equal(shared->started[i], 1);
+        assert_int_equal(shared->stopped[i], 1);
+    }
+    for (int i = 0; i < 30; i++) {
+        wait_closed(clients[i].fd);
+        close(clients[i].fd);
+    }
+}
+
+static void processes_accept_with_a_socket_each(void **state)
+{
+    (void)state;
+    serve_with_processes(false);
+}
+
+static void processes_accept_from_one_shared_socket(void **state)
+{
+    (void)state;
+    serve_with_processes(true);
+}
+
+static void the_rest_serve_on_when_a_worker_dies(void **state)
+{
+    pid_t pid = fork_server(false);
+    client_t victim;
+
+    (void)state;
+    wait_main_started();
+    victim = connect_to(&shared->addr);
+    command(&victim, "X");
+    wait_closed(victim.fd);
+    close(victim.fd);
+    for (int i = 0; i < 20; i++) {
+        client_t client = connect_to(&shared->addr);
+
+        assert_int_not_equal(client.pid, victim.pid);
+        close(client.fd);
+    }
+    terminate(pid);
+}
+
+static void the_server_ends_with_its_last_worker(void **state)
+{
+    pid_t pid = fork_server(true);
+
+    (void)state;
+    wait_main_started();
+    for (int i = 0; i < WORKERS; i++) {
+        client_t client = connect_to(&shared->addr);
+
+        command(&client, i == 0 ? "S" : "X");
+        wait_closed(client.fd);
+        close(client.fd);
+    }
+    assert_int_equal(wait_exit(pid), 0);
+}
+
+static void a_worker_that_does_not_stop_is_killed(void **state)
+{
+    pid_t pid = fork_server(true);
+    client_t client = connect_to(&shared->addr);
+
+    (void)state;
+    command(&client, "B");
+    terminate(pid);
+    wait_closed(client.fd);
+    close(client.fd);
+}
+
+static void workers_die_with_a_parent_that_was_killed(void **state)
+{
+    pid_t pid = fork_server(false);
+    client_t idle = connect_to(&shared->addr), stuck = connect_to(&shared->addr);
+
+    (void)state;
+    command(&stuck, "B");
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(wait_exit(pid), -SIGKILL);
+    wait_closed(idle.fd);
+    wait_closed(stuck.fd);
+    close(idle.fd);
+    close(stuck.fd);
+}
+
+static void a_process_that_cannot_start_ends_the_server_with_its_error(void **state)
+{
+    (void)state;
+    shared->fail_index = 1;
+    assert_int_equal(wait_exit(fork_server(false)), 100 + EPERM);
+    assert_int_equal(shared->started[0], 1);
+    assert_int_equal(shared->stopped[0], 1);
+    assert_int_equal(shared->main_started, 0);
+}
+
+/* ---- making ---------------------------------------------------------------------------------------- */
+
+static void a_port_in_use_is_told_before_anything_runs(void **state)
+{
+    hserver_options_t options = options_for(HSERVER_THREADS, "0");
+    hserver_t *server = new_server(&options), *second = NULL;
+
+    (void)state;
+    options.listen.endpoint.port = (uint16_t)haddr_port(&hserver_addr(server)->u.sa);
+    assert_int_equal(hserver_new(&options, &second), -EADDRINUSE);
+    assert_null(second);
+    hserver_free(server);
+    hserver_free(NULL);
+}
+
+static void options_that_cannot_be_are_refused(void **state)
+{
+    hserver_options_t options = options_for(HSERVER_ACCEPTOR, "udp://0");
+    hserver_t *server = NULL;
+
+    (void)state;
+    assert_int_equal(hserver_new(&options, &server), -EINVAL);
+    options = options_for(HSERVER_THREADS, "0");
+    options.workers = HSERVER_WORKERS_MAX + 1;
+    assert_int_equal(hserver_new(&options, &server), -EINVAL);
+    options.workers = 1;
+    options.on_accept = NULL;
+    assert_int_equal(hserver_new(&options, &server), -EINVAL);
+}
+
+static int on_start_stopping(hserver_t *server, hloop_t *loop, int index)
+{
+    (void)loop;
+    if (index == HSERVER_MAIN)
+        hserver_stop(server);
+    return 0;
+}
+
+static int build_run_and_free(void *arg)
+{
+    hserver_options_t options = options_for(*(hserver_mode_e *)arg, "0");
+    hserver_t *server = NULL;
+    int err;
+
+    options.on_start = on_start_stopping;
+    options.workers = 2;
+    err = hserver_new(&options, &server);
+    if (!err)
+        err = hserver_run(server);
+    hserver_free(server);
+    return err;
+}
+
+static void out_of_memory_is_an_error(void **state)
+{
+    hserver_mode_e modes[] = {HSERVER_SINGLE, HSERVER_THREADS, HSERVER_ACCEPTOR};
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        oom_run(build_run_and_free, &modes[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(one_thread_serves_alone, reset_shared),
+        cmocka_unit_test_setup(threads_accept_with_a_socket_each, reset_shared),
+        cmocka_unit_test_setup(threads_accept_from_one_shared_socket, reset_shared),
+        cmocka_unit_test_setup(an_acceptor_hands_connections_to_workers_in_turn, reset_shared),
+        cmocka_unit_test_setup(an_acceptor_finds_the_worker_with_the_fewest_connections,
+                               reset_shared),
+        cmocka_unit_test_setup(
+            connections_on_their_way_are_not_lost_or_leaked_when_the_server_stops, reset_shared),
+        cmocka_unit_test_setup(a_stop_before_the_run_is_not_lost, reset_shared),
+        cmocka_unit_test_setup(a_start_that_fails_ends_the_server_with_its_error, reset_shared),
+        cmocka_unit_test_setup(a_unix_path_is_shared_and_removed_at_the_end, reset_shared),
+        cmocka_unit_test_setup(datagram_workers_get_the_socket_once, reset_shared),
+        cmocka_unit_test_setup(processes_accept_with_a_socket_each, reset_shared),
+        cmocka_unit_test_setup(processes_accept_from_one_shared_socket, reset_shared),
+        cmocka_unit_test_setup(the_rest_serve_on_when_a_worker_dies, reset_shared),
+        cmocka_unit_test_setup(the_server_ends_with_its_last_worker, reset_shared),
+        cmocka_unit_test_setup(a_worker_that_does_not_stop_is_killed, reset_shared),
+        cmocka_unit_test_setup(workers_die_with_a_parent_that_was_killed, reset_shared),
+        cmocka_unit_test_setup(a_process_that_cannot_start_ends_the_server_with_its_error,
+                               reset_shared),
+        cmocka_unit_test_setup(a_port_in_use_is_told_before_anything_runs, reset_shared),
+        cmocka_unit_test_setup(options_that_cannot_be_are_refused, reset_shared),
+        cmocka_unit_test_setup(out_of_memory_is_an_error, reset_shared),
+    };
+
+    return cmocka_run_group_tests_name("hserver", tests, make_shared, NULL);
+}
