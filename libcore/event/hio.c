@@ -69,7 +69,7 @@ int hio__register(hloop_t *loop, hio_t *io)
     io->event_id = (uint64_t)++slot->generation << 32 | index;
     io->loop = loop;
     loop->fds[io->fd] = io;
-    loop->stats.ios++;
+    __atomic_store_n(&loop->stats.ios, loop->stats.ios + 1, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -83,7 +83,7 @@ void hio__unregister(hio_t *io)
     loop->slots_free = index;
     if (loop->fds[io->fd] == io)
         loop->fds[io->fd] = NULL;
-    loop->stats.ios--;
+    __atomic_store_n(&loop->stats.ios, loop->stats.ios - 1, __ATOMIC_RELAXED);
 }
 
 /* ---- interest ------------------------------------------------------------------------------------ */

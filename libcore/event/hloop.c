@@ -118,9 +118,11 @@ static void run_posts(hloop_t *loop, int priority)
         loop->stats.posts++;
         loop->stats.events++;
         ev->event_id = ++loop->event_count;
-        if (ev->cb)
+        if (ev->cb) {
+            hloop__enter(loop);
             ev->cb(ev);
-        hloop__leave(loop);
+            hloop__leave(loop);
+        }
     }
 }
 
@@ -481,7 +483,7 @@ uint64_t hloop_count(const hloop_t *loop)
 
 uint32_t hloop_nios(const hloop_t *loop)
 {
-    return loop->stats.ios - loop->internal_ios;
+    return __atomic_load_n(&loop->stats.ios, __ATOMIC_RELAXED) - loop->internal_ios;
 }
 
 uint32_t hloop_ntimers(const hloop_t *loop)

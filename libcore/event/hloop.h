@@ -86,7 +86,8 @@ void hloop_update_time(hloop_t *loop);
 /* Fills in the counters. From the loop's thread. */
 void hloop_stats(const hloop_t *loop, hloop_stats_t *stats);
 
-/* Numbers that libhv's programs ask for: process id, thread id of the run, objects alive. */
+/* Numbers that libhv's programs ask for: process id, thread id of the run, objects alive. hloop_nios
+ * from any thread: to find the loop with the fewest. */
 long hloop_pid(const hloop_t *loop);
 long hloop_tid(const hloop_t *loop);
 uint64_t hloop_count(const hloop_t *loop);
