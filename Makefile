@@ -85,7 +85,9 @@ $(info hnet needs: $(PKGS))
 $(info To install them: scripts/deps build; to build without one: see "make help")
 $(error libraries are missing)
 endif
-PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+# --version says what is in: -DHNET_VERSION_liburing=2.3 and the like.
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS)) \
+    $(foreach p,$(PKGS),-DHNET_VERSION_$(p)=$(shell $(PKG_CONFIG) --modversion $(p)))
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS))
 endif
 

@@ -15,6 +15,7 @@
 
 #include "../base/hmem.h"
 #include "../base/hstr.h"
+#include "hopt_doc.h"
 #include "hopt_int.h"
 #include "hsuggest.h"
 
@@ -387,6 +388,15 @@ int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *ta
 }
 
 #endif
+
+const char *hconf_inih_version(void)
+{
+#ifdef HNET_WITH_INIH
+    return HOPT_VERSION_TEXT(HNET_VERSION_inih);
+#else
+    return NULL;
+#endif
+}
 
 static int read_file(const char *path, hbytes_t *content)
 {

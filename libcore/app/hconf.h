@@ -60,6 +60,9 @@ typedef struct hconf_text_s {
 int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *target,
                 hconf_t **conf, hbytes_t *errors);
 
+/* The version of inih, for a hopt_feature_t; NULL built without it. */
+const char *hconf_inih_version(void);
+
 /* Frees the lists in target, and the strings. NULL conf is legal. */
 void hconf_deinit(const hconf_schema_t *schema, void *target);
 void hconf_free(hconf_t *conf);

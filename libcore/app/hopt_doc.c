@@ -6,16 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifdef HNET_WITH_URING
-#include <liburing.h>
-#endif
-
 #include "../base/hstr.h"
 #include "../base/hversion.h"
 #include "hopt_doc_int.h"
 #include "hterm.h"
 
 #define NAMES_WIDTH_MAX 28 /* longer names put their help on the next line */
+#define INDENT_NARROW 8    /* of the help where there is no room beside the names */
 #define HELP_WIDTH_MAX 100 /* longer lines are hard to read, however wide the terminal */
 
 static int ask_page(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
@@ -233,7 +230,8 @@ static void put_option(hopt_writer_t *w, const hopt_t *row, const hopt_names_t *
 
 static void put_options(hopt_writer_t *w, const hopt_spec_t *spec, size_t width)
 {
-    size_t indent = names_width(spec) + 2;
+    size_t beside = names_width(spec) + 2;
+    size_t indent = beside > width / 2 ? INDENT_NARROW : beside;
     const char *heading = "Options";
     hopt_names_t names;
     const hopt_t *row;
@@ -302,22 +300,13 @@ static void write_help(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)
 /* ---- --version ---- */
 
 #ifdef HNET_WITH_URING
-#define TEXT_OF(number) #number
-#define TEXT(number) TEXT_OF(number)
 static const char *uring_version(void)
 {
-#ifdef IO_URING_VERSION_MAJOR
-    return TEXT(IO_URING_VERSION_MAJOR) "." TEXT(IO_URING_VERSION_MINOR);
-#else
-    return "";
-#endif
+    return HOPT_VERSION_TEXT(HNET_VERSION_liburing);
 }
 #endif
 
 static const hopt_feature_t core_features[] = {
-#ifdef HNET_WITH_INIH
-    {"inih", NULL},
-#endif
 #ifdef HNET_WITH_URING
     {"liburing", uring_version},
 #endif
@@ -327,10 +316,11 @@ static const hopt_feature_t core_features[] = {
 static void put_features(hopt_writer_t *w, const hopt_feature_t *features, bool *any)
 {
     for (; features != NULL && features->name != NULL; features++) {
-        const char *version = features->version == NULL ? "" : features->version();
+        const char *version = features->version();
 
-        hopt__printf(w, "%s%s%s%s", *any ? ", " : "built with ", features->name,
-                     version[0] != '\0' ? " " : "", version);
+        if (version == NULL)
+            continue;
+        hopt__printf(w, "%s%s %s", *any ? ", " : "built with ", features->name, version);
         *any = true;
     }
 }

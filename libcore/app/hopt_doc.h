@@ -17,12 +17,16 @@ typedef struct hopt_term_s {
     const char *text;
 } hopt_term_t;
 
-/* Something that may be built in; version returns a static string and is called by --version only
- * (it may be NULL). The last of an array has no name. */
+/* A library that may be built in; version is called by --version only and returns a static string,
+ * or NULL when it is not in. The last of an array has no name. */
 typedef struct hopt_feature_s {
     const char *name;
     const char *(*version)(void);
 } hopt_feature_t;
+
+/* "2.3" of the build's HNET_VERSION_x, which has no quotes. */
+#define HOPT_VERSION_TEXT_OF(number) #number
+#define HOPT_VERSION_TEXT(number) HOPT_VERSION_TEXT_OF(number)
 
 typedef enum hopt_operand_e {
     HOPT_OPERAND_NONE = 0,
