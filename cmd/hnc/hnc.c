@@ -13,6 +13,8 @@
 
 #include "net/hresolve.h"
 
+#define PIPE_SIZE (1024 * 1024) /* the most that anybody may ask for */
+
 void hnc_say(const char *fmt, ...)
 {
     va_list ap;
@@ -108,6 +110,14 @@ const char *hnc_name(const options_t *o, const struct sockaddr *addr, char *buf,
         getnameinfo(addr, haddr_len(addr), buf, (socklen_t)size, NULL, 0, NI_NAMEREQD) == 0)
         return buf;
     return haddr_ip(addr, buf, size);
+}
+
+void hnc_widen_pipe(int fd)
+{
+    int size = fcntl(fd, F_GETPIPE_SZ);
+
+    if (size >= 0 && size < PIPE_SIZE)
+        (void)fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
 }
 
 /* A descriptor missing from 0..2 would be taken by the first socket and then be read as stdin. */

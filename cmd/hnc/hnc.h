@@ -34,6 +34,9 @@ int hnc_socket_options(const options_t *o, hsocket_options_t *so, haddr_t *sourc
 /* One port from text, 0 only if zero_ok; 0, or 1 once a message is printed. */
 int hnc_port(const options_t *o, const char *text, bool zero_ok, uint16_t *first, uint16_t *last);
 
+/* Lets a pipe hold more: fewer turns between the two programs at its ends. No effect on others. */
+void hnc_widen_pipe(int fd);
+
 /* The name of an address for people: resolved backwards unless -n; UNIX: the path. Returns buf. */
 #define HNC_NAME_SIZE 1025
 const char *hnc_name(const options_t *o, const struct sockaddr *addr, char *buf, size_t size);

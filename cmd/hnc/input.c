@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE ((size_t)512 * 1024)
+#define BUFFER_SIZE ((size_t)1024 * 1024)
 #define UDP_SIZE 65507 /* the most that fits into a datagram over IPv4 */
 #define UNIX_DATAGRAM_SIZE 65536
 
@@ -171,6 +171,7 @@ void input_open(input_t *input)
         end(input);
         return;
     }
+    hnc_widen_pipe(STDIN_FILENO);
     hevent_set_userdata(input->io, input);
     hio_setcb_read(input->io, on_data);
     hio_setcb_close(input->io, on_closed);

@@ -2,14 +2,14 @@
 
 #include "base/hlist.h"
 #include "base/hmem.h"
+#include "base/htime.h"
 #include "dump.h"
 #include "input.h"
 
 #include <unistd.h>
 
-#define BUFFER_SIZE ((size_t)512 * 1024)
+#define BUFFER_SIZE ((size_t)1024 * 1024)
 #define GRACE_MS 250
-#define US_PER_MS 1000
 
 typedef struct peer_s {
     hlist_t link;
@@ -31,7 +31,7 @@ struct session_s {
     bool finishing;
     htimer_t *pace;
     htimer_t *grace;
-    uint64_t moved_us; /* when data last moved */
+    uint64_t moved_ns; /* when data last moved */
 };
 
 static peer_t *peer_of(hlist_t *node)
@@ -41,7 +41,7 @@ static peer_t *peer_of(hlist_t *node)
 
 static void touch(session_t *s)
 {
-    s->moved_us = hloop_now_us(s->hnc->loop);
+    s->moved_ns = htime_monotonic_ns();
 }
 
 /* Everything ends now; what is queued is lost because nobody wants it. */
@@ -163,6 +163,7 @@ static int open_output(session_t *s)
     err = hio_setcb_drained(s->out, on_out_drained);
     if (err)
         return err;
+    hnc_widen_pipe(STDOUT_FILENO);
     hevent_set_userdata(s->out, s);
     hio_setcb_close(s->out, on_out_closed);
     hio_set_close_timeout(s->out, 0);
@@ -256,17 +257,17 @@ static void on_grace(htimer_t *timer);
 /* Stdin is a pipe and a peer has ended: waits until nothing moves. */
 static void check_grace(session_t *s)
 {
-    uint64_t quiet_us = hloop_now_us(s->hnc->loop) - s->moved_us;
+    uint64_t quiet_ns = htime_monotonic_ns() - s->moved_ns;
     uint64_t wait_ms = GRACE_MS;
 
     if (s->grace)
         return;
     if (input_is_quiet(&s->input)) {
-        if (quiet_us >= GRACE_MS * US_PER_MS) {
+        if (quiet_ns >= GRACE_MS * HTIME_NS_PER_MS) {
             close_ended(s);
             return;
         }
-        wait_ms -= quiet_us / US_PER_MS;
+        wait_ms -= quiet_ns / HTIME_NS_PER_MS;
     }
     s->grace = htimer_add(s->hnc->loop, on_grace, (uint32_t)wait_ms, 1);
     if (s->grace)

@@ -1,0 +1,177 @@
+"""What the command tests share: one fixture, `lab`, that starts programs, waits for things to happen
+(never for time to pass) and ends what it started, by pid.
+
+HNET_BIN names the folder of the commands under test; build/bin is the default.
+"""
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("HNET_BIN") or ROOT / "build" / "bin")
+TIMEOUT = 60  # of any wait: long enough for a slow machine with sanitizers
+
+
+def wait_until(condition, what, timeout=TIMEOUT):
+    """Returns the first true value of condition(); fails, naming `what`, when none comes."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout} s: {what}")
+        time.sleep(0.005)
+
+
+class Process:
+    """A program whose stdout and stderr go to files, unless stdout is given."""
+
+    def __init__(self, argv, folder, number, stdin=subprocess.DEVNULL, stdout=None, **options):
+        self.argv = [str(a) for a in argv]
+        self.stdout_path = folder / f"{number}.out"
+        self.stderr_path = folder / f"{number}.err"
+        with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
+            self.popen = subprocess.Popen(
+                self.argv, stdin=stdin, stdout=stdout if stdout is not None else out, stderr=err, **options
+            )
+        self.pid = self.popen.pid
+
+    def __str__(self):
+        return f"{' '.join(self.argv)} (stderr: {self.err()!r})"
+
+    def out(self):
+        return self.stdout_path.read_bytes()
+
+    def err(self):
+        return self.stderr_path.read_text(errors="replace")
+
+    def send(self, data):
+        """Writes to stdin, which has to be a pipe."""
+        self.popen.stdin.write(data)
+        self.popen.stdin.flush()
+
+    def end_input(self):
+        self.popen.stdin.close()
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def wait(self, timeout=TIMEOUT):
+        """The exit status; negative for a signal."""
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return pytest.fail(f"did not end: {self}")
+
+    def wait_out(self, data):
+        """Waits until stdout holds these bytes."""
+        wait_until(lambda: data in self.out(), f"{data[:80]!r} on stdout of {self}")
+
+    def wait_err(self, text):
+        wait_until(lambda: text in self.err(), f"{text!r} on stderr of {self}")
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def stop(self):
+        if self.running():
+            self.popen.kill()
+        self.popen.wait()
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    pass
+
+
+class Lab:
+    def __init__(self, folder):
+        self.folder = folder
+        self.processes = []
+
+    def path(self, name):
+        return str(self.folder / name)
+
+    def program(self, name):
+        """One of ours from BIN, another from the PATH; the test is skipped where there is none."""
+        own = BIN / name
+        if own.exists():
+            return str(own)
+        found = shutil.which(name)
+        if not found:
+            pytest.skip(f"{name} is not installed")
+        return found
+
+    def spawn(self, name, *args, **options):
+        """Starts a program. Options are those of Process, and of subprocess.Popen."""
+        argv = [self.program(name), *args]
+        process = Process(argv, self.folder, len(self.processes), **options)
+        self.processes.append(process)
+        return process
+
+    def run(self, name, *args, data=None, **options):
+        """Runs a program to its end, with `data` on stdin; returns the Process."""
+        if data is not None:
+            options["stdin"] = self.file(data)
+        process = self.spawn(name, *args, **options)
+        process.wait()
+        return process
+
+    def file(self, data):
+        """An open file with this content, to be somebody's stdin."""
+        path = self.folder / f"input{len(list(self.folder.iterdir()))}"
+        path.write_bytes(data)
+        return open(path, "rb")
+
+    @staticmethod
+    def port(family=socket.AF_INET, kind=socket.SOCK_STREAM):
+        """A port that is free now."""
+        with socket.socket(family, kind) as s:
+            s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+            return s.getsockname()[1]
+
+    @staticmethod
+    def is_bound(port, proto="tcp"):
+        """Whether somebody listens on (udp: is bound to) this port; without connecting to it."""
+        wanted = f":{int(port):04X}"
+        for table in (f"/proc/net/{proto}", f"/proc/net/{proto}6"):
+            try:
+                lines = open(table).readlines()[1:]
+            except FileNotFoundError:
+                continue
+            for line in lines:
+                fields = line.split()
+                if fields[1].endswith(wanted) and (proto == "udp" or fields[3] == "0A"):
+                    return True
+        return False
+
+    def wait_bound(self, port, proto="tcp"):
+        wait_until(lambda: self.is_bound(port, proto), f"somebody listens on {proto} port {port}")
+
+    @staticmethod
+    def wait_path(path):
+        """Until a UNIX socket is bound to the path; for a stream: listens."""
+        ready = lambda: any(  # noqa: E731
+            line.split()[-1] == str(path) and (line.split()[4] != "0001" or int(line.split()[3], 16) & 0x10000)
+            for line in open("/proc/net/unix").readlines()[1:]
+        )
+        wait_until(ready, f"somebody listens at {path}")
+
+    def close(self):
+        for process in self.processes:
+            process.stop()
+
+
+@pytest.fixture
+def lab(tmp_path):
+    lab = Lab(tmp_path)
+    yield lab
+    lab.close()
