@@ -32,7 +32,8 @@ comma := ,
 empty :=
 space := $(empty) $(empty)
 Q := $(if $(filter 1,$(V)),,@)
-say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' $(1) $(2))
+SILENT := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(filter 1,$(V))$(SILENT),@:,@printf '  %-7s %s\n' $(1) $(2))
 
 # Every variant has a folder of its own, so that switching between them rebuilds nothing.
 VARIANT := $(subst $(comma),-,$(SAN))$(if $(filter 1,$(WERROR)),$(if $(SAN),-)werror)
