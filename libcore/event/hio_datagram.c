@@ -76,9 +76,10 @@ static bool is_transient(const hio_t *io, int err)
            (err == ECONNREFUSED || err == EHOSTUNREACH || err == ENETUNREACH);
 }
 
+/* Under a rate limit they come one by one: how long the next ones are is not known. */
 static unsigned batch_size(const hio_t *io)
 {
-    if (hio__is(io, HIO_FLAG_READ_ONCE))
+    if (hio__is(io, HIO_FLAG_READ_ONCE) || (io->ext && io->ext->gates[0].gate))
         return 1;
     return io->ext && io->ext->datagram_batch ? io->ext->datagram_batch : BATCH_DEFAULT;
 }
@@ -230,12 +231,15 @@ int hio_sendto(hio_t *io, const void *buf, size_t len, const struct sockaddr *ad
     return hio__datagram_write(io, &iov, 1, addr, addrlen);
 }
 
-static unsigned fill_batch(hio_t *io, struct mmsghdr *msgs, struct iovec *iov)
+/* As many as begin within the allowed bytes. */
+static unsigned fill_batch(hio_t *io, struct mmsghdr *msgs, struct iovec *iov, size_t allowed)
 {
+    size_t bytes = 0;
     unsigned n = 0;
 
-    for (hio_chunk_t *chunk = io->queue_head; chunk && n < HIO_DATAGRAM_BATCH_MAX;
-         chunk = chunk->next, n++) {
+    for (hio_chunk_t *chunk = io->queue_head;
+         chunk && n < HIO_DATAGRAM_BATCH_MAX && bytes < allowed;
+         bytes += chunk->len, chunk = chunk->next, n++) {
         iov[n].iov_base = chunk->data;
         iov[n].iov_len = chunk->len;
         memset(&msgs[n], 0, sizeof(msgs[n]));
@@ -252,12 +256,13 @@ static bool flush_once(hio_t *io)
 {
     struct mmsghdr msgs[HIO_DATAGRAM_BATCH_MAX];
     struct iovec iov[HIO_DATAGRAM_BATCH_MAX];
+    size_t allowed = hio__gate_allow(io, HV_WRITE, io->queued + 1);
     unsigned n;
     int rc;
 
-    if (hio__gate_allow(io, HV_WRITE, io->queued + 1) == 0)
+    if (allowed == 0)
         return false;
-    n = fill_batch(io, msgs, iov);
+    n = fill_batch(io, msgs, iov, allowed);
     rc = sendmmsg(io->fd, msgs, n, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (rc < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
         return false;
