@@ -108,7 +108,7 @@ void hio__datagram_read(hio_t *io)
     for (int i = 0; i < n && io->state == HIO_STATE_OPEN; i++)
         deliver(io, batch, (unsigned)i);
     io->flags &= (uint16_t)~HIO_FLAG_BATCHING;
-    if (io->queued > 0 && hio__is_alive(io))
+    if (io->queue_head && hio__is_alive(io)) /* an empty datagram has no bytes */
         hio__datagram_flush(io);
 }
 

@@ -246,7 +246,7 @@ void hio_uncork(hio_t *io)
     if (!hio__is(io, HIO_FLAG_CORKED))
         return;
     io->flags &= (uint16_t)~HIO_FLAG_CORKED;
-    if (io->queued > 0 && (io->state == HIO_STATE_OPEN || io->state == HIO_STATE_CLOSING) &&
+    if (io->queue_head && (io->state == HIO_STATE_OPEN || io->state == HIO_STATE_CLOSING) &&
         !hio__is(io, HIO_FLAG_WRITE_GATED))
         hio__flush(io);
 }
