@@ -45,7 +45,7 @@ hio_t *hio_setup_tcp_upstream(hio_t *io, const char *host, int port, int ssl);
 
 /* Relays a datagram socket: each client (source address) of io has a socket of its own to host and
  * port, so that replies find their way, until it was idle for HRELAY_UDP_IDLE_MS; past
- * HRELAY_UDP_CLIENTS_MAX the one that was silent longest goes. Starts reading io, with
+ * HRELAY_UDP_CLIENTS_MAX, or when descriptors run out, the one that was silent longest goes. Starts reading io, with
  * hio_write_upstream as its read callback. Returns the first client's socket (made at once, so that
  * errors are seen here), NULL as hio_setup_tcp_upstream. hio_get_upstream(io) is the socket of the
  * sender of the datagram that is being read. */

@@ -186,8 +186,11 @@ static session_t *session_for(udp_relay_t *relay, const haddr_t *client)
     if (relay->stats.clients >= HRELAY_UDP_CLIENTS_MAX)
         evict_oldest(relay);
     session = relay->spare;
-    if (!session && new_session(relay, &session) != 0)
+    if (!session && new_session(relay, &session) != 0) {
+        if (relay->stats.clients > 0)
+            evict_oldest(relay); /* no descriptor, no memory: room for the next try */
         return NULL;
+    }
     relay->spare = NULL;
     session->client = *client;
     hio_set_keepalive_timeout(session->side.io, HRELAY_UDP_IDLE_MS);
