@@ -35,6 +35,7 @@ static int reap(hchild_t *child)
 static void on_readable(hio_t *io, void *buf, int len)
 {
     hchild_t *child = hevent_userdata(io);
+    hloop_t *loop = child->loop;
     int rc = reap(child);
 
     (void)buf;
@@ -42,19 +43,34 @@ static void on_readable(hio_t *io, void *buf, int len)
     if (rc == 0)
         return;
     if (rc < 0)
-        child->status = 0; /* somebody else reaped it: it has ended, how is not known */
+        child->status = -1; /* somebody else reaped it: it has ended, how is not known */
     hio_close(io);
     child->io = NULL;
+    hloop__enter(loop);
     child->cb((hevent_t *)child);
     free_child(child);
+}
+
+/* A pidfd can be had of any process. */
+static int check_is_child(int fd)
+{
+    siginfo_t info;
+
+    return waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? -errno : 0;
 }
 
 static int watch(hchild_t *child)
 {
     int fd = (int)syscall(SYS_pidfd_open, child->pid, 0);
+    int rc;
 
     if (fd < 0)
         return -errno;
+    rc = check_is_child(fd);
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
     child->io = hio__new(child->loop, fd, HIO_TYPE_NOTIFY);
     if (!child->io) {
         close(fd);

@@ -19,7 +19,8 @@ void hchild_del(hchild_t *child);
 
 pid_t hchild_pid(const hchild_t *child);
 
-/* As waitpid gives it: WIFEXITED() and the like apply. */
+/* As waitpid gives it: WIFEXITED() and the like apply. -1, to which none of them does, when somebody
+ * else has reaped the child. */
 int hchild_status(const hchild_t *child);
 
 /* Sends a signal to exactly this process, never to a later one with its number. 0 or -errno. */

@@ -22,6 +22,7 @@ hidle_t *hidle_add(hloop_t *loop, hidle_cb cb, uint32_t repeat)
     idle->event_id = ++loop->event_count;
     idle->cb = (hevent_cb)cb;
     idle->repeat = repeat ? repeat : 1;
+    idle->detail = loop->idles_running;
     hlist_push_back(&loop->idles, &idle->link);
     loop->stats.idles++;
     return idle;
@@ -44,6 +45,7 @@ static void run_one(hidle_t *idle)
 {
     if (idle->repeat != UINT32_MAX)
         idle->repeat--;
+    hloop__enter(idle->loop);
     idle->cb((hevent_t *)idle);
     hloop__leave(idle->loop);
     if (idle->repeat == 0 && idle->state == IDLE_ACTIVE)
@@ -71,10 +73,12 @@ bool hidle__run(hloop_t *loop)
         return false;
     HLIST_FOREACH (pos, tmp, &loop->idles)
         HLIST_ENTRY(pos, hidle_t, link)->detail = 1;
+    loop->idles_running = true;
     for (int p = HEVENT_HIGHEST_PRIORITY; p >= HEVENT_LOWEST_PRIORITY; p--) {
         if (loop->priorities & hloop__priority_bit(p))
             run_priority(loop, p);
     }
+    loop->idles_running = false;
     HLIST_FOREACH (pos, tmp, &loop->idles) {
         hidle_t *idle = HLIST_ENTRY(pos, hidle_t, link);
 

@@ -188,8 +188,8 @@ void hio__do_work(hio_t *io)
         hio__resume(io);
     if ((work & HIO_WORK_READ) && io->state == HIO_STATE_OPEN && (io->want & HV_READ))
         hio__read_ready(io);
-    if ((work & HIO_WORK_WRITTEN) && hio__is_alive(io))
-        hio__do_written(io);
+    if ((work & HIO_WORK_WRITTEN) && io->state <= HIO_STATE_CLOSED)
+        hio__do_written(io); /* what the kernel has taken is told also when it was closed since */
     if ((work & HIO_WORK_DRAINED) && io->state == HIO_STATE_OPEN)
         hio__do_drained(io);
     if ((work & HIO_WORK_INTEREST) && hio__is_alive(io))

@@ -86,6 +86,7 @@ static void accepted(hio_t *listener, int fd)
         hio_close(io);
         return;
     }
+    hloop__enter(loop);
     listener->ext->accept_cb(io);
     hloop__leave(loop);
 }
@@ -114,6 +115,7 @@ int hio_accept(hio_t *io)
         return -ENOMEM;
     if (io->type == HIO_TYPE_TCP) /* accepted sockets inherit it */
         setsockopt(io->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    hio__set_nonblocking(io->fd);
     open_spare(io->loop);
     io->flags |= HIO_FLAG_LISTEN | HIO_FLAG_READING;
     hio__want(io, HV_READ, 0);

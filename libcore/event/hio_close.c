@@ -118,7 +118,7 @@ int hio_shutdown(hio_t *io)
     if (io->state >= HIO_STATE_CLOSING)
         return HERR_CLOSED;
     io->flags |= HIO_FLAG_SHUT_WANTED;
-    if (io->queued == 0 && io->state == HIO_STATE_OPEN)
+    if (!io->queue_head && io->state == HIO_STATE_OPEN)
         hio__sent_all(io);
     return 0;
 }
@@ -136,14 +136,14 @@ static void free_detached(hio_t *io)
 
 int hio_close(hio_t *io)
 {
+    if (io->loop && hloop__is_foreign(io->loop))
+        return hio__post_close(io); /* before any look at what the loop's thread may change */
     if (io->state == HIO_STATE_DETACHED) {
         free_detached(io);
         return 0;
     }
     if (io->state >= HIO_STATE_CLOSING)
         return 0;
-    if (hloop__is_foreign(io->loop))
-        return hio__post_close(io);
     if (io->state != HIO_STATE_OPEN || hio__is(io, HIO_FLAG_WRITE_BROKEN | HIO_FLAG_LISTEN)) {
         hio__finish(io, 0);
         return 0;
@@ -151,14 +151,16 @@ int hio_close(hio_t *io)
     io->flags &= (uint16_t) ~(HIO_FLAG_READING | HIO_FLAG_CORKED);
     hio__want(io, 0, HV_READ);
     io->state = HIO_STATE_CLOSING;
-    if (io->queued > 0) {
-        if (hio__ext(io))
-            hio__timeout_start(io, HIO_TIMEOUT_CLOSE);
-        if (!hio__is(io, HIO_FLAG_WRITE_GATED))
-            hio__want(io, HV_WRITE, 0);
-    } else {
+    if (!io->queue_head)
         hio__sent_all(io);
-    }
+    else if (!hio__is(io, HIO_FLAG_WRITE_GATED))
+        hio__want(io, HV_WRITE, 0);
+    if (io->state != HIO_STATE_CLOSING)
+        return 0;
+    if (hio__ext(io))
+        hio__timeout_start(io, HIO_TIMEOUT_CLOSE);
+    else
+        hio__finish(io, -ENOMEM); /* it might never end */
     return 0;
 }
 

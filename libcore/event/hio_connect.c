@@ -34,20 +34,17 @@ void hio__handshake(hio_t *io)
 /* Open: what was asked for meanwhile starts now, then the program is told. */
 void hio__do_connected(hio_t *io)
 {
+    hloop_t *loop = io->loop;
+
     hio__want(io, 0, HV_WRITE);
-    if (hio__is(io, HIO_FLAG_READING)) {
-        io->flags &= (uint16_t)~HIO_FLAG_READING;
-        hio_read(io);
-    } else {
-        hio__want(io, 0, HV_READ);
-    }
-    if (io->queued > 0 || hio__is(io, HIO_FLAG_SHUT_WANTED))
+    hio__read_connected(io);
+    if (io->queue_head || hio__is(io, HIO_FLAG_SHUT_WANTED))
         hio__flush(io);
     if (io->state != HIO_STATE_OPEN || !io->ext || !io->ext->connect_cb)
         return;
-    hloop__enter(io->loop);
+    hloop__enter(loop);
     io->ext->connect_cb(io);
-    hloop__leave(io->loop);
+    hloop__leave(loop);
 }
 
 void hio__connect_ready(hio_t *io)
@@ -86,15 +83,20 @@ int hio_connect(hio_t *io)
         return -EINVAL;
     if (io->type == HIO_TYPE_TCP)
         setsockopt(io->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    rc = start_connect(io);
-    if (rc < 0 && rc != -EINPROGRESS)
+    hio__set_nonblocking(io->fd);
+    rc = hio__is_datagram(io) ? 0 : hio__timeout_try(io, HIO_TIMEOUT_CONNECT);
+    if (rc < 0)
         return rc;
+    rc = start_connect(io);
+    if (rc < 0 && rc != -EINPROGRESS) {
+        hio__timeout_stop(io, HIO_TIMEOUT_CONNECT);
+        return rc;
+    }
     if (hio__is_datagram(io)) {
         io->flags |= HIO_FLAG_CONNECTED;
         hloop__add_work(io->loop, io, HIO_WORK_CONNECTED);
         return 0;
     }
-    hio__timeout_start(io, HIO_TIMEOUT_CONNECT);
     if (rc == 0) {
         hio__handshake(io);
         return 0;

@@ -60,6 +60,7 @@ static void deliver(hio_t *io, const hdatagram_batch_t *batch, unsigned i)
         return; /* out of memory loses a datagram, as a full socket does */
     if (hio__is(io, HIO_FLAG_READ_ONCE))
         hio_read_stop(io);
+    hloop__enter(io->loop);
     if (io->ext && io->ext->filter)
         io->ext->filter->input(io, io->ext->filter_ctx, (char *)batch->data[i], len);
     else if (io->read_cb)
@@ -139,7 +140,7 @@ static void sent(hio_t *io, size_t n)
 static int queue_datagram(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
                           socklen_t addr_len)
 {
-    hio_chunk_t *chunk = hio__chunk_copy(iov, n, 0);
+    hio_chunk_t *chunk = hio__chunk_copy(iov, n, 0, 0);
 
     if (!chunk)
         return -ENOMEM;

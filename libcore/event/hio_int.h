@@ -170,6 +170,7 @@ void hio__do_work(hio_t *io);
 void hio__loop_deinit(hloop_t *loop);
 
 /* hio_open.c: the type of a descriptor that somebody else made, and its flags. */
+void hio__set_nonblocking(int fd);
 hio_type_e hio__detect_type(int fd);
 bool hio__make_nonblocking(int fd, hio_type_e type);
 
@@ -182,6 +183,7 @@ void hio__sent_all(hio_t *io); /* the queue is empty: shut down or close if that
 void hio__read_ready(hio_t *io);
 char *hio__read_buffer(hio_t *io, size_t *size);
 void hio__resume(hio_t *io);
+void hio__read_connected(hio_t *io);
 void hio__eof(hio_t *io);
 
 /* hio_write.c */
@@ -194,7 +196,7 @@ size_t hio__gate_allow(hio_t *io, int direction, size_t want);
 void hio__gate_passed(hio_t *io, int direction, size_t n);
 
 /* hio_queue.c */
-hio_chunk_t *hio__chunk_copy(const struct iovec *iov, int n, size_t skip);
+hio_chunk_t *hio__chunk_copy(const struct iovec *iov, int n, size_t skip, size_t cap_min);
 void hio__queue_push(hio_t *io, hio_chunk_t *chunk);
 int hio__queue_copy(hio_t *io, const struct iovec *iov, int n, size_t skip);
 void hio__queue_pop(hio_t *io); /* the first piece whole */
@@ -218,11 +220,13 @@ void hio__accept_ready(hio_t *io);
 
 /* hio_timeout.c */
 int hio__timeout_set(hio_t *io, hio_timeout_e which, int timeout_ms);
-void hio__timeout_start(hio_t *io, hio_timeout_e which);
+int hio__timeout_try(hio_t *io, hio_timeout_e which);    /* 0 or -ENOMEM */
+void hio__timeout_start(hio_t *io, hio_timeout_e which); /* out of memory closes the hio */
 void hio__timeout_stop(hio_t *io, hio_timeout_e which);
 void hio__timeouts_stop(hio_t *io);
 void hio__timeouts_start(hio_t *io);
 void hio__touch_slow(hio_t *io, hio_timeout_e which);
+void hio__timeout_restart(hio_t *io, hio_timeout_e which); /* no data has moved, but count anew */
 
 /* Data moved: the matching time limits and the keep-alive start again. */
 static inline void hio__touch(hio_t *io, hio_timeout_e which)

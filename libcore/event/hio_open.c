@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static hio_type_e socket_type(int fd)
@@ -57,6 +59,27 @@ static bool reopen_nonblocking(int fd, int flags)
     return true;
 }
 
+/* Whether opening it anew gives the same thing. Not so: the master of a terminal pair, most devices,
+ * and a named pipe, which shows no end of data to a reader that came after the last writer. */
+static bool can_reopen(int fd)
+{
+    enum { PIPEFS = 0x50495045 };
+    struct statfs fs;
+    unsigned number;
+
+    if (isatty(fd))
+        return ioctl(fd, TIOCGPTN, &number) < 0;
+    return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS;
+}
+
+void hio__set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0 && !(flags & O_NONBLOCK))
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 bool hio__make_nonblocking(int fd, hio_type_e type)
 {
     int flags;
@@ -66,7 +89,7 @@ bool hio__make_nonblocking(int fd, hio_type_e type)
     flags = fcntl(fd, F_GETFL);
     if (flags < 0 || (flags & O_NONBLOCK))
         return true;
-    return reopen_nonblocking(fd, flags);
+    return can_reopen(fd) && reopen_nonblocking(fd, flags);
 }
 
 int hio_create_pipe(hloop_t *loop, hio_t *pipeio[2])

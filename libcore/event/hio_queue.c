@@ -42,11 +42,11 @@ void hio__chunk_free(hio_chunk_t *chunk)
     hmem_free(chunk);
 }
 
-/* A piece that owns a copy of the spans behind skip bytes; with room to append for a small one. */
-hio_chunk_t *hio__chunk_copy(const struct iovec *iov, int n, size_t skip)
+/* A piece that owns a copy of the spans behind skip bytes, with room for cap_min bytes in all. */
+hio_chunk_t *hio__chunk_copy(const struct iovec *iov, int n, size_t skip, size_t cap_min)
 {
     size_t size = iov_size(iov, n) - skip;
-    size_t cap = size < CHUNK_SIZE ? CHUNK_SIZE : size;
+    size_t cap = size < cap_min ? cap_min : size;
     hio_chunk_t *chunk = hmem_alloc(sizeof(*chunk) + cap);
 
     if (!chunk)
@@ -104,7 +104,7 @@ int hio__queue_copy(hio_t *io, const struct iovec *iov, int n, size_t skip)
         grown(io, size);
         return 0;
     }
-    tail = hio__chunk_copy(iov, n, skip);
+    tail = hio__chunk_copy(iov, n, skip, CHUNK_SIZE);
     if (!tail)
         return -ENOMEM;
     hio__queue_push(io, tail);

@@ -35,11 +35,13 @@ void hio_gate_open(hio_t *io, int direction)
 {
     if (direction == HV_READ && hio__is(io, HIO_FLAG_READ_GATED)) {
         io->flags &= (uint16_t)~HIO_FLAG_READ_GATED;
+        hio__timeout_restart(io, HIO_TIMEOUT_READ);
         if (hio__is(io, HIO_FLAG_READING))
             hio__want(io, HV_READ, 0);
     } else if (direction == HV_WRITE && hio__is(io, HIO_FLAG_WRITE_GATED)) {
         io->flags &= (uint16_t)~HIO_FLAG_WRITE_GATED;
-        if (io->queued > 0)
+        hio__timeout_restart(io, HIO_TIMEOUT_WRITE);
+        if (io->queue_head)
             hio__want(io, HV_WRITE, 0);
     }
 }
@@ -94,6 +96,7 @@ bool hio_deliver(hio_t *io, char *buf, size_t len)
     if (hio__is(io, HIO_FLAG_READ_ONCE))
         hio_read_stop(io);
     if (io->read_cb) {
+        hloop__enter(io->loop);
         io->read_cb(io, buf, (int)len);
         hloop__leave(io->loop);
     }
@@ -114,6 +117,7 @@ void hio__eof(hio_t *io)
     if (io->state != HIO_STATE_OPEN)
         return;
     if (io->ext && io->ext->eof_cb) {
+        hloop__enter(io->loop);
         io->ext->eof_cb(io);
         hloop__leave(io->loop);
     } else {
@@ -155,9 +159,11 @@ static bool has_pending(hio_t *io)
 void hio__read_ready(hio_t *io)
 {
     if (io->type == HIO_TYPE_NOTIFY) {
-        if (io->read_cb)
+        if (io->read_cb) {
+            hloop__enter(io->loop);
             io->read_cb(io, NULL, 0);
-        hloop__leave(io->loop);
+            hloop__leave(io->loop);
+        }
         return;
     }
     if (hio__is_datagram(io)) {
@@ -188,17 +194,17 @@ void hio__resume(hio_t *io)
         io->ext->filter->resume(io, io->ext->filter_ctx);
 }
 
-int hio_read(hio_t *io)
+/* Reading counts from now, once or on and on as the flag says. */
+static int start_reading(hio_t *io)
 {
     if (io->state >= HIO_STATE_CLOSING)
         return HERR_CLOSED;
-    io->flags &= (uint16_t)~HIO_FLAG_READ_ONCE;
     if (hio__is(io, HIO_FLAG_READING | HIO_FLAG_EOF))
         return 0;
     io->flags |= HIO_FLAG_READING;
     if (io->state != HIO_STATE_OPEN)
         return 0; /* starts when connected */
-    hio__touch(io, HIO_TIMEOUT_READ);
+    hio__timeout_restart(io, HIO_TIMEOUT_READ);
     if (!hio__is(io, HIO_FLAG_READ_GATED))
         hio__want(io, HV_READ, 0);
     if (io->ext && io->ext->filter && io->ext->filter->resume)
@@ -206,6 +212,23 @@ int hio_read(hio_t *io)
     if (has_pending(io))
         hloop__add_work(io->loop, io, HIO_WORK_READ);
     return 0;
+}
+
+int hio_read(hio_t *io)
+{
+    io->flags &= (uint16_t)~HIO_FLAG_READ_ONCE;
+    return start_reading(io);
+}
+
+/* What was asked for while it was connecting. */
+void hio__read_connected(hio_t *io)
+{
+    if (hio__is(io, HIO_FLAG_READING)) {
+        io->flags &= (uint16_t)~HIO_FLAG_READING;
+        start_reading(io);
+    } else {
+        hio__want(io, 0, HV_READ);
+    }
 }
 
 int hio_read_stop(hio_t *io)
@@ -222,11 +245,8 @@ int hio_read_stop(hio_t *io)
 
 int hio_read_once(hio_t *io)
 {
-    int rc = hio_read(io);
-
-    if (rc == 0)
-        io->flags |= HIO_FLAG_READ_ONCE;
-    return rc;
+    io->flags |= HIO_FLAG_READ_ONCE;
+    return start_reading(io);
 }
 
 int hio_set_readbuf(hio_t *io, void *buf, size_t len)

@@ -92,6 +92,8 @@ int hio_handle_write(hio_handle_t handle, const void *buf, size_t len, hio_done_
 {
     hio_message_t *message;
 
+    if (!handle.loop)
+        return HERR_STALE;
     if (len > INT_MAX)
         return -EMSGSIZE;
     message = new_message(handle, len, done, arg);
@@ -104,8 +106,11 @@ int hio_handle_write(hio_handle_t handle, const void *buf, size_t len, hio_done_
 
 int hio_handle_close(hio_handle_t handle, hio_done_cb done, void *arg)
 {
-    hio_message_t *message = new_message(handle, 0, done, arg);
+    hio_message_t *message;
 
+    if (!handle.loop)
+        return HERR_STALE;
+    message = new_message(handle, 0, done, arg);
     if (!message)
         return -ENOMEM;
     message->close = true;
@@ -162,9 +167,9 @@ int hio_detach(hio_t *io)
     }
     hlist_remove(&io->link);
     hio__unregister(io);
+    io->flags &= (uint16_t)~HIO_FLAG_BATCHING;
     io->want = 0;
     io->polled = 0;
-    io->work = 0;
     io->loop = NULL;
     io->state = HIO_STATE_DETACHED;
     return 0;
@@ -185,9 +190,11 @@ int hio_attach(hloop_t *loop, hio_t *io)
     hio__timeouts_start(io);
     if (io->state != HIO_STATE_OPEN)
         return 0; /* no memory for its time limits: the close callback says so */
-    if (hio__is(io, HIO_FLAG_READING))
+    if (hio__is(io, HIO_FLAG_READING) && !hio__is(io, HIO_FLAG_READ_GATED))
         hio__want(io, HV_READ, 0);
-    if (io->queued > 0)
+    if (io->queue_head && !hio__is(io, HIO_FLAG_WRITE_GATED))
         hio__want(io, HV_WRITE, 0);
+    if (io->work)
+        hloop__add_work(loop, io, io->work); /* callbacks that were due when it was detached */
     return 0;
 }

@@ -77,23 +77,29 @@ static void on_timer(htimer_t *timer)
     }
 }
 
-void hio__timeout_start(hio_t *io, hio_timeout_e which)
+int hio__timeout_try(hio_t *io, hio_timeout_e which)
 {
     hio_timeout_t *limit = &io->ext->timeouts[which];
 
     if (limit->timeout_ms <= 0)
-        return;
+        return 0;
     if (limit->timer) {
         htimer_reset(limit->timer, (uint32_t)limit->timeout_ms);
-        return;
+        return 0;
     }
     limit->timer = htimer_add(io->loop, on_timer, (uint32_t)limit->timeout_ms,
                               limits[which].once ? 1 : INFINITE);
-    if (!limit->timer) {
-        hio__finish(io, -ENOMEM); /* rather no connection than one without its limit */
-        return;
-    }
+    if (!limit->timer)
+        return -ENOMEM;
     hevent_set_userdata(limit->timer, io);
+    return 0;
+}
+
+/* Rather no connection than one without its limit. */
+void hio__timeout_start(hio_t *io, hio_timeout_e which)
+{
+    if (hio__timeout_try(io, which) < 0)
+        hio__finish(io, -ENOMEM);
 }
 
 void hio__timeout_stop(hio_t *io, hio_timeout_e which)
@@ -142,6 +148,12 @@ static void touch(hio_t *io, hio_timeout_e which)
     if (limit->timer)
         htimer__rearm_at(limit->timer,
                          hloop__now(io->loop) + (uint64_t)limit->timeout_ms * HTIME_NS_PER_MS);
+}
+
+void hio__timeout_restart(hio_t *io, hio_timeout_e which)
+{
+    if (io->ext && io->state <= HIO_STATE_CLOSING)
+        touch(io, which);
 }
 
 void hio__touch_slow(hio_t *io, hio_timeout_e which)

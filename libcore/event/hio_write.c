@@ -39,15 +39,17 @@ static ssize_t write_some(hio_t *io, const struct iovec *iov, int n)
  * it is read first, the close with this cause comes at its end. */
 static void write_failed(hio_t *io, int err)
 {
-    hio__drop_queue(io);
+    bool peer_is_gone = err == -EPIPE || err == -ECONNRESET;
+
     io->error = err;
-    if (io->state != HIO_STATE_OPEN || !hio__is(io, HIO_FLAG_READING) ||
-        !(io->type & HIO_TYPE_SOCK_STREAM)) {
+    if (io->state == HIO_STATE_OPEN && hio__is(io, HIO_FLAG_READING) && peer_is_gone &&
+        (io->type & HIO_TYPE_SOCK_STREAM)) {
+        io->flags |= HIO_FLAG_WRITE_BROKEN;
+        hio__want(io, 0, HV_WRITE);
+    } else {
         hio__finish(io, err);
-        return;
     }
-    io->flags |= HIO_FLAG_WRITE_BROKEN;
-    hio__want(io, 0, HV_WRITE);
+    hio__drop_queue(io); /* last: it calls back */
 }
 
 static void sent(hio_t *io, size_t n)
@@ -160,10 +162,16 @@ int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb
     struct iovec iov = {(void *)buf, len};
     hio_chunk_t *chunk;
     ssize_t done;
-    int rc = check_write(io, len);
+    int rc =
+        hio__is_datagram(io) ? hio__datagram_write(io, &iov, 1, NULL, 0) : check_write(io, len);
 
     if (rc < 0)
         return rc;
+    if (hio__is_datagram(io) || len == 0) {
+        if (free_cb)
+            free_cb((void *)buf, arg);
+        return rc;
+    }
     chunk = hmem_zalloc(sizeof(*chunk));
     if (!chunk)
         return -ENOMEM;
@@ -253,22 +261,26 @@ void hio_uncork(hio_t *io)
 
 void hio__do_written(hio_t *io)
 {
+    hloop_t *loop = io->loop;
     size_t n = io->written < INT_MAX ? io->written : INT_MAX;
 
     io->written -= n;
     if (n == 0 || !io->write_cb)
         return;
-    hloop__enter(io->loop);
+    hloop__enter(loop);
     io->write_cb(io, NULL, (int)n);
-    hloop__leave(io->loop);
+    hloop__leave(loop);
 }
 
 void hio__do_drained(hio_t *io)
 {
+    hloop_t *loop = io->loop;
+
     if (!io->ext || !io->ext->drained_cb || hio__is(io, HIO_FLAG_ABOVE_HIGH))
         return;
+    hloop__enter(loop);
     io->ext->drained_cb(io);
-    hloop__leave(io->loop);
+    hloop__leave(loop);
 }
 
 size_t hio_write_bufsize(const hio_t *io)

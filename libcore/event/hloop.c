@@ -81,6 +81,8 @@ int hloop_post_event(hloop_t *loop, const hevent_t *ev)
     hevent_t copy = *ev;
     int rc;
 
+    copy.loop = NULL; /* priorities of the loop are not ours to touch here */
+    hevent_set_priority_of(&copy, ev->priority);
     copy.loop = loop;
     if (copy.event_type == HEVENT_TYPE_NONE)
         copy.event_type = HEVENT_TYPE_CUSTOM;
@@ -90,22 +92,29 @@ int hloop_post_event(hloop_t *loop, const hevent_t *ev)
     return rc < 0 ? rc : 0;
 }
 
-static int collect_posts(hloop_t *loop)
+/* The batch is big from the first post on; without the memory for that a few go at a time. */
+static void grow_batch(hloop_t *loop)
+{
+    hevent_t *batch = hmem_array(HLOOP_POSTS_PER_ITERATION, sizeof(*batch));
+
+    if (!batch)
+        return;
+    loop->post_batch = batch;
+    loop->post_cap = HLOOP_POSTS_PER_ITERATION;
+}
+
+static void collect_posts(hloop_t *loop)
 {
     if (hpost_is_empty(&loop->posts))
-        return 0;
-    if (!loop->post_batch) {
-        loop->post_batch = hmem_array(HLOOP_POSTS_PER_ITERATION, sizeof(*loop->post_batch));
-        if (!loop->post_batch)
-            return -ENOMEM;
-    }
-    while (loop->post_n < HLOOP_POSTS_PER_ITERATION &&
+        return;
+    if (loop->post_cap < HLOOP_POSTS_PER_ITERATION)
+        grow_batch(loop);
+    while (loop->post_n < loop->post_cap &&
            hpost_pop(&loop->posts, &loop->post_batch[loop->post_n])) {
         hevent_t *ev = &loop->post_batch[loop->post_n++];
 
         loop->priorities |= hloop__priority_bit(ev->priority);
     }
-    return 0;
 }
 
 static void run_posts(hloop_t *loop, int priority)
@@ -187,7 +196,8 @@ static int wait_for_events(hloop_t *loop)
     loop->now_ns = htime_monotonic_ns();
     loop->clock_fresh = true;
     htimer__collect(loop);
-    return collect_posts(loop);
+    collect_posts(loop);
+    return 0;
 }
 
 static void run_priority(hloop_t *loop, int priority, bool all)
@@ -213,6 +223,10 @@ static int iterate(hloop_t *loop)
             if (loop->priorities & hloop__priority_bit(p))
                 run_priority(loop, p, false);
         }
+    }
+    if (loop->priorities != hloop__priority_bit(HEVENT_NORMAL_PRIORITY)) {
+        htimer__put_back(loop);
+        hsignal__put_back(loop);
     }
     loop->post_n = 0;
     loop->ready_n = 0;
@@ -319,7 +333,9 @@ static int init_wake(hloop_t *loop)
         return -ENOMEM;
     loop->internal_ios = 1;
     hio_setcb_read(loop->wake_io, on_wake);
-    return hio_read(loop->wake_io);
+    hio_read(loop->wake_io);
+    run_work(loop); /* a poller that cannot watch it is found out now */
+    return loop->wake_io->error;
 }
 
 static int init_parts(hloop_t *loop, const hloop_options_t *options)
@@ -351,6 +367,8 @@ hloop_t *hloop_new_with(const hloop_options_t *options)
     if (loop->read_size > INT_MAX)
         loop->read_size = INT_MAX;
     loop->priorities = hloop__priority_bit(HEVENT_NORMAL_PRIORITY);
+    loop->post_batch = loop->post_few;
+    loop->post_cap = HLOOP_POSTS_FEW;
     loop->slots_free = UINT32_MAX;
     loop->wake_fd = -1;
     loop->spare_fd = -1;
@@ -405,10 +423,10 @@ void hloop_free(hloop_t **pp)
     if (!loop)
         return;
     *pp = NULL;
+    close_all_ios(loop); /* the last callbacks: they may still stop watchers of all kinds */
+    drop_posts(loop);
     hsignal__loop_deinit(loop);
     hchild__loop_deinit(loop);
-    close_all_ios(loop);
-    drop_posts(loop);
     hidle__loop_deinit(loop);
     htimer__loop_deinit(loop);
     hio__loop_deinit(loop);
@@ -418,7 +436,8 @@ void hloop_free(hloop_t **pp)
         close(loop->wake_fd);
     if (loop->spare_fd >= 0)
         close(loop->spare_fd);
-    hmem_free(loop->post_batch);
+    if (loop->post_batch != loop->post_few)
+        hmem_free(loop->post_batch);
     hmem_free(loop->ready);
     hmem_free(loop->read_buf);
     hmem_free(loop);

@@ -17,6 +17,7 @@
 #define HLOOP_READ_SIZE (64 * 1024)
 #define HLOOP_FDS_MAX (1 << 24)
 #define HLOOP_POSTS_PER_ITERATION 1024
+#define HLOOP_POSTS_FEW 8
 
 typedef struct hready_s {
     hio_t *io;
@@ -67,11 +68,14 @@ struct hloop_s {
     hlist_t always;      /* hio that cannot be polled and are always ready */
     uint32_t always_n;   /* of them, with an interest */
     hlist_t idles;
+    bool idles_running;
     hlist_t signals;
     hlist_t children;
     int signal_port;
     hpost_queue_t posts;
-    hevent_t *post_batch; /* what this iteration runs of them */
+    hevent_t *post_batch; /* what this iteration runs of them: post_few while there is no memory */
+    hevent_t post_few[HLOOP_POSTS_FEW];
+    size_t post_cap;
     size_t post_n;
     hio_t *wake_io;
     int wake_fd;
@@ -112,13 +116,13 @@ static inline uint64_t hloop__now(hloop_t *loop)
     return loop->now_ns;
 }
 
-/* Before each callback of the program. */
+/* Before each callback of the program: it may run long before it asks for a timer. */
 static inline void hloop__enter(hloop_t *loop)
 {
-    loop->stats.events++;
+    loop->clock_fresh = false;
 }
 
-/* After each callback: it may have run long. */
+/* After each callback: it may have run long since. */
 static inline void hloop__leave(hloop_t *loop)
 {
     loop->clock_fresh = false;
@@ -134,6 +138,7 @@ int htimer__loop_init(hloop_t *loop);
 void htimer__loop_deinit(hloop_t *loop);
 void htimer__collect(hloop_t *loop);                          /* what is due now */
 void htimer__run(hloop_t *loop, int priority);                /* of what was collected */
+void htimer__put_back(hloop_t *loop);                         /* what no priority has run */
 int64_t htimer__wait_ns(hloop_t *loop);                       /* until the next; -1: none */
 void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns); /* no clock, for activity time-outs */
 
@@ -141,6 +146,7 @@ void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns); /* no clock, for a
 bool hidle__run(hloop_t *loop);
 void hidle__loop_deinit(hloop_t *loop);
 void hsignal__run(hloop_t *loop, int priority);
+void hsignal__put_back(hloop_t *loop);
 void hsignal__loop_deinit(hloop_t *loop);
 void hchild__loop_deinit(hloop_t *loop);
 

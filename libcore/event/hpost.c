@@ -13,8 +13,10 @@ typedef struct hpost_slot_s {
     hevent_t event;
 } hpost_slot_t;
 
+/* after: what the ring held when this was posted comes before it, what came into it later, after it. */
 typedef struct hpost_node_s {
     struct hpost_node_s *next;
+    uint32_t after;
     hevent_t event;
 } hpost_node_t;
 
@@ -81,6 +83,7 @@ static bool push_overflow(hpost_queue_t *queue, const hevent_t *ev)
     if (!node)
         return false;
     node->event = *ev;
+    node->after = atomic_load(&queue->tail);
     node->next = atomic_load_explicit(&queue->overflow, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&queue->overflow, &node->next, node))
         ;
@@ -145,6 +148,9 @@ bool hpost_pop(hpost_queue_t *queue, hevent_t *ev)
         if (!node)
             return false;
     }
+    /* Between the looks at the ring and at the overflow, the ring may have been filled again. */
+    if ((int32_t)(node->after - queue->head) > 0)
+        return pop_ring(queue, ev);
     queue->draining = node->next;
     *ev = node->event;
     hmem_free(node);
@@ -155,7 +161,7 @@ bool hpost_is_empty(const hpost_queue_t *queue)
 {
     hpost_slot_t *ring = atomic_load(&queue->ring);
 
-    if (queue->draining)
+    if (queue->draining && (int32_t)(queue->draining->after - queue->head) <= 0)
         return false;
     if (queue->head != atomic_load(&queue->tail))
         return atomic_load(&ring[queue->head & MASK].sequence) != queue->head + 1;

@@ -102,6 +102,8 @@ static int start_watching(hloop_t *loop, int signo)
 
     if (signo < 1 || signo > SIGNALS_MAX)
         return -EINVAL;
+    if (loop->closing_down)
+        return -ECANCELED;
     pthread_mutex_lock(&lock);
     if (loop->signal_port < 0)
         rc = open_port(loop);
@@ -229,8 +231,24 @@ void hsignal__run(hloop_t *loop, int priority)
         if (watcher->event.state != SIGNAL_ACTIVE)
             continue;
         loop->stats.events++;
+        hloop__enter(loop);
         watcher->event.cb(&watcher->event);
         hloop__leave(loop);
+    }
+}
+
+/* A callback gave one a priority whose turn had passed: it runs in the next iteration. */
+void hsignal__put_back(hloop_t *loop)
+{
+    hlist_t *pos, *tmp;
+
+    HLIST_FOREACH (pos, tmp, &loop->signals) {
+        watcher_t *watcher = HLIST_ENTRY(pos, watcher_t, link);
+
+        if (watcher->pending && watcher->event.state == SIGNAL_ACTIVE) {
+            hloop_wakeup(loop);
+            return;
+        }
     }
 }
 

@@ -114,32 +114,31 @@ static bool reserve_due(htimers_t *timers, size_t n)
     return true;
 }
 
-/* What the entry on top of the heap turns out to be. */
-static void take_top(htimers_t *timers, uint64_t now_ns)
+/* What the entry on top of the heap turns out to be. There is room for one more due. */
+static void take_top(htimers_t *timers)
 {
     hheap_entry_t entry = hheap_pop(&timers->heap);
     htimer_t *timer = timer_at(timers, entry.slot);
 
     if (!is_live(timer, &entry)) {
         timers->stale--;
-    } else if (timer->deadline != entry.key) {
+    } else if (timer->order != entry.order) {
         push_entry(timers, timer); /* it was re-armed for later */
-    } else if (timer->deadline > now_ns || !reserve_due(timers, timers->due_n + 1)) {
-        push_entry(timers, timer);
     } else {
         timer->state = TIMER_DUE;
         timers->due[timers->due_n++] = entry;
     }
 }
 
-/* Many are due: one pass over the heap takes them all, a radix sort puts them in order. */
-static void take_many(htimers_t *timers, uint64_t now_ns)
+/* Many are due: one pass over the heap takes them all, a radix sort puts them in order. False: there
+ * is no memory for that. */
+static bool take_many(htimers_t *timers, uint64_t now_ns)
 {
     hheap_t *heap = &timers->heap;
     size_t kept = 0, first = timers->due_n;
 
     if (!reserve_due(timers, timers->due_n + 2 * heap->n))
-        return; /* the rest comes with the next iteration */
+        return false;
     for (size_t i = 0; i < heap->n; i++) {
         hheap_entry_t entry = heap->entries[i];
         htimer_t *timer;
@@ -167,6 +166,7 @@ static void take_many(htimers_t *timers, uint64_t now_ns)
     heap->n = kept;
     hheap_rebuild(heap);
     hheap_sort(timers->due + first, timers->due + timers->due_n, timers->due_n - first);
+    return true;
 }
 
 void htimer__collect(hloop_t *loop)
@@ -177,11 +177,11 @@ void htimer__collect(hloop_t *loop)
     timers->due_n = 0;
     for (size_t pops = 0; timers->heap.n > 0 && hheap_top(&timers->heap)->key <= loop->now_ns;
          pops++) {
-        if (pops >= pops_max) {
-            take_many(timers, loop->now_ns);
+        if (pops == pops_max && take_many(timers, loop->now_ns))
             return;
-        }
-        take_top(timers, loop->now_ns);
+        if (!reserve_due(timers, timers->due_n + 1))
+            return; /* the rest comes with the next iteration */
+        take_top(timers);
     }
 }
 
@@ -248,9 +248,10 @@ static void fire(hloop_t *loop, htimer_t *timer)
         return;
     }
     timer->state = TIMER_RUNNING;
-    if (timer->repeat != INFINITE)
+    if (timer->repeat != INFINITE && timer->repeat > 0) /* 0: re-armed in its last callback */
         timer->repeat--;
     loop->stats.events++;
+    hloop__enter(loop);
     timer->cb((hevent_t *)timer);
     hloop__leave(loop);
     if (timer->state != TIMER_RUNNING)
@@ -278,6 +279,20 @@ void htimer__run(hloop_t *loop, int priority)
     }
 }
 
+/* A callback gave them a priority whose turn had passed: they run in the next iteration. */
+void htimer__put_back(hloop_t *loop)
+{
+    htimers_t *timers = &loop->timers;
+
+    for (size_t i = 0; i < timers->due_n; i++) {
+        htimer_t *timer = timer_at(timers, timers->due[i].slot);
+
+        if (timer->state == TIMER_DUE && timer->entry == timers->due[i].order)
+            push_entry(timers, timer);
+    }
+    timers->due_n = 0;
+}
+
 /* ---- public ------------------------------------------------------------------------------------------ */
 
 int htimer__loop_init(hloop_t *loop)
@@ -299,7 +314,7 @@ static htimer_t *new_timer(hloop_t *loop, htimer_cb cb, hevent_type_e type, uint
     htimer_t *timer;
     uint32_t slot;
 
-    if (make_room(timers) < 0)
+    if (make_room(timers) < 0 || !reserve_due(timers, 1))
         return NULL;
     timer = hslab_alloc(&timers->slab, &slot);
     if (!timer)
