@@ -27,6 +27,7 @@ struct hmain_s {
     hdaemon_t daemon;
     hloop_t *loop;
     hmain_callbacks_t callbacks;
+    pid_t watcher; /* the process that made the watches: they mean nothing in a forked worker */
     hsignal_t *signals[SIGNAL_COUNT];
     bool stopping;
 };
@@ -300,9 +301,11 @@ int hmain_watch(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks)
     };
 
     app->loop = loop;
+    app->watcher = getpid();
     app->callbacks = *callbacks;
     app->stopping = false;
     for (int i = 0; i < SIGNAL_COUNT; i++) {
+        app->signals[i] = NULL;
         if (watches[i].cb == on_user && callbacks->on_user == NULL)
             continue;
         app->signals[i] = hsignal_add(loop, watches[i].cb, watches[i].signo);
@@ -320,7 +323,8 @@ int hmain_watch(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks)
 void hmain_unwatch(hmain_t *app)
 {
     for (int i = 0; i < SIGNAL_COUNT; i++) {
-        hsignal_del(app->signals[i]);
+        if (app->watcher == getpid())
+            hsignal_del(app->signals[i]);
         app->signals[i] = NULL;
     }
     app->loop = NULL;

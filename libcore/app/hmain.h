@@ -71,7 +71,8 @@ typedef struct hmain_callbacks_s {
 } hmain_callbacks_t;
 
 /* callbacks are copied. 0 or a negative error. The watches end with hmain_unwatch, which has to
- * come before hloop_free. */
+ * come before hloop_free. A forked worker may watch too, on its own loop: what its master watched
+ * is forgotten there. */
 int hmain_watch(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks);
 void hmain_unwatch(hmain_t *app);
 

@@ -42,6 +42,7 @@ struct hworkers_s {
     int count; /* wanted */
     int running;
     bool stopping;
+    bool stopped;            /* and told so */
     htimer_t *stopped_timer; /* tells HWORKERS_STOPPED from the loop */
 };
 
@@ -64,24 +65,30 @@ static bool is_wanted(const slot_t *slot)
     return !slot->workers->stopping && slot->index < slot->workers->count;
 }
 
+static void tell_stopped(hworkers_t *w)
+{
+    w->stopped = true;
+    tell(w, (hworkers_info_t){.event = HWORKERS_STOPPED});
+}
+
 static void on_all_stopped(htimer_t *timer)
 {
     hworkers_t *w = hevent_userdata(timer);
 
     w->stopped_timer = NULL;
-    tell(w, (hworkers_info_t){.event = HWORKERS_STOPPED});
+    tell_stopped(w);
 }
 
 /* Through a timer, so that it never comes from inside hworkers_stop. */
 static void check_stopped(hworkers_t *w)
 {
-    if (!w->stopping || w->running > 0 || w->stopped_timer != NULL)
+    if (!w->stopping || w->stopped || w->running > 0 || w->stopped_timer != NULL)
         return;
     w->stopped_timer = htimer_add(w->loop, on_all_stopped, 1, 1);
     if (w->stopped_timer != NULL)
         hevent_set_userdata(w->stopped_timer, w);
     else
-        tell(w, (hworkers_info_t){.event = HWORKERS_STOPPED});
+        tell_stopped(w);
 }
 
 /* ---- the worker process ---- */

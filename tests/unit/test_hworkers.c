@@ -233,6 +233,9 @@ static void stop_ends_workers_though_the_master_watches_the_signal(void **state)
     assert_true(WIFSIGNALED(last_of(HWORKERS_ENDED)->status));
     assert_int_equal(WTERMSIG(last_of(HWORKERS_ENDED)->status), SIGTERM);
     assert_int_equal(last_of(HWORKERS_ENDED)->delay_ms, HWORKERS_NO_RESTART);
+    hworkers_stop(workers); /* again: nothing is told twice */
+    assert_non_null(htimer_add(loop, on_watchdog, 20, 1));
+    assert_int_equal(hloop_run(loop), 0);
     assert_int_equal(count_of(HWORKERS_STOPPED), 1);
 }
 
