@@ -274,6 +274,15 @@ static void out_of_memory_is_an_error_at_every_allocation(void **state)
     oom_run(load_some, bad);
 }
 
+static void without_inih_a_file_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("[server]\nport = 1\n"), HERR_UNSUPPORTED);
+    assert_string_equal(errors.data,
+                        "x.conf: this program was built without config files (inih)\n");
+    assert_null(hconf_inih_version());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,5 +300,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(out_of_memory_is_an_error_at_every_allocation, begin, end),
     };
 
+    const struct CMUnitTest tests_without[] = {
+        cmocka_unit_test_setup_teardown(without_inih_a_file_is_refused, begin, end),
+    };
+
+#ifdef HNET_WITH_INIH
+    (void)tests_without;
     return cmocka_run_group_tests_name("hconf", tests, NULL, NULL);
+#else
+    (void)tests;
+    return cmocka_run_group_tests_name("hconf", tests_without, NULL, NULL);
+#endif
 }
