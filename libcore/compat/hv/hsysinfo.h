@@ -1,0 +1,15 @@
+#ifndef HV_HSYSINFO_H
+#define HV_HSYSINFO_H
+
+typedef struct meminfo_s {
+    unsigned long total; /* KiB */
+    unsigned long free;
+} meminfo_t;
+
+/* Processors that are online, at least 1. */
+int get_ncpu(void);
+
+/* 0 or a negative errno. */
+int get_meminfo(meminfo_t *mem);
+
+#endif
