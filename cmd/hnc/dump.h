@@ -1,4 +1,5 @@
-/* dump: what goes over the network, written to files: as it is (-o), or in hex with the direction. */
+/* dump: what goes over the network, written to files: as it is (-o), or in hex with
+ * the direction. */
 #ifndef HNC_DUMP_H
 #define HNC_DUMP_H
 

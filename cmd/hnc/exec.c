@@ -11,8 +11,8 @@
 #define ARGS_MAX 255
 #define SHELL "/bin/sh"
 
-/* Splits a command at its spaces; a backslash takes a character as it is, quotes keep spaces. Writes
- * into text. Returns the number of words, -1 for too many. */
+/* Splits a command at its spaces; a backslash takes a character as it is, quotes keep spaces.
+ * Writes into text. Returns the number of words, -1 for too many. */
 static int split(char *text, char *argv[ARGS_MAX + 1])
 {
     char *from = text, *to = text;

@@ -41,7 +41,7 @@ static void end(input_t *input)
     settle(input);
 }
 
-/* ---- -i ------------------------------------------------------------------------------------------- */
+/* ---- -i -------------------------------------------------------------------------------------- */
 
 static void on_pace(htimer_t *timer);
 
@@ -87,7 +87,7 @@ static void give_lines(input_t *input, pump_buffer_t *buffer, const char *data, 
         give_line(input);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Writes data behind itself with every LF that has no CR in front made CR LF. */
 static const char *add_cr(input_t *input, pump_buffer_t *buffer, const char *data, size_t *len)
@@ -137,7 +137,7 @@ static void on_closed(hio_t *io)
     end(input);
 }
 
-/* ---- for the session ------------------------------------------------------------------------------ */
+/* ---- for the session ------------------------------------------------------------------------- */
 
 void input_init(input_t *input, hnc_t *hnc)
 {

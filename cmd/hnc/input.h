@@ -1,5 +1,5 @@
-/* input: stdin on its way to the network: read in large buffers, with LF made CR LF (-C), and line by
- * line in intervals (-i). */
+/* input: stdin on its way to the network: read in large buffers, with LF made CR LF (-C), and line
+ * by line in intervals (-i). */
 #ifndef HNC_INPUT_H
 #define HNC_INPUT_H
 

@@ -1,8 +1,8 @@
-/* pump: reads an hio into large buffers of its own, which are handed on without copying. While all of
- * them are on their way out the hio is not read: that is the back-pressure.
+/* pump: reads an hio into large buffers of its own, which are handed on without copying. While all
+ * of them are on their way out the hio is not read: that is the back-pressure.
  *
- * Each buffer counts its users: the read callback takes it, every write adds one, the last to let go
- * makes it free. The buffers live until pump_deinit, which comes after the loop is freed. */
+ * Each buffer counts its users: the read callback takes it, every write adds one, the last to let
+ * go makes it free. The buffers live until pump_deinit, which comes after the loop is freed. */
 #ifndef HNC_PUMP_H
 #define HNC_PUMP_H
 
@@ -47,7 +47,8 @@ void pump_hold(pump_t *pump, bool hold);
 /* In the read callback: the buffer that was filled, with one user: the caller. */
 pump_buffer_t *pump_take(pump_t *pump);
 
-/* At the end of the read callback: lets go of it, and reads into another one if it is still in use. */
+/* At the end of the read callback: lets go of it, and reads into another one if it is
+ * still in use. */
 void pump_taken(pump_buffer_t *buffer);
 
 /* One more user than the caller and the writes lets go. */

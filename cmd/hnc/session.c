@@ -55,7 +55,7 @@ static void give_up(session_t *s)
     hloop_stop(s->hnc->loop);
 }
 
-/* ---- from the peers to stdout --------------------------------------------------------------------- */
+/* ---- from the peers to stdout ---------------------------------------------------------------- */
 
 static void update_reading(session_t *s)
 {
@@ -170,7 +170,7 @@ static int open_output(session_t *s)
     return 0;
 }
 
-/* ---- from stdin to the peers ---------------------------------------------------------------------- */
+/* ---- from stdin to the peers ----------------------------------------------------------------- */
 
 static void on_input_data(input_t *input, pump_buffer_t *buffer, const char *data, size_t len)
 {
@@ -240,7 +240,7 @@ static void on_input_settled(input_t *input)
         give_up(s);
 }
 
-/* ---- the peers' ends ------------------------------------------------------------------------------ */
+/* ---- the peers' ends ------------------------------------------------------------------------- */
 
 static void close_ended(session_t *s)
 {
@@ -318,7 +318,7 @@ static void on_peer_closed(hio_t *io)
     }
 }
 
-/* ---- for dial and listen -------------------------------------------------------------------------- */
+/* ---- for dial and listen --------------------------------------------------------------------- */
 
 session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg)
 {

@@ -27,11 +27,12 @@ void hbytes_init(hbytes_t *b, size_t size_max);
 /* Frees the memory; b is then empty and can be used again. */
 void hbytes_deinit(hbytes_t *b);
 
-/* Makes room for n more bytes. 0, -ENOMEM, or -ENOBUFS past size_max; the content stays as it was. */
+/* Makes room for n more bytes. 0, -ENOMEM, or -ENOBUFS past size_max; the content
+ * stays as it was. */
 int hbytes_reserve(hbytes_t *b, size_t n);
 
-/* Append; 0 or the errors of hbytes_reserve, and then nothing was appended. What is appended must not
- * lie in b itself. The printf forms also give -EINVAL for a format that cannot be printed. */
+/* Append; 0 or the errors of hbytes_reserve, and then nothing was appended. What is appended must
+ * not lie in b itself. The printf forms also give -EINVAL for a format that cannot be printed. */
 int hbytes_append(hbytes_t *b, const void *data, size_t len);
 int hbytes_append_str(hbytes_t *b, const char *s);
 int hbytes_append_char(hbytes_t *b, char c);
@@ -42,8 +43,8 @@ int hbytes_vprintf(hbytes_t *b, const char *fmt, va_list ap) __attribute__((form
 void hbytes_consume(hbytes_t *b, size_t n);
 void hbytes_clear(hbytes_t *b);
 
-/* Moves the content, NUL-terminated, out: the caller frees it with hmem_free. NULL if empty. len may
- * be NULL. */
+/* Moves the content, NUL-terminated, out: the caller frees it with hmem_free. NULL if empty. len
+ * may be NULL. */
 char *hbytes_take(hbytes_t *b, size_t *len);
 
 #endif

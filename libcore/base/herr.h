@@ -27,7 +27,8 @@ typedef enum herr_e {
  * A code that is unknown gives "Unknown error". 0 gives "Success". */
 const char *herr_str(int err);
 
-/* The symbolic name ("ECONNREFUSED", "HERR_STALE"), for logs and JSON; "UNKNOWN" if there is none. */
+/* The symbolic name ("ECONNREFUSED", "HERR_STALE"), for logs and JSON; "UNKNOWN" if
+ * there is none. */
 const char *herr_name(int err);
 
 #endif

@@ -1,6 +1,7 @@
-/* hheap: a 4-ary min-heap whose keys lie in the array itself: four children share a cache line, and
- * moving an entry touches nothing but the array. Entries name their object by a slot number; the heap
- * never looks at objects, so a caller may leave stale entries in and drop them when they surface. */
+/* hheap: a 4-ary min-heap whose keys lie in the array itself: four children share a cache line,
+ * and moving an entry touches nothing but the array. Entries name their object by a slot number;
+ * the heap never looks at objects, so a caller may leave stale entries in and drop them when
+ * they surface. */
 #ifndef HNET_BASE_HHEAP_H
 #define HNET_BASE_HHEAP_H
 

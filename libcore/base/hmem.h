@@ -12,9 +12,9 @@ typedef struct hmem_allocator_s {
     void *ctx;
 } hmem_allocator_t;
 
-/* Replaces malloc, realloc and free for the whole process; NULL restores them. Not thread-safe: call
- * it before the first use of the library. This is the library's only process-wide setting: memory
- * allocated by one allocator must never be freed by another. */
+/* Replaces malloc, realloc and free for the whole process; NULL restores them. Not thread-safe:
+ * call it before the first use of the library. This is the library's only process-wide setting:
+ * memory allocated by one allocator must never be freed by another. */
 void hmem_set_allocator(const hmem_allocator_t *allocator);
 
 /* As malloc, calloc, realloc and free. NULL when out of memory; hmem_free(NULL) is legal. */
@@ -26,7 +26,8 @@ void hmem_free(void *ptr);
 /* An array of n elements, zeroed; NULL on overflow of n * size or out of memory. */
 void *hmem_array(size_t n, size_t size);
 
-/* Copies of a string / of len bytes with a NUL added; NULL when out of memory. Freed by hmem_free. */
+/* Copies of a string / of len bytes with a NUL added; NULL when out of memory. Freed
+ * by hmem_free. */
 char *hmem_strdup(const char *s);
 char *hmem_strndup(const char *s, size_t len);
 

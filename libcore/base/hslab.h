@@ -1,8 +1,8 @@
 /* hslab: fixed-size objects, addressed by pointer or by a 32-bit index. Free slots are found by a
- * bitmap of chunks over a bitmap of words over a bitmap of slots, lowest first: O(1), and neighbours
- * in time are neighbours in memory. Memory is type-stable: it goes back only with hslab_deinit, so
- * an index that was ever handed out can be looked up for as long as the slab lives. A chunk costs
- * real memory only where its objects were touched. Not thread-safe.
+ * bitmap of chunks over a bitmap of words over a bitmap of slots, lowest first: O(1), and
+ * neighbours in time are neighbours in memory. Memory is type-stable: it goes back only with
+ * hslab_deinit, so an index that was ever handed out can be looked up for as long as the slab
+ * lives. A chunk costs real memory only where its objects were touched. Not thread-safe.
  *
  * Invariant: chunks[first_partial] has a free slot and no chunk below it has one; first_partial is
  * chunk_count when all slots are taken. */

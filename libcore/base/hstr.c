@@ -41,7 +41,8 @@ static int parse_digits(const char *text, uint64_t *value)
     return *text ? HERR_SYNTAX : err;
 }
 
-/* "", "B", "k", "KB", "Ki", "KiB" ... in any case -> the power of two; -1 if it is none of these. */
+/* "", "B", "k", "KB", "Ki", "KiB" ... in any case -> the power of two; -1 if it is
+ * none of these. */
 static int size_shift(const char *unit)
 {
     static const char letters[] = "kmgtpe";

@@ -1,5 +1,5 @@
-/* hstr: bounded string helpers. All of them work on (pointer, length) or a NUL-terminated string and
- * never allocate. */
+/* hstr: bounded string helpers. All of them work on (pointer, length) or a NUL-terminated string
+ * and never allocate. */
 #ifndef HNET_BASE_HSTR_H
 #define HNET_BASE_HSTR_H
 
@@ -11,15 +11,15 @@
  * of src: a result >= size tells that it was cut. */
 size_t hstr_copy(char *dst, size_t size, const char *src);
 
-/* A decimal number filling the whole string, min..max: digits, and for i64 a minus sign in front. 0,
- * HERR_SYNTAX (not a number, any other sign, space, empty) or HERR_RANGE; *value is written on
+/* A decimal number filling the whole string, min..max: digits, and for i64 a minus sign in front.
+ * 0, HERR_SYNTAX (not a number, any other sign, space, empty) or HERR_RANGE; *value is written on
  * success only. */
 int hstr_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 int hstr_parse_i64(const char *text, int64_t min, int64_t max, int64_t *value);
 
-/* Reads "digits" or "digits.digits" at the start of a text whose unit comes behind, and moves *text to
- * that unit: *whole, and in *billionths what follows the point, cut after nine digits. 0, HERR_SYNTAX
- * if there is no number, or HERR_RANGE if *whole overflows (*text is moved even so). */
+/* Reads "digits" or "digits.digits" at the start of a text whose unit comes behind, and moves *text
+ * to that unit: *whole, and in *billionths what follows the point, cut after nine digits. 0,
+ * HERR_SYNTAX if there is no number, or HERR_RANGE if *whole overflows (*text is moved even so). */
 int hstr_read_decimal(const char **text, uint64_t *whole, uint32_t *billionths);
 
 /* A size in bytes: "4096", "64k", "1M", "2G", "1KiB", "1.5M" (powers of 1024, in any case; iB and B
@@ -42,8 +42,8 @@ size_t hstr_utf8_len(const void *src, size_t len);
 
 /* Makes untrusted bytes safe for a terminal or a log line: printable ASCII and valid UTF-8 stay,
  * anything else becomes \xNN (\n, \r, \t as such). Characters that command a terminal or turn the
- * direction of text (C1 controls, U+2028..202E, U+2066..2069) count as anything else. Writes at most
- * size - 1 bytes and a NUL, never half a character or escape; returns the length written. */
+ * direction of text (C1 controls, U+2028..202E, U+2066..2069) count as anything else. Writes at
+ * most size - 1 bytes and a NUL, never half a character or escape; returns the length written. */
 size_t hstr_escape(char *dst, size_t size, const void *src, size_t len);
 
 #endif

@@ -75,9 +75,9 @@ static bool matches(int field, int value)
     return field == -1 || field == value;
 }
 
-/* Midnight of the day or the month after tm's. Where daylight saving skips that midnight a C library
- * may answer with a moment before it, even before `now` (glibc does not): one then goes on by the
- * hour. */
+/* Midnight of the day or the month after tm's. Where daylight saving skips that midnight a C
+ * library may answer with a moment before it, even before `now` (glibc does not): one then goes on
+ * by the hour. */
 static time_t next_midnight(const struct tm *tm, time_t now, bool month)
 {
     struct tm midnight = {.tm_year = tm->tm_year,

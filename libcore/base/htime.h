@@ -24,8 +24,9 @@ const char *htime_iso_utc(uint64_t real_ms, char *buf, size_t size);
 /* As htime_iso_utc in local time with the offset: "2026-11-20T17:45:01.123+0100". */
 const char *htime_iso_local(uint64_t real_ms, char *buf, size_t size);
 
-/* Parses a time span: "250ms", "3s", "1.5s", "2m", "1h", "1d"; a bare number is in seconds (may have
- * a fraction). Writes ms, rounded up. 0, HERR_SYNTAX, or HERR_RANGE when above UINT32_MAX - 1 ms. */
+/* Parses a time span: "250ms", "3s", "1.5s", "2m", "1h", "1d"; a bare number is in seconds
+ * (may have a fraction). Writes ms, rounded up. 0, HERR_SYNTAX, or HERR_RANGE when above
+ * UINT32_MAX - 1 ms. */
 int htime_parse_span_ms(const char *text, uint32_t *ms);
 
 /* The next moment strictly after `after` (seconds since the epoch, local time) that matches a

@@ -42,8 +42,8 @@ static int64_t wait_for(const unpack_setting_t *s, unpack_scan_t *scan, size_t n
 
 /* Where the first delimiter ends that ends behind `from`; 0 if there is none.
  *
- * memchr for the last byte is several times faster than memmem on lines as they are. Where that byte
- * comes often without being a delimiter it is the other way round. */
+ * memchr for the last byte is several times faster than memmem on lines as they are. Where that
+ * byte comes often without being a delimiter it is the other way round. */
 static size_t find_delimiter(const unpack_setting_t *s, const char *data, size_t from, size_t len)
 {
     size_t before = s->delimiter_bytes - 1U;
@@ -114,7 +114,8 @@ static int read_fixed(const unpack_setting_t *s, const unsigned char *p, size_t 
     return 1;
 }
 
-/* The frame's length from its field. Every term is small once the value is, so nothing overflows. */
+/* The frame's length from its field. Every term is small once the value is, so
+ * nothing overflows. */
 static int64_t frame_length(const unpack_setting_t *s, const field_t *field)
 {
     int64_t head = (int64_t)s->body_offset + (int64_t)field->bytes - s->length_field_bytes;

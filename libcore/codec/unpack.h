@@ -1,8 +1,9 @@
-/* unpack: where does one frame of a byte stream end? By a fixed length, by a delimiter, or by a length
- * field in the frame's head. A pure codec: it reads bytes that the caller holds, keeps two numbers
- * between calls, and neither copies nor allocates. The names of the setting are libhv's.
+/* unpack: where does one frame of a byte stream end? By a fixed length, by a delimiter, or by a
+ * length field in the frame's head. A pure codec: it reads bytes that the caller holds, keeps two
+ * numbers between calls, and neither copies nor allocates. The names of the setting are libhv's.
  *
- * What unpack_next answers depends on the bytes alone, never on how they were cut when they came. */
+ * What unpack_next answers depends on the bytes alone, never on how they were cut
+ * when they came. */
 #ifndef HNET_CODEC_UNPACK_H
 #define HNET_CODEC_UNPACK_H
 
@@ -65,14 +66,14 @@ typedef struct unpack_scan_s {
     size_t need;    /* no frame, and no error, before there are so many bytes */
 } unpack_scan_t;
 
-/* Whether the setting can be used: 0; or -EINVAL for an unknown mode or coding, a fixed length of 0, a
- * delimiter of other than 1..8 bytes, a length field of other than 1..8 bytes or that does not lie
- * before the body, or a frame that could never be within the maximum. */
+/* Whether the setting can be used: 0; or -EINVAL for an unknown mode or coding, a fixed length of
+ * 0, a delimiter of other than 1..8 bytes, a length field of other than 1..8 bytes or that does not
+ * lie before the body, or a frame that could never be within the maximum. */
 int unpack_check(const unpack_setting_t *setting);
 
-/* The length of the frame that begins at data, delimiter included, once it is whole within len bytes.
- * 0 when it is not: call again with the same bytes and more. After a frame the next call expects
- * data to be behind it; scan is ready for that.
+/* The length of the frame that begins at data, delimiter included, once it is whole within len
+ * bytes. 0 when it is not: call again with the same bytes and more. After a frame the next call
+ * expects data to be behind it; scan is ready for that.
  *
  * HERR_FRAME_SIZE if the frame is longer than the maximum or cannot end within it, said as soon as
  * that is known; HERR_FRAME if the length field is impossible (a negative body, a varint past 10

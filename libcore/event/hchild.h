@@ -14,13 +14,14 @@ typedef void (*hchild_cb)(hchild_t *child);
  * not a child (errno tells). */
 hchild_t *hchild_add(hloop_t *loop, pid_t pid, hchild_cb cb, void *userdata);
 
-/* Stops watching: the child is left running and not reaped. Legal in any callback. NULL is legal. */
+/* Stops watching: the child is left running and not reaped. Legal in any callback.
+ * NULL is legal. */
 void hchild_del(hchild_t *child);
 
 pid_t hchild_pid(const hchild_t *child);
 
-/* As waitpid gives it: WIFEXITED() and the like apply. -1, to which none of them does, when somebody
- * else has reaped the child. */
+/* As waitpid gives it: WIFEXITED() and the like apply. -1, to which none of them does, when
+ * somebody else has reaped the child. */
 int hchild_status(const hchild_t *child);
 
 /* Sends a signal to exactly this process, never to a later one with its number. 0 or -errno. */

@@ -1,4 +1,5 @@
-/* hidle: work for when the loop has nothing else to do. While an idle exists the loop does not sleep. */
+/* hidle: work for when the loop has nothing else to do. While an idle exists the loop
+ * does not sleep. */
 #ifndef HNET_EVENT_HIDLE_H
 #define HNET_EVENT_HIDLE_H
 

@@ -12,7 +12,7 @@
 #define SLOTS_CAP_MIN 64
 #define NO_SLOT UINT32_MAX
 
-/* ---- tables of the loop: by descriptor, and slots for handles ---------------------------------- */
+/* ---- tables of the loop: by descriptor, and slots for handles -------------------------------- */
 
 static int reserve_fd(hloop_t *loop, int fd)
 {
@@ -86,7 +86,7 @@ void hio__unregister(hio_t *io)
     __atomic_store_n(&loop->stats.ios, loop->stats.ios - 1, __ATOMIC_RELAXED);
 }
 
-/* ---- interest ------------------------------------------------------------------------------------ */
+/* ---- interest -------------------------------------------------------------------------------- */
 
 static void make_always_ready(hio_t *io)
 {
@@ -130,7 +130,7 @@ static void update_interest(hio_t *io)
         hio__finish(io, rc);
 }
 
-/* ---- dispatch ------------------------------------------------------------------------------------ */
+/* ---- dispatch -------------------------------------------------------------------------------- */
 
 static void on_ready_open(hio_t *io, int events)
 {
@@ -199,7 +199,7 @@ void hio__do_work(hio_t *io)
     loop->current = NULL;
 }
 
-/* ---- making and freeing ---------------------------------------------------------------------------- */
+/* ---- making and freeing ---------------------------------------------------------------------- */
 
 hio_ext_t *hio__ext(hio_t *io)
 {
@@ -283,7 +283,7 @@ hio_t *hio_get(hloop_t *loop, int fd)
     return io;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------ */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 int hio_fd(const hio_t *io)
 {
@@ -377,7 +377,7 @@ int hio_set_context(hio_t *io, void *context)
     return 0;
 }
 
-/* ---- callbacks ----------------------------------------------------------------------------------------- */
+/* ---- callbacks ------------------------------------------------------------------------------- */
 
 void hio_setcb_accept(hio_t *io, haccept_cb cb)
 {
@@ -422,7 +422,7 @@ int hio_setcb_drained(hio_t *io, hio_event_cb cb)
     return 0;
 }
 
-/* ---- the hooks of hio_ops.h --------------------------------------------------------------------------- */
+/* ---- the hooks of hio_ops.h ------------------------------------------------------------------ */
 
 int hio_set_transport(hio_t *io, const hio_transport_t *transport, void *ctx)
 {
@@ -491,7 +491,7 @@ int hio_set_gate(hio_t *io, int direction, const hio_gate_t *gate, void *ctx)
     return 0;
 }
 
-/* ---- libhv's shorthands ------------------------------------------------------------------------------- */
+/* ---- libhv's shorthands ---------------------------------------------------------------------- */
 
 hio_t *hread(hloop_t *loop, int fd, void *buf, size_t len, hread_cb cb)
 {

@@ -54,7 +54,7 @@ typedef void (*hclose_cb)(hio_t *io);
 typedef void (*hio_event_cb)(hio_t *io);
 typedef void (*hio_free_cb)(void *buf, void *arg);
 
-/* ---- making and asking ------------------------------------------------------------------------ */
+/* ---- making and asking ----------------------------------------------------------------------- */
 
 /* The hio of this descriptor on this loop, made if there is none. The hio owns the descriptor and
  * closes it. Sockets are used without changing their file flags; a pipe or terminal that others
@@ -69,8 +69,9 @@ bool hio_is_closed(const hio_t *io);
 /* Why it was closed: 0 or a negative HERR_* / -errno. */
 int hio_error(const hio_t *io);
 
-/* The addresses, looked up at the first call and kept. For a datagram socket hio_peeraddr in a read
- * callback is the sender. family is AF_UNSPEC where there is none; never NULL unless out of memory. */
+/* The addresses, looked up at the first call and kept. For a datagram socket hio_peeraddr in
+ * a read callback is the sender. family is AF_UNSPEC where there is none; never NULL unless
+ * out of memory. */
 struct sockaddr *hio_localaddr(hio_t *io);
 struct sockaddr *hio_peeraddr(hio_t *io);
 socklen_t hio_peeraddr_len(hio_t *io);
@@ -81,7 +82,7 @@ int hio_set_peeraddr(hio_t *io, const struct sockaddr *addr, int len);
 void *hio_context(hio_t *io); /* a second user pointer, for the layer below the program's */
 int hio_set_context(hio_t *io, void *context);
 
-/* ---- callbacks --------------------------------------------------------------------------------- */
+/* ---- callbacks ------------------------------------------------------------------------------- */
 
 void hio_setcb_accept(hio_t *io, haccept_cb cb);
 void hio_setcb_connect(hio_t *io, hconnect_cb cb);
@@ -89,14 +90,15 @@ void hio_setcb_read(hio_t *io, hread_cb cb);
 void hio_setcb_write(hio_t *io, hwrite_cb cb);
 void hio_setcb_close(hio_t *io, hclose_cb cb);
 
-/* Half-close: with an EOF callback the peer's end of data is told by it, reading stops and the
- * sending side stays open until hio_close. Without one the hio closes after sending what is queued. */
+/* Half-close: with an EOF callback the peer's end of data is told by it, reading stops and
+ * the sending side stays open until hio_close. Without one the hio closes after sending
+ * what is queued. */
 int hio_setcb_eof(hio_t *io, hio_event_cb cb);
 
 /* Runs when a queue that was above the high watermark has fallen to the low one. */
 int hio_setcb_drained(hio_t *io, hio_event_cb cb);
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Starts (again) to call the read callback. 0 or HERR_CLOSED. */
 int hio_read(hio_t *io);
@@ -117,7 +119,7 @@ int hio_del(hio_t *io, int events);
 /* Makes a datagram socket give up to count (1..64) datagrams a system call; default 16. */
 int hio_set_datagram_batch(hio_t *io, unsigned count);
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Sends at once what the kernel takes and queues a copy of the rest. Returns len, or a negative
  * error: HERR_CLOSED, HERR_QUEUE_FULL or -EMSGSIZE, and then nothing was sent or queued and the hio
@@ -130,8 +132,8 @@ int hio_write(hio_t *io, const void *buf, size_t len);
 int hio_writev(hio_t *io, const hbuf_t *bufs, int n);
 
 /* Without copying: buf belongs to the hio until free_cb(buf, arg) runs, exactly once also on errors
- * (possibly before this call returns), unless this call itself fails. free_cb may be NULL for static
- * data. The loop's thread only. */
+ * (possibly before this call returns), unless this call itself fails. free_cb may be NULL for
+ * static data. The loop's thread only. */
 int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb, void *arg);
 
 /* A datagram to an address; hio_write sends to the peer address (in a read callback: the sender).
@@ -159,7 +161,7 @@ bool hio_write_above_high(const hio_t *io);
 /* Ends the sending side once all is sent; reading goes on. Twice is legal. 0 or HERR_CLOSED. */
 int hio_shutdown(hio_t *io);
 
-/* ---- closing ----------------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 /* Sends what is queued (for at most the close timeout), then closes. Idempotent, never calls back
  * from inside. Any thread (a post). 0. */
@@ -171,17 +173,18 @@ int hio_close(hio_t *io);
 int hio_abort(hio_t *io, int err);
 int hio_reset(hio_t *io);
 
-/* ---- connecting and accepting -------------------------------------------------------------------- */
+/* ---- connecting and accepting ---------------------------------------------------------------- */
 
-/* Starts to connect to the peer address; the connect callback, or the close callback with the cause,
- * follows later. Writes before that are queued. 0 or a negative error, and then the hio is as before. */
+/* Starts to connect to the peer address; the connect callback, or the close callback with the
+ * cause, follows later. Writes before that are queued. 0 or a negative error, and then the hio
+ * is as before. */
 int hio_connect(hio_t *io);
 
 /* Accepts connections of a listening socket: each new hio goes to the accept callback. Descriptor
  * shortage sheds connections and never spins. 0 or a negative error. */
 int hio_accept(hio_t *io);
 
-/* ---- time limits, ms; 0: none ---------------------------------------------------------------------- */
+/* ---- time limits, ms; 0: none ---------------------------------------------------------------- */
 
 void hio_set_connect_timeout(hio_t *io, int timeout_ms); /* default 10,000 */
 void hio_set_close_timeout(hio_t *io, int timeout_ms);   /* to send the rest; default 60,000 */
@@ -194,7 +197,7 @@ typedef void (*hio_send_heartbeat_fn)(hio_t *io);
  * HERR_HEARTBEAT. interval_ms 0 ends it. */
 void hio_set_heartbeat(hio_t *io, int interval_ms, hio_send_heartbeat_fn fn);
 
-/* ---- moving between loops and threads --------------------------------------------------------------- */
+/* ---- moving between loops and threads -------------------------------------------------------- */
 
 /* Takes an open hio off its loop: no callback until hio_attach puts it on a loop, in that loop's
  * thread. What is queued, time limits, callbacks and user data move along. A detached hio that is
@@ -215,13 +218,13 @@ hio_handle_t hio_handle(const hio_t *io);
 /* The hio of a handle, NULL when it is gone. The loop's thread only. */
 hio_t *hio_from_handle(hio_handle_t handle);
 
-/* Any thread: done (may be NULL) runs in the loop with 0, or HERR_STALE when the connection was gone
- * and the message dropped (counted in posts_dropped). 0 or -ENOMEM. */
+/* Any thread: done (may be NULL) runs in the loop with 0, or HERR_STALE when the connection was
+ * gone and the message dropped (counted in posts_dropped). 0 or -ENOMEM. */
 typedef void (*hio_done_cb)(hloop_t *loop, int err, void *arg);
 int hio_handle_write(hio_handle_t handle, const void *buf, size_t len, hio_done_cb done, void *arg);
 int hio_handle_close(hio_handle_t handle, hio_done_cb done, void *arg);
 
-/* ---- libhv's shorthands --------------------------------------------------------------------------- */
+/* ---- libhv's shorthands ---------------------------------------------------------------------- */
 
 hio_t *hread(hloop_t *loop, int fd, void *buf, size_t len, hread_cb cb);
 hio_t *hwrite(hloop_t *loop, int fd, const void *buf, size_t len, hwrite_cb cb);

@@ -13,8 +13,8 @@ static void open_spare(hloop_t *loop)
         loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Out of descriptors: the spare one is given up for the connection's moment, so that the peer sees a
- * close and the listener does not stay ready for ever. Without a spare, accepting pauses. */
+/* Out of descriptors: the spare one is given up for the connection's moment, so that the peer sees
+ * a close and the listener does not stay ready for ever. Without a spare, accepting pauses. */
 static bool shed(hio_t *io, int err)
 {
     hloop_t *loop = io->loop;

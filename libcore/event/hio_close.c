@@ -1,5 +1,5 @@
-/* Closing: what is queued is sent first (hio_close) or not (hio_abort); the descriptor is given back
- * and the one close callback runs at the end of the iteration. */
+/* Closing: what is queued is sent first (hio_close) or not (hio_abort); the descriptor is given
+ * back and the one close callback runs at the end of the iteration. */
 #include "hio_int.h"
 
 #include "../base/hmem.h"

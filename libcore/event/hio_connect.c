@@ -10,7 +10,8 @@ static void open_for_io(hio_t *io)
     hloop__add_work(io->loop, io, HIO_WORK_CONNECTED);
 }
 
-/* The transport's handshake, if it has one, comes before the connect callback and the first byte. */
+/* The transport's handshake, if it has one, comes before the connect callback and the
+ * first byte. */
 void hio__handshake(hio_t *io)
 {
     int rc = 0;

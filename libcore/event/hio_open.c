@@ -59,8 +59,9 @@ static bool reopen_nonblocking(int fd, int flags)
     return true;
 }
 
-/* Whether opening it anew gives the same thing. Not so: the master of a terminal pair, most devices,
- * and a named pipe, which shows no end of data to a reader that came after the last writer. */
+/* Whether opening it anew gives the same thing. Not so: the master of a terminal pair, most
+ * devices, and a named pipe, which shows no end of data to a reader that came after the
+ * last writer. */
 static bool can_reopen(int fd)
 {
     enum { PIPEFS = 0x50495045 };

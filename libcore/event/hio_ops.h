@@ -26,16 +26,18 @@ typedef struct hio_transport_s {
     void (*free)(hio_t *io, void *ctx);
 } hio_transport_t;
 
-/* Replaces the transport; before reading starts. A transport with a handshake holds back the connect
- * callback (client) or reading and writing (server) until it is done. 0 or -ENOMEM. */
+/* Replaces the transport; before reading starts. A transport with a handshake holds back the
+ * connect callback (client) or reading and writing (server) until it is done. 0 or -ENOMEM. */
 int hio_set_transport(hio_t *io, const hio_transport_t *transport, void *ctx);
 void *hio_transport_ctx(const hio_t *io);
 
-/* Which readiness a handshake, read or write that returned -EAGAIN needs, when not the usual one. */
+/* Which readiness a handshake, read or write that returned -EAGAIN needs, when not
+ * the usual one. */
 void hio_transport_want(hio_t *io, int events);
 
 typedef struct hio_filter_s {
-    /* Bytes that were read; valid during the call. The filter calls hio_deliver for what is ready. */
+    /* Bytes that were read; valid during the call. The filter calls hio_deliver for
+     * what is ready. */
     void (*input)(hio_t *io, void *ctx, char *buf, size_t len);
     /* Reading was started again: deliver what was held back. Called from the loop. May be NULL. */
     void (*resume)(hio_t *io, void *ctx);
@@ -49,7 +51,8 @@ int hio_set_filter(hio_t *io, const hio_filter_t *filter, void *ctx);
 const hio_filter_t *hio_filter(const hio_t *io);
 void *hio_filter_ctx(const hio_t *io);
 
-/* Calls the read callback; false when reading was stopped or the hio closed in it: deliver no more. */
+/* Calls the read callback; false when reading was stopped or the hio closed in it:
+ * deliver no more. */
 bool hio_deliver(hio_t *io, char *buf, size_t len);
 bool hio_is_reading(const hio_t *io);
 

@@ -1,4 +1,5 @@
-/* The write queue: what the kernel would not take yet, as a chain of pieces. Small writes share one. */
+/* The write queue: what the kernel would not take yet, as a chain of pieces. Small
+ * writes share one. */
 #include "hio_int.h"
 
 #include "../base/hmem.h"

@@ -1,5 +1,5 @@
-/* Time limits of an hio. Activity only stores a new deadline in the timer; whether the limit applies
- * at all (reading? something queued?) is looked at when it expires. */
+/* Time limits of an hio. Activity only stores a new deadline in the timer; whether the limit
+ * applies at all (reading? something queued?) is looked at when it expires. */
 #include "hio_int.h"
 
 static void on_connect_timeout(hio_t *io)

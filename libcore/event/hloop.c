@@ -54,7 +54,7 @@ static void add_always_ready(hloop_t *loop)
     }
 }
 
-/* ---- work at the end of an iteration ------------------------------------------------------------- */
+/* ---- work at the end of an iteration --------------------------------------------------------- */
 
 void hloop__add_work(hloop_t *loop, hio_t *io, unsigned bits)
 {
@@ -74,7 +74,7 @@ static void run_work(hloop_t *loop)
         hio__do_work(HLIST_ENTRY(node, hio_t, link));
 }
 
-/* ---- posts --------------------------------------------------------------------------------------- */
+/* ---- posts ----------------------------------------------------------------------------------- */
 
 int hloop_post_event(hloop_t *loop, const hevent_t *ev)
 {
@@ -157,7 +157,7 @@ int hloop_wakeup(hloop_t *loop)
     return 0;
 }
 
-/* ---- the iteration ------------------------------------------------------------------------------- */
+/* ---- the iteration --------------------------------------------------------------------------- */
 
 void hevent_set_priority_of(hevent_t *ev, int priority)
 {
@@ -287,7 +287,7 @@ int hloop_stop(hloop_t *loop)
     return atomic_load(&loop->thread) == (uintptr_t)pthread_self() ? 0 : hloop_wakeup(loop);
 }
 
-/* ---- making and freeing ---------------------------------------------------------------------------- */
+/* ---- making and freeing ---------------------------------------------------------------------- */
 
 static int try_poller(hloop_t *loop, const hpoller_t *poller)
 {
@@ -443,7 +443,7 @@ void hloop_free(hloop_t **pp)
     hmem_free(loop);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------ */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 hloop_status_e hloop_status(const hloop_t *loop)
 {

@@ -48,8 +48,8 @@ typedef struct hloop_stats_s {
 /* A loop with the HLOOP_FLAG_* flags; NULL when out of memory or descriptors (errno tells). */
 hloop_t *hloop_new(int flags);
 
-/* The same with options (NULL: defaults). A poller that the kernel refuses falls back to epoll, then
- * poll; an unknown name gives NULL and errno EINVAL. */
+/* The same with options (NULL: defaults). A poller that the kernel refuses falls back to epoll,
+ * then poll; an unknown name gives NULL and errno EINVAL. */
 hloop_t *hloop_new_with(const hloop_options_t *options);
 
 /* Closes everything that is still alive (close callbacks run with -ECANCELED), frees the loop and
@@ -73,7 +73,8 @@ hloop_status_e hloop_status(const hloop_t *loop);
  * thread; posts of one thread run in order. 0 or -ENOMEM. */
 int hloop_post_event(hloop_t *loop, const hevent_t *ev);
 
-/* Time: whole seconds and ms since the epoch, and us of the monotonic clock, as of this iteration. */
+/* Time: whole seconds and ms since the epoch, and us of the monotonic clock, as of
+ * this iteration. */
 uint64_t hloop_now(const hloop_t *loop);
 uint64_t hloop_now_ms(const hloop_t *loop);
 uint64_t hloop_now_us(const hloop_t *loop);
@@ -86,8 +87,8 @@ void hloop_update_time(hloop_t *loop);
 /* Fills in the counters. From the loop's thread. */
 void hloop_stats(const hloop_t *loop, hloop_stats_t *stats);
 
-/* Numbers that libhv's programs ask for: process id, thread id of the run, objects alive. hloop_nios
- * from any thread: to find the loop with the fewest. */
+/* Numbers that libhv's programs ask for: process id, thread id of the run, objects alive.
+ * hloop_nios from any thread: to find the loop with the fewest. */
 long hloop_pid(const hloop_t *loop);
 long hloop_tid(const hloop_t *loop);
 uint64_t hloop_count(const hloop_t *loop);

@@ -106,7 +106,8 @@ static inline bool hloop__is_foreign(hloop_t *loop)
     return thread != 0 && thread != (uintptr_t)pthread_self();
 }
 
-/* The clock for timers: read at most once in a callback, so never stale by another callback's time. */
+/* The clock for timers: read at most once in a callback, so never stale by another
+ * callback's time. */
 static inline uint64_t hloop__now(hloop_t *loop)
 {
     if (!loop->clock_fresh) {

@@ -1,6 +1,6 @@
 /* The threads report when their on_start has returned; the starter waits for all reports, so that a
- * pool either runs whole or not at all. Loops are made before and freed after the threads: a post to
- * a loop of the pool is legal for as long as the pool lives. */
+ * pool either runs whole or not at all. Loops are made before and freed after the threads: a post
+ * to a loop of the pool is legal for as long as the pool lives. */
 #include "hloop_pool.h"
 
 #include "../base/hmem.h"
@@ -35,7 +35,7 @@ struct hloop_pool_s {
     int error;        /* under lock: the first negative on_start */
 };
 
-/* ---- the thread ------------------------------------------------------------------------------------ */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void report(hloop_pool_t *pool, int err)
 {
@@ -70,7 +70,7 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-/* ---- making and freeing ------------------------------------------------------------------------------ */
+/* ---- making and freeing ---------------------------------------------------------------------- */
 
 unsigned hloop_pool_cpu_count(void)
 {
@@ -152,7 +152,7 @@ void hloop_pool_free(hloop_pool_t **pp)
     hmem_free(pool);
 }
 
-/* ---- running ----------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* How many threads run; *err: why not all do. */
 static unsigned create_threads(hloop_pool_t *pool, int *err)
@@ -207,7 +207,7 @@ void hloop_pool_join(hloop_pool_t *pool)
     }
 }
 
-/* ---- choosing ---------------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------------- */
 
 unsigned hloop_pool_size(const hloop_pool_t *pool)
 {

@@ -8,7 +8,8 @@ typedef struct hloop_pool_s hloop_pool_t;
 
 #define HLOOP_POOL_THREADS_MAX 1024
 
-/* In the loop's thread, before and after its run. A negative result of start ends the pool's start. */
+/* In the loop's thread, before and after its run. A negative result of start ends the
+ * pool's start. */
 typedef int (*hloop_pool_start_cb)(hloop_t *loop, unsigned index, void *userdata);
 typedef void (*hloop_pool_stop_cb)(hloop_t *loop, unsigned index, void *userdata);
 
@@ -21,8 +22,8 @@ typedef struct hloop_pool_options_s {
     void *userdata;
 } hloop_pool_options_t;
 
-/* Makes the loops; no thread runs yet. NULL options: defaults. NULL: out of memory or descriptors, or
- * options that cannot be (errno tells). */
+/* Makes the loops; no thread runs yet. NULL options: defaults. NULL: out of memory or descriptors,
+ * or options that cannot be (errno tells). */
 hloop_pool_t *hloop_pool_new(const hloop_pool_options_t *options);
 
 /* Starts the threads and waits until every on_start has returned. 0, -EALREADY, the error of

@@ -13,7 +13,8 @@ typedef struct hpost_slot_s {
     hevent_t event;
 } hpost_slot_t;
 
-/* after: what the ring held when this was posted comes before it, what came into it later, after it. */
+/* after: what the ring held when this was posted comes before it, what came into it
+ * later, after it. */
 typedef struct hpost_node_s {
     struct hpost_node_s *next;
     uint32_t after;

@@ -1,7 +1,8 @@
 /* hpost: the queue by which other threads hand events to a loop: many producers, one consumer.
  *
- * A ring of sequenced slots carries posts without locks or allocation. When it is full, posts go to
- * an overflow list until the consumer has emptied both, so that the posts of one thread stay in order. */
+ * A ring of sequenced slots carries posts without locks or allocation. When it is full, posts
+ * go to an overflow list until the consumer has emptied both, so that the posts of one thread
+ * stay in order. */
 #ifndef HNET_EVENT_HPOST_INT_H
 #define HNET_EVENT_HPOST_INT_H
 

@@ -1,6 +1,6 @@
-/* Signals belong to the process, so their bookkeeping does too: a fixed table of ports, one for each
- * loop that watches signals. The handler sets a bit in each port that wants the signal and wakes that
- * loop; nothing else happens in it. */
+/* Signals belong to the process, so their bookkeeping does too: a fixed table of ports, one for
+ * each loop that watches signals. The handler sets a bit in each port that wants the signal and
+ * wakes that loop; nothing else happens in it. */
 #include "hsignal.h"
 
 #include "../base/hmem.h"

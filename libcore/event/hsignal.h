@@ -1,5 +1,6 @@
-/* hsignal: UNIX signals as loop events. The handler only sets a bit and wakes the loop. Several loops
- * may watch one signal: each gets it. Signals that come faster than the loop runs are merged. */
+/* hsignal: UNIX signals as loop events. The handler only sets a bit and wakes the loop.
+ * Several loops may watch one signal: each gets it. Signals that come faster than the loop
+ * runs are merged. */
 #ifndef HNET_EVENT_HSIGNAL_H
 #define HNET_EVENT_HSIGNAL_H
 

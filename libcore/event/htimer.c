@@ -1,5 +1,6 @@
-/* Timers live in a slab, their deadlines in a 4-ary heap. A heap entry is only a hint: it says that
- * the timer in this slot, if it still bears the entry's order, is due no earlier than the entry's key.
+/* Timers live in a slab, their deadlines in a 4-ary heap. A heap entry is only a hint: it
+ * says that the timer in this slot, if it still bears the entry's order, is due no earlier
+ * than the entry's key.
  *   - deleting frees the slot and leaves the entry, which is dropped when it surfaces;
  *   - re-arming for later only stores the deadline: the entry is put right when it surfaces;
  *   - re-arming for earlier adds an entry, and the old one becomes stale.
@@ -48,8 +49,8 @@ static inline bool is_live(const htimer_t *timer, const hheap_entry_t *entry)
     return timer->state == TIMER_ARMED && timer->entry == entry->order;
 }
 
-/* Invariant: the heap has room for an entry of every timer and all stale ones, so that a timer whose
- * entry was taken out can always be put back. This makes room for one more. */
+/* Invariant: the heap has room for an entry of every timer and all stale ones, so that a timer
+ * whose entry was taken out can always be put back. This makes room for one more. */
 static inline int make_room(htimers_t *timers)
 {
     size_t need = timers->slab.used + timers->stale + 1;
@@ -95,7 +96,7 @@ static inline void count_stale(htimers_t *timers)
         sweep(timers);
 }
 
-/* ---- due ---------------------------------------------------------------------------------------- */
+/* ---- due ------------------------------------------------------------------------------------- */
 
 static bool reserve_due(htimers_t *timers, size_t n)
 {
@@ -130,8 +131,8 @@ static void take_top(htimers_t *timers)
     }
 }
 
-/* Many are due: one pass over the heap takes them all, a radix sort puts them in order. False: there
- * is no memory for that. */
+/* Many are due: one pass over the heap takes them all, a radix sort puts them in order. False:
+ * there is no memory for that. */
 static bool take_many(htimers_t *timers, uint64_t now_ns)
 {
     hheap_t *heap = &timers->heap;
@@ -196,7 +197,7 @@ int64_t htimer__wait_ns(hloop_t *loop)
     return key > now_ns ? (int64_t)(key - now_ns) : 0;
 }
 
-/* ---- firing ------------------------------------------------------------------------------------------ */
+/* ---- firing ---------------------------------------------------------------------------------- */
 
 static void free_timer(hloop_t *loop, htimer_t *timer)
 {
@@ -293,7 +294,7 @@ void htimer__put_back(hloop_t *loop)
     timers->due_n = 0;
 }
 
-/* ---- public ------------------------------------------------------------------------------------------ */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 int htimer__loop_init(hloop_t *loop)
 {

@@ -51,7 +51,8 @@ static int epoll_update(hloop_t *loop, hio_t *io, int old, int events)
     return -errno;
 }
 
-/* Whole ms are rounded up, so that no timer finds itself early; less than one needs epoll_pwait2. */
+/* Whole ms are rounded up, so that no timer finds itself early; less than one needs
+ * epoll_pwait2. */
 static int epoll_wait_ns(epoll_ctx_t *ctx, int64_t timeout_ns)
 {
     int64_t ms = timeout_ns < 0 ? -1 : (timeout_ns + (int64_t)HTIME_NS_PER_MS - 1) / 1000000;

@@ -1,7 +1,7 @@
-/* io_uring as a poller: one-shot POLL_ADD requests, armed again for the next wait, so that readiness
- * is level-triggered as everywhere; arming and waiting are one system call. A request is named by
- * the hio's handle: a completion of one that is gone, or armed for other events, is not taken for
- * readiness. */
+/* io_uring as a poller: one-shot POLL_ADD requests, armed again for the next wait, so that
+ * readiness is level-triggered as everywhere; arming and waiting are one system call. A request is
+ * named by the hio's handle: a completion of one that is gone, or armed for other events, is not
+ * taken for readiness. */
 #if HNET_WITH_URING
 #include "../base/hmem.h"
 #include "hio_int.h"

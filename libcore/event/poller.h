@@ -14,8 +14,9 @@ typedef struct hpoller_s {
     /* Makes loop->poller_ctx. 0, or a negative error: the loop tries the next backend. */
     int (*init)(hloop_t *loop);
     void (*deinit)(hloop_t *loop);
-    /* The interest of io->fd changes from old to events (HV_READ | HV_WRITE; 0: forget it now, the
-     * descriptor is about to be closed). 0; -EPERM: always ready, cannot be polled; another error. */
+    /* The interest of io->fd changes from old to events (HV_READ | HV_WRITE; 0: forget it now,
+     * the descriptor is about to be closed). 0; -EPERM: always ready, cannot be polled;
+     * another error. */
     int (*update)(hloop_t *loop, hio_t *io, int old, int events);
     /* Waits at most timeout_ns (negative: for ever, 0: not at all) and calls hloop__ready for what
      * is ready. An interrupted wait is 0. */

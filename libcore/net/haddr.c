@@ -12,8 +12,8 @@
 #define QUOTED_SIZE 80
 #define SUN_PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
 
-/* The members are reached by casts, not through sockaddr_u: what the caller points at may be aligned
- * for its own family only. */
+/* The members are reached by casts, not through sockaddr_u: what the caller points at may be
+ * aligned for its own family only. */
 static const struct sockaddr_in *as_in(const struct sockaddr *sa)
 {
     return (const struct sockaddr_in *)(const void *)sa;
@@ -29,7 +29,7 @@ static const struct sockaddr_un *as_un(const struct sockaddr *sa)
     return (const struct sockaddr_un *)(const void *)sa;
 }
 
-/* ---- making -------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static int parse_zone(const char *zone, uint32_t *scope_id)
 {
@@ -141,7 +141,7 @@ int haddr_set(haddr_t *addr, const struct sockaddr *sa, socklen_t len)
     return 0;
 }
 
-/* ---- printing -------------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 /* "::1" or "fe80::1%eth0". */
 static void print_v6(const struct sockaddr_in6 *sin6, char *buf, size_t size)
@@ -219,7 +219,7 @@ const char *haddr_format(const struct sockaddr *sa, socklen_t len, char *buf, si
     return buf;
 }
 
-/* ---- asking ---------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 int haddr_port(const struct sockaddr *sa)
 {
@@ -330,7 +330,7 @@ bool haddr_is_any(const struct sockaddr *sa)
     return sa->sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&as_in6(sa)->sin6_addr);
 }
 
-/* ---- ports ------------------------------------------------------------------------------------------ */
+/* ---- ports ----------------------------------------------------------------------------------- */
 
 static int port_error(int err, const char *what, const char *text, char *error, size_t size)
 {

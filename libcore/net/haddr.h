@@ -1,5 +1,5 @@
-/* haddr: socket addresses as values: IPv4, IPv6 and UNIX names, parsed, printed and compared. Nothing
- * here asks a name server or the kernel (but for IPv6 zone names and service names). */
+/* haddr: socket addresses as values: IPv4, IPv6 and UNIX names, parsed, printed and compared.
+ * Nothing here asks a name server or the kernel (but for IPv6 zone names and service names). */
 #ifndef HNET_NET_HADDR_H
 #define HNET_NET_HADDR_H
 
@@ -45,8 +45,8 @@ void haddr_loopback(haddr_t *addr, int family, uint16_t port);
 int haddr_set(haddr_t *addr, const struct sockaddr *sa, socklen_t len);
 
 /* "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "unix:/path", "unix:@name", "unix:" for a UNIX
- * socket without a name, "-" for no address. len may be 0: haddr_len is asked. Control characters in
- * a path become '?'. Returns buf, cut to size and NUL-terminated. */
+ * socket without a name, "-" for no address. len may be 0: haddr_len is asked. Control characters
+ * in a path become '?'. Returns buf, cut to size and NUL-terminated. */
 const char *haddr_format(const struct sockaddr *sa, socklen_t len, char *buf, size_t size);
 
 /* The host part alone: "127.0.0.1", "::1", the path; "" for no address. Returns buf. */
@@ -67,10 +67,10 @@ bool haddr_equal(const struct sockaddr *a, const struct sockaddr *b);
 bool haddr_is_loopback(const struct sockaddr *sa);
 bool haddr_is_any(const struct sockaddr *sa);
 
-/* A port or a range: "80", "80-90", "http", "ftp-data" (service names by the system's table, read only
- * for what is not a number); proto is "tcp", "udp" or NULL for any. Ports are 0..65535. 0,
- * HERR_SYNTAX (empty, no such service) or HERR_RANGE (past 65535, or a range upside down); then error
- * (may be NULL) says what is wrong and names the text. */
+/* A port or a range: "80", "80-90", "http", "ftp-data" (service names by the system's table, read
+ * only for what is not a number); proto is "tcp", "udp" or NULL for any. Ports are 0..65535. 0,
+ * HERR_SYNTAX (empty, no such service) or HERR_RANGE (past 65535, or a range upside down); then
+ * error (may be NULL) says what is wrong and names the text. */
 int haddr_port_parse(const char *text, const char *proto, uint16_t *first, uint16_t *last,
                      char *error, size_t error_size);
 

@@ -46,7 +46,7 @@ int hendpoint_socktype(const hendpoint_t *ep)
     return datagram ? SOCK_DGRAM : SOCK_STREAM;
 }
 
-/* ---- parsing --------------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 static int parse_path(const parse_t *parse, hendpoint_scheme_e scheme, const char *path)
 {
@@ -180,7 +180,7 @@ int hendpoint_parse(hendpoint_t *ep, const char *text, char *error, size_t error
     return err;
 }
 
-/* ---- from parts and back ----------------------------------------------------------------------------- */
+/* ---- from parts and back --------------------------------------------------------------------- */
 
 int hendpoint_set(hendpoint_t *ep, hendpoint_scheme_e scheme, const char *host, int port)
 {

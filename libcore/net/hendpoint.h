@@ -7,8 +7,8 @@
  *     unix:/path        a UNIX stream socket; unix:@name an abstract one
  *     unixgram:/path    a UNIX datagram socket
  *
- * with tcp:// (the default), udp:// or tls:// in front of the first four. PORT is 0..65535 or, behind
- * a host, a service name. */
+ * with tcp:// (the default), udp:// or tls:// in front of the first four. PORT is 0..65535 or,
+ * behind a host, a service name. */
 #ifndef HNET_NET_HENDPOINT_H
 #define HNET_NET_HENDPOINT_H
 

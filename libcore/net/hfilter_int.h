@@ -1,5 +1,5 @@
-/* hfilter: the one filter that net installs on an hio. Framing and relaying share it: a proxy cuts the
- * head of a request into lines and relays the rest of the same connection. */
+/* hfilter: the one filter that net installs on an hio. Framing and relaying share it: a proxy cuts
+ * the head of a request into lines and relays the rest of the same connection. */
 #ifndef HNET_NET_HFILTER_INT_H
 #define HNET_NET_HFILTER_INT_H
 
@@ -15,7 +15,8 @@ typedef struct hfilter_s {
     bool gone;                   /* freed while busy: the last of these calls frees it */
 } hfilter_t;
 
-/* The filter of io, installed if need be; another layer's filter is replaced. NULL: out of memory. */
+/* The filter of io, installed if need be; another layer's filter is replaced. NULL:
+ * out of memory. */
 hfilter_t *hfilter__of(hio_t *io);
 
 /* The filter of io if it is ours, else NULL. */

@@ -1,6 +1,6 @@
-/* Two rules say where the next piece ends: `piece` (hio_read_until_*, for one delivery) before `base`
- * (hio_set_unpack; without a mode bytes pass as they come). Callbacks may change both at any time, so
- * they are looked at again for every piece.
+/* Two rules say where the next piece ends: `piece` (hio_read_until_*, for one delivery) before
+ * `base` (hio_set_unpack; without a mode bytes pass as they come). Callbacks may change both at any
+ * time, so they are looked at again for every piece.
  *
  * held is what was read and not delivered: a part of a frame, or what came behind the piece after
  * which reading stopped. While it is being cut it belongs to the cutting function, and is put back
@@ -25,7 +25,7 @@ static const unpack_setting_t *rule(const hframe_t *frame)
     return frame->piece.mode != UNPACK_MODE_NONE ? &frame->piece : &frame->base;
 }
 
-/* ---- cutting ------------------------------------------------------------------------------------- */
+/* ---- cutting --------------------------------------------------------------------------------- */
 
 /* The length of the piece at data; 0: not whole yet; or an error. */
 static int64_t cut(hframe_t *frame, const char *data, size_t len)
@@ -87,8 +87,8 @@ static bool hold(hio_t *io, hframe_t *frame, const char *data, size_t len)
     return err == 0;
 }
 
-/* How much of len new bytes to add to those held: just what completes the frame if that is known, so
- * that the frames behind it need not be copied. */
+/* How much of len new bytes to add to those held: just what completes the frame if that is known,
+ * so that the frames behind it need not be copied. */
 static size_t wanted(const hframe_t *frame, size_t len)
 {
     unpack_mode_e mode = rule(frame)->mode;
@@ -159,7 +159,7 @@ void hframe__free(hframe_t *frame)
     hmem_free(frame);
 }
 
-/* ---- public -------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 /* The frame of io, made if need be. 0, -EINVAL, -ENOMEM, HERR_CLOSED. */
 static int frame_of(hio_t *io, hfilter_t **filter)
@@ -185,8 +185,8 @@ static int frame_of(hio_t *io, hfilter_t **filter)
     return 0;
 }
 
-/* Another rule holds for what is there. Where no callback is running the loop comes by: reading that
- * starts again calls hframe__resume. */
+/* Another rule holds for what is there. Where no callback is running the loop comes by: reading
+ * that starts again calls hframe__resume. */
 static void rule_changed(hio_t *io, hfilter_t *filter)
 {
     filter->frame->scan = (unpack_scan_t){0};

@@ -6,9 +6,9 @@
  * piece, changing or removing the framing. What was read behind the piece is kept and cut by the
  * rules that hold then.
  *
- * A frame above its maximum closes the hio with HERR_FRAME_SIZE, one that cannot be with HERR_FRAME,
- * both at once (hio_abort). At the peer's end of data an incomplete frame or piece is dropped; the
- * cause of the close stays 0. */
+ * A frame above its maximum closes the hio with HERR_FRAME_SIZE, one that cannot be with
+ * HERR_FRAME, both at once (hio_abort). At the peer's end of data an incomplete frame or piece is
+ * dropped; the cause of the close stays 0. */
 #ifndef HNET_NET_HFRAME_H
 #define HNET_NET_HFRAME_H
 
@@ -16,8 +16,8 @@
 #include "../event/hio.h"
 
 /* Cuts what is read into frames from now on, also what is held. The setting is copied. NULL removes
- * the framing. 0, -EINVAL (not a setting, or a datagram socket), -ENOMEM, HERR_CLOSED: then nothing has
- * changed. */
+ * the framing. 0, -EINVAL (not a setting, or a datagram socket), -ENOMEM, HERR_CLOSED: then nothing
+ * has changed. */
 int hio_set_unpack(hio_t *io, const unpack_setting_t *setting);
 void hio_unset_unpack(hio_t *io);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the path of a UNIX listener lives as long as its hio ------------------------------------------ */
+/* ---- the path of a UNIX listener lives as long as its hio ------------------------------------ */
 
 static void guard_input(hio_t *io, void *ctx, char *buf, size_t len)
 {
@@ -42,7 +42,7 @@ static int guard_path(hio_t *io, const hsocket_path_t *path)
     return 0;
 }
 
-/* ---- listening ------------------------------------------------------------------------------------- */
+/* ---- listening ------------------------------------------------------------------------------- */
 
 static bool is_missing_family(int err)
 {
@@ -148,7 +148,7 @@ int hlisten_open(hloop_t *loop, const hlisten_options_t *options, haccept_cb acc
     return 0;
 }
 
-/* ---- clients --------------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 /* Answers to such an address come from others. */
 static bool is_group(const haddr_t *addr, const hsocket_options_t *options)
@@ -187,7 +187,7 @@ int hlisten_client(hloop_t *loop, const haddr_t *addr, int socktype,
     return 0;
 }
 
-/* ---- libhv's names --------------------------------------------------------------------------------- */
+/* ---- libhv's names --------------------------------------------------------------------------- */
 
 /* errno has no words for our own errors. */
 static void *fail(int err)

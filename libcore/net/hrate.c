@@ -1,11 +1,11 @@
 /* A bucket of tokens (bytes) and the list of those who found it empty, in the order in which they
- * came. When there are tokens again, those in front get a turn: some bytes that they may pass before
- * they stand behind the others again. Only bytes that really passed are taken out of the bucket, so
- * a turn that is not used costs nobody anything.
+ * came. When there are tokens again, those in front get a turn: some bytes that they may pass
+ * before they stand behind the others again. Only bytes that really passed are taken out of the
+ * bucket, so a turn that is not used costs nobody anything.
  *
  * The timer exists while there are members, so that waiting needs no memory; it sleeps for REST_MS
- * while nobody waits. Invariants: armed exactly while waiters is not empty; tokens is at most burst,
- * and below 0 only after a datagram that was larger than what was left. */
+ * while nobody waits. Invariants: armed exactly while waiters is not empty; tokens is at most
+ * burst, and below 0 only after a datagram that was larger than what was left. */
 #include "hrate.h"
 
 #include "../base/hlist.h"
@@ -52,8 +52,8 @@ static int64_t max_i64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Adds what came since filled_ns, and moves that on by no less than the time that these tokens take:
- * rounding never gives a byte too many. */
+/* Adds what came since filled_ns, and moves that on by no less than the time that these tokens
+ * take: rounding never gives a byte too many. */
 static void refill(hrate_t *rate)
 {
     uint64_t now_ns = htime_monotonic_ns();

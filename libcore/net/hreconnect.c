@@ -1,7 +1,7 @@
 /* States of an hreconnect:
  *   stopped -> waiting (timer) -> trying (hio, not connected) -> connected -> waiting ...
- * The timer exists from start to stop and is only re-armed, so that a retry needs no memory of ours.
- * Where the timer has nothing to do it sleeps for REST_MS. */
+ * The timer exists from start to stop and is only re-armed, so that a retry needs no memory of
+ * ours. Where the timer has nothing to do it sleeps for REST_MS. */
 #include "hreconnect.h"
 
 #include "../base/hmem.h"
@@ -26,7 +26,7 @@ struct hreconnect_s {
     hreconnect_options_t options;
 };
 
-/* ---- the delays ---------------------------------------------------------------------------------- */
+/* ---- the delays ------------------------------------------------------------------------------ */
 
 void reconn_setting_init(reconn_setting_t *reconn)
 {
@@ -67,7 +67,7 @@ uint32_t reconn_setting_calc_delay(reconn_setting_t *reconn)
     return reconn->cur_delay;
 }
 
-/* ---- the connection ------------------------------------------------------------------------------ */
+/* ---- the connection -------------------------------------------------------------------------- */
 
 /* Splitmix64: spreads retries, guards nothing. */
 static uint64_t next_random(hreconnect_t *rc)

@@ -51,8 +51,8 @@ typedef struct hreconnect_options_s {
     void *userdata;
 } hreconnect_options_t;
 
-/* A connection to this stream address (IPv4, IPv6, UNIX) that is made again whenever it ends. Nothing
- * happens before hreconnect_start. NULL: out of memory, or bad arguments (errno tells). */
+/* A connection to this stream address (IPv4, IPv6, UNIX) that is made again whenever it ends.
+ * Nothing happens before hreconnect_start. NULL: out of memory, or bad arguments (errno tells). */
 hreconnect_t *hreconnect_new(hloop_t *loop, const struct sockaddr *addr, socklen_t len,
                              const hreconnect_options_t *options);
 
@@ -66,8 +66,8 @@ int hreconnect_start(hreconnect_t *rc);
  * until the next start. Legal in its callbacks. */
 void hreconnect_stop(hreconnect_t *rc);
 
-/* The connection, NULL when there is none or it is not made yet. Its context (hio_context) belongs to
- * the hreconnect; to end it alone and try again, hio_close it. */
+/* The connection, NULL when there is none or it is not made yet. Its context (hio_context) belongs
+ * to the hreconnect; to end it alone and try again, hio_close it. */
 hio_t *hreconnect_io(const hreconnect_t *rc);
 void *hreconnect_userdata(const hreconnect_t *rc);
 hloop_t *hreconnect_loop(const hreconnect_t *rc);

@@ -24,7 +24,7 @@ typedef struct pair_s {
 
 static pair_side_t *pair_side(const hio_t *io);
 
-/* ---- sides --------------------------------------------------------------------------------------- */
+/* ---- sides ----------------------------------------------------------------------------------- */
 
 hrelay_side_t *hrelay__side(const hio_t *io)
 {
@@ -66,7 +66,7 @@ void hrelay__gone(hio_t *io, hrelay_side_t *side)
     side->kind->gone(side);
 }
 
-/* ---- pairs --------------------------------------------------------------------------------------- */
+/* ---- pairs ----------------------------------------------------------------------------------- */
 
 /* The other end must not take what it got for the whole: close with a reset. */
 static void abort_with_reset(hio_t *io, int err)
@@ -93,8 +93,8 @@ static bool is_datagram(const hio_t *io)
     return (hio_type(io) & HIO_TYPE_SOCK_DGRAM) != 0;
 }
 
-/* A connection that broke closes by itself, after what its peer had sent is read, and that closes this
- * side. What it merely refuses is lost: then there is no stream any more. */
+/* A connection that broke closes by itself, after what its peer had sent is read, and that closes
+ * this side. What it merely refuses is lost: then there is no stream any more. */
 static void write_failed(pair_side_t *from, hio_t *to, int err)
 {
     hio_t *io = from->side.io;
@@ -159,8 +159,9 @@ static void on_eof(hio_t *io)
     hio_close(other);
 }
 
-/* One hio is gone. If it was closed so is the other; another layer's filter only ends the relay. EPIPE
- * says that the peer takes no more, but all that it sent was read: that is passed on whole. */
+/* One hio is gone. If it was closed so is the other; another layer's filter only ends the
+ * relay. EPIPE says that the peer takes no more, but all that it sent was read: that is
+ * passed on whole. */
 static void pair_gone(hrelay_side_t *side)
 {
     pair_side_t *gone = (pair_side_t *)side;
@@ -262,7 +263,7 @@ int hio_relay(hio_t *io1, hio_t *io2)
     return 0;
 }
 
-/* ---- either kind --------------------------------------------------------------------------------- */
+/* ---- either kind ----------------------------------------------------------------------------- */
 
 hio_t *hio_get_upstream(hio_t *io)
 {

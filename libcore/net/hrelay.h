@@ -2,8 +2,8 @@
  * one side is not read while the other's queue is above its high watermark. The end of data travels
  * each way by itself: after EOF on one side the other's sending side is shut down once all is sent,
  * and both close when both ways have ended. An error or a reset on one side aborts the other with
- * the same cause (a TCP peer sees a reset, for what it got may not be all), but for EPIPE: a side that
- * takes no more, or is closed, closes the other after sending what is queued there.
+ * the same cause (a TCP peer sees a reset, for what it got may not be all), but for EPIPE: a side
+ * that takes no more, or is closed, closes the other after sending what is queued there.
  *
  * "Upstream" of either side is the other one. While two hio are joined, their EOF and drained
  * callbacks belong to the relay; read, write, connect and close callbacks and user data stay the
@@ -30,8 +30,9 @@ hio_t *hio_get_upstream(hio_t *io);
 /* Starts reading both sides. Has the form of a connect callback. */
 void hio_read_upstream(hio_t *io);
 
-/* Sends what was read from io to the other side and stops reading io while that is full. Has the form
- * of a read callback. Bytes that a stream's queue refuses abort both sides; datagrams are dropped. */
+/* Sends what was read from io to the other side and stops reading io while that is full. Has
+ * the form of a read callback. Bytes that a stream's queue refuses abort both sides; datagrams
+ * are dropped. */
 void hio_write_upstream(hio_t *io, void *buf, int bytes);
 
 /* Closes the other side (hio_close). Has the form of a close callback. */
@@ -45,10 +46,10 @@ hio_t *hio_setup_tcp_upstream(hio_t *io, const char *host, int port, int ssl);
 
 /* Relays a datagram socket: each client (source address) of io has a socket of its own to host and
  * port, so that replies find their way, until it was idle for HRELAY_UDP_IDLE_MS; past
- * HRELAY_UDP_CLIENTS_MAX, or when descriptors run out, the one that was silent longest goes. Starts reading io, with
- * hio_write_upstream as its read callback. Returns the first client's socket (made at once, so that
- * errors are seen here), NULL as hio_setup_tcp_upstream. hio_get_upstream(io) is the socket of the
- * sender of the datagram that is being read. */
+ * HRELAY_UDP_CLIENTS_MAX, or when descriptors run out, the one that was silent longest goes. Starts
+ * reading io, with hio_write_upstream as its read callback. Returns the first client's socket (made
+ * at once, so that errors are seen here), NULL as hio_setup_tcp_upstream. hio_get_upstream(io) is
+ * the socket of the sender of the datagram that is being read. */
 #define HRELAY_UDP_IDLE_MS 60000
 #define HRELAY_UDP_CLIENTS_MAX 4096
 hio_t *hio_setup_udp_upstream(hio_t *io, const char *host, int port);

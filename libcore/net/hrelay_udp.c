@@ -1,9 +1,9 @@
-/* A datagram relay: the socket that clients send to, and for each client (source address) a connected
- * socket of its own to the target, so that a reply on it is for exactly this client.
+/* A datagram relay: the socket that clients send to, and for each client (source address) a
+ * connected socket of its own to the target, so that a reply on it is for exactly this client.
  *
- * clients is a hash of the sessions; recent has them by their last datagram, oldest first. The spare
- * session was made with the relay and waits for the first client. The relay is freed when its server
- * and all its sessions are gone. */
+ * clients is a hash of the sessions; recent has them by their last datagram, oldest first. The
+ * spare session was made with the relay and waits for the first client. The relay is freed when its
+ * server and all its sessions are gone. */
 #include "../base/hlist.h"
 #include "../base/hmem.h"
 #include "haddr.h"
@@ -37,7 +37,7 @@ struct udp_relay_s {
 
 static const hrelay_kind_t server_kind, session_kind;
 
-/* ---- sessions ------------------------------------------------------------------------------------ */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 static hlist_t *bucket_of(udp_relay_t *relay, const haddr_t *client)
 {
@@ -200,7 +200,7 @@ static session_t *session_for(udp_relay_t *relay, const haddr_t *client)
     return session;
 }
 
-/* ---- the server ---------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 /* Who sent the datagram that is being read. Only the bytes that name him: padding would tell two
  * equal addresses apart. */

@@ -1,5 +1,5 @@
-/* hresolve blocks: it asks the system's resolver for the addresses of a name, so it is for use before
- * the loop runs. */
+/* hresolve blocks: it asks the system's resolver for the addresses of a name, so it is for use
+ * before the loop runs. */
 #ifndef HNET_NET_HRESOLVE_H
 #define HNET_NET_HRESOLVE_H
 
@@ -21,9 +21,9 @@ typedef struct hresolve_s {
     int gai_error; /* what getaddrinfo said, when the result was HERR_RESOLVE */
 } hresolve_t;
 
-/* The addresses of host ("" or NULL: see passive) with this port, at most HRESOLVE_ADDRS_MAX. hints may
- * be NULL. 0 and at least one address, to be freed; HERR_RESOLVE (hresolve_error tells), -ENOMEM, or
- * the -errno of the system. */
+/* The addresses of host ("" or NULL: see passive) with this port, at most HRESOLVE_ADDRS_MAX. hints
+ * may be NULL. 0 and at least one address, to be freed; HERR_RESOLVE (hresolve_error tells),
+ * -ENOMEM, or the -errno of the system. */
 int hresolve(const char *host, uint16_t port, const hresolve_hints_t *hints, hresolve_t *result);
 
 /* The same for an end point, UNIX names too; the socket type is the end point's. With every address

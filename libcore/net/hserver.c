@@ -1,8 +1,9 @@
-/* hserver: sockets are opened by hserver_new; hserver_run makes the loops, in HSERVER_PROCESSES after
- * the fork, because a loop cannot be shared by two processes.
+/* hserver: sockets are opened by hserver_new; hserver_run makes the loops, in HSERVER_PROCESSES
+ * after the fork, because a loop cannot be shared by two processes.
  *
- * HSERVER_ACCEPTOR: a connection on its way is on the arriving list of its worker, so that none is
- * lost when the server stops; only the first one that arrives at an empty list posts to the worker. */
+ * HSERVER_ACCEPTOR: a connection on its way is on the arriving list of its worker, so that
+ * none is lost when the server stops; only the first one that arrives at an empty list posts
+ * to the worker. */
 #include "hserver_int.h"
 
 #include "../base/hmem.h"
@@ -17,7 +18,7 @@ typedef struct handover_s {
     hio_t *io;
 } handover_t;
 
-/* ---- parts that all modes share -------------------------------------------------------------------- */
+/* ---- parts that all modes share -------------------------------------------------------------- */
 
 int hserver__call_start(hserver_t *server, hloop_t *loop, int index)
 {
@@ -120,7 +121,7 @@ int hserver__start_worker(server_worker_t *worker, hloop_t *loop)
     return err;
 }
 
-/* ---- one thread ------------------------------------------------------------------------------------ */
+/* ---- one thread ------------------------------------------------------------------------------ */
 
 static int serve_single(hserver_t *server, hloop_t *loop)
 {
@@ -149,7 +150,7 @@ static int run_single(hserver_t *server)
     return err;
 }
 
-/* ---- threads --------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static int on_thread_start(hloop_t *loop, unsigned index, void *userdata)
 {
@@ -172,7 +173,7 @@ static void on_thread_stop(hloop_t *loop, unsigned index, void *userdata)
         hserver_stop(server); /* nobody is left to serve */
 }
 
-/* ---- one acceptor ---------------------------------------------------------------------------------- */
+/* ---- one acceptor ---------------------------------------------------------------------------- */
 
 static handover_t *take_first(server_worker_t *worker)
 {
@@ -294,7 +295,7 @@ static void drop_arriving(hserver_t *server)
     }
 }
 
-/* ---- threads of both kinds ------------------------------------------------------------------------- */
+/* ---- threads of both kinds ------------------------------------------------------------------- */
 
 static int run_main_loop(hserver_t *server, hloop_t *loop, hloop_pool_t *pool)
 {
@@ -338,7 +339,7 @@ static int run_threads(hserver_t *server)
     return err;
 }
 
-/* ---- making and freeing ---------------------------------------------------------------------------- */
+/* ---- making and freeing ---------------------------------------------------------------------- */
 
 /* The other sockets of one port: where the first one is, that may have been given its port by the
  * kernel. The first binds without SO_REUSEPORT: a port that another program has is in use. */
@@ -464,7 +465,7 @@ void hserver_free(hserver_t *server)
     hmem_free(server);
 }
 
-/* ---- running and asking ---------------------------------------------------------------------------- */
+/* ---- running and asking ---------------------------------------------------------------------- */
 
 static bool is_stopped(hserver_t *server)
 {

@@ -29,8 +29,8 @@ typedef enum { HSERVER_ROUND_ROBIN = 0, HSERVER_LEAST_CONNECTIONS } hserver_bala
 #define HSERVER_MAIN (-1)
 #define HSERVER_WORKERS_MAX 1024
 
-/* index is HSERVER_MAIN for the main loop, else the worker, 0.. . In HSERVER_SINGLE both are told of
- * the one loop. */
+/* index is HSERVER_MAIN for the main loop, else the worker, 0.. . In HSERVER_SINGLE both are told
+ * of the one loop. */
 typedef int (*hserver_start_cb)(hserver_t *server, hloop_t *loop, int index);
 typedef void (*hserver_stop_cb)(hserver_t *server, hloop_t *loop, int index);
 
@@ -56,9 +56,9 @@ int hserver_new(const hserver_options_t *options, hserver_t **server);
 
 /* Serves until hserver_stop, until an error, or until the last worker has ended; once for each
  * server. Connections that are still open then are closed with -ECANCELED: by their own process, or
- * in this thread when the workers' threads have ended. Returns 0 or a negative error; and 1 in a worker process that was told to stop: it returns
- * through this call too, has its own copy of the server and should soon leave main. Worker processes
- * end with their parent, however that ends. */
+ * in this thread when the workers' threads have ended. Returns 0 or a negative error; and 1 in a
+ * worker process that was told to stop: it returns through this call too, has its own copy of the
+ * server and should soon leave main. Worker processes end with their parent, however that ends. */
 int hserver_run(hserver_t *server);
 
 /* Ends the run of all workers; of a worker process, only itself. Any thread, any callback, also
@@ -74,7 +74,8 @@ unsigned hserver_workers(const hserver_t *server);
 /* The address that is listened on, with the port that the kernel chose. */
 const haddr_t *hserver_addr(const hserver_t *server);
 
-/* The process of a worker, 0 when it has ended or is none; and its wait status once it has ended. */
+/* The process of a worker, 0 when it has ended or is none; and its wait status once
+ * it has ended. */
 pid_t hserver_worker_pid(const hserver_t *server, int index);
 int hserver_worker_status(const hserver_t *server, int index);
 

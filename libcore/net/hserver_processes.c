@@ -1,7 +1,7 @@
-/* HSERVER_PROCESSES. Two pipes: each worker reports over the first one how its start went; the parent
- * holds the only writing end of the second, the lifeline, so that its end of file tells the workers
- * to stop, whether the parent asks for it or died. What is stuck is killed: by the parent after the
- * stop time-out, by the kernel when the parent is gone. */
+/* HSERVER_PROCESSES. Two pipes: each worker reports over the first one how its start went; the
+ * parent holds the only writing end of the second, the lifeline, so that its end of file tells the
+ * workers to stop, whether the parent asks for it or died. What is stuck is killed: by the parent
+ * after the stop time-out, by the kernel when the parent is gone. */
 #include "hserver_int.h"
 
 #include "../event/hchild.h"
@@ -45,7 +45,7 @@ static int open_pipes(pipes_t *pipes)
     return -errno;
 }
 
-/* ---- the worker ------------------------------------------------------------------------------------ */
+/* ---- the worker ------------------------------------------------------------------------------ */
 
 static void on_lifeline_end(hio_t *io)
 {
@@ -120,7 +120,7 @@ static int be_worker(server_worker_t *worker, pipes_t *pipes, pid_t parent)
     return err < 0 ? err : 1;
 }
 
-/* ---- the parent ------------------------------------------------------------------------------------ */
+/* ---- the parent ------------------------------------------------------------------------------ */
 
 /* Without a loop yet, or without the means to watch them. */
 static void kill_workers(hserver_t *server)

@@ -1,6 +1,6 @@
 /* hsocket: see the header. A UNIX path that is in the way is replaced under a lock on its folder
- * (flock, held by no file of its own), from the probe until the new socket listens: two servers that
- * start at once over one stale path cannot delete each other's. */
+ * (flock, held by no file of its own), from the probe until the new socket listens: two servers
+ * that start at once over one stale path cannot delete each other's. */
 #include "hsocket.h"
 
 #include "../base/htime.h"
@@ -25,7 +25,7 @@ static int set_int(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) == 0 ? 0 : -errno;
 }
 
-/* ---- options --------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static int apply_ip(int fd, int family, const hsocket_options_t *o)
 {
@@ -106,7 +106,7 @@ int hsocket_set_keepalive(int fd, int idle_s)
     return err || idle_s <= 0 ? err : set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
 }
 
-/* ---- UNIX paths -------------------------------------------------------------------------------------- */
+/* ---- UNIX paths ------------------------------------------------------------------------------ */
 
 /* The path of a name in the file system; NULL for any other address. */
 static const char *path_of(const haddr_t *addr)
@@ -216,7 +216,7 @@ int hsocket_bind(int fd, const haddr_t *addr, const hsocket_options_t *options)
     return err;
 }
 
-/* ---- listening and connecting -------------------------------------------------------------------------- */
+/* ---- listening and connecting ---------------------------------------------------------------- */
 
 static int start_listening(int fd, int type, const hsocket_options_t *o)
 {
@@ -366,7 +366,7 @@ int hsocket_connect(const haddr_t *addr, int type, const hsocket_options_t *opti
     return fd;
 }
 
-/* ---- asking ---------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 int hsocket_error(int fd)
 {
@@ -398,7 +398,7 @@ int hsocket_peer(int fd, haddr_t *addr)
     return -errno;
 }
 
-/* ---- removing what was bound --------------------------------------------------------------------------- */
+/* ---- removing what was bound ----------------------------------------------------------------- */
 
 /* The path is made absolute: the program may change its folder before it removes the socket. */
 void hsocket_path_remember(hsocket_path_t *saved, const haddr_t *addr)

@@ -30,8 +30,8 @@ typedef struct hsocket_options_s {
 /* A socket with these options (may be NULL) applied; type is SOCK_STREAM or SOCK_DGRAM. */
 int hsocket_open(int family, int type, const hsocket_options_t *options);
 
-/* Binds. A UNIX path that is in the way is replaced only if it is a socket nobody listens on; a live
- * one, or any other file, gives -EADDRINUSE and is left alone. */
+/* Binds. A UNIX path that is in the way is replaced only if it is a socket nobody listens on; a
+ * live one, or any other file, gives -EADDRINUSE and is left alone. */
 int hsocket_bind(int fd, const haddr_t *addr, const hsocket_options_t *options);
 
 /* Open, bind and, for a stream, listen. */
@@ -66,7 +66,8 @@ typedef struct hsocket_path_s {
     char path[1024]; /* absolute */
 } hsocket_path_t;
 
-/* Remembers the path that addr was just bound to; nothing for an abstract name or another family. */
+/* Remembers the path that addr was just bound to; nothing for an abstract name or
+ * another family. */
 void hsocket_path_remember(hsocket_path_t *saved, const haddr_t *addr);
 
 /* Removes the path if it is still that file and this process remembered it; forgets it. */

@@ -1,5 +1,5 @@
-/* Whatever is accepted as an end point prints as text that parses to the same end point; whatever is
- * refused has a message. */
+/* Whatever is accepted as an end point prints as text that parses to the same end point; whatever
+ * is refused has a message. */
 #include "net/hendpoint.h"
 
 #include <stdint.h>

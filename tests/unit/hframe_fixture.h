@@ -1,4 +1,5 @@
-/* hframe_fixture: one framed connection whose pieces are written down. Include it after cmocka.h. */
+/* hframe_fixture: one framed connection whose pieces are written down. Include it
+ * after cmocka.h. */
 #ifndef HNET_TESTS_HFRAME_FIXTURE_H
 #define HNET_TESTS_HFRAME_FIXTURE_H
 
@@ -6,8 +7,8 @@
 #include "net/hframe.h"
 #include "net_fixture.h"
 
-/* One connection: io on the loop, the peer a plain socket. What the read callback gets is written down
- * as "piece|piece|". */
+/* One connection: io on the loop, the peer a plain socket. What the read callback gets is written
+ * down as "piece|piece|". */
 typedef struct world_s {
     hloop_t *loop;
     hio_t *io;

@@ -1,5 +1,5 @@
-/* hrelay_fixture: two connections to be joined, and peers that pump patterned bytes through them. Include
- * it after cmocka.h. */
+/* hrelay_fixture: two connections to be joined, and peers that pump patterned bytes through them.
+ * Include it after cmocka.h. */
 #ifndef HNET_TESTS_HRELAY_FIXTURE_H
 #define HNET_TESTS_HRELAY_FIXTURE_H
 

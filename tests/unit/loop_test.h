@@ -68,7 +68,7 @@ static inline uint64_t now_ms(void)
     return htime_monotonic_ns() / HTIME_NS_PER_MS;
 }
 
-/* ---- plain sockets, the peers of what is tested --------------------------------------------------- */
+/* ---- plain sockets, the peers of what is tested ---------------------------------------------- */
 
 static inline void loopback(struct sockaddr_in *addr)
 {
@@ -161,7 +161,7 @@ static inline char *new_pattern(size_t len)
     return data;
 }
 
-/* ---- an hio under observation ---------------------------------------------------------------------- */
+/* ---- an hio under observation ---------------------------------------------------------------- */
 
 /* What has happened to one hio; found through its user data. */
 typedef struct seen_s {
@@ -258,7 +258,7 @@ static inline hio_t *observed_client(hloop_t *loop, seen_t *seen, const void *ad
     return io;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static inline int loop_test_setup(void **state)
 {

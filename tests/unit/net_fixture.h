@@ -1,5 +1,5 @@
-/* net_fixture: a loop under the test's control, and plain sockets to be the peers of its connections.
- * Include it after cmocka.h. */
+/* net_fixture: a loop under the test's control, and plain sockets to be the peers of its
+ * connections. Include it after cmocka.h. */
 #ifndef HNET_TESTS_NET_FIXTURE_H
 #define HNET_TESTS_NET_FIXTURE_H
 
@@ -22,8 +22,8 @@ static inline void fixture_on_tick(htimer_t *timer)
     (void)timer;
 }
 
-/* A loop of which each hloop_run is one iteration; a tick keeps it from waiting for ever. NULL: out of
- * memory. */
+/* A loop of which each hloop_run is one iteration; a tick keeps it from waiting for ever. NULL:
+ * out of memory. */
 static inline hloop_t *fixture_loop(void)
 {
     hloop_t *loop = hloop_new(HLOOP_FLAG_RUN_ONCE);
@@ -67,7 +67,8 @@ static inline int fixture_listen(struct sockaddr_in *addr)
     return fd;
 }
 
-/* Two ends of a TCP connection over loopback, both non-blocking; for small writes to leave at once. */
+/* Two ends of a TCP connection over loopback, both non-blocking; for small writes to
+ * leave at once. */
 static inline void fixture_tcp_pair(int fds[2])
 {
     struct sockaddr_in addr;

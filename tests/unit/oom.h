@@ -17,8 +17,8 @@
 
 #define OOM_ALLOCATIONS_MAX 100000
 
-/* 0 when it succeeded; -ENOMEM when an allocation that failed stopped it. It may succeed in spite of
- * one (a cache that does without). */
+/* 0 when it succeeded; -ENOMEM when an allocation that failed stopped it. It may succeed in spite
+ * of one (a cache that does without). */
 typedef int (*oom_scenario_cb)(void *arg);
 
 typedef struct oom_s {
@@ -99,8 +99,8 @@ static inline long oom_run_pass(oom_scenario_cb scenario, void *arg, bool for_go
     return -1;
 }
 
-/* Each single allocation fails once, then each with all that follow it. Fails the test on a leak, on
- * a double free, on an error other than -ENOMEM, and when nothing was allocated at all. */
+/* Each single allocation fails once, then each with all that follow it. Fails the test on a leak,
+ * on a double free, on an error other than -ENOMEM, and when nothing was allocated at all. */
 static inline void oom_run(oom_scenario_cb scenario, void *arg)
 {
     assert_true(oom_run_pass(scenario, arg, false) > 0);

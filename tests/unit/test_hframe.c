@@ -10,7 +10,7 @@
 #include "hframe_fixture.h"
 #include "oom.h"
 
-/* ---- frames -------------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void frames_come_whole_wherever_the_stream_is_split(void **state)
 {
@@ -149,7 +149,7 @@ static void a_callback_may_write_the_byte_behind_its_frame(void **state)
     end(&w);
 }
 
-/* ---- callbacks that interfere ---------------------------------------------------------------------- */
+/* ---- callbacks that interfere ---------------------------------------------------------------- */
 
 static void close_it(world_t *w, char *buf, int len)
 {

@@ -10,7 +10,7 @@
 #include "hframe_fixture.h"
 #include "oom.h"
 
-/* ---- pieces asked for ------------------------------------------------------------------------------ */
+/* ---- pieces asked for ------------------------------------------------------------------------ */
 
 static void one_shot_reads_give_one_piece_and_keep_the_rest(void **state)
 {
@@ -125,7 +125,7 @@ static void asked_from_outside_a_piece_is_cut_out_of_what_is_held(void **state)
     end(&w);
 }
 
-/* ---- ends and errors --------------------------------------------------------------------------------- */
+/* ---- ends and errors ------------------------------------------------------------------------- */
 
 static void too_long_a_frame_closes_with_frame_size(void **state)
 {
@@ -243,7 +243,7 @@ static void bad_arguments_are_refused_and_change_nothing(void **state)
     end(&w);
 }
 
-/* ---- out of memory ----------------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 typedef struct oom_world_s {
     unsigned pieces;

@@ -133,7 +133,7 @@ static void assert_echoes(echo_t *echo)
     assert_memory_equal(echo->got, "ping", 4);
 }
 
-/* ---- libhv's names --------------------------------------------------------------------------------- */
+/* ---- libhv's names --------------------------------------------------------------------------- */
 
 static void a_tcp_server_and_a_client_echo(void **state)
 {
@@ -258,7 +258,7 @@ static void a_server_socket_accepts_only_when_told(void **state)
     free_echo(echo);
 }
 
-/* ---- datagrams ------------------------------------------------------------------------------------- */
+/* ---- datagrams ------------------------------------------------------------------------------- */
 
 static void assert_datagrams_echo(const char *host, int port)
 {
@@ -357,7 +357,7 @@ static void a_datagram_client_outlives_that_nobody_listens(void **state)
     free_echo(echo);
 }
 
-/* ---- with options ---------------------------------------------------------------------------------- */
+/* ---- with options ---------------------------------------------------------------------------- */
 
 static hlisten_options_t options_for(const char *text)
 {

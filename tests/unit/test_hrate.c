@@ -150,7 +150,7 @@ static hrate_stats_t stats_of(const world_t *w)
     return stats;
 }
 
-/* ---- the limit ------------------------------------------------------------------------------------- */
+/* ---- the limit ------------------------------------------------------------------------------- */
 
 static void no_more_is_written_than_the_limit_allows(void **state)
 {
@@ -277,7 +277,7 @@ static void datagrams_pass_whole_and_are_limited(void **state)
     end(&w);
 }
 
-/* ---- changes ----------------------------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static void a_limit_that_is_taken_away_lets_the_rest_pass(void **state)
 {
@@ -387,7 +387,7 @@ static void closed_and_freed_in_any_order_nothing_is_left(void **state)
     }
 }
 
-/* ---- cost ---------------------------------------------------------------------------------------------- */
+/* ---- cost ------------------------------------------------------------------------------------ */
 
 static void on_over(htimer_t *timer)
 {
@@ -443,7 +443,7 @@ static void bad_arguments_are_refused(void **state)
     end(&w);
 }
 
-/* ---- out of memory ----------------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 static int oom_drive(hloop_t *loop, hrate_t *rate, hio_t *io, int peer)
 {

@@ -111,7 +111,7 @@ static int accept_one(world_t *w)
     return fd;
 }
 
-/* ---- delays ---------------------------------------------------------------------------------------- */
+/* ---- delays ---------------------------------------------------------------------------------- */
 
 static void expect_delays(reconn_setting_t setting, const uint32_t *delays, size_t n)
 {
@@ -187,7 +187,7 @@ static void retries_are_counted_up_to_the_maximum(void **state)
     assert_false(reconn_setting_can_retry(&s));
 }
 
-/* ---- the connection -------------------------------------------------------------------------------- */
+/* ---- the connection -------------------------------------------------------------------------- */
 
 static void it_connects_and_comes_back_when_the_connection_ends(void **state)
 {
@@ -394,7 +394,7 @@ static void bad_arguments_are_refused(void **state)
     end(&w);
 }
 
-/* ---- out of memory ----------------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 static int oom_scenario(void *arg)
 {

@@ -9,7 +9,7 @@
 #include "hrelay_fixture.h"
 #include "net/hframe.h"
 
-/* ---- data and ends ----------------------------------------------------------------------------------- */
+/* ---- data and ends --------------------------------------------------------------------------- */
 
 static void bytes_go_both_ways_and_are_counted(void **state)
 {
@@ -109,7 +109,7 @@ static void a_slow_reader_bounds_the_memory(void **state)
     end(&w);
 }
 
-/* ---- closes and errors --------------------------------------------------------------------------------- */
+/* ---- closes and errors ----------------------------------------------------------------------- */
 
 static void a_reset_on_one_side_resets_the_other(void **state)
 {
@@ -263,7 +263,7 @@ static void only_two_that_are_free_can_be_joined(void **state)
     end(&w);
 }
 
-/* ---- with framing ---------------------------------------------------------------------------------------- */
+/* ---- with framing ---------------------------------------------------------------------------- */
 
 static void relay_rest(hio_t *io, void *buf, int len)
 {

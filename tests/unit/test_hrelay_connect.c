@@ -9,7 +9,7 @@
 #include "hrelay_fixture.h"
 #include "oom.h"
 
-/* ---- connecting ---------------------------------------------------------------------------------------- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static bool has_upstream_peer(void *arg)
 {
@@ -90,7 +90,7 @@ static void an_upstream_that_cannot_be_gives_null_and_leaves_the_client(void **s
     end(&w);
 }
 
-/* ---- out of memory ----------------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 typedef struct oom_world_s {
     int error;

@@ -388,7 +388,7 @@ static void bad_arguments_give_null_and_leave_the_server(void **state)
     end(&w);
 }
 
-/* ---- out of memory ----------------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 static int oom_drive(world_t *w, int client)
 {

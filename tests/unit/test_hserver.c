@@ -59,7 +59,7 @@ static int reset_shared(void **state)
     return 0;
 }
 
-/* ---- the server: tells who it is, then echoes ------------------------------------------------------- */
+/* ---- the server: tells who it is, then echoes ------------------------------------------------ */
 
 static int on_start(hserver_t *server, hloop_t *loop, int index)
 {
@@ -133,7 +133,7 @@ static hserver_t *new_server(const hserver_options_t *options)
     return server;
 }
 
-/* ---- the client ------------------------------------------------------------------------------------ */
+/* ---- the client ------------------------------------------------------------------------------ */
 
 typedef struct client_s {
     int fd;
@@ -189,7 +189,7 @@ static void wait_closed(int fd)
     assert_true(recv(fd, &byte, 1, 0) <= 0);
 }
 
-/* ---- threads --------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static void *run_in_thread(void *arg)
 {
@@ -409,7 +409,7 @@ static void a_unix_path_is_shared_and_removed_at_the_end(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
-/* ---- datagrams ------------------------------------------------------------------------------------- */
+/* ---- datagrams ------------------------------------------------------------------------------- */
 
 static void on_datagram(hio_t *io, void *buf, int len)
 {
@@ -442,7 +442,7 @@ static void datagram_workers_get_the_socket_once(void **state)
     finish(&run);
 }
 
-/* ---- processes ------------------------------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 static void on_signal(hsignal_t *sig)
 {
@@ -636,7 +636,7 @@ static void a_process_that_cannot_start_ends_the_server_with_its_error(void **st
     assert_int_equal(shared->main_started, 0);
 }
 
-/* ---- making ---------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static void a_port_in_use_is_told_before_anything_runs(void **state)
 {

@@ -47,7 +47,7 @@ static void pause_ms(uint64_t ms)
         ;
 }
 
-/* ---- never early ------------------------------------------------------------------------------------ */
+/* ---- never early ----------------------------------------------------------------------------- */
 
 typedef struct lateness_s {
     uint64_t due_ns;
@@ -186,7 +186,7 @@ static void update_time_serves_a_callback_that_adds_twice(void **state)
     hloop_free(&loop);
 }
 
-/* ---- order --------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static void on_add_many(htimer_t *timer)
 {
@@ -317,7 +317,7 @@ static void a_due_timer_whose_priority_changes_still_fires(void **state)
     hloop_free(&loop);
 }
 
-/* ---- in callbacks ------------------------------------------------------------------------------------------ */
+/* ---- in callbacks ---------------------------------------------------------------------------- */
 
 static void on_rearm_once(htimer_t *timer)
 {
@@ -428,7 +428,7 @@ static void del_of_nothing_is_legal(void **state)
     htimer_del(NULL);
 }
 
-/* ---- repeating ----------------------------------------------------------------------------------------- */
+/* ---- repeating ------------------------------------------------------------------------------- */
 
 static void a_timer_repeats_as_often_as_asked(void **state)
 {
@@ -453,8 +453,9 @@ static void on_tick(htimer_t *timer)
     pause_ms(1); /* would add up if the next interval began only now */
 }
 
-/* The n-th call comes no earlier than n intervals after the start, however late each was. Drifting
- * would show as a lower bound that is passed by a millisecond each time; that is what is compared. */
+/* The n-th call comes no earlier than n intervals after the start, however late each was.
+ * Drifting would show as a lower bound that is passed by a millisecond each time; that is what
+ * is compared. */
 static void a_repeating_timer_does_not_drift(void **state)
 {
     hloop_t *loop = new_loop();
@@ -527,7 +528,7 @@ static void a_very_far_timer_does_not_fire(void **state)
     hloop_free(&loop);
 }
 
-/* ---- cron-like -------------------------------------------------------------------------------------------- */
+/* ---- cron-like ------------------------------------------------------------------------------- */
 
 static void a_pattern_out_of_range_is_refused(void **state)
 {
@@ -561,7 +562,7 @@ static void a_pattern_that_comes_is_taken(void **state)
     hloop_free(&loop);
 }
 
-/* ---- many --------------------------------------------------------------------------------------------------- */
+/* ---- many ------------------------------------------------------------------------------------ */
 
 typedef struct model_s {
     htimer_t *timer;
@@ -631,7 +632,7 @@ static void a_hundred_thousand_random_changes_agree_with_a_model(void **state)
     hloop_free(&loop);
 }
 
-/* ---- out of memory --------------------------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 static int timers_with_little_memory(void *arg)
 {

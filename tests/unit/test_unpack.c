@@ -23,7 +23,8 @@ typedef struct results_s {
     int64_t result[RESULTS_MAX];
 } results_t;
 
-/* As a reader would call it, on a copy that is no byte longer: a sanitizer sees one read too many. */
+/* As a reader would call it, on a copy that is no byte longer: a sanitizer sees one
+ * read too many. */
 static int64_t next_of_copy(const unpack_setting_t *s, unpack_scan_t *scan, const char *data,
                             size_t len)
 {
@@ -42,8 +43,8 @@ static int64_t next_of_copy(const unpack_setting_t *s, unpack_scan_t *scan, cons
     return result;
 }
 
-/* The stream arrives in pieces of `piece` bytes, after a first one of `first` bytes. A patient reader
- * does not ask before there is what unpack_need said. */
+/* The stream arrives in pieces of `piece` bytes, after a first one of `first` bytes. A patient
+ * reader does not ask before there is what unpack_need said. */
 static results_t read_stream(const unpack_setting_t *s, const char *data, size_t len, size_t first,
                              size_t piece, bool patient)
 {

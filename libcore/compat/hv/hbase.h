@@ -1,4 +1,5 @@
-/* Memory, strings and paths under libhv's names. Memory that is not to be had is NULL: nothing exits. */
+/* Memory, strings and paths under libhv's names. Memory that is not to be had is NULL:
+ * nothing exits. */
 #ifndef HV_HBASE_H
 #define HV_HBASE_H
 
@@ -26,8 +27,8 @@ void hv_free(void *ptr);
     (ptr) = (size_t)(size) > (size_t)(stack_size) ? ptr##_heap_ : (void *)ptr##_stack_
 #define STACK_OR_HEAP_FREE(ptr) hv_free(ptr##_heap_)
 
-/* How often memory was taken and given back by the functions above; HV_MEMCHECK prints both to stdout
- * when the program ends. */
+/* How often memory was taken and given back by the functions above; HV_MEMCHECK prints both to
+ * stdout when the program ends. */
 long hv_alloc_cnt(void);
 long hv_free_cnt(void);
 void hv_memcheck(void);

@@ -1,4 +1,5 @@
-/* The event loop as libhv's programs see it: the library's own headers, and three calls that differ. */
+/* The event loop as libhv's programs see it: the library's own headers, and three calls
+ * that differ. */
 #ifndef HV_HLOOP_H
 #define HV_HLOOP_H
 

@@ -31,8 +31,8 @@ uint16_t sockaddr_port(sockaddr_u *addr);
 socklen_t sockaddr_len(sockaddr_u *addr);
 void sockaddr_set_port(sockaddr_u *addr, int port);
 
-/* Fill in the host (a name is looked up, which blocks; NULL or "": every address) and the port; with
- * port < 0 host is a UNIX path. 0 or a negative error. */
+/* Fill in the host (a name is looked up, which blocks; NULL or "": every address) and the port;
+ * with port < 0 host is a UNIX path. 0 or a negative error. */
 int sockaddr_set_ip(sockaddr_u *addr, const char *host);
 int sockaddr_set_ipport(sockaddr_u *addr, const char *host, int port);
 

@@ -13,7 +13,7 @@
 static atomic_long alloc_cnt;
 static atomic_long free_cnt;
 
-/* ---- memory ---------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void *counted(void *ptr)
 {
@@ -67,7 +67,7 @@ void hv_memcheck(void)
     printf("Memcheck => alloc:%ld free:%ld\n", hv_alloc_cnt(), hv_free_cnt());
 }
 
-/* ---- strings --------------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 char *hv_strncpy(char *dest, const char *src, size_t n)
 {
@@ -109,7 +109,7 @@ const char *hv_suffixname(const char *filename)
     return dot ? dot + 1 : "";
 }
 
-/* ---- files ----------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 bool hv_exists(const char *path)
 {
@@ -175,7 +175,7 @@ char *get_run_dir(char *buf, int size)
     return size > 0 ? getcwd(buf, (size_t)size) : NULL;
 }
 
-/* ---- the machine ----------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 int hv_rand(int min, int max)
 {

@@ -28,7 +28,7 @@ struct logger_s {
 static logger_t default_logger = {
     .lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO, .format = DEFAULT_LOG_FORMAT};
 
-/* ---- a line ---------------------------------------------------------------------------------------- */
+/* ---- a line ---------------------------------------------------------------------------------- */
 
 typedef struct line_s {
     char text[LINE_MAX_SIZE];
@@ -167,7 +167,7 @@ int logger_print(logger_t *logger, int level, const char *fmt, ...)
     return len;
 }
 
-/* ---- handlers -------------------------------------------------------------------------------------- */
+/* ---- handlers -------------------------------------------------------------------------------- */
 
 void stdout_logger(int loglevel, const char *buf, int len)
 {
@@ -188,7 +188,7 @@ void file_logger(int loglevel, const char *buf, int len)
     write_file(&default_logger, buf, len);
 }
 
-/* ---- settings -------------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 logger_t *logger_create(void)
 {

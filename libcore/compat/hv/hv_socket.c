@@ -7,7 +7,7 @@ const char *socket_strerror(int err)
     return herr_str(err > 0 ? -err : err);
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 const char *sockaddr_ip(sockaddr_u *addr, char *ip, int len)
 {
@@ -84,7 +84,7 @@ int ResolveAddr(const char *host, sockaddr_u *addr)
     return sockaddr_set_ipport(addr, host, 0);
 }
 
-/* ---- sockets --------------------------------------------------------------------------------------- */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 static int make_blocking(int fd)
 {
