@@ -5,6 +5,7 @@
 #include "../base/hmem.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 
 #define BATCH_DEFAULT 16
@@ -252,6 +253,23 @@ static unsigned fill_batch(hio_t *io, struct mmsghdr *msgs, struct iovec *iov, s
     return n;
 }
 
+/* A UNIX datagram socket that has many peers is writable though one of them is full: waiting would
+ * spin, and hold up all others. */
+static bool is_peer_full(const hio_t *io)
+{
+    struct pollfd writable = {.fd = io->fd, .events = POLLOUT};
+
+    return io->type == HIO_TYPE_UNIX_DGRAM && !hio__is(io, HIO_FLAG_CONNECTED) &&
+           poll(&writable, 1, 0) == 1;
+}
+
+static bool is_retryable(const hio_t *io, int err)
+{
+    if (err == -EAGAIN)
+        return !is_peer_full(io);
+    return err == -EINTR || err == -ENOBUFS;
+}
+
 /* One sendmmsg; false: stop for now. A message that the kernel refuses is dropped alone. */
 static bool flush_once(hio_t *io)
 {
@@ -265,11 +283,12 @@ static bool flush_once(hio_t *io)
         return false;
     n = fill_batch(io, msgs, iov, allowed);
     rc = sendmmsg(io->fd, msgs, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (rc < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
-        return false;
     if (rc < 0) {
-        hlog_write(io->loop->log, HLOG_DEBUG, "fd %d: datagram dropped: %s", io->fd,
-                   herr_str(-errno));
+        int err = -errno;
+
+        if (is_retryable(io, err))
+            return false;
+        hlog_write(io->loop->log, HLOG_DEBUG, "fd %d: datagram dropped: %s", io->fd, herr_str(err));
         rc = 1;
     }
     for (int i = 0; i < rc; i++) {
