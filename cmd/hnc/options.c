@@ -16,7 +16,8 @@ static const hopt_t options[] = {
     HOPT_FLAG('z', NULL, options_t, zero_io,
               "only find out whether the ports are open; ranges such as 20-30 are possible"),
     HOPT_STRING('e', "exec", options_t, exec_command,
-                "give the connection to this program as its stdin and stdout", .arg_name = "COMMAND"),
+                "give the connection to this program as its stdin and stdout",
+                .arg_name = "COMMAND"),
     HOPT_STRING('c', "sh-exec", options_t, shell_command,
                 "the same with a command line for /bin/sh", .arg_name = "COMMAND"),
 
@@ -27,13 +28,14 @@ static const hopt_t options[] = {
     HOPT_FLAG('U', "unixsock", options_t, unix_path,
               "UNIX sockets: the operand is a path, or @NAME for an abstract one"),
     HOPT_FLAG('n', "nodns", options_t, numeric, "numbers only: look no names up"),
-    HOPT_STRING('p', "source-port", options_t, source_port, "send from (with -l: listen on) this port",
-                .arg_name = "PORT"),
+    HOPT_STRING('p', "source-port", options_t, source_port,
+                "send from (with -l: listen on) this port", .arg_name = "PORT"),
     HOPT_STRING('s', "source", options_t, source_addr,
                 "send from (with -l: listen on) this address; with -uU: the path to receive at",
                 .arg_name = "ADDRESS"),
     HOPT_FLAG('r', NULL, options_t, random, "try the ports in random order"),
-    HOPT_UINT('I', NULL, options_t, receive_buffer, 1, 1 << 30, "bytes of the socket's receive buffer"),
+    HOPT_UINT('I', NULL, options_t, receive_buffer, 1, 1 << 30,
+              "bytes of the socket's receive buffer"),
     HOPT_UINT('O', NULL, options_t, send_buffer, 1, 1 << 30, "bytes of the socket's send buffer"),
 
     HOPT_GROUP("Time"),
@@ -43,8 +45,8 @@ static const hopt_t options[] = {
     HOPT_SPAN('i', "delay", options_t, interval_ms,
               "wait TIME between lines sent, reads, and ports tried"),
     HOPT_INT('q', NULL, options_t, quit_s, INT32_MIN, INT32_MAX / 1000,
-             "after the end of stdin do as -N does, and leave NUMBER seconds later (0: when the peer "
-             "has answered; negative: never)"),
+             "after the end of stdin do as -N does, and leave NUMBER seconds later (0: when the "
+             "peer has answered; negative: never)"),
 
     HOPT_GROUP("Data"),
     HOPT_FLAG('N', NULL, options_t, shutdown, "end the sending side after the end of stdin"),

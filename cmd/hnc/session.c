@@ -108,7 +108,7 @@ void session_input(session_t *s, const void *data, size_t len)
     if (!received(s, data, len))
         return;
     hio_write(s->out, data, len);
-    if (!s->out_full && s->out && hio_write_above_high(s->out)) {
+    if (!s->out_full && hio_write_above_high(s->out)) {
         s->out_full = true;
         update_reading(s);
     }

@@ -5,10 +5,11 @@
  * Rules for the ends:
  *   stdin ends      the peers are still heard; -N and -q shut down the sending side, -q leaves some
  *                   time later, --send-only leaves once all is sent;
- *   a peer ends     stdin is at its end too: that conversation is over. Stdin is a file: the rest of
- *                   it is sent, for the peer may have closed one direction only. Stdin is a terminal:
- *                   over at once. Stdin is a pipe: nobody can tell whether the peer is gone or still
- *                   listens, so it is over once nothing has moved for GRACE_MS (most often: at once);
+ *   a peer ends     stdin is at its end too: that conversation is over. Stdin is a file: the rest
+ *                   of it is sent, for the peer may have closed one direction only. Stdin is a
+ *                   terminal: over at once. Stdin is a pipe: nobody can tell whether the peer is
+ *                   gone or still listens, so it is over once nothing has moved for GRACE_MS (most
+ *                   often: at once);
  *   stdout breaks   everything is over.
  * What was read is always sent before a connection is closed. */
 #ifndef HNC_SESSION_H

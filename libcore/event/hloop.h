@@ -17,17 +17,15 @@
 
 #define HLOOP_FLAG_RUN_ONCE 0x00000001  /* hloop_run returns after one iteration */
 #define HLOOP_FLAG_AUTO_FREE 0x00000002 /* hloop_run frees the loop when it returns */
-#define HLOOP_FLAG_QUIT_WHEN_NO_ACTIVE_EVENTS                                                      \
-    0x00000004 /* ... returns when nothing is left to do */
+#define HLOOP_FLAG_QUIT_WHEN_NO_ACTIVE_EVENTS 0x00000004 /* ... returns when nothing is left */
 
 typedef enum { HLOOP_STATUS_STOP, HLOOP_STATUS_RUNNING } hloop_status_e;
 
 typedef struct hloop_options_s {
     int flags;
-    const char
-        *poller;      /* "epoll", "poll", "select", "io_uring"; NULL: HNET_POLLER, else the best */
-    size_t read_size; /* bytes of the shared read buffer; 0: 64 KiB */
-    hlog_t *log;      /* borrowed; NULL: silent */
+    const char *poller; /* "epoll", "poll", "select", "io_uring"; NULL: HNET_POLLER, or the best */
+    size_t read_size;   /* bytes of the shared read buffer; 0: 64 KiB */
+    hlog_t *log;        /* borrowed; NULL: silent */
 } hloop_options_t;
 
 typedef struct hloop_stats_s {

@@ -42,7 +42,7 @@ int hlisten_socket(const hlisten_options_t *options, hsocket_path_t *path);
 int hlisten_client(hloop_t *loop, const haddr_t *addr, int socktype,
                    const hsocket_options_t *options, hio_t **out);
 
-/* ---- libhv's names: NULL on an error and errno tells (EADDRNOTAVAIL: the name did not resolve)  */
+/* ---- libhv's names: NULL on an error, and errno tells (EADDRNOTAVAIL: no such name) ---------- */
 
 hio_t *hloop_create_tcp_server(hloop_t *loop, const char *host, int port, haccept_cb accept_cb);
 hio_t *hloop_create_udp_server(hloop_t *loop, const char *host, int port);
