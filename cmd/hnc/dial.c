@@ -2,6 +2,7 @@
  * one answers; what follows a connection (nothing, a probe, a program, a session) ends before the next
  * port is tried. */
 #include "base/hmem.h"
+#include "dump.h"
 #include "event/htimer.h"
 #include "exec.h"
 #include "net/hlisten.h"
@@ -414,6 +415,8 @@ static int prepare(dial_t *d)
         return 1;
     if (o->zero_io || options_exec(o))
         return 0;
+    if (dump_open(&d->hnc->dump, o->output_file, o->hex_file) != 0)
+        return 1;
     d->session = session_new(d->hnc, on_session_idle, d);
     return d->session ? 0 : 1;
 }

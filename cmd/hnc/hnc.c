@@ -130,24 +130,41 @@ static int open_standard_fds(void)
     return 0;
 }
 
+static void on_log(hlog_level_e level, const char *text, size_t len, void *userdata)
+{
+    (void)level;
+    (void)len;
+    (void)userdata;
+    hnc_say("%s", text);
+}
+
+/* The loop's warnings are for the user: connections that are turned away for want of descriptors. */
+static hloop_t *new_loop(hlog_t **log)
+{
+    hloop_options_t options = {0};
+
+    *log = hlog_new(HLOG_WARN, on_log, NULL);
+    options.log = *log;
+    return hloop_new_with(&options);
+}
+
 static int run(hnc_t *hnc, const hopt_list_t *operands)
 {
     options_t *o = &hnc->options;
+    hlog_t *log;
     int status;
 
     if (open_standard_fds() != 0 || options_check(o, operands) != 0)
         return 1;
     signal(SIGPIPE, SIG_IGN);
-    if (dump_open(&hnc->dump, o->output_file, o->hex_file) != 0)
-        return 1;
-    hnc->loop = hloop_new(0);
+    hnc->loop = new_loop(&log);
     if (!hnc->loop) {
         hnc_say("event loop: %s", strerror(errno));
-        dump_close(hnc->dump);
+        hlog_free(log);
         return 1;
     }
     status = o->listen ? listen_run(hnc) : dial_run(hnc);
-    hloop_free(&hnc->loop);
+    hlog_free(log);
     if (dump_close(hnc->dump) != 0 && status == 0)
         status = 1;
     return status;

@@ -41,10 +41,8 @@ void hnc_widen_pipe(int fd);
 #define HNC_NAME_SIZE 1025
 const char *hnc_name(const options_t *o, const struct sockaddr *addr, char *buf, size_t size);
 
-/* dial.c: tries the ports in turn. 0 or 1: the exit status when it could not even start. */
+/* dial.c and listen.c: all of the run. Both free the loop and return the exit status. */
 int dial_run(hnc_t *hnc);
-
-/* listen.c */
 int listen_run(hnc_t *hnc);
 
 #endif

@@ -2,6 +2,7 @@
  * -k whoever sent last. */
 #include "net/hlisten.h"
 
+#include "dump.h"
 #include "event/hsignal.h"
 #include "exec.h"
 #include "net/hresolve.h"
@@ -28,7 +29,7 @@ static void note_address(const listen_t *l, const char *what, const struct socka
     const options_t *o = &l->hnc->options;
     char name[HNC_NAME_SIZE];
 
-    if (!o->verbose)
+    if (!o->verbose || !addr)
         return;
     if (o->unix_path)
         hnc_note(l->hnc, "%s %s", what, o->host);
@@ -273,14 +274,16 @@ static int open_listener(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
 
+    if ((o->unix_path ? open_path(l) : open_port(l)) != 0)
+        return 1;
+    hevent_set_userdata(l->listener, l);
     if (!options_exec(o)) {
+        if (dump_open(&l->hnc->dump, o->output_file, o->hex_file) != 0)
+            return 1;
         l->session = session_new(l->hnc, on_session_idle, l);
         if (!l->session)
             return 1;
     }
-    if ((o->unix_path ? open_path(l) : open_port(l)) != 0)
-        return 1;
-    hevent_set_userdata(l->listener, l);
     note_listening(l);
     if (o->unix_path)
         watch_signals(l);
