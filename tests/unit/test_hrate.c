@@ -211,17 +211,39 @@ static void a_group_shares_one_limit(void **state)
 
 static void members_that_wait_are_served_in_turns(void **state)
 {
+    /* What comes between two servings is worth many turns, or just one. */
+    static const uint64_t rates[][3] = {{4000000, 20000, 1000000}, {200000, 4000, 64000}};
     world_t w;
 
     (void)state;
-    begin(&w, MEMBERS, 4000000, 20000);
-    for (int i = 0; i < MEMBERS; i++) {
-        assert_int_equal(hio_set_write_rate(w.io[i], w.rate), 0);
-        assert_int_equal(hio_write(w.io[i], block, QUEUE), QUEUE);
+    for (int r = 0; r < 2; r++) {
+        begin(&w, MEMBERS, rates[r][0], rates[r][1]);
+        for (int i = 0; i < MEMBERS; i++) {
+            assert_int_equal(hio_set_write_rate(w.io[i], w.rate), 0);
+            assert_int_equal(hio_write(w.io[i], block, QUEUE), QUEUE);
+        }
+        run_to(&w, rates[r][2], false);
+        for (int i = 0; i < MEMBERS; i++)
+            assert_true(w.got[i] >= rates[r][2] / MEMBERS / 2);
+        end(&w);
     }
-    run_to(&w, 1000000, false);
-    for (int i = 0; i < MEMBERS; i++)
-        assert_true(w.got[i] >= 1000000 / MEMBERS / 2);
+}
+
+static void small_writes_do_not_overtake_those_that_wait(void **state)
+{
+    world_t w;
+
+    (void)state;
+    begin(&w, 2, 200000, 4000);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(hio_set_write_rate(w.io[i], w.rate), 0);
+    assert_int_equal(hio_write(w.io[0], block, QUEUE), QUEUE);
+    while (total(&w) < 60000) {
+        if (hio_write_bufsize(w.io[1]) < 1000)
+            assert_int_equal(hio_write(w.io[1], block, 100), 100);
+        step(&w);
+    }
+    assert_true(w.got[0] >= 15000);
     end(&w);
 }
 
@@ -505,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_burst_passes_at_once_and_the_limit_holds_for_what_follows),
         cmocka_unit_test(a_group_shares_one_limit),
         cmocka_unit_test(members_that_wait_are_served_in_turns),
+        cmocka_unit_test(small_writes_do_not_overtake_those_that_wait),
         cmocka_unit_test(a_late_comer_does_not_wait_for_a_busy_member_to_end),
         cmocka_unit_test(datagrams_pass_whole_and_are_limited),
         cmocka_unit_test(a_limit_that_is_taken_away_lets_the_rest_pass),
