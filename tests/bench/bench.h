@@ -22,8 +22,8 @@ uint32_t bench_random(uint64_t *state);
 /* Open files up to the hard limit. */
 void bench_raise_files(void);
 
-/* A listening, non-blocking TCP socket on a loopback port that the kernel chose; the port is printed
- * as the first line. Accepted sockets inherit its TCP_NODELAY. */
+/* A listening, non-blocking TCP socket on a loopback port that the kernel chose; the port is
+ * printed as the first line. Accepted sockets inherit its TCP_NODELAY. */
 int bench_listen(void);
 
 #endif

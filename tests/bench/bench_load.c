@@ -5,8 +5,8 @@
  *   bench_load idle  PORT CONNECTIONS                     says "open", then after a line on stdin
  *                                                         echoes once on each and says "used"
  *
- * echo and churn print the server's CPU ns and the wall ns for one message or connection. Every byte
- * that comes back is compared with what was sent. */
+ * echo and churn print the server's CPU ns and the wall ns for one message or connection. Every
+ * byte that comes back is compared with what was sent. */
 #include "bench.h"
 
 #include <arpa/inet.h>
@@ -62,7 +62,7 @@ static int dial(unsigned port)
     return fd;
 }
 
-/* ---- echo --------------------------------------------------------------------------------------- */
+/* ---- echo ----------------------------------------------------------------------------------- */
 
 /* Each message is another piece of the pattern. */
 static const char *message_of(const load_t *load, const client_t *client)
@@ -180,7 +180,7 @@ static int run_echo(unsigned port, pid_t pid, size_t connections, size_t size, s
     return 0;
 }
 
-/* ---- churn and idle -------------------------------------------------------------------------------- */
+/* ---- churn and idle ------------------------------------------------------------------------- */
 
 static void echo_and_close(const int *fds, size_t n)
 {

@@ -1,9 +1,9 @@
-/* The post benches' workload: one thread posts POSTS_N numbers as fast as it can to a loop in another,
- * which adds them up. The clock runs from the first post until the loop has seen all.
+/* The post benches' workload: one thread posts POSTS_N numbers as fast as it can to a loop in
+ * another, which adds them up. The clock runs from the first post until the loop has seen all.
  *
- * libcore's posts carry their data. The others offer a wake-up that may stand for many, so a program
- * brings its own queue (here the usual one: a growing array under a mutex, taken whole); "counter" as
- * first argument makes it a shared counter instead, the least that such a program can do. */
+ * libcore's posts carry their data. The others offer a wake-up that may stand for many, so a
+ * program brings its own queue (here the usual one: a growing array under a mutex, taken whole);
+ * "counter" as first argument makes it a shared counter instead, the least it can do. */
 #ifndef HNET_BENCH_POSTS_H
 #define HNET_BENCH_POSTS_H
 

@@ -1,5 +1,5 @@
-/* The timer benches' workload: TIMERS_N timers with random time-outs are added in one callback, half
- * of them cancelled there, the clock passes all deadlines, and the loop then fires the other half.
+/* The timer benches' workload: TIMERS_N timers with random time-outs are added in one callback,
+ * half of them cancelled there, the clock passes all deadlines, and the loop then fires the other half.
  * Each program does that three times and reports the last two: in the second the cancelled ones are
  * every other in the order of adding, in the third they come in random order. The first round only
  * brings memory in. Timers live in arrays that the program owns where the library allows it. */
