@@ -434,11 +434,13 @@ void client_close_all(server_t *server, bool force)
     HLIST_FOREACH (node, next, &server->clients) {
         client_t *client = HLIST_ENTRY(node, client_t, link);
 
+        if (!force && hio_write_bufsize(client->io) > 0)
+            continue;
         if (!client->cause)
             client->cause = force ? "stopped, answers lost" : "stopped";
         if (force)
             hio_abort(client->io, -ECANCELED);
-        else if (hio_write_bufsize(client->io) == 0)
+        else
             hio_close(client->io);
     }
 }

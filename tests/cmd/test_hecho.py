@@ -311,3 +311,14 @@ def test_two_echo_services_do_not_talk_for_ever(hecho):
         service.setblocking(False)
         with pytest.raises(BlockingIOError):
             service.recv(100)
+
+
+def test_a_unix_datagram_client_that_does_not_read_stops_nobody(hecho, tmp_path):
+    server = hecho(f"unixgram:{tmp_path}/d")
+    address = server.address()[1]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf, datagram_client(server, tmp_path) as other:
+        deaf.bind(f"{tmp_path}/deaf")
+        for _ in range(100):
+            deaf.sendto(b"x", address)  # not connected: its queue is limited
+        other.send(b"hello")
+        assert other.recv(100) == b"hello"
