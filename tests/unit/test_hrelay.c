@@ -94,9 +94,9 @@ static void a_slow_reader_bounds_the_memory(void **state)
     for (unsigned i = 0; !in.ended && in.error == 0; i++) {
         if (time(NULL) > limit)
             fail_msg("%zu of %zu bytes came", in.done, in.size);
-        for (int n = 0; n < 4; n++)
+        for (int n = 0; n < 8; n++)
             pump_out(&out);
-        if (i % 2 == 0)
+        for (int n = 0; n < 8 && i % 2 == 0 && !in.ended; n++)
             pump_in(&in);
         assert_int_equal(hloop_run(w.loop), 0);
         if (w.closes[1])
