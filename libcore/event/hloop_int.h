@@ -70,6 +70,7 @@ struct hloop_s {
     hlist_t idles;
     bool idles_running;
     hlist_t signals;
+    bool signals_running;
     hlist_t children;
     int signal_port;
     hpost_queue_t posts;

@@ -147,7 +147,7 @@ static bool is_watched(hloop_t *loop, int signo)
     return false;
 }
 
-/* The memory goes at the end of the round of callbacks, in free_deleted. */
+/* Within a round of callbacks the memory goes at its end, in free_deleted. */
 void hsignal_del(hsignal_t *sig)
 {
     hloop_t *loop;
@@ -161,7 +161,10 @@ void hsignal_del(hsignal_t *sig)
     if (!is_watched(loop, sig->detail))
         atomic_fetch_and(&ports[loop->signal_port].wanted, ~bit_of(sig->detail));
     pthread_mutex_unlock(&lock);
-    hloop__add_work(loop, loop->wake_io, 0); /* one more round, so that it is freed */
+    if (!loop->signals_running) {
+        hlist_remove(&((watcher_t *)sig)->link);
+        hmem_free(sig);
+    }
 }
 
 int hsignal_signo(const hsignal_t *sig)
@@ -204,7 +207,6 @@ static void collect(hloop_t *loop)
     uint64_t pending = atomic_exchange(&ports[loop->signal_port].pending, 0);
     hlist_t *pos, *tmp;
 
-    free_deleted(loop);
     if (pending == 0)
         return;
     HLIST_FOREACH (pos, tmp, &loop->signals) {
@@ -222,6 +224,7 @@ void hsignal__run(hloop_t *loop, int priority)
     if (loop->signal_port < 0)
         return;
     collect(loop);
+    loop->signals_running = true;
     HLIST_FOREACH (pos, tmp, &loop->signals) {
         watcher_t *watcher = HLIST_ENTRY(pos, watcher_t, link);
 
@@ -235,6 +238,8 @@ void hsignal__run(hloop_t *loop, int priority)
         watcher->event.cb(&watcher->event);
         hloop__leave(loop);
     }
+    loop->signals_running = false;
+    free_deleted(loop);
 }
 
 /* A callback gave one a priority whose turn had passed: it runs in the next iteration. */
