@@ -1,6 +1,6 @@
-/* dial: the client. Ports are tried one after another, each on the addresses of the host in turn until
- * one answers; what follows a connection (nothing, a probe, a program, a session) ends before the next
- * port is tried. */
+/* dial: the client. Ports are tried one after another, each on the addresses of the host in turn
+ * until one answers; what follows a connection (nothing, a probe, a program, a session) ends before
+ * the next port is tried. */
 #include "base/hmem.h"
 #include "dump.h"
 #include "event/htimer.h"
@@ -36,7 +36,7 @@ typedef struct dial_s {
 
 static void dial_on(dial_t *d);
 
-/* ---- messages --------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 /* "localhost (127.0.0.1)", or only what was asked for when that is the address. */
 static const char *label(const dial_t *d, char *buf, size_t size)
@@ -98,7 +98,7 @@ static void report_bound(const dial_t *d, hio_t *io)
         hnc_note(d->hnc, "Bound on %s", haddr_ip(&local.u.sa, name, sizeof(name)));
 }
 
-/* ---- from one attempt to the next -------------------------------------------------------------------- */
+/* ---- from one attempt to the next ------------------------------------------------------------ */
 
 static void finish(dial_t *d)
 {
@@ -146,7 +146,7 @@ static void on_session_idle(session_t *session, void *arg)
         dial_on(arg);
 }
 
-/* ---- one attempt -------------------------------------------------------------------------------------- */
+/* ---- one attempt ----------------------------------------------------------------------------- */
 
 static void end_probe(dial_t *d)
 {
@@ -334,7 +334,7 @@ static void dial_on(dial_t *d)
     finish(d);
 }
 
-/* ---- what to try ---------------------------------------------------------------------------------------- */
+/* ---- what to try ----------------------------------------------------------------------------- */
 
 static int add_ports(dial_t *d, const char *text)
 {

@@ -138,7 +138,8 @@ static void on_log(hlog_level_e level, const char *text, size_t len, void *userd
     hnc_say("%s", text);
 }
 
-/* The loop's warnings are for the user: connections that are turned away for want of descriptors. */
+/* The loop's warnings are for the user: connections that are turned away for want of
+ * descriptors. */
 static hloop_t *new_loop(hlog_t **log)
 {
     hloop_options_t options = {0};

@@ -1,5 +1,5 @@
-/* listen: the server: one connection, or with -k any number at once; for datagrams one peer, or with
- * -k whoever sent last. */
+/* listen: the server: one connection, or with -k any number at once; for datagrams one peer, or
+ * with -k whoever sent last. */
 #include "net/hlisten.h"
 
 #include "dump.h"
@@ -45,7 +45,7 @@ static void on_session_idle(session_t *session, void *arg)
         session_finish(session);
 }
 
-/* ---- streams ------------------------------------------------------------------------------------------ */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static void serve_stream(listen_t *l, hio_t *io)
 {
@@ -72,7 +72,7 @@ static void on_accept(hio_t *io)
     serve_stream(l, io);
 }
 
-/* ---- datagrams ---------------------------------------------------------------------------------------- */
+/* ---- datagrams ------------------------------------------------------------------------------- */
 
 /* The session takes over the callbacks. */
 static void begin_datagrams(listen_t *l, hio_t *io, const void *buf, int len)
@@ -157,7 +157,7 @@ static int read_datagrams(listen_t *l)
     return 0;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------ */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int report(const options_t *o, int err)
 {
@@ -247,7 +247,7 @@ static void note_listening(const listen_t *l)
         note_address(l, "Listening on", local);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void on_signal(hsignal_t *sig)
 {

@@ -41,7 +41,7 @@ static void on_post(hevent_t *ev)
     called++;
 }
 
-/* ---- making ------------------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static void a_poller_that_nobody_knows_is_refused(void **state)
 {
@@ -118,7 +118,7 @@ static void descriptors_are_given_back(void **state)
     assert_int_equal(after, before);
 }
 
-/* ---- running and stopping -------------------------------------------------------------------------------- */
+/* ---- running and stopping -------------------------------------------------------------------- */
 
 static void a_stop_before_the_run_is_not_lost(void **state)
 {
@@ -253,7 +253,7 @@ static void auto_free_frees_the_loop_after_the_run(void **state)
     close(peer);
 }
 
-/* ---- nothing left -------------------------------------------------------------------------------------------- */
+/* ---- nothing left ---------------------------------------------------------------------------- */
 
 static void on_close_reader(hio_t *io, void *buf, int len)
 {
@@ -307,7 +307,7 @@ static void a_watched_signal_keeps_the_run_going(void **state)
     hloop_free(&loop);
 }
 
-/* ---- idle costs nothing ---------------------------------------------------------------------------------------- */
+/* ---- idle costs nothing ---------------------------------------------------------------------- */
 
 /* Named fault: 10 wake-ups a second when idle. An open connection that is quiet, a keep-alive limit
  * and a far timer: the loop sleeps until something happens. */
@@ -347,7 +347,7 @@ static void a_wake_up_is_one_iteration(void **state)
     hloop_free(&loop);
 }
 
-/* ---- freeing ----------------------------------------------------------------------------------------------------- */
+/* ---- freeing --------------------------------------------------------------------------------- */
 
 static hsignal_t *last_signal;
 static hchild_t *last_child;
@@ -429,7 +429,7 @@ static void free_closes_everything_that_is_alive(void **state)
     free(big);
 }
 
-/* ---- time, counters, user data -------------------------------------------------------------------------------------- */
+/* ---- time, counters, user data --------------------------------------------------------------- */
 
 static void counters_count(void **state)
 {
@@ -475,7 +475,7 @@ static void user_data_is_kept(void **state)
     hloop_free(&loop);
 }
 
-/* ---- processes and threads -------------------------------------------------------------------------------------------- */
+/* ---- processes and threads ------------------------------------------------------------------- */
 
 /* In the child: a loop of its own beside the parent's, which it does not touch. */
 static int child_with_a_loop(void)

@@ -169,7 +169,7 @@ static void a_flood_of_posts_does_not_starve_timers(void **state)
     hloop_free(&loop);
 }
 
-/* ---- from other threads ---------------------------------------------------------------------------------- */
+/* ---- from other threads ---------------------------------------------------------------------- */
 
 typedef struct producer_s {
     hloop_t *loop;
@@ -274,7 +274,8 @@ static void *ping_pong(void *arg)
     return NULL;
 }
 
-/* One post at a time, each to a loop that is about to sleep: a wake-up that is lost shows as a hang. */
+/* One post at a time, each to a loop that is about to sleep: a wake-up that is lost
+ * shows as a hang. */
 static void no_wake_up_is_lost(void **state)
 {
     hloop_t *loop = new_loop_with(0);
