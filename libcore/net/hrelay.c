@@ -175,7 +175,7 @@ static void pair_gone(hrelay_side_t *side)
     }
     if (!hio_is_closed(io))
         return;
-    if (hio_error(io) == 0 || hio_error(io) == -EPIPE)
+    if (hio_error(io) == 0 || (hio_error(io) == -EPIPE && !gone->paused))
         hio_close(other);
     else
         abort_with_reset(other, hio_error(io));

@@ -149,6 +149,44 @@ static void a_reset_behind_an_end_of_data_is_passed_on(void **state)
     end(&w);
 }
 
+static bool io1_is_gone(void *arg)
+{
+    return ((world_t *)arg)->closes[1] > 0;
+}
+
+static void a_reply_survives_that_its_sender_takes_no_more(void **state)
+{
+    pump_t out = {.size = 3000000, .at_once = CHUNK};
+    pump_t in = {.size = 3000000, .at_once = CHUNK, .end = true};
+    hrelay_stats_t stats = {0};
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    hio_set_watermarks(w.io[0], 1 << 20, 8 << 20, 16 << 20);
+    assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+    out.fd = w.peer[1];
+    in.fd = w.peer[0];
+    while (stats.received_bytes < out.size) {
+        pump_out(&out);
+        assert_int_equal(hloop_run(w.loop), 0);
+        assert_int_equal(hrelay_stats(w.io[0], &stats), 0);
+    }
+    close(w.peer[1]);
+    w.peer[1] = -1;
+    fixture_settle(w.loop);
+    for (int i = 0; i < 3 && w.closes[1] == 0; i++) {
+        fixture_send(w.peer[0], "more", 4);
+        fixture_settle(w.loop);
+    }
+    fixture_run(w.loop, io1_is_gone, &w);
+    assert_int_equal(w.error[1], -EPIPE);
+    run_pumps(&w, &out, &in);
+    assert_int_equal(in.error, 0);
+    assert_int_equal(in.done, in.size);
+    end(&w);
+}
+
 static void closing_one_side_sends_the_rest_and_closes_the_other(void **state)
 {
     pump_t out = {.size = 500000, .at_once = CHUNK};
@@ -318,6 +356,7 @@ int main(void)
         cmocka_unit_test(a_slow_reader_bounds_the_memory),
         cmocka_unit_test(a_reset_on_one_side_resets_the_other),
         cmocka_unit_test(a_reset_behind_an_end_of_data_is_passed_on),
+        cmocka_unit_test(a_reply_survives_that_its_sender_takes_no_more),
         cmocka_unit_test(closing_one_side_sends_the_rest_and_closes_the_other),
         cmocka_unit_test(callbacks_may_close_either_side),
         cmocka_unit_test(a_write_that_the_queue_refuses_aborts_both),

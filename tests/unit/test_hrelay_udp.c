@@ -305,6 +305,28 @@ static void a_target_that_is_gone_ends_no_more_than_the_session(void **state)
     end(&w);
 }
 
+static void a_session_that_was_idle_ends_and_its_client_gets_a_new_one(void **state)
+{
+    struct sockaddr_in from[2];
+    int client;
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    client = new_client(&w);
+    fixture_send(client, "ask", 3);
+    expect(&w, w.target, "ask", &from[0]);
+    hio_set_keepalive_timeout(w.first, 10); /* as HRELAY_UDP_IDLE_MS, but sooner */
+    fixture_run(w.loop, has_no_clients, &w);
+    assert_int_equal(hloop_nios(w.loop), 1);
+    fixture_send(client, "again", 5);
+    expect(&w, w.target, "again", &from[1]);
+    reply(&w, "here", &from[1]);
+    expect(&w, client, "here", NULL);
+    close(client);
+    end(&w);
+}
+
 static void closing_the_server_ends_its_sessions(void **state)
 {
     int client[2];
@@ -448,6 +470,7 @@ int main(void)
         cmocka_unit_test(without_descriptors_the_one_that_was_silent_longest_makes_room),
         cmocka_unit_test(only_the_target_is_heard),
         cmocka_unit_test(a_target_that_is_gone_ends_no_more_than_the_session),
+        cmocka_unit_test(a_session_that_was_idle_ends_and_its_client_gets_a_new_one),
         cmocka_unit_test(closing_the_server_ends_its_sessions),
         cmocka_unit_test(callbacks_may_close_either_side),
         cmocka_unit_test(bad_arguments_give_null_and_leave_the_server),
