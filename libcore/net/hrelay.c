@@ -159,9 +159,9 @@ static void on_eof(hio_t *io)
     hio_close(other);
 }
 
-/* One hio is gone. If it was closed so is the other; another layer's filter only ends the
- * relay. EPIPE says that the peer takes no more, but all that it sent was read: that is
- * passed on whole. */
+/* One hio is gone. If it was closed so is the other; another layer's filter only ends the relay.
+ * EPIPE says that the peer takes no more, but what it sent was read to the end, unless the side was
+ * paused: that is a whole stream. */
 static void pair_gone(hrelay_side_t *side)
 {
     pair_side_t *gone = (pair_side_t *)side;
