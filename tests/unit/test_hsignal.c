@@ -1,0 +1,545 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "event/hchild.h"
+#include "event/hidle.h"
+#include "event/hsignal.h"
+#include "loop_test.h"
+#include "oom.h"
+
+#include <sys/wait.h>
+
+static int order[64];
+static int called;
+static volatile sig_atomic_t old_handler_ran;
+
+static int setup(void **state)
+{
+    called = 0;
+    old_handler_ran = 0;
+    return loop_test_setup(state);
+}
+
+static void on_event(void *ev)
+{
+    if (called < (int)ARRAY_LENGTH(order))
+        order[called] = (int)(intptr_t)hevent_userdata(ev);
+    called++;
+}
+
+static void on_signal(hsignal_t *sig)
+{
+    on_event(sig);
+}
+
+static hsignal_t *watch(hloop_t *loop, int signo, int name)
+{
+    hsignal_t *sig = hsignal_add(loop, on_signal, signo);
+
+    assert_non_null(sig);
+    hevent_set_userdata(sig, (intptr_t)name);
+    return sig;
+}
+
+/* ---- signals ---------------------------------------------------------------------------------------- */
+
+static void a_signal_is_an_event(void **state)
+{
+    hloop_t *loop = new_loop();
+    hsignal_t *sig = watch(loop, SIGUSR1, 3);
+
+    (void)state;
+    assert_int_equal(hsignal_signo(sig), SIGUSR1);
+    for (int i = 1; i <= 3; i++) {
+        raise(SIGUSR1);
+        assert_int_equal(called, i - 1); /* not inside the handler */
+        RUN_UNTIL(loop, called == i);
+    }
+    settle(loop);
+    assert_int_equal(called, 3);
+    hloop_free(&loop);
+}
+
+static void *kill_soon(void *arg)
+{
+    struct timespec ts = {0, 20000000};
+
+    (void)arg;
+    nanosleep(&ts, NULL);
+    kill(getpid(), SIGUSR1);
+    return NULL;
+}
+
+static void a_signal_wakes_a_sleeping_loop(void **state)
+{
+    hloop_t *loop = new_loop();
+    pthread_t thread;
+
+    (void)state;
+    watch(loop, SIGUSR1, 1);
+    assert_int_equal(pthread_create(&thread, NULL, kill_soon, NULL), 0);
+    RUN_UNTIL(loop, called == 1);
+    pthread_join(thread, NULL);
+    hloop_free(&loop);
+}
+
+static void each_loop_that_watches_gets_it(void **state)
+{
+    hloop_t *loops[3] = {new_loop(), new_loop(), new_loop()};
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        watch(loops[i], SIGUSR1, i);
+    raise(SIGUSR1);
+    for (int i = 0; i < 3; i++)
+        RUN_UNTIL(loops[i], called == i + 1);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(order[i], i);
+    hloop_free(&loops[1]);
+    raise(SIGUSR1);
+    RUN_UNTIL(loops[0], called == 4);
+    RUN_UNTIL(loops[2], called == 5);
+    hloop_free(&loops[0]);
+    hloop_free(&loops[2]);
+}
+
+static void each_watcher_of_a_loop_gets_it(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        watch(loop, SIGUSR1, i);
+    watch(loop, SIGUSR2, 9);
+    raise(SIGUSR1);
+    RUN_UNTIL(loop, called >= 3);
+    settle(loop);
+    assert_int_equal(called, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(order[i], i);
+    hloop_free(&loop);
+}
+
+static void higher_priorities_get_it_first(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    for (int i = -5; i <= 5; i++)
+        hevent_set_priority(watch(loop, SIGUSR1, i), i);
+    raise(SIGUSR1);
+    RUN_UNTIL(loop, called == 11);
+    for (int i = 0; i < 11; i++)
+        assert_int_equal(order[i], 5 - i);
+    hloop_free(&loop);
+}
+
+static hsignal_t *victim;
+
+static void on_promote(hsignal_t *sig)
+{
+    on_event(sig);
+    hevent_set_priority(victim, 5);
+}
+
+static void a_pending_watcher_whose_priority_changes_still_gets_it(void **state)
+{
+    hloop_t *loop = new_loop();
+    hsignal_t *first = hsignal_add(loop, on_promote, SIGUSR1);
+
+    (void)state;
+    assert_non_null(first);
+    victim = watch(loop, SIGUSR1, 7);
+    raise(SIGUSR1);
+    RUN_UNTIL(loop, called == 2);
+    hloop_free(&loop);
+}
+
+static void on_delete_both(hsignal_t *sig)
+{
+    on_event(sig);
+    hsignal_del(victim);
+    hsignal_del(sig);
+}
+
+static void watchers_may_be_deleted_in_callbacks(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    assert_non_null(hsignal_add(loop, on_delete_both, SIGUSR1));
+    victim = watch(loop, SIGUSR1, 7);
+    watch(loop, SIGUSR1, 8);
+    raise(SIGUSR1);
+    RUN_UNTIL(loop, called == 2);
+    assert_int_equal(order[1], 8);
+    raise(SIGUSR1);
+    RUN_UNTIL(loop, called == 3);
+    hsignal_del(NULL);
+    hloop_free(&loop);
+}
+
+static void a_signal_pending_when_its_watcher_goes_is_dropped(void **state)
+{
+    hloop_t *loop = new_loop();
+    hsignal_t *sig = watch(loop, SIGUSR1, 1);
+
+    (void)state;
+    watch(loop, SIGUSR2, 2);
+    raise(SIGUSR1);
+    hsignal_del(sig);
+    settle(loop);
+    assert_int_equal(called, 0);
+    hloop_free(&loop);
+}
+
+static void old_handler(int signo)
+{
+    (void)signo;
+    old_handler_ran++;
+}
+
+static void the_last_watcher_restores_the_handler(void **state)
+{
+    hloop_t *loop = new_loop(), *other = new_loop();
+    struct sigaction old = {.sa_handler = old_handler}, now;
+    hsignal_t *first, *second;
+
+    (void)state;
+    assert_int_equal(sigaction(SIGUSR2, &old, NULL), 0);
+    first = watch(loop, SIGUSR2, 1);
+    second = watch(loop, SIGUSR2, 2);
+    watch(other, SIGUSR2, 3);
+    raise(SIGUSR2);
+    hsignal_del(first);
+    hsignal_del(second);
+    raise(SIGUSR2);
+    assert_int_equal(old_handler_ran, 0);
+    hloop_free(&other); /* the last one */
+    raise(SIGUSR2);
+    assert_int_equal(old_handler_ran, 1);
+    assert_int_equal(sigaction(SIGUSR2, NULL, &now), 0);
+    assert_true(now.sa_handler == old_handler);
+    signal(SIGUSR2, SIG_DFL);
+    hloop_free(&loop);
+}
+
+static void what_is_no_signal_is_refused(void **state)
+{
+    hloop_t *loop = new_loop();
+    const int bad[] = {0, -1, 65, 1000, SIGKILL, SIGSTOP};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        errno = 0;
+        assert_null(hsignal_add(loop, on_signal, bad[i]));
+        assert_int_equal(errno, EINVAL);
+    }
+    hloop_free(&loop);
+}
+
+static void errno_survives_a_signal(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    watch(loop, SIGUSR1, 1);
+    errno = EXDEV;
+    raise(SIGUSR1);
+    assert_int_equal(errno, EXDEV);
+    hloop_free(&loop);
+}
+
+/* ---- children ------------------------------------------------------------------------------------------- */
+
+static int status_seen;
+static hchild_t *other_child;
+
+static void on_child(hchild_t *child)
+{
+    status_seen = hchild_status(child);
+    on_event(child);
+    hchild_del(child); /* legal: nothing is left to stop */
+    assert_int_equal(hchild_kill(child, 0), -ESRCH);
+}
+
+static pid_t spawn(int exit_status)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (exit_status >= 0)
+            _exit(exit_status);
+        hsignal_after_fork();
+        for (;;)
+            pause();
+    }
+    assert_true(pid > 0);
+    return pid;
+}
+
+static void the_exit_status_of_a_child_arrives(void **state)
+{
+    hloop_t *loop = new_loop();
+    pid_t pid = spawn(7);
+    hchild_t *child = hchild_add(loop, pid, on_child, (void *)5);
+
+    (void)state;
+    assert_non_null(child);
+    assert_int_equal(hchild_pid(child), pid);
+    RUN_UNTIL(loop, called == 1);
+    assert_int_equal(order[0], 5);
+    assert_true(WIFEXITED(status_seen));
+    assert_int_equal(WEXITSTATUS(status_seen), 7);
+    assert_int_equal(waitpid(pid, NULL, 0), -1); /* reaped */
+    assert_int_equal(hloop_nios(loop), 0);
+    hloop_free(&loop);
+}
+
+static void a_child_killed_by_a_signal_says_so(void **state)
+{
+    hloop_t *loop = new_loop();
+    hchild_t *child = hchild_add(loop, spawn(-1), on_child, NULL);
+
+    (void)state;
+    assert_non_null(child);
+    assert_int_equal(hchild_kill(child, 0), 0);
+    assert_int_equal(hchild_kill(child, SIGTERM), 0);
+    RUN_UNTIL(loop, called == 1);
+    assert_true(WIFSIGNALED(status_seen));
+    assert_int_equal(WTERMSIG(status_seen), SIGTERM);
+    hloop_free(&loop);
+}
+
+static void a_child_no_longer_watched_is_left_alone(void **state)
+{
+    hloop_t *loop = new_loop();
+    pid_t pid = spawn(-1);
+    hchild_t *child = hchild_add(loop, pid, on_child, NULL);
+
+    (void)state;
+    hchild_del(child);
+    hchild_del(NULL);
+    settle(loop);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    settle(loop);
+    assert_int_equal(called, 0);
+    assert_int_equal(hloop_nios(loop), 0);
+    hloop_free(&loop);
+}
+
+static void what_is_no_child_is_refused(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    errno = 0;
+    assert_null(hchild_add(loop, getppid(), on_child, NULL));
+    assert_int_equal(errno, ECHILD);
+    errno = 0;
+    assert_null(hchild_add(loop, 0x3fffffff, on_child, NULL));
+    assert_int_equal(errno, ESRCH);
+    assert_int_equal(hloop_nios(loop), 0);
+    hloop_free(&loop);
+}
+
+static void a_child_that_somebody_else_reaped_has_no_status(void **state)
+{
+    hloop_t *loop = new_loop();
+    pid_t pid = spawn(-1);
+
+    (void)state;
+    assert_non_null(hchild_add(loop, pid, on_child, NULL));
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    RUN_UNTIL(loop, called == 1);
+    assert_int_equal(status_seen, -1);
+    hloop_free(&loop);
+}
+
+static void on_child_stops_other(hchild_t *child)
+{
+    on_child(child);
+    hchild_del(other_child);
+}
+
+static void a_child_may_be_dropped_in_anothers_callback(void **state)
+{
+    hloop_t *loop = new_loop();
+    pid_t first = spawn(-1), second = spawn(-1);
+    hchild_t *child = hchild_add(loop, first, on_child_stops_other, NULL);
+
+    (void)state;
+    other_child = hchild_add(loop, second, on_child, NULL);
+    assert_true(child && other_child);
+    kill(second, SIGKILL);
+    kill(first, SIGKILL);
+    waitid(P_PID, (id_t)second, NULL, WEXITED | WNOWAIT);
+    waitid(P_PID, (id_t)first, NULL, WEXITED | WNOWAIT);
+    RUN_UNTIL(loop, called >= 1);
+    settle(loop);
+    waitpid(second, NULL, WNOHANG);
+    hloop_free(&loop);
+}
+
+static void many_children_at_once(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        assert_non_null(hchild_add(loop, spawn(i), on_child, NULL));
+    RUN_UNTIL(loop, called == 20);
+    hloop_free(&loop);
+}
+
+/* ---- idle ------------------------------------------------------------------------------------------------- */
+
+static void on_idle(hidle_t *idle)
+{
+    on_event(idle);
+}
+
+static hidle_t *idle_of(hloop_t *loop, int name, uint32_t repeat)
+{
+    hidle_t *idle = hidle_add(loop, on_idle, repeat);
+
+    assert_non_null(idle);
+    hevent_set_userdata(idle, (intptr_t)name);
+    return idle;
+}
+
+static void idles_run_as_often_as_asked_highest_priority_first(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    hevent_set_priority(idle_of(loop, 1, 2), -5);
+    hevent_set_priority(idle_of(loop, 2, 1), 5);
+    idle_of(loop, 3, 2);
+    RUN_UNTIL(loop, hloop_nidles(loop) == 0);
+    assert_int_equal(called, 5);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(order[i], ((int[]){2, 3, 1, 3, 1})[i]);
+    hloop_free(&loop);
+}
+
+static void on_post(hevent_t *ev)
+{
+    *(int *)ev->userdata = called;
+}
+
+static void idles_wait_while_there_is_something_to_do(void **state)
+{
+    hloop_t *loop = new_loop();
+    int before = -1;
+    hevent_t ev = {.cb = on_post, .userdata = &before};
+
+    (void)state;
+    idle_of(loop, 1, 1);
+    hloop_post_event(loop, &ev);
+    assert_int_equal(hloop_run(loop), 0);
+    assert_int_equal(before, 0);
+    assert_int_equal(called, 0);
+    RUN_UNTIL(loop, called == 1);
+    hloop_free(&loop);
+}
+
+static hidle_t *idle_victim;
+
+static void on_idle_add(hidle_t *idle)
+{
+    on_event(idle);
+    idle_victim = idle_of(hevent_loop(idle), 9, UINT32_MAX);
+}
+
+static void on_idle_delete(hidle_t *idle)
+{
+    on_event(idle);
+    hidle_del(idle_victim);
+    hidle_del(idle);
+}
+
+/* Of one round: what its first callback adds, its second deletes, itself too. */
+static void idles_may_be_added_and_deleted_within_a_round(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    assert_non_null(hidle_add(loop, on_idle_add, 1));
+    assert_non_null(hidle_add(loop, on_idle_delete, UINT32_MAX));
+    RUN_UNTIL(loop, called >= 2);
+    settle(loop);
+    assert_int_equal(hloop_nidles(loop), 0);
+    assert_int_equal(called, 2);
+    hidle_del(NULL);
+    hloop_free(&loop);
+}
+
+/* ---- out of memory ------------------------------------------------------------------------------------------- */
+
+static int watch_with_little_memory(void *arg)
+{
+    hloop_t *loop = hloop_new_with(&(hloop_options_t){HLOOP_FLAG_RUN_ONCE, test_poller, 0, NULL});
+    pid_t pid = spawn(-1);
+    bool all = false;
+
+    (void)arg;
+    if (loop)
+        all = hsignal_add(loop, on_signal, SIGUSR1) && hidle_add(loop, on_idle, 1) &&
+              hchild_add(loop, pid, on_child, NULL);
+    kill(pid, SIGKILL);
+    waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOWAIT);
+    for (int i = 0; loop && i < 3; i++) {
+        hloop_wakeup(loop);
+        hloop_run(loop);
+    }
+    hloop_free(&loop);
+    waitpid(pid, NULL, WNOHANG);
+    return all ? 0 : -ENOMEM;
+}
+
+static void out_of_memory_is_an_error(void **state)
+{
+    (void)state;
+    oom_run(watch_with_little_memory, NULL);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_signal_is_an_event),
+        TEST(a_signal_wakes_a_sleeping_loop),
+        TEST(each_loop_that_watches_gets_it),
+        TEST(each_watcher_of_a_loop_gets_it),
+        TEST(higher_priorities_get_it_first),
+        TEST(a_pending_watcher_whose_priority_changes_still_gets_it),
+        TEST(watchers_may_be_deleted_in_callbacks),
+        TEST(a_signal_pending_when_its_watcher_goes_is_dropped),
+        TEST(the_last_watcher_restores_the_handler),
+        TEST(what_is_no_signal_is_refused),
+        TEST(errno_survives_a_signal),
+        TEST(the_exit_status_of_a_child_arrives),
+        TEST(a_child_killed_by_a_signal_says_so),
+        TEST(a_child_no_longer_watched_is_left_alone),
+        TEST(what_is_no_child_is_refused),
+        TEST(a_child_that_somebody_else_reaped_has_no_status),
+        TEST(a_child_may_be_dropped_in_anothers_callback),
+        TEST(many_children_at_once),
+        TEST(idles_run_as_often_as_asked_highest_priority_first),
+        TEST(idles_wait_while_there_is_something_to_do),
+        TEST(idles_may_be_added_and_deleted_within_a_round),
+        TEST(out_of_memory_is_an_error),
+    };
+
+    return run_on_each_poller("hsignal, hchild, hidle", tests, ARRAY_LENGTH(tests));
+}
