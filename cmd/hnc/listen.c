@@ -221,7 +221,7 @@ static int open_port(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
     hresolve_t found;
-    int err = 0;
+    int err = -EADDRNOTAVAIL;
 
     if (find_addresses(o, &found) != 0)
         return 1;
