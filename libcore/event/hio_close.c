@@ -4,6 +4,7 @@
 
 #include "../base/hmem.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@ void hio__finish(hio_t *io, int err)
 
     if (io->state >= HIO_STATE_CLOSED)
         return;
+    assert(loop != NULL); /* only a detached hio has none, and that one ends elsewhere */
     io->state = HIO_STATE_CLOSED;
     if (io->error == 0)
         io->error = err;

@@ -4,6 +4,7 @@
 
 #include "../base/hmem.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
@@ -282,6 +283,7 @@ static bool flush_once(hio_t *io)
     if (allowed == 0)
         return false;
     n = fill_batch(io, msgs, iov, allowed);
+    assert(n > 0);
     rc = sendmmsg(io->fd, msgs, n, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (rc < 0) {
         int err = -errno;
@@ -291,6 +293,7 @@ static bool flush_once(hio_t *io)
         hlog_write(io->loop->log, HLOG_DEBUG, "fd %d: datagram dropped: %s", io->fd, herr_str(err));
         rc = 1;
     }
+    assert((unsigned)rc <= n);
     for (int i = 0; i < rc; i++) {
         size_t len = iov[i].iov_len;
 

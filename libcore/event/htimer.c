@@ -344,6 +344,7 @@ htimer_t *htimer_add(hloop_t *loop, htimer_cb cb, uint32_t timeout_ms, uint32_t 
     return timer;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libhv's signature */
 htimer_t *htimer_add_period(hloop_t *loop, htimer_cb cb, int8_t minute, int8_t hour, int8_t day,
                             int8_t week, int8_t month, uint32_t repeat)
 {
