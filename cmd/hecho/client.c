@@ -10,6 +10,8 @@
 #define QUEUE_LOW ((size_t)64 * 1024)
 #define QUEUE_HIGH ((size_t)256 * 1024)
 #define QUEUE_MAX ((size_t)16 * 1024 * 1024)
+#define IGNORED_MAX ((uint32_t)4 * 1024 * 1024) /* behind a line that is too long */
+#define IGNORED_MS 2000
 
 typedef struct client_s {
     hlist_t link;
@@ -22,6 +24,7 @@ typedef struct client_s {
     hbytes_t held;      /* line mode: not answered yet */
     bool bounded;       /* the queue's marks are set: only a client that is slow needs them */
     bool at_eof;
+    uint32_t ignored; /* bytes */
 } client_t;
 
 /* What differs between the ways to answer. NULL: nothing special. */
@@ -146,6 +149,18 @@ static void on_chargen_eof(hio_t *io)
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
+/* What was sent before the client can know: to close on it would reset the connection, and the
+ * client might never read why. */
+static void on_rest_read(hio_t *io, void *buf, int len)
+{
+    client_t *client = client_of(io);
+
+    on_discard_read(io, buf, len);
+    client->ignored += (uint32_t)len;
+    if (client->ignored > IGNORED_MAX)
+        hio_close(io);
+}
+
 static void close_too_long(hio_t *io)
 {
     static const char text[] = "hecho: line too long\n";
@@ -154,7 +169,10 @@ static void close_too_long(hio_t *io)
     client_of(io)->cause = "line too long";
     answer(io, &span, 1);
     hbytes_deinit(&client_of(io)->held);
-    hio_close(io);
+    hio_shutdown(io);
+    hio_set_read_timeout(io, IGNORED_MS);
+    hio_setcb_read(io, on_rest_read);
+    hio_read(io);
 }
 
 /* Prefix, what is held and this; nothing is held afterwards. */
@@ -238,7 +256,8 @@ static void on_lines_drained(hio_t *io)
     if (client->server->stopping)
         return;
     memset(&client->held, 0, sizeof(client->held));
-    answer_lines(io, held.data, held.len);
+    if (held.len > 0)
+        answer_lines(io, held.data, held.len);
     hbytes_deinit(&held);
     if (hio_write_above_high(io))
         return;
@@ -305,14 +324,6 @@ static void report_end(client_t *client, hio_t *io)
     report_closed(client->server->report, &closed);
 }
 
-static void update_shed(server_t *server)
-{
-    hloop_stats_t stats;
-
-    hloop_stats(server->loop, &stats);
-    atomic_store_explicit(&server->counts->shed, stats.accept_shed, memory_order_relaxed);
-}
-
 static void on_close(hio_t *io)
 {
     client_t *client = client_of(io);
@@ -321,7 +332,6 @@ static void on_close(hio_t *io)
     if (server->options->verbose > 0)
         report_end(client, io);
     count_add(&server->counts->open, (uint64_t)-1);
-    update_shed(server);
     hlist_remove(&client->link);
     hbytes_deinit(&client->held);
     hmem_free(client);

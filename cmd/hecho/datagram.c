@@ -91,25 +91,10 @@ static void on_datagram(hio_t *io, void *buf, int len)
                         (uint64_t)len, rc > 0 ? (uint64_t)rc : 0);
 }
 
-static void on_close(hio_t *io)
-{
-    server_t *server = hevent_userdata(io);
-
-    if (hio_error(io) && !server->stopping)
-        report_note(server->report, "error", "a datagram socket failed: %s",
-                    herr_str(hio_error(io)));
-    server_release(server);
-}
-
-int datagram_serve(server_t *server, hio_t *io)
+int datagram_start(hio_t *io)
 {
     int err = hio_set_datagram_batch(io, BATCH);
 
-    if (err)
-        return err;
-    hevent_set_userdata(io, server);
     hio_setcb_read(io, on_datagram);
-    hio_setcb_close(io, on_close);
-    server->alive++;
-    return hio_read(io);
+    return err ? err : hio_read(io);
 }

@@ -4,7 +4,7 @@
 
 #include "server.h"
 
-/* Starts to answer on a bound socket, whose user data becomes the server. 0 or a negative error. */
-int datagram_serve(server_t *server, hio_t *io);
+/* Starts to answer on a bound socket, whose user data is the server. 0 or a negative error. */
+int datagram_start(hio_t *io);
 
 #endif

@@ -54,11 +54,6 @@ static const char *const description[] = {
     "Each socket that hecho listens on is told in a line, such as \"hecho: listening on "
     "127.0.0.1:7007\", with the real port where the port was 0. It is written once all of them "
     "are open: if one cannot be opened, nothing is served.",
-    "SIGTERM and SIGINT stop it: nobody new is accepted, the answers that are queued are sent for "
-    "at "
-    "most 5 seconds, the summary is written; a second one ends it at once. SIGUSR1 writes the "
-    "summary of connections, datagrams and bytes. SIGHUP opens the log file anew; without a log "
-    "file, a pid file and -d it stops.",
     NULL,
 };
 
@@ -85,6 +80,14 @@ static const hopt_term_t examples[] = {
     {NULL, NULL},
 };
 
+static const hopt_term_t signals[] = {
+    {"SIGTERM, SIGINT", "Stop: nobody new is accepted, the answers that are queued are sent for at "
+                        "most 5 seconds, the summary is written. A second one stops at once."},
+    {"SIGUSR1", "Write the summary of connections, datagrams and bytes."},
+    {"SIGHUP", "Reload: open the log file anew. Without a log file, a pid file and -d: stop."},
+    {NULL, NULL},
+};
+
 static const hopt_term_t exit_status[] = {
     {"0", "It was stopped, or did what -s asked for."},
     {"1", "It could not start: an address in use, no permission, a name that does not resolve."},
@@ -103,6 +106,7 @@ static const hopt_doc_t doc = {
     .description = description,
     .operands = operands,
     .examples = examples,
+    .signals = signals,
     .exit_status = exit_status,
     .see_also = see_also,
     .operand = HOPT_OPERAND_HOST,

@@ -1,9 +1,13 @@
 /* hecho: what its files share.
  *
  *     hecho.c     options, documentation, main
- *     server.c    end points, the loop, stopping, worker processes
- *     client.c    stream connections     datagram.c  datagram sockets
- *     answer.c    the ways to answer     report.c    lines for people and JSON */
+ *     service.c   end points, log, signals: from the start to the end
+ *     workers.c   the same with worker processes
+ *     server.c    serving on one loop, and stopping
+ *     client.c    stream connections
+ *     datagram.c  datagram sockets
+ *     answer.c    the bytes of answers
+ *     report.c    lines for people and JSON */
 #ifndef HNET_HECHO_HECHO_H
 #define HNET_HECHO_HECHO_H
 

@@ -29,6 +29,11 @@ static inline void count_add(_Atomic uint64_t *count, uint64_t n)
                           memory_order_relaxed);
 }
 
+static inline uint64_t count_get(const _Atomic uint64_t *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
 typedef struct server_s {
     const hecho_options_t *options;
     report_t *report;
@@ -40,6 +45,7 @@ typedef struct server_s {
     const char *chargen; /* CHARGEN_BLOCK bytes */
     hlist_t clients;
     unsigned alive; /* listeners, datagram sockets and connections */
+    int error;      /* of a listening socket that failed */
     bool stopping;
 } server_t;
 

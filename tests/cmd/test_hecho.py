@@ -177,11 +177,19 @@ def test_a_line_of_64_kib_is_answered_and_a_longer_one_told_and_closed(hecho):
     longest = b"x" * 65536
     with server.connect() as sock:
         assert exchange(sock, longest + b"\n" + longest) == b"> " + longest + b"\n> " + longest
-    for data in (longest + b"x\n", longest + b"x"):
+    for data in (longest + b"x\n", longest + b"x", b"x" * 3_000_000):
         with server.connect() as sock:
             sock.sendall(data)
             assert read_all(sock) == b"hecho: line too long\n"
-    wait_until(lambda: server.process.err().count("closed: line too long") == 2, "the cause in the log")
+    wait_until(lambda: server.process.err().count("closed: line too long") == 3, "the cause in the log")
+
+
+def test_a_line_without_end_does_not_keep_the_connection_open(hecho):
+    server = hecho("--prefix", "> ", "0")
+    with server.connect() as sock:
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            for _ in range(10_000):
+                sock.sendall(b"x" * 65536)
 
 
 def test_many_lines_to_a_client_that_reads_late(hecho):

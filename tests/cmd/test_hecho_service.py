@@ -3,8 +3,10 @@
 import os
 import re
 import resource
+import shlex
 import signal
 import socket
+import tempfile
 import threading
 
 import pytest
@@ -297,9 +299,14 @@ def children(pid):
         return [int(word) for word in file.read().split()]
 
 
+def workers_of(server, count):
+    wait_until(lambda: len(children(server.pid)) == count, f"{count} workers")
+    return children(server.pid)
+
+
 def test_workers_serve_and_their_counts_are_added_up(hecho, tmp_path):
     server = hecho("--workers", "3", "0", "udp://0", f"unix:{tmp_path}/s", listeners=3)
-    assert len(children(server.pid)) == 3
+    workers_of(server, 3)
     for i in (0, 2):
         for _ in range(20):
             with server.connect(i) as sock:
@@ -316,7 +323,7 @@ def test_a_killed_worker_is_replaced_and_the_others_serve_on(hecho):
     for sock in socks:
         sock.sendall(b"x")
         assert read_exactly(sock, 1) == b"x"
-    victim = children(server.pid)[0]
+    victim = workers_of(server, 2)[0]
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: victim not in children(server.pid) and len(children(server.pid)) == 2, "a new worker")
     assert f"(pid {victim}) was killed by signal 9" in server.process.err()
@@ -365,11 +372,10 @@ def test_ctrl_c_to_the_whole_group_stops_master_and_workers_gracefully(hecho):
 
 def test_workers_end_with_a_master_that_is_killed(hecho):
     server = hecho("--workers", "2", "0")
-    workers = children(server.pid)
+    workers_of(server, 2)
     server.process.signal(signal.SIGKILL)
     server.process.wait()
     wait_until(lambda: refuses(server), "nobody listens")
-    assert len(workers) == 2
 
 
 # ---- bad input ----
@@ -448,18 +454,29 @@ def become_nobody():
     os.setuid(65534)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can stop being it")
-def test_privileged_ports_and_paths_without_permission_are_named(lab, tmp_path):
-    lab.folder.chmod(0o755)
-    for folder in lab.folder.parents:
-        if not os.stat(folder).st_mode & 0o001:
-            pytest.skip("nobody cannot reach the folder of the tests")
+@pytest.fixture
+def public_folder():
+    """One that everybody can enter, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield folder
+
+
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can stop being it")
+
+
+@as_root
+def test_a_path_without_permission_is_named(lab, public_folder):
+    text = fails(lab, f"unix:{public_folder}/s", preexec_fn=become_nobody)
+    assert text == f"cannot listen on unix:{public_folder}/s: Permission denied"
+
+
+@as_root
+def test_a_privileged_port_is_named(lab):
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as limit:
-        if int(limit.read()) > 9:
-            text = fails(lab, "9", preexec_fn=become_nobody)
-            assert text == "cannot listen on 127.0.0.1:9: Permission denied"
-    text = fails(lab, f"unix:{tmp_path}/s", preexec_fn=become_nobody)
-    assert text == f"cannot listen on unix:{tmp_path}/s: Permission denied"
+        if int(limit.read()) <= 9:
+            pytest.skip("no port is privileged here")
+    assert fails(lab, "9", preexec_fn=become_nobody) == "cannot listen on 127.0.0.1:9: Permission denied"
 
 
 def test_a_log_file_that_cannot_be_opened_is_named(lab):
@@ -499,6 +516,34 @@ def test_help_version_and_the_manual_agree(lab):
         result = lab.run("hecho", option)
         assert result.wait() == 0 and b"hecho" in result.out()
     options = set(re.findall(r"--[a-z][a-z0-9-]+", lab.run("hecho", "--help").out().decode()))
-    manual = lab.run("hecho", "--help-man").out().decode().replace("Fl \\-", "--")
+    manual = lab.run("hecho", "--help-man").out().decode().replace("Fl \\-", "--").replace("\\-", "-")
     assert {"--chargen", "--workers", "--idle-timeout"} <= options
     assert all(option in manual for option in options)
+
+
+def examples(lab):
+    """The command lines of the help, without "hecho"."""
+    text = lab.run("hecho", "--help").out().decode()
+    return [shlex.split(line)[1:] for line in re.findall(r"^  (hecho .*)$", text.split("Examples:")[1], re.M)]
+
+
+IN_A_NAMESPACE = ["-r", "-n", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /tmp && ip link set lo up && exec "$@"', "sh"]
+
+
+def test_every_example_works_as_printed(lab):
+    """In a network and a /tmp of their own: their ports and paths are fixed."""
+    if lab.run("unshare", *IN_A_NAMESPACE, "true").wait() != 0:
+        pytest.skip("no namespaces here")
+    hecho_path = lab.program("hecho")
+    lines = examples(lab)
+    servers = [args for args in lines if "-s" not in args and "-d" not in args]
+    assert len(servers) >= 4
+    for args in servers:
+        process = lab.spawn("unshare", *IN_A_NAMESPACE, hecho_path, *args)
+        process.wait_err("listening on ")
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 0, process
+    start, stop = [shlex.join([hecho_path, *args]) for args in lines if "-s" in args or "-d" in args]
+    both = lab.run("unshare", *IN_A_NAMESPACE, "sh", "-c", f"{start} && {stop} && cat /tmp/hecho.log")
+    assert both.wait() == 0, both
+    assert [line["event"] for line in json_lines(both.out().decode().split("\n", 1)[1])] == ["listening", "summary"]

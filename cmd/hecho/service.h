@@ -1,0 +1,62 @@
+/* service: the process that was started, from its end points to its end: it serves by itself, or is
+ * the master of workers that do.
+ *
+ * The sockets are opened once, by that process. A master keeps them open and never accepts, so that
+ * nothing is lost while a worker is replaced. */
+#ifndef HNET_HECHO_SERVICE_H
+#define HNET_HECHO_SERVICE_H
+
+#include "event/hloop.h"
+#include "net/hendpoint.h"
+#include "net/hsocket.h"
+#include "server.h"
+
+#include <signal.h>
+
+typedef struct listener_s {
+    hendpoint_t endpoint;
+    hsocket_path_t path;
+    int fd;
+    hio_handle_t handle; /* in the process that serves */
+} listener_t;
+
+typedef struct service_s {
+    const hecho_options_t *options;
+    report_t report;
+    hmain_t *app;
+    hloop_t *loop;
+    listener_t *listeners;
+    size_t listeners_n;
+    counts_t *counts; /* of each serving process */
+    size_t counts_n;
+    server_t server; /* unless this process is the master */
+    char *chargen;
+    unsigned stop_ticks;
+    struct hworkers_s *workers;
+    sigset_t mask;     /* of signals, as it was at the start */
+    uint64_t noted_ns; /* the last line that the loop had logged */
+} service_t;
+
+/* service.c: the sum of all processes, into the log. */
+void service_report_totals(const service_t *service);
+
+/* service.c: opens the log file anew. */
+void service_reload(service_t *service);
+
+/* service.c: a loop in service->loop, and what run does with it; its result, or a negative error. */
+int service_with_loop(service_t *service, int index, int (*run)(service_t *service, int index));
+
+/* service.c: watches the signals of the process that was started. */
+typedef void (*service_signal_cb)(hmain_t *app, void *service);
+int service_watch(service_t *service, service_signal_cb stop, service_signal_cb reload);
+
+/* server.c: serves in this process with the counts of this index, until it is stopped or the last
+ * socket has failed. */
+int server_start(service_t *service, int index);
+int server_run(service_t *service);
+void server_stop(service_t *service);
+
+/* workers.c: the master's part of service_with_loop. */
+int workers_run(service_t *service, int index);
+
+#endif
