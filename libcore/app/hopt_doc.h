@@ -46,6 +46,7 @@ typedef struct hopt_doc_s {
     const hopt_term_t *exit_status; /* "0" and when */
     const hopt_term_t *environment; /* a variable and its use */
     const hopt_term_t *files;       /* a path and its use */
+    const hopt_term_t *signals;     /* "SIGHUP" and what it does */
     const char *const *see_also;    /* "nc(1)" */
     const hopt_feature_t *features; /* beside the ones of libcore */
     hopt_operand_e operand;         /* what a shell completes for an operand */

@@ -338,6 +338,7 @@ void hopt__write_man(const hopt_doc_t *doc, hopt_writer_t *w)
     put_options(doc, w);
     put_section(w, "ENVIRONMENT", "Ev", doc->environment);
     put_section(w, "FILES", "Pa", doc->files);
+    put_section(w, "SIGNALS", "Dv", doc->signals);
     put_section(w, "EXIT STATUS", "Li", doc->exit_status);
     put_examples(doc, w);
     put_see_also(doc, w);

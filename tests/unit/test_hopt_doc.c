@@ -53,6 +53,7 @@ static const hopt_term_t operands[] = {{"HOST", "where to go"}, {NULL, NULL}};
 static const hopt_term_t examples[] = {{"hxx -w 3 localhost 80", "Talk to a web server."},
                                        {NULL, NULL}};
 static const hopt_term_t exit_status[] = {{"0", "all went well"}, {"1", "a fault"}, {NULL, NULL}};
+static const hopt_term_t signals[] = {{"SIGHUP", "reads it again"}, {NULL, NULL}};
 static const hopt_term_t environment[] = {{"NO_COLOR", "switches colour off"}, {NULL, NULL}};
 static const char *const see_also[] = {"nc(1)", "socat(1)", NULL};
 
@@ -78,6 +79,7 @@ static const hopt_doc_t doc = {
     .examples = examples,
     .exit_status = exit_status,
     .environment = environment,
+    .signals = signals,
     .see_also = see_also,
     .features = features,
     .operand = HOPT_OPERAND_HOST,
