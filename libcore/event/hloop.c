@@ -243,9 +243,9 @@ static bool nothing_left(const hloop_t *loop)
            hpost_is_empty(&loop->posts);
 }
 
+/* What was asked for before the run is work, so that the first iteration does not wait. */
 static int run_until_stopped(hloop_t *loop)
 {
-    run_work(loop);
     for (;;) {
         int rc;
 

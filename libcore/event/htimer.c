@@ -49,6 +49,11 @@ static inline bool is_live(const htimer_t *timer, const hheap_entry_t *entry)
     return timer->state == TIMER_ARMED && timer->entry == entry->order;
 }
 
+static inline bool is_dead(const htimers_t *timers, const hheap_entry_t *entry)
+{
+    return !is_live(timer_at(timers, entry->slot), entry);
+}
+
 /* Invariant: the heap has room for an entry of every timer and all stale ones, so that a timer
  * whose entry was taken out can always be put back. This makes room for one more. */
 static inline int make_room(htimers_t *timers)
@@ -188,11 +193,16 @@ void htimer__collect(hloop_t *loop)
 
 int64_t htimer__wait_ns(hloop_t *loop)
 {
+    htimers_t *timers = &loop->timers;
     uint64_t now_ns, key;
 
-    if (loop->timers.heap.n == 0)
+    while (timers->heap.n > 0 && is_dead(timers, hheap_top(&timers->heap))) {
+        hheap_pop(&timers->heap); /* no wake-up for a timer that was deleted */
+        timers->stale--;
+    }
+    if (timers->heap.n == 0)
         return -1;
-    key = hheap_top(&loop->timers.heap)->key;
+    key = hheap_top(&timers->heap)->key;
     now_ns = hloop__now(loop);
     return key > now_ns ? (int64_t)(key - now_ns) : 0;
 }

@@ -428,6 +428,20 @@ static void del_of_nothing_is_legal(void **state)
     htimer_del(NULL);
 }
 
+/* The loop sleeps through the time at which a deleted timer would have fired. */
+static void a_deleted_timer_wakes_nobody(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    settle(loop);
+    htimer_del(add(loop, 5, 1, 1));
+    add(loop, 40, 1, 2);
+    assert_int_equal(hloop_run(loop), 0);
+    assert_int_equal(fired_n, 1);
+    hloop_free(&loop);
+}
+
 /* ---- repeating ------------------------------------------------------------------------------- */
 
 static void a_timer_repeats_as_often_as_asked(void **state)
@@ -685,6 +699,7 @@ int main(void)
         TEST(a_due_timer_deleted_by_another_does_not_fire),
         TEST(a_due_timer_reset_by_another_fires_later),
         TEST(del_of_nothing_is_legal),
+        TEST(a_deleted_timer_wakes_nobody),
         TEST(a_timer_repeats_as_often_as_asked),
         TEST(a_repeating_timer_does_not_drift),
         TEST(a_loop_held_up_does_not_make_up_for_missed_calls),
