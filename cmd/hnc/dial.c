@@ -397,6 +397,8 @@ static int find_host(dial_t *d)
     }
     d->found.addrs[0] = path;
     d->found.count = 1;
+    if (o->source_addr)
+        hnc_watch_signals(d->hnc);
     d->port_count = 1; /* one round, and no look at the ports */
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "event/hsignal.h"
 #include "net/hresolve.h"
 
 #define PIPE_SIZE (1024 * 1024) /* the most that anybody may ask for */
@@ -130,6 +131,26 @@ static int open_standard_fds(void)
     return 0;
 }
 
+static void on_signal(hsignal_t *sig)
+{
+    hnc_t *hnc = hevent_userdata(sig);
+
+    hnc->signo = hsignal_signo(sig);
+    hloop_stop(hnc->loop);
+}
+
+void hnc_watch_signals(hnc_t *hnc)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        hsignal_t *sig = hsignal_add(hnc->loop, on_signal, signals[i]);
+
+        if (sig)
+            hevent_set_userdata(sig, hnc);
+    }
+}
+
 static void on_log(hlog_level_e level, const char *text, size_t len, void *userdata)
 {
     (void)level;
@@ -182,5 +203,9 @@ int main(int argc, char **argv)
     if (status == HOPT_RUN)
         status = run(&hnc, &operands);
     hopt_main_free(&options_doc, &hnc.options, &operands);
+    if (hnc.signo != 0) {
+        signal(hnc.signo, SIG_DFL);
+        raise(hnc.signo);
+    }
     return status;
 }

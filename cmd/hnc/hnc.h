@@ -16,6 +16,7 @@ typedef struct hnc_s {
     hloop_t *loop;
     dump_t *dump; /* NULL: none */
     int status;   /* the exit status so far */
+    int signo;    /* the signal that ended the run, 0: none */
 } hnc_t;
 
 /* One line on stderr: "hnc: ...". */
@@ -36,6 +37,10 @@ int hnc_port(const options_t *o, const char *text, bool zero_ok, uint16_t *first
 
 /* Lets a pipe hold more: fewer turns between the two programs at its ends. No effect on others. */
 void hnc_widen_pipe(int fd);
+
+/* SIGINT, SIGTERM and SIGHUP stop the loop: for a run that has to remove the path of a socket. The
+ * process still ends by the signal, once everything is cleaned up. */
+void hnc_watch_signals(hnc_t *hnc);
 
 /* The name of an address for people: resolved backwards unless -n; UNIX: the path. Returns buf. */
 #define HNC_NAME_SIZE 1025

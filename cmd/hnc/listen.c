@@ -3,13 +3,11 @@
 #include "net/hlisten.h"
 
 #include "dump.h"
-#include "event/hsignal.h"
 #include "exec.h"
 #include "net/hresolve.h"
 #include "session.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,7 +19,6 @@ typedef struct listen_s {
     session_t *session; /* NULL with -e and -c */
     hio_t *listener;    /* NULL: closed */
     int connection;     /* -1, or what a program gets once everything else is closed */
-    int signo;          /* a signal that ended it */
 } listen_t;
 
 static void note_address(const listen_t *l, const char *what, const struct sockaddr *addr)
@@ -249,31 +246,12 @@ static void note_listening(const listen_t *l)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static void on_signal(hsignal_t *sig)
-{
-    listen_t *l = hevent_userdata(sig);
-
-    l->signo = hsignal_signo(sig);
-    hloop_stop(l->hnc->loop);
-}
-
-/* The path of a socket is removed however the listener ends. */
-static void watch_signals(listen_t *l)
-{
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        hsignal_t *sig = hsignal_add(l->hnc->loop, on_signal, signals[i]);
-
-        if (sig)
-            hevent_set_userdata(sig, l);
-    }
-}
-
 static int open_listener(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
 
+    if (o->unix_path)
+        hnc_watch_signals(l->hnc);
     if ((o->unix_path ? open_path(l) : open_port(l)) != 0)
         return 1;
     hevent_set_userdata(l->listener, l);
@@ -285,8 +263,6 @@ static int open_listener(listen_t *l)
             return 1;
     }
     note_listening(l);
-    if (o->unix_path)
-        watch_signals(l);
     return 0;
 }
 
@@ -315,9 +291,5 @@ int listen_run(hnc_t *hnc)
     session_free(l.session);
     if (l.connection >= 0)
         status = exec_replace(hnc, l.connection);
-    if (l.signo != 0) { /* end as if it had not been caught */
-        signal(l.signo, SIG_DFL);
-        raise(l.signo);
-    }
     return status;
 }

@@ -120,9 +120,11 @@ static const char *const description[] = {
     "With -l -k many clients are served at once: what each of them sends goes to stdout, and stdin "
     "goes to all of them. A datagram listener talks to whoever sent the first datagram; with -k to "
     "whoever sent the last one.",
+    "Nobody can tell a peer that is gone from one that only stopped sending: with a pipe as stdin "
+    "hnc "
+    "leaves when nothing has moved for a quarter of a second, with a file it sends the rest first.",
     "Options, messages and exit status are those of OpenBSD's nc; long names and some more options "
     "are ncat's. Where both use one letter, it means what it means to nc.",
-    "A TIME is in seconds, or has a unit: 500ms, 3s, 2m, 1h.",
     NULL};
 
 static const hopt_term_t operands[] = {
@@ -144,9 +146,10 @@ static const hopt_term_t examples[] = {
     {NULL, NULL}};
 
 static const hopt_term_t exit_status[] = {
-    {"0", "a connection was made and has ended; with -z: a port is open"},
-    {"1", "no connection could be made, or the options were wrong"},
-    {"2", "an option of nc or ncat that hnc does not have"},
+    {"0", "A connection was made and has ended; with -z: a port is open"},
+    {"1", "No connection could be made, or the options were wrong"},
+    {"2", "An option of nc or ncat that hnc does not have"},
+    {"other", "With -e and -c: the exit status of the program, except with -k"},
     {NULL, NULL}};
 
 static const hopt_term_t environment[] = {
