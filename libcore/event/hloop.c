@@ -178,15 +178,23 @@ static int64_t wait_ns(hloop_t *loop)
     return htimer__wait_ns(loop);
 }
 
+/* How long the posts of other threads allow to wait. */
+static int64_t fall_asleep(hloop_t *loop, int64_t timeout_ns)
+{
+    if (timeout_ns == 0 || !hpost_sleep(&loop->posts))
+        return 0;
+    if (hpost_is_coming(&loop->posts) && (timeout_ns < 0 || timeout_ns > HPOST_NAP_NS))
+        return HPOST_NAP_NS;
+    return timeout_ns;
+}
+
 static int wait_for_events(hloop_t *loop)
 {
-    int64_t timeout_ns = wait_ns(loop);
+    int64_t timeout_ns = fall_asleep(loop, wait_ns(loop));
     int rc;
 
     loop->ready_n = 0;
     loop->post_n = 0;
-    if (timeout_ns != 0 && !hpost_sleep(&loop->posts))
-        timeout_ns = 0;
     rc = loop->poller->wait(loop, timeout_ns);
     hpost_awake(&loop->posts);
     if (rc < 0)
@@ -240,7 +248,7 @@ static bool nothing_left(const hloop_t *loop)
 {
     return loop->stats.ios == loop->internal_ios && loop->timers.slab.used == 0 &&
            hlist_empty(&loop->idles) && hlist_empty(&loop->signals) && hlist_empty(&loop->work) &&
-           hpost_is_empty(&loop->posts);
+           hpost_is_empty(&loop->posts) && !hpost_is_coming(&loop->posts);
 }
 
 /* What was asked for before the run is work, so that the first iteration does not wait. */
