@@ -1,8 +1,10 @@
 /* hopt_doc: the standard options, --help and --version; the other pages have files of their own. */
 #include "hopt_doc.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -394,13 +396,27 @@ static int print_page(const hopt_doc_t *doc, hopt_page_e page)
     return status < 0 ? 1 : 0;
 }
 
+/* A hole in 0..2 would be filled by a socket or a file of ours, and then written to by any message.
+ * Open for reading alone, so that what is written there still fails. */
+static int fill_standard_fds(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
 int hopt_main_parse(const hopt_doc_t *doc, int argc, char *const argv[], void *opts,
                     hopt_list_t *operands)
 {
     hopt_spec_t spec = hopt_doc_spec(doc);
     hbytes_t message = {0};
-    int status = hopt_parse(&spec, argc, argv, opts, operands, &message);
+    int status = fill_standard_fds();
 
+    if (status < 0)
+        return EXIT_FAILURE;
+    status = hopt_parse(&spec, argc, argv, opts, operands, &message);
     if (status == 0) {
         status = HOPT_RUN;
     } else if (status > 0) {

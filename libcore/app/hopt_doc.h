@@ -76,7 +76,8 @@ int hopt_exit_status(const hopt_doc_t *doc, int error);
 
 /* Parses a command's arguments. HOPT_RUN: go on. Anything else is the exit status: a page was
  * written to stdout (1 if that failed), or one line about a mistake to stderr. Beside hmain, this
- * is the only function of the library that prints. Call hopt_main_free in every case. */
+ * is the only function of the library that prints. Call it before anything is opened: descriptors
+ * 0 to 2 that are closed become /dev/null here. Call hopt_main_free in every case. */
 #define HOPT_RUN (-1)
 int hopt_main_parse(const hopt_doc_t *doc, int argc, char *const argv[], void *opts,
                     hopt_list_t *operands);

@@ -251,6 +251,25 @@ static void a_daemon_leaves_the_session_and_the_terminal(void **state)
     }
 }
 
+/* No socket and no file of the server may become what messages are written to. */
+static void a_daemon_starts_without_standard_descriptors(void **state)
+{
+    char command[1024], link[64], target[64], text[256];
+    pid_t pid;
+
+    (void)state;
+    snprintf(command, sizeof(command), "'%s' serve --pid-file '%s/pid' -d <&- >&- 2>&-", self, dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(mini("-s status", text, sizeof(text)), 0);
+    pid = pid_in(text, "mini start/running, pid=");
+    for (int fd = 0; fd <= 2; fd++) {
+        snprintf(link, sizeof(link), "/proc/%ld/fd/%d", (long)pid, fd);
+        memset(target, 0, sizeof(target));
+        assert_true(readlink(link, target, sizeof(target) - 1) > 0);
+        assert_string_equal(target, "/dev/null");
+    }
+}
+
 static void a_second_start_is_refused(void **state)
 {
     char text[256], expected[64];
@@ -379,6 +398,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         WITH_DIR(status_tells_running_from_stopped),
         WITH_DIR(a_daemon_leaves_the_session_and_the_terminal),
+        WITH_DIR(a_daemon_starts_without_standard_descriptors),
         WITH_DIR(a_second_start_is_refused),
         WITH_DIR(a_failed_start_gives_its_message_and_status),
         WITH_DIR(signals_reach_their_callbacks),
