@@ -74,7 +74,7 @@ static int answer(const server_t *server, hio_t *io, char *data, size_t len)
 
 static void on_datagram(hio_t *io, void *buf, int len)
 {
-    server_t *server = hevent_userdata(io);
+    server_t *server = hloop_userdata(hevent_loop(io));
     char peer[HADDR_FORMAT_SIZE];
     int rc = 0;
 

@@ -4,7 +4,8 @@
 
 #include "server.h"
 
-/* Starts to answer on a bound socket, whose user data is the server. 0 or a negative error. */
+/* Starts to answer on a bound socket; the user data of its loop is the server. 0 or a negative
+ * error. */
 int datagram_start(hio_t *io);
 
 #endif

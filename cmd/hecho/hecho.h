@@ -5,6 +5,7 @@
  *     workers.c   the same with worker processes
  *     server.c    serving on one loop, and stopping
  *     client.c    stream connections
+ *     lines.c     those that are answered line by line
  *     datagram.c  datagram sockets
  *     answer.c    the bytes of answers
  *     report.c    lines for people and JSON */

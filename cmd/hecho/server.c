@@ -71,7 +71,7 @@ void server_stop(service_t *service)
 
 static void on_listener_close(hio_t *io)
 {
-    server_t *server = hevent_userdata(io);
+    server_t *server = hloop_userdata(hevent_loop(io));
 
     if (!server->stopping) {
         server->error = hio_error(io);
@@ -89,7 +89,6 @@ static int serve_listener(server_t *server, listener_t *listener)
     if (err)
         return err;
     listener->handle = hio_handle(io);
-    hevent_set_userdata(io, server);
     hio_setcb_close(io, on_listener_close);
     server->alive++;
     return hio_type(io) & HIO_TYPE_SOCK_DGRAM ? datagram_start(io) : 0;
@@ -109,7 +108,8 @@ int server_start(service_t *service, int index)
                          .all_n = service->counts_n,
                          .prefix_len = options->prefix ? strlen(options->prefix) : 0,
                          .chargen = service->chargen};
-    hlist_init(&server->clients);
+    client_init_all(server);
+    hloop_set_userdata(service->loop, server);
     for (size_t i = 0; i < service->listeners_n && err == 0; i++)
         err = serve_listener(server, &service->listeners[i]);
     return err;
@@ -121,4 +121,10 @@ int server_run(service_t *service)
 
     service->server.stopping = true; /* what the loop still closes is no failure */
     return err ? err : service->server.error;
+}
+
+void server_end(service_t *service)
+{
+    if (service->server.counts)
+        client_deinit_all(&service->server);
 }

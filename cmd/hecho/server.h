@@ -5,6 +5,7 @@
 
 #include "answer.h"
 #include "base/hlist.h"
+#include "base/hslab.h"
 #include "event/hio.h"
 #include "hecho.h"
 
@@ -44,6 +45,7 @@ typedef struct server_s {
     size_t prefix_len;
     const char *chargen; /* CHARGEN_BLOCK bytes */
     hlist_t clients;
+    hslab_t slab;   /* of client_t */
     unsigned alive; /* listeners, datagram sockets and connections */
     int error;      /* of a listening socket that failed */
     bool stopping;

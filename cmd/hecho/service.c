@@ -84,6 +84,7 @@ int service_with_loop(service_t *service, int index, int (*run)(service_t *servi
     }
     if (service->loop)
         hloop_free(&service->loop);
+    server_end(service);
     hlog_free(log);
     return err;
 }
@@ -247,8 +248,8 @@ static int prepare(service_t *service)
     return open_all(service);
 }
 
-/* From the moment that somebody may know of this process until it watches them, signals wait: a stop
- * that comes early is a stop, not a sudden death. */
+/* From the moment that somebody may know of this process until it watches them, signals wait: a
+ * stop that comes early is a stop, not a sudden death. */
 static void hold_signals(service_t *service)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};

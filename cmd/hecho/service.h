@@ -43,7 +43,7 @@ void service_report_totals(const service_t *service);
 /* service.c: opens the log file anew. */
 void service_reload(service_t *service);
 
-/* service.c: a loop in service->loop, and what run does with it; its result, or a negative error. */
+/* service.c: makes service->loop and calls run. Its result, or a negative error. */
 int service_with_loop(service_t *service, int index, int (*run)(service_t *service, int index));
 
 /* service.c: watches the signals of the process that was started. */
@@ -55,6 +55,9 @@ int service_watch(service_t *service, service_signal_cb stop, service_signal_cb 
 int server_start(service_t *service, int index);
 int server_run(service_t *service);
 void server_stop(service_t *service);
+
+/* server.c: when the loop is gone; legal if server_start was not called. */
+void server_end(service_t *service);
 
 /* workers.c: the master's part of service_with_loop. */
 int workers_run(service_t *service, int index);
