@@ -5,6 +5,9 @@
 static void destroy(hfilter_t *filter)
 {
     hframe__free(filter->frame);
+    if (filter->path)
+        hsocket_path_remove(filter->path);
+    hmem_free(filter->path);
     hmem_free(filter);
 }
 
@@ -89,6 +92,6 @@ void hfilter__trim(hio_t *io)
 {
     hfilter_t *filter = hfilter__find(io);
 
-    if (filter && !filter->frame && !filter->relay && filter->busy == 0)
+    if (filter && !filter->frame && !filter->relay && !filter->path && filter->busy == 0)
         hio_set_filter(io, NULL, NULL);
 }

@@ -1,9 +1,11 @@
 /* hfilter: the one filter that net installs on an hio. Framing and relaying share it: a proxy cuts
- * the head of a request into lines and relays the rest of the same connection. */
+ * the head of a request into lines and relays the rest of the same connection; and a relay's server
+ * may be bound to a path. */
 #ifndef HNET_NET_HFILTER_INT_H
 #define HNET_NET_HFILTER_INT_H
 
 #include "../event/hio_ops.h"
+#include "hsocket.h"
 
 struct hframe_s;
 struct hrelay_side_s;
@@ -11,6 +13,7 @@ struct hrelay_side_s;
 typedef struct hfilter_s {
     struct hframe_s *frame;      /* NULL: bytes pass as they come */
     struct hrelay_side_s *relay; /* NULL: joined to nothing */
+    hsocket_path_t *path;        /* removed with the hio; NULL: none */
     unsigned busy;               /* calls of frame that are running */
     bool gone;                   /* freed while busy: the last of these calls frees it */
 } hfilter_t;
@@ -22,7 +25,7 @@ hfilter_t *hfilter__of(hio_t *io);
 /* The filter of io if it is ours, else NULL. */
 hfilter_t *hfilter__find(const hio_t *io);
 
-/* Removes the filter when neither part is in use. */
+/* Removes the filter when no part is in use. */
 void hfilter__trim(hio_t *io);
 
 /* hframe.c. input and resume may find filter->gone set after any delivery. */

@@ -1,44 +1,29 @@
 #include "hlisten.h"
 
 #include "../base/hmem.h"
-#include "../event/hio_ops.h"
+#include "hfilter_int.h"
 #include "hresolve.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the path of a UNIX listener lives as long as its hio ------------------------------------ */
-
-static void guard_input(hio_t *io, void *ctx, char *buf, size_t len)
-{
-    (void)ctx;
-    hio_deliver(io, buf, len);
-}
-
-static void guard_free(hio_t *io, void *ctx)
-{
-    (void)io;
-    hsocket_path_remove(ctx);
-    hmem_free(ctx);
-}
-
-static const hio_filter_t path_guard = {.input = guard_input, .free = guard_free};
-
+/* The path of a UNIX listener lives as long as its hio. */
 static int guard_path(hio_t *io, const hsocket_path_t *path)
 {
+    hfilter_t *filter;
     hsocket_path_t *copy;
 
     if (path->device == 0)
         return 0;
     copy = hmem_alloc(sizeof(*copy));
-    if (!copy)
-        return -ENOMEM;
-    *copy = *path;
-    if (hio_set_filter(io, &path_guard, copy) < 0) {
+    filter = copy ? hfilter__of(io) : NULL;
+    if (!filter) {
         hmem_free(copy);
         return -ENOMEM;
     }
+    *copy = *path;
+    filter->path = copy;
     return 0;
 }
 

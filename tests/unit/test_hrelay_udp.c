@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "net/hlisten.h"
 #include "net/hrelay.h"
 #include "net_fixture.h"
 #include "oom.h"
@@ -410,6 +411,26 @@ static void bad_arguments_give_null_and_leave_the_server(void **state)
     end(&w);
 }
 
+static void a_server_at_a_unix_path_keeps_it_while_it_relays(void **state)
+{
+    char path[64];
+    hio_t *io;
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    snprintf(path, sizeof(path), "/tmp/hrelay-%ld.sock", (long)getpid());
+    unlink(path);
+    io = hio_create_socket(w.loop, path, -1, HIO_TYPE_UNIX_DGRAM, HIO_SERVER_SIDE);
+    assert_non_null(io);
+    assert_non_null(hio_setup_udp_upstream(io, "127.0.0.1", ntohs(w.target_addr.sin_port)));
+    assert_int_equal(access(path, F_OK), 0);
+    hio_close(io);
+    fixture_settle(w.loop);
+    assert_int_equal(access(path, F_OK), -1);
+    end(&w);
+}
+
 /* ---- out of memory --------------------------------------------------------------------------- */
 
 static int oom_drive(world_t *w, int client)
@@ -474,6 +495,7 @@ int main(void)
         cmocka_unit_test(closing_the_server_ends_its_sessions),
         cmocka_unit_test(callbacks_may_close_either_side),
         cmocka_unit_test(bad_arguments_give_null_and_leave_the_server),
+        cmocka_unit_test(a_server_at_a_unix_path_keeps_it_while_it_relays),
         cmocka_unit_test(out_of_memory_is_an_error_and_leaks_nothing),
     };
 
