@@ -199,29 +199,12 @@ static pair_side_t *pair_side(const hio_t *io)
     return side && side->kind == &pair_kind ? (pair_side_t *)side : NULL;
 }
 
-static int set_callbacks(hio_t *io)
-{
-    int err = hio_setcb_eof(io, on_eof);
-
-    return err != 0 ? err : hio_setcb_drained(io, on_drained);
-}
-
-static void unset_callbacks(hio_t *io)
-{
-    hio_setcb_eof(io, NULL);
-    hio_setcb_drained(io, NULL);
-}
-
-/* Takes the two apart again; both live on. */
+/* Takes apart again what was not joined yet; both live on. */
 static void pair_undo(pair_t *pair)
 {
     for (int i = 0; i < 2; i++) {
-        hio_t *io = pair->sides[i].side.io;
-
-        if (!io)
-            continue;
-        unset_callbacks(io);
-        hrelay__detach(io);
+        if (pair->sides[i].side.io)
+            hrelay__detach(pair->sides[i].side.io);
     }
     hmem_free(pair);
 }
@@ -241,12 +224,16 @@ int hio_setup_upstream(hio_t *io1, hio_t *io2)
         pair->sides[i].side.kind = &pair_kind;
         pair->sides[i].other = &pair->sides[1 - i];
         err = hrelay__attach(ios[i], &pair->sides[i].side);
-        if (err == 0)
-            err = set_callbacks(ios[i]);
     }
-    if (err != 0)
+    if (err != 0) {
         pair_undo(pair);
-    return err;
+        return err;
+    }
+    for (int i = 0; i < 2; i++) {
+        hio_setcb_eof(ios[i], on_eof); /* cannot fail: the filter has made room for them */
+        hio_setcb_drained(ios[i], on_drained);
+    }
+    return 0;
 }
 
 int hio_relay(hio_t *io1, hio_t *io2)
@@ -312,16 +299,13 @@ int hrelay_stats(const hio_t *io, hrelay_stats_t *stats)
 
 static int connect_upstream(hio_t *io, hio_t *upstream)
 {
-    int err = hio_setup_upstream(io, upstream);
+    int err = hio_connect(upstream);
 
+    if (err == 0)
+        err = hio_setup_upstream(io, upstream); /* last: it cannot be undone */
     if (err != 0)
         return err;
     hio_setcb_connect(upstream, hio_read_upstream);
-    err = hio_connect(upstream);
-    if (err != 0) {
-        pair_undo(pair_of(pair_side(io)));
-        return err;
-    }
     hio_read_stop(io);
     hio_setcb_read(io, hio_write_upstream);
     hio_setcb_read(upstream, hio_write_upstream);

@@ -304,6 +304,39 @@ static void only_two_that_are_free_can_be_joined(void **state)
     end(&w);
 }
 
+static void count_eof(hio_t *io)
+{
+    unsigned *eofs = hevent_userdata(io);
+
+    ++*eofs;
+}
+
+static bool is_counted(void *arg)
+{
+    return *(unsigned *)arg > 0;
+}
+
+static void a_join_that_fails_leaves_the_callbacks_to_the_program(void **state)
+{
+    unsigned eofs = 0;
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    hio_setcb_close(w.io[0], NULL);
+    hio_setcb_close(w.io[1], NULL);
+    hevent_set_userdata(w.io[0], &eofs);
+    hio_setcb_eof(w.io[0], count_eof);
+    hio_read(w.io[0]);
+    hio_abort(w.io[1], 0);
+    assert_int_equal(hio_setup_upstream(w.io[0], w.io[1]), HERR_CLOSED);
+    shutdown(w.peer[0], SHUT_WR);
+    fixture_run(w.loop, is_counted, &eofs);
+    assert_true(hio_is_opened(w.io[0]));
+    w.io[0] = w.io[1] = NULL;
+    end(&w);
+}
+
 /* ---- with framing ---------------------------------------------------------------------------- */
 
 static void relay_rest(hio_t *io, void *buf, int len)
@@ -361,6 +394,7 @@ int main(void)
         cmocka_unit_test(callbacks_may_close_either_side),
         cmocka_unit_test(a_write_that_the_queue_refuses_aborts_both),
         cmocka_unit_test(only_two_that_are_free_can_be_joined),
+        cmocka_unit_test(a_join_that_fails_leaves_the_callbacks_to_the_program),
         cmocka_unit_test(a_head_is_read_in_lines_and_the_rest_is_relayed),
     };
 
