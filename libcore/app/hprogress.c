@@ -58,6 +58,8 @@ size_t hprogress_format(char *buf, size_t size, const hprogress_t *p, size_t wid
     if (p->rate > 0 && p->total > p->drawn_done)
         len += put_left(line + len, sizeof(line) - len, (p->total - p->drawn_done) / p->rate);
     len = len > width ? width : len;
+    while (len > 0 && (line[len] & 0xc0) == 0x80) /* no half a character of the label */
+        len--;
     line[len] = '\0';
     len = hstr_copy(buf, size, line);
     return len < size ? len : size - 1;
@@ -95,6 +97,10 @@ void hprogress_update(hprogress_t *p, uint64_t done, uint64_t total, uint64_t no
 
     if (!p->enabled || elapsed_ns < HPROGRESS_INTERVAL_NS)
         return;
+    if (done < p->drawn_done) { /* it began anew */
+        p->drawn_done = 0;
+        p->rate = 0;
+    }
     rate = (uint64_t)((double)(done - p->drawn_done) * 1e9 / (double)elapsed_ns);
     /* A moving mean of about a second: the last tenth alone would make the figure jump. */
     p->rate = p->rate == 0 ? rate : (p->rate * 7 + rate * 3) / 10;

@@ -115,6 +115,7 @@ static void progress_tells_percent_rate_and_time_left(void **state)
     const hprogress_t p = {
         .label = "file", .total = 10 << 20, .drawn_done = 5 << 20, .rate = 1 << 20};
     const hprogress_t open_end = {.label = "f\033[2Jx", .drawn_done = 512};
+    const hprogress_t accents = {.label = "\u00e4\u00e4\u00e4\u00e4"};
     const hprogress_t slow = {.label = "f", .total = 1 << 20, .rate = 100};
     char text[200];
 
@@ -123,6 +124,8 @@ static void progress_tells_percent_rate_and_time_left(void **state)
     assert_string_equal(text, "file  50%  5.0 MiB of 10.0 MiB  1.0 MiB/s  0:05 left");
     assert_int_equal(hprogress_format(text, sizeof(text), &p, 10), 10);
     assert_string_equal(text, "file  50% ");
+    assert_int_equal(hprogress_format(text, sizeof(text), &accents, 7), 6);
+    assert_string_equal(text, "\u00e4\u00e4\u00e4");
     hprogress_format(text, sizeof(text), &open_end, 100);
     assert_string_equal(text, "f\\x1b[2Jx  512 B");
     hprogress_format(text, sizeof(text), &slow, 100);
@@ -154,6 +157,23 @@ static void progress_redraws_ten_times_a_second_and_clears(void **state)
     assert_int_equal(shown(t, text, sizeof(text)), 0);
 }
 
+static void progress_may_begin_anew(void **state)
+{
+    const terminal_t *t = *state;
+    const uint64_t step = HPROGRESS_INTERVAL_NS;
+    hprogress_t p;
+    char text[512];
+
+    hprogress_init(&p, t->fd, "x", 1000, 7);
+    hprogress_update(&p, 1000, 1000, 7 + step);
+    shown(t, text, sizeof(text));
+    hprogress_update(&p, 100, 1000, 7 + 2 * step);
+    shown(t, text, sizeof(text));
+    assert_non_null(strstr(text, "  1000 B/s  "));
+    hprogress_clear(&p);
+    shown(t, text, sizeof(text));
+}
+
 static void progress_is_silent_without_a_terminal(void **state)
 {
     hprogress_t p;
@@ -183,6 +203,7 @@ int main(void)
         cmocka_unit_test(progress_tells_percent_rate_and_time_left),
         cmocka_unit_test_setup_teardown(progress_redraws_ten_times_a_second_and_clears,
                                         open_terminal, close_terminal),
+        cmocka_unit_test_setup_teardown(progress_may_begin_anew, open_terminal, close_terminal),
         cmocka_unit_test(progress_is_silent_without_a_terminal),
     };
 
