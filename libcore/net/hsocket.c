@@ -268,22 +268,30 @@ int hsocket_listen(const haddr_t *addr, int type, const hsocket_options_t *optio
     return fd;
 }
 
+static int bind_client(int fd, int type, const hsocket_options_t *o)
+{
+    int err = 0;
+
+    if (path_of(o->source))
+        return hsocket_bind(fd, o->source, o);
+    if (type == SOCK_STREAM && !o->no_reuse_addr)
+        err = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    return err ? err : bind_plain(fd, o->source);
+}
+
 int hsocket_client(const haddr_t *addr, int type, const hsocket_options_t *options)
 {
+    static const haddr_t any_name = {.u.sa.sa_family = AF_UNIX, .len = sizeof(sa_family_t)};
     const hsocket_options_t *o = options ? options : &defaults;
     int fd = hsocket_open(addr->u.sa.sa_family, type, o);
     int err = 0;
 
-    if (fd < 0 || !o->source)
+    if (fd < 0)
         return fd;
-    if (path_of(o->source)) {
-        err = hsocket_bind(fd, o->source, o);
-    } else {
-        if (type == SOCK_STREAM && !o->no_reuse_addr)
-            err = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-        if (!err)
-            err = bind_plain(fd, o->source);
-    }
+    if (o->source)
+        err = bind_client(fd, type, o);
+    else if (addr->u.sa.sa_family == AF_UNIX && type == SOCK_DGRAM)
+        err = bind_plain(fd, &any_name);
     if (err) {
         close(fd);
         return err;

@@ -37,7 +37,8 @@ int hsocket_bind(int fd, const haddr_t *addr, const hsocket_options_t *options);
 /* Open, bind and, for a stream, listen. */
 int hsocket_listen(const haddr_t *addr, int type, const hsocket_options_t *options);
 
-/* Open and, if asked for, bind to the source, but do not connect: for hio_connect. */
+/* Open and, if asked for, bind to the source, but do not connect: for hio_connect. Without a source
+ * the kernel gives a UNIX datagram socket an abstract name: nobody could answer it otherwise. */
 int hsocket_client(const haddr_t *addr, int type, const hsocket_options_t *options);
 
 /* Starts to connect: 0 when connected, -EINPROGRESS, or the error. */

@@ -431,6 +431,35 @@ static void a_server_at_a_unix_path_keeps_it_while_it_relays(void **state)
     end(&w);
 }
 
+static void a_target_at_a_unix_path_can_answer(void **state)
+{
+    struct sockaddr_un from;
+    socklen_t len = sizeof(from);
+    char path[64], buf[8];
+    int client, target;
+    haddr_t addr;
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    snprintf(path, sizeof(path), "@hrelay-%ld", (long)getpid());
+    assert_int_equal(haddr_unix(&addr, path), 0);
+    target = hsocket_listen(&addr, SOCK_DGRAM, NULL);
+    assert_true(target >= 0);
+    hio_close(w.server);
+    w.server = hio_get(w.loop, udp_socket(&w.server_addr));
+    assert_non_null(hio_setup_udp_upstream(w.server, path, -1));
+    client = new_client(&w);
+    fixture_send(client, "ask", 3);
+    fixture_run(w.loop, is_readable, &target);
+    assert_int_equal(recvfrom(target, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len), 3);
+    assert_int_equal(sendto(target, "say", 3, 0, (struct sockaddr *)&from, len), 3);
+    expect(&w, client, "say", NULL);
+    close(client);
+    close(target);
+    end(&w);
+}
+
 /* ---- out of memory --------------------------------------------------------------------------- */
 
 static int oom_drive(world_t *w, int client)
@@ -496,6 +525,7 @@ int main(void)
         cmocka_unit_test(callbacks_may_close_either_side),
         cmocka_unit_test(bad_arguments_give_null_and_leave_the_server),
         cmocka_unit_test(a_server_at_a_unix_path_keeps_it_while_it_relays),
+        cmocka_unit_test(a_target_at_a_unix_path_can_answer),
         cmocka_unit_test(out_of_memory_is_an_error_and_leaks_nothing),
     };
 
