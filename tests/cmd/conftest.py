@@ -6,6 +6,7 @@ HNET_BIN names the folder of the commands under test; build/bin is the default.
 
 import os
 import pathlib
+import pty
 import shutil
 import socket
 import subprocess
@@ -28,6 +29,14 @@ def wait_until(condition, what, timeout=TIMEOUT):
         if time.monotonic() > deadline:
             pytest.fail(f"not within {timeout} s: {what}")
         time.sleep(0.005)
+
+
+def open_terminal():
+    """The two ends of a pseudo-terminal; a machine without any (a bare chroot) skips the test."""
+    try:
+        return pty.openpty()
+    except OSError as error:
+        pytest.skip(f"no pseudo-terminals: {error}")
 
 
 class Process:

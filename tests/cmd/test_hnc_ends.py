@@ -3,7 +3,6 @@ both roles, connecting and listening, against a peer that the test plays itself.
 
 import fcntl
 import os
-import pty
 import select
 import signal
 import socket
@@ -12,7 +11,7 @@ import subprocess
 import threading
 
 import pytest
-from conftest import TIMEOUT, wait_until
+from conftest import TIMEOUT, open_terminal, wait_until
 
 MIB = 1 << 20
 
@@ -59,7 +58,7 @@ class Conversation:
 @pytest.fixture
 def terminal():
     """The two ends of a pseudo-terminal: what a user types goes into the first."""
-    master, slave = pty.openpty()
+    master, slave = open_terminal()
     yield master, slave
     os.close(master)
     os.close(slave)

@@ -5,7 +5,7 @@ import re
 import socket
 
 import pytest
-from conftest import wait_until
+from conftest import TIMEOUT, wait_until
 
 HOST = "127.0.0.1"
 NC = "nc.openbsd"
@@ -226,9 +226,11 @@ def test_a_conversation(lab, args):
     said = []
     for name in (NC, "hnc"):
         with socket.create_server((HOST, 0)) as server:
+            server.settimeout(TIMEOUT)
             port = server.getsockname()[1]
             process = lab.spawn(name, *args.replace("HOST", HOST).split(), port)
             peer, _ = server.accept()
+            peer.settimeout(TIMEOUT)
             with peer:
                 assert peer.recv(1) == b""
             assert process.wait() == 0

@@ -315,6 +315,7 @@ def test_ports_without_z_are_talked_to_in_turn(lab):
     servers = [socket.create_server((HOST, 0)) for _ in range(2)]
     hnc = lab.spawn("hnc", "-d", HOST, *(s.getsockname()[1] for s in servers))
     for i, server in enumerate(servers):
+        server.settimeout(TIMEOUT)
         peer, _ = server.accept()
         peer.sendall(b"from %d\n" % i)
         peer.close()

@@ -2,14 +2,13 @@
 and completions as the shells themselves run them."""
 
 import os
-import pty
 import re
 import shutil
 import subprocess
 
 import pytest
 
-from conftest import BIN, ROOT, TIMEOUT, wait_until
+from conftest import BIN, ROOT, TIMEOUT, open_terminal, wait_until
 
 COMMANDS = sorted(p.name for p in BIN.iterdir() if os.access(p, os.X_OK)) if BIN.is_dir() else []
 USAGE_STATUS = {"hnc": 1}  # OpenBSD nc's; 2 elsewhere
@@ -128,7 +127,7 @@ def test_zsh_completes_an_option(command, tmp_path):
     """zsh completes only on a terminal, so it gets one."""
     need("zsh")
     (tmp_path / f"_{command}").write_text(run(command, "--help-zsh").stdout)
-    master, slave = pty.openpty()
+    master, slave = open_terminal()
     zsh = subprocess.Popen(
         ["zsh", "-f", "-i"],
         stdin=slave,

@@ -28,8 +28,10 @@ static int open_terminal(void **state)
     unsetenv("COLUMNS");
     setenv("TERM", "xterm", 1);
     *state = &t;
+    t.master = -1;
+    t.fd = -1;
     if (openpty(&t.master, &t.fd, NULL, NULL, &size) != 0)
-        return -1;
+        return 0; /* a bare chroot has none */
     return fcntl(t.master, F_SETFL, O_NONBLOCK);
 }
 
@@ -37,9 +39,20 @@ static int close_terminal(void **state)
 {
     terminal_t *t = *state;
 
-    close(t->fd);
-    close(t->master);
+    if (t->fd >= 0) {
+        close(t->fd);
+        close(t->master);
+    }
     return 0;
+}
+
+static const terminal_t *terminal_or_skip(void **state)
+{
+    const terminal_t *t = *state;
+
+    if (t->fd < 0)
+        skip();
+    return t;
 }
 
 static size_t shown(const terminal_t *t, char *text, size_t size)
@@ -52,7 +65,7 @@ static size_t shown(const terminal_t *t, char *text, size_t size)
 
 static void the_width_is_the_terminals(void **state)
 {
-    const terminal_t *t = *state;
+    const terminal_t *t = terminal_or_skip(state);
     struct winsize size = {24, 0, 0, 0};
 
     assert_true(hterm_is_tty(t->fd));
@@ -84,7 +97,7 @@ static void without_a_terminal_columns_counts_and_else_80(void **state)
 
 static void colour_only_on_a_terminal_that_takes_it(void **state)
 {
-    const terminal_t *t = *state;
+    const terminal_t *t = terminal_or_skip(state);
     int fd = open("/dev/null", O_WRONLY);
 
     assert_true(hterm_use_color(t->fd, HTERM_COLOR_AUTO));
@@ -134,7 +147,7 @@ static void progress_tells_percent_rate_and_time_left(void **state)
 
 static void progress_redraws_ten_times_a_second_and_clears(void **state)
 {
-    const terminal_t *t = *state;
+    const terminal_t *t = terminal_or_skip(state);
     const uint64_t step = HPROGRESS_INTERVAL_NS;
     hprogress_t p;
     char text[512];
@@ -159,7 +172,7 @@ static void progress_redraws_ten_times_a_second_and_clears(void **state)
 
 static void progress_may_begin_anew(void **state)
 {
-    const terminal_t *t = *state;
+    const terminal_t *t = terminal_or_skip(state);
     const uint64_t step = HPROGRESS_INTERVAL_NS;
     hprogress_t p;
     char text[512];
