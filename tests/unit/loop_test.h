@@ -25,7 +25,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define TEST_LIMIT_S 60
+#define TEST_LIMIT_S 30
 #define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The poller of the running group. */
@@ -125,7 +125,7 @@ static inline void plain_reset(int fd)
 /* Makes the kernel hold little, so that a big write has to be queued. */
 static inline void small_buffers(int fd)
 {
-    int size = 4096;
+    int size = 65536;
 
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);

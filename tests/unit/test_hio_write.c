@@ -1,0 +1,426 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "loop_test.h"
+
+#define BIG (4u << 20)
+#define MIB (1u << 20)
+
+static hloop_t *loop;
+static seen_t seen;
+static hio_t *io;
+static int peer;
+static char *data;
+
+/* One end of a connection whose kernel buffers are small, so that a big write is queued. */
+static int setup(void **state)
+{
+    loop_test_setup(state);
+    loop = new_loop();
+    io = observed_tcp(loop, &seen, &peer);
+    small_buffers(hio_fd(io));
+    small_buffers(peer);
+    data = new_pattern(BIG);
+    return 0;
+}
+
+static void finish(void)
+{
+    hloop_free(&loop);
+    close(peer);
+    free(data);
+}
+
+/* Takes what the peer has got and compares it with the pattern; true at the end of data. */
+static bool peer_takes(size_t *got)
+{
+    static char buf[65536];
+    bool eof = false;
+    ssize_t n = plain_drain(peer, buf, sizeof(buf), &eof);
+
+    assert_true(n >= 0);
+    for (ssize_t i = 0; i < n; i++)
+        assert_int_equal(buf[i], pattern(*got + (size_t)i));
+    *got += (size_t)n;
+    return eof;
+}
+
+#define RUN_UNTIL_PEER_HAS(size)                                                                   \
+    for (size_t got_ = 0; got_ < (size);) {                                                        \
+        peer_takes(&got_);                                                                         \
+        hloop_wakeup(loop);                                                                        \
+        assert_int_equal(hloop_run(loop), 0);                                                      \
+    }
+
+/* ---- the queue ---------------------------------------------------------------------------------------- */
+
+static void a_small_write_goes_out_at_once(void **state)
+{
+    struct pollfd readable = {.fd = peer, .events = POLLIN};
+
+    (void)state;
+    assert_int_equal(hio_write(io, data, 100), 100);
+    assert_int_equal(hio_write_bufsize(io), 0);
+    assert_true(hio_write_is_complete(io));
+    assert_int_equal(seen.writes, 0); /* never from inside hio_write */
+    assert_int_equal(poll(&readable, 1, 10000), 1);
+    RUN_UNTIL(loop, seen.writes == 1);
+    assert_int_equal(seen.wrote, 100);
+    finish();
+}
+
+static void what_the_kernel_does_not_take_is_queued_and_sent_in_order(void **state)
+{
+    (void)state;
+    for (size_t at = 0, len = 1; at < BIG; at += len, len = len * 7 % 100003 + 1) {
+        if (len > BIG - at)
+            len = BIG - at;
+        assert_int_equal(hio_write(io, data + at, len), len);
+    }
+    assert_true(hio_write_bufsize(io) > 0);
+    RUN_UNTIL_PEER_HAS(BIG);
+    RUN_UNTIL(loop, seen.wrote == BIG);
+    assert_int_equal(hio_write_bufsize(io), 0);
+    finish();
+}
+
+static void spans_are_sent_as_one(void **state)
+{
+    hbuf_t spans[100];
+    size_t at = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 100; i++) { /* more than one system call takes; empty ones too */
+        spans[i] = (hbuf_t){data + at, i % 3 * 1000};
+        at += spans[i].len;
+    }
+    assert_int_equal(hio_writev(io, spans, 5), 4000);
+    assert_int_equal(hio_writev(io, spans + 5, 95), at - 4000);
+    assert_int_equal(hio_writev(io, spans, 0), 0);
+    assert_int_equal(hio_writev(io, spans, -1), -EINVAL);
+    assert_int_equal(hio_write(io, data, 0), 0);
+    RUN_UNTIL_PEER_HAS(at);
+    finish();
+}
+
+/* Named fault: a write callback that writes recurses. */
+static int depth, deepest, rewrites;
+
+static void on_write_again(hio_t *self, const void *buf, int len)
+{
+    seen_on_write(self, buf, len);
+    deepest = ++depth > deepest ? depth : deepest;
+    if (++rewrites < 1000)
+        assert_int_equal(hio_write(self, "x", 1), 1);
+    depth--;
+}
+
+static void on_peer_bytes(hio_t *self, void *buf, int len)
+{
+    (void)self;
+    (void)buf;
+    (void)len;
+}
+
+static void a_write_callback_that_writes_does_not_recurse(void **state)
+{
+    (void)state;
+    depth = deepest = rewrites = 0;
+    assert_non_null(hread(loop, peer, NULL, 0, on_peer_bytes));
+    hio_setcb_write(io, on_write_again);
+    assert_int_equal(hio_write(io, "x", 1), 1);
+    RUN_UNTIL(loop, rewrites == 1000);
+    assert_int_equal(deepest, 1);
+    peer = -1; /* the loop owns it */
+    finish();
+}
+
+/* ---- limits -------------------------------------------------------------------------------------------- */
+
+static void drained_comes_once_the_queue_has_fallen(void **state)
+{
+    size_t got = 0;
+
+    (void)state;
+    assert_int_equal(hio_setcb_drained(io, seen_on_drained), 0);
+    assert_int_equal(hio_set_watermarks(io, 10000, 500000, BIG), 0);
+    assert_int_equal(hio_write(io, data, 400000), 400000);
+    assert_false(hio_write_above_high(io));
+    assert_int_equal(hio_write(io, data + 400000, 600000), 600000);
+    assert_true(hio_write_above_high(io));
+    while (hio_write_bufsize(io) > 10000) {
+        assert_int_equal(seen.drained, 0);
+        assert_true(hio_write_above_high(io));
+        peer_takes(&got);
+        hloop_wakeup(loop);
+        assert_int_equal(hloop_run(loop), 0);
+    }
+    assert_false(hio_write_above_high(io));
+    RUN_UNTIL(loop, seen.drained == 1);
+    while (got < 1000000) {
+        peer_takes(&got);
+        hloop_wakeup(loop);
+        hloop_run(loop);
+    }
+    assert_int_equal(seen.drained, 1);
+    finish();
+}
+
+static void limits_that_contradict_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(hio_set_watermarks(io, 2, 1, 3), -EINVAL);
+    assert_int_equal(hio_set_watermarks(io, 1, 3, 2), -EINVAL);
+    assert_int_equal(hio_set_watermarks(io, 0, 0, 0), 0);
+    assert_int_equal(hio_set_max_write_bufsize(io, 100), 0);
+    assert_int_equal(hio_write(io, data, 101), HERR_QUEUE_FULL);
+    finish();
+}
+
+/* Named fault: a queued write past 16 MiB closes the connection. */
+static void a_write_past_the_limit_is_refused_and_nothing_else(void **state)
+{
+    size_t queued;
+    int rc, n = 0;
+
+    (void)state;
+    while ((rc = hio_write(io, data, BIG)) == (int)BIG)
+        n++;
+    assert_int_equal(rc, HERR_QUEUE_FULL);
+    assert_true(n >= 3); /* 16 MiB by default */
+    queued = hio_write_bufsize(io);
+    assert_true(queued <= 16 * MIB && queued > 12 * MIB);
+    settle(loop);
+    assert_int_equal(seen.closes, 0);
+    assert_true(hio_is_opened(io));
+    for (size_t total = 0; total < n * (size_t)BIG;) {
+        char buf[65536];
+        bool eof;
+        ssize_t got = plain_drain(peer, buf, sizeof(buf), &eof);
+
+        assert_true(got >= 0 && !eof);
+        for (ssize_t i = 0; i < got; i += 97)
+            assert_int_equal(buf[i], pattern((total + (size_t)i) % BIG));
+        total += (size_t)got;
+        hloop_wakeup(loop);
+        assert_int_equal(hloop_run(loop), 0);
+    }
+    assert_int_equal(hio_write(io, data, 10), 10); /* and it goes on */
+    finish();
+}
+
+/* ---- cork ------------------------------------------------------------------------------------------------- */
+
+static void corked_pieces_leave_together(void **state)
+{
+    char buf[64];
+    bool eof;
+
+    (void)state;
+    hio_cork(io);
+    assert_int_equal(hio_write(io, data, 10), 10);
+    assert_int_equal(hio_write(io, data + 10, 10), 10);
+    assert_int_equal(hio_write_bufsize(io), 20);
+    assert_int_equal(plain_drain(peer, buf, sizeof(buf), &eof), 0);
+    hio_uncork(io);
+    assert_int_equal(hio_write_bufsize(io), 0);
+    hio_uncork(io);
+    RUN_UNTIL_PEER_HAS(20);
+    finish();
+}
+
+static void a_cork_is_pulled_at_the_end_of_the_iteration(void **state)
+{
+    (void)state;
+    hio_cork(io);
+    assert_int_equal(hio_write(io, data, 30), 30);
+    RUN_UNTIL_PEER_HAS(30);
+    assert_int_equal(hio_write(io, "more", 4), 4);
+    assert_int_equal(hio_write_bufsize(io), 0); /* uncorked for good */
+    finish();
+}
+
+static void closing_pulls_the_cork(void **state)
+{
+    size_t got = 0;
+
+    (void)state;
+    hio_cork(io);
+    assert_int_equal(hio_write(io, data, 30), 30);
+    hio_close(io);
+    RUN_UNTIL(loop, seen.closes == 1);
+    while (!peer_takes(&got))
+        ;
+    assert_int_equal(got, 30);
+    finish();
+}
+
+/* ---- without copying ----------------------------------------------------------------------------------------- */
+
+static int frees;
+
+static void on_free(void *buf, void *arg)
+{
+    assert_ptr_equal(buf, data);
+    assert_ptr_equal(arg, &frees);
+    frees++;
+}
+
+static void a_borrowed_buffer_is_freed_once_when_it_was_sent(void **state)
+{
+    (void)state;
+    frees = 0;
+    assert_int_equal(hio_write_nocopy(io, data, BIG, on_free, &frees), BIG);
+    assert_true(hio_write_bufsize(io) > 0);
+    assert_int_equal(frees, 0);
+    RUN_UNTIL_PEER_HAS(BIG);
+    RUN_UNTIL(loop, frees == 1);
+    settle(loop);
+    assert_int_equal(frees, 1);
+    finish();
+}
+
+static void a_borrowed_buffer_sent_at_once_is_freed_at_once(void **state)
+{
+    (void)state;
+    frees = 0;
+    assert_int_equal(hio_write_nocopy(io, data, 100, on_free, &frees), 100);
+    assert_int_equal(frees, 1);
+    assert_int_equal(hio_write_nocopy(io, data, 0, on_free, &frees), 0);
+    assert_int_equal(frees, 2);
+    assert_int_equal(hio_write_nocopy(io, data + 100, 10, NULL, NULL), 10);
+    RUN_UNTIL_PEER_HAS(110);
+    finish();
+}
+
+static void a_borrowed_buffer_is_freed_once_when_the_hio_closes(void **state)
+{
+    (void)state;
+    frees = 0;
+    assert_int_equal(hio_write_nocopy(io, data, BIG, on_free, &frees), BIG);
+    hio_abort(io, -EIO);
+    RUN_UNTIL(loop, seen.closes == 1);
+    assert_int_equal(frees, 1);
+    assert_int_equal(seen.error, -EIO);
+    finish();
+}
+
+static void a_borrowed_buffer_is_freed_once_when_the_peer_resets(void **state)
+{
+    (void)state;
+    frees = 0;
+    assert_int_equal(hio_write_nocopy(io, data, BIG, on_free, &frees), BIG);
+    plain_reset(peer);
+    peer = -1;
+    RUN_UNTIL(loop, seen.closes == 1);
+    assert_int_equal(frees, 1);
+    assert_int_equal(seen.error, -ECONNRESET);
+    finish();
+}
+
+static void a_refused_borrowed_buffer_stays_the_callers(void **state)
+{
+    (void)state;
+    frees = 0;
+    hio_set_watermarks(io, 1, 1, 1);
+    assert_int_equal(hio_write_nocopy(io, data, BIG, on_free, &frees), HERR_QUEUE_FULL);
+    hio_close(io);
+    assert_int_equal(hio_write_nocopy(io, data, 1, on_free, &frees), HERR_CLOSED);
+    RUN_UNTIL(loop, seen.closes == 1);
+    assert_int_equal(frees, 0);
+    finish();
+}
+
+static void copied_and_borrowed_pieces_keep_their_order(void **state)
+{
+    (void)state;
+    frees = 0;
+    for (size_t at = 0; at < BIG; at += BIG / 64) {
+        if (at / (BIG / 64) % 2)
+            assert_int_equal(hio_write_nocopy(io, data + at, BIG / 64, NULL, NULL), BIG / 64);
+        else
+            assert_int_equal(hio_write(io, data + at, BIG / 64), BIG / 64);
+    }
+    RUN_UNTIL_PEER_HAS(BIG);
+    finish();
+}
+
+static void on_free_write(void *buf, void *arg)
+{
+    (void)buf;
+    frees++;
+    hio_write(arg, "after", 5); /* the hio may be closed already */
+}
+
+static void a_free_callback_may_write(void **state)
+{
+    (void)state;
+    frees = 0;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(hio_write_nocopy(io, data, BIG, on_free_write, io), BIG);
+    plain_reset(peer);
+    peer = -1;
+    RUN_UNTIL(loop, seen.closes == 1);
+    assert_int_equal(frees, 3);
+    finish();
+}
+
+/* ---- shutting down one side ----------------------------------------------------------------------------------- */
+
+static void shutdown_comes_after_what_is_queued(void **state)
+{
+    size_t got = 0;
+
+    (void)state;
+    hio_read(io);
+    assert_int_equal(hio_write(io, data, BIG), BIG);
+    assert_int_equal(hio_shutdown(io), 0);
+    assert_int_equal(hio_shutdown(io), 0); /* twice is legal */
+    assert_int_equal(hio_write(io, "x", 1), HERR_CLOSED);
+    while (!peer_takes(&got)) {
+        hloop_wakeup(loop);
+        assert_int_equal(hloop_run(loop), 0);
+    }
+    assert_int_equal(got, BIG);
+    assert_int_equal(seen.closes, 0);
+    assert_int_equal(write(peer, data, 7), 7); /* the other side still talks */
+    RUN_UNTIL(loop, seen.got == 7);
+    hio_close(io);
+    RUN_UNTIL(loop, seen.closes == 1);
+    assert_int_equal(hio_shutdown(io), HERR_CLOSED);
+    finish();
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_small_write_goes_out_at_once),
+        TEST(what_the_kernel_does_not_take_is_queued_and_sent_in_order),
+        TEST(spans_are_sent_as_one),
+        TEST(a_write_callback_that_writes_does_not_recurse),
+        TEST(drained_comes_once_the_queue_has_fallen),
+        TEST(limits_that_contradict_are_refused),
+        TEST(a_write_past_the_limit_is_refused_and_nothing_else),
+        TEST(corked_pieces_leave_together),
+        TEST(a_cork_is_pulled_at_the_end_of_the_iteration),
+        TEST(closing_pulls_the_cork),
+        TEST(a_borrowed_buffer_is_freed_once_when_it_was_sent),
+        TEST(a_borrowed_buffer_sent_at_once_is_freed_at_once),
+        TEST(a_borrowed_buffer_is_freed_once_when_the_hio_closes),
+        TEST(a_borrowed_buffer_is_freed_once_when_the_peer_resets),
+        TEST(a_refused_borrowed_buffer_stays_the_callers),
+        TEST(copied_and_borrowed_pieces_keep_their_order),
+        TEST(a_free_callback_may_write),
+        TEST(shutdown_comes_after_what_is_queued),
+    };
+
+    return run_on_each_poller("hio writing", tests, ARRAY_LENGTH(tests));
+}
