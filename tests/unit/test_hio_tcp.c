@@ -11,7 +11,7 @@
 
 #define BIG (8u << 20)
 
-/* ---- an echo server ------------------------------------------------------------------------------------ */
+/* ---- an echo server -------------------------------------------------------------------------- */
 
 static int accepted_n, server_closes, server_error;
 
@@ -49,7 +49,7 @@ static hio_t *listen_on(hloop_t *loop, struct sockaddr_in *addr)
     return io;
 }
 
-/* ---- connecting ------------------------------------------------------------------------------------------- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static void an_echo_comes_back(void **state)
 {
@@ -253,7 +253,7 @@ static void unix_streams_work_alike(void **state)
     free(data);
 }
 
-/* ---- accepting ------------------------------------------------------------------------------------------------ */
+/* ---- accepting ------------------------------------------------------------------------------- */
 
 static void on_accept_close(hio_t *io)
 {
@@ -360,7 +360,7 @@ static void a_thousand_connections_come_and_go(void **state)
     hloop_free(&loop);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void reading_stops_and_starts(void **state)
 {

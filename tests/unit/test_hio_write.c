@@ -58,7 +58,7 @@ static bool peer_takes(size_t *got)
         assert_int_equal(hloop_run(loop), 0);                                                      \
     }
 
-/* ---- the queue ---------------------------------------------------------------------------------------- */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 static void a_small_write_goes_out_at_once(void **state)
 {
@@ -141,7 +141,7 @@ static void a_write_callback_that_writes_does_not_recurse(void **state)
     finish();
 }
 
-/* ---- limits -------------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static void drained_comes_once_the_queue_has_fallen(void **state)
 {
@@ -215,7 +215,7 @@ static void a_write_past_the_limit_is_refused_and_nothing_else(void **state)
     finish();
 }
 
-/* ---- cork ------------------------------------------------------------------------------------------------- */
+/* ---- cork ------------------------------------------------------------------------------------ */
 
 static void corked_pieces_leave_together(void **state)
 {
@@ -261,7 +261,7 @@ static void closing_pulls_the_cork(void **state)
     finish();
 }
 
-/* ---- without copying ----------------------------------------------------------------------------------------- */
+/* ---- without copying ------------------------------------------------------------------------- */
 
 static int frees;
 
@@ -371,7 +371,7 @@ static void a_free_callback_may_write(void **state)
     finish();
 }
 
-/* ---- shutting down one side ----------------------------------------------------------------------------------- */
+/* ---- shutting down one side ------------------------------------------------------------------ */
 
 static void shutdown_comes_after_what_is_queued(void **state)
 {

@@ -47,7 +47,7 @@ static hsignal_t *watch(hloop_t *loop, int signo, int name)
     return sig;
 }
 
-/* ---- signals ---------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static void a_signal_is_an_event(void **state)
 {
@@ -256,7 +256,7 @@ static void errno_survives_a_signal(void **state)
     hloop_free(&loop);
 }
 
-/* ---- children ------------------------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 static int status_seen;
 static hchild_t *other_child;
@@ -400,7 +400,7 @@ static void many_children_at_once(void **state)
     hloop_free(&loop);
 }
 
-/* ---- idle ------------------------------------------------------------------------------------------------- */
+/* ---- idle ------------------------------------------------------------------------------------ */
 
 static void on_idle(hidle_t *idle)
 {
@@ -483,7 +483,7 @@ static void idles_may_be_added_and_deleted_within_a_round(void **state)
     hloop_free(&loop);
 }
 
-/* ---- out of memory ------------------------------------------------------------------------------------------- */
+/* ---- out of memory --------------------------------------------------------------------------- */
 
 static int watch_with_little_memory(void *arg)
 {

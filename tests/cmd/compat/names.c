@@ -148,7 +148,7 @@ static void check_sockets(void)
     CHECK(strcmp(SOCKADDR_STR(&addr, text), "/tmp/x") == 0);
 }
 
-/* ---- the loop: errors are positive, a client may have a close callback ------------------------------- */
+/* ---- the loop: errors are positive, a client may have a close callback ----------------------- */
 
 static int error;
 

@@ -1,4 +1,5 @@
-/* Writes every few milliseconds, on a timer that does not ask whether the connection still lives. */
+/* Writes every few milliseconds, on a timer that does not ask whether the connection
+ * still lives. */
 #include "hv/hloop.h"
 #include "hv/htime.h"
 
