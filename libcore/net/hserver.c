@@ -248,8 +248,10 @@ static int hand_over(server_worker_t *worker, handover_t *handover)
     if (!first)
         return 0;
     err = hloop_post_event(worker->loop, &ev);
-    if (err)
-        take_first(worker); /* the list was empty and only this thread adds: it is this one */
+    /* Only this thread adds: what is there is this one. If nothing is, the worker was still at an
+     * earlier arrival and has taken it. */
+    if (err && !take_first(worker))
+        err = 0;
     return err;
 }
 
