@@ -39,8 +39,7 @@ struct hserver_s {
     bool in_worker; /* this process is a worker's */
 
     /* HSERVER_PROCESSES */
-    int lifeline;    /* closed when the parent stops or dies: -1 when closed */
-    int child_error; /* of a worker that could not start */
+    int lifeline; /* closed when the parent stops or dies: -1 when closed */
     unsigned alive;
 };
 
