@@ -84,6 +84,7 @@ static void on_discard_read(hio_t *io, void *buf, int len)
 {
     (void)buf;
     client_took(io, len);
+    client_of(io)->active = true;
 }
 
 /* ---- chargen --------------------------------------------------------------------------------- */
@@ -329,7 +330,10 @@ void client_close_all(server_t *server, bool force)
     HLIST_FOREACH (node, next, &server->clients) {
         client_t *client = HLIST_ENTRY(node, client_t, link);
 
-        if (!force && hio_write_bufsize(client->io) > 0)
+        bool busy = client->active || hio_write_bufsize(client->io) > 0;
+
+        client->active = false;
+        if (busy && !force)
             continue;
         if (client->cause == CLIENT_CAUSE_ERROR)
             client->cause = force ? CLIENT_CAUSE_FORCED : CLIENT_CAUSE_STOPPED;

@@ -25,6 +25,7 @@ typedef struct client_s {
     uint64_t bytes_out; /* queued ones too */
     uint8_t cause;      /* client_cause_e */
     bool bounded;       /* the marks of the queue are set: only a slow client needs them */
+    bool active;        /* while stopping: it has sent something since the last look */
     uint32_t slot;      /* in server_t.slab */
 } client_t;
 
@@ -55,7 +56,9 @@ void client_deinit_all(server_t *server);
 /* Every client is told that nothing more comes, and what it still sends is ignored. */
 void client_stop_all(server_t *server);
 
-/* Closes those that have got everything; with force, all. */
+/* Closes those that have got everything and send nothing any more, as they should when they see our
+ * end of data: to close on what they send would reset the connection, and they might lose answers.
+ * With force, closes all. */
 void client_close_all(server_t *server, bool force);
 
 #endif
