@@ -112,6 +112,32 @@ def test_out_of_descriptors_it_sheds_and_recovers(hecho):
     assert server.stop()["shed"] == shed
 
 
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer needs all the address space there is")
+@pytest.mark.parametrize("args", [[], ["--prefix", "> "]])
+def test_out_of_memory_costs_connections_and_nothing_else(hecho, args):
+    def little_memory():
+        resource.setrlimit(resource.RLIMIT_AS, (16 * MIB, 16 * MIB))
+
+    server = hecho("-v", *args, "0", preexec_fn=little_memory)
+    socks = []
+    while "closed: Cannot allocate memory" not in server.process.err():
+        assert len(socks) < 500
+        sock = server.connect()
+        socks.append(sock)
+        sock.setblocking(False)
+        try:
+            while True:
+                sock.send(b"x" * 60_000 + b"\n")
+        except OSError:
+            pass  # it takes no more, or was closed
+    for sock in socks:
+        sock.close()
+    wait_until(lambda: server.ask_summary()["open"] == 0, "all are closed")
+    with server.connect() as sock:
+        assert exchange(sock, b"again\n").endswith(b"again\n")
+    server.stop()
+
+
 # ---- the log ----
 
 
