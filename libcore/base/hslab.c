@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ALIGNMENT 64
+#define OBJECT_SIZE_MAX (SIZE_MAX / HSLAB_CHUNK_SLOTS / 8)
 #define CHUNKS_MAX (HSLAB_SLOTS_MAX / HSLAB_CHUNK_SLOTS)
 #define CHUNK_CAP_MIN 8
 
@@ -52,21 +53,25 @@ static int grow_directory(hslab_t *slab)
     return 0;
 }
 
-/* Writes the header only: the objects' pages stay untouched, so they cost nothing until used. */
-static hslab_chunk_t *chunk_new(size_t object_size)
+/* Writes the head only: the objects' pages stay untouched, so they cost nothing until used. Twice
+ * the size is asked for to have the objects aligned; that costs addresses, not memory. */
+static hslab_chunk_t *chunk_new(hslab_t *slab)
 {
+    size_t size = slab->object_size * HSLAB_CHUNK_SLOTS;
     hslab_chunk_t *chunk;
     uintptr_t address;
     void *memory;
 
-    if (object_size > (SIZE_MAX - sizeof(*chunk) - ALIGNMENT) / HSLAB_CHUNK_SLOTS)
+    if (slab->object_size > OBJECT_SIZE_MAX)
         return NULL;
-    memory = hmem_alloc(sizeof(*chunk) + ALIGNMENT - 1 + object_size * HSLAB_CHUNK_SLOTS);
+    memory = hmem_alloc(sizeof(*chunk) + size - 1 + size);
     if (!memory)
         return NULL;
-    address = (uintptr_t)memory;
-    chunk = (hslab_chunk_t *)((char *)memory + (-address & (ALIGNMENT - 1)));
+    address = (uintptr_t)memory + sizeof(*chunk);
+    chunk = (hslab_chunk_t *)((char *)memory + (-address & (size - 1)));
+    chunk->slab = slab;
     chunk->memory = memory;
+    chunk->number = slab->chunk_count;
     chunk->summary = UINT64_MAX;
     memset(chunk->free_slots, 0xff, sizeof(chunk->free_slots));
     return chunk;
@@ -75,11 +80,9 @@ static hslab_chunk_t *chunk_new(size_t object_size)
 void hslab_init(hslab_t *slab, size_t object_size)
 {
     memset(slab, 0, sizeof(*slab));
-    if (object_size == 0)
-        object_size = 1;
-    if (object_size > SIZE_MAX - (ALIGNMENT - 1)) /* too large in any case: every alloc fails */
-        object_size = SIZE_MAX - (ALIGNMENT - 1);
-    slab->object_size = (object_size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    slab->object_size = ALIGNMENT;
+    while (slab->object_size < object_size && slab->object_size <= OBJECT_SIZE_MAX)
+        slab->object_size *= 2; /* past the maximum every alloc fails */
 }
 
 void hslab_deinit(hslab_t *slab)
@@ -99,7 +102,7 @@ int hslab__grow(hslab_t *slab)
         return -ENOMEM;
     if (chunk == slab->chunk_cap && grow_directory(slab) != 0)
         return -ENOMEM;
-    fresh = chunk_new(slab->object_size);
+    fresh = chunk_new(slab);
     if (!fresh)
         return -ENOMEM;
     slab->chunks[chunk] = fresh;

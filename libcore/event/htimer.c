@@ -12,24 +12,29 @@
 
 #include <string.h>
 
+/* htimer_t.state. */
 enum { TIMER_FREE, TIMER_ARMED, TIMER_DUE, TIMER_RUNNING };
+
+/* The slab's tag of a timer: which entry for it is to be heeded. Deleting an armed timer only takes
+ * the tag away and touches no memory of the timer, whose state then stays as it was. */
+enum { TAG_NONE, TAG_ARMED_MIN }; /* from there on: the order that the live entry bears */
 
 #define STALE_MIN 1024       /* below this sweeping is not worth it */
 #define POPS_BEFORE_SWEEP 64 /* so many due ones are popped one by one */
-#define PREFETCH_AHEAD 8
+#define SAMPLE 128           /* entries that are looked at to guess how many are due */
+#define PREFETCH_AHEAD 16
 
 struct htimer_s {
     HEVENT_FIELDS
     uint64_t deadline; /* ns, monotonic */
     uint32_t order;    /* of the last arming: breaks ties between equal deadlines */
-    uint32_t entry;    /* the order that the live heap entry bears */
+    uint32_t repeat;
     union {
         uint32_t interval_ms;
         struct {
             int8_t minute, hour, day, week;
         };
     };
-    uint32_t repeat;
 };
 
 _Static_assert(sizeof(struct htimer_s) == 64, "a timer is one cache line");
@@ -44,14 +49,16 @@ static inline uint32_t slot_of(const htimer_t *timer)
     return (uint32_t)timer->event_id;
 }
 
-static inline bool is_live(const htimer_t *timer, const hheap_entry_t *entry)
+static inline bool is_live(const htimers_t *timers, const hheap_entry_t *entry)
 {
-    return timer->state == TIMER_ARMED && timer->entry == entry->order;
+    return *hslab_tag(&timers->slab, entry->slot) == entry->order;
 }
 
-static inline bool is_dead(const htimers_t *timers, const hheap_entry_t *entry)
+static inline uint32_t next_order(htimers_t *timers)
 {
-    return !is_live(timer_at(timers, entry->slot), entry);
+    if (__builtin_expect(++timers->order < TAG_ARMED_MIN, 0))
+        timers->order = TAG_ARMED_MIN;
+    return timers->order;
 }
 
 /* Invariant: the heap has room for an entry of every timer and all stale ones, so that a timer
@@ -69,7 +76,7 @@ static inline void push_entry(htimers_t *timers, htimer_t *timer)
 {
     hheap_entry_t entry = {timer->deadline, timer->order, slot_of(timer)};
 
-    timer->entry = timer->order;
+    *hslab_tag(&timers->slab, entry.slot) = entry.order;
     timer->state = TIMER_ARMED;
     hheap_push(&timers->heap, entry);
 }
@@ -82,11 +89,12 @@ static void sweep(htimers_t *timers)
 
     for (size_t i = 0; i < heap->n; i++) {
         hheap_entry_t entry = heap->entries[i];
-        htimer_t *timer = timer_at(timers, entry.slot);
+        const htimer_t *timer;
 
-        if (!is_live(timer, &entry))
+        if (!is_live(timers, &entry))
             continue;
-        timer->entry = timer->order;
+        timer = timer_at(timers, entry.slot);
+        *hslab_tag(&timers->slab, entry.slot) = timer->order;
         heap->entries[kept++] = (hheap_entry_t){timer->deadline, timer->order, entry.slot};
     }
     heap->n = kept;
@@ -97,7 +105,7 @@ static void sweep(htimers_t *timers)
 static inline void count_stale(htimers_t *timers)
 {
     timers->stale++;
-    if (timers->stale > STALE_MIN && timers->stale / 4 * 3 > timers->heap.n - timers->heap.n / 4)
+    if (timers->stale > STALE_MIN && timers->stale > timers->heap.n - timers->heap.n / 4)
         sweep(timers);
 }
 
@@ -120,19 +128,25 @@ static bool reserve_due(htimers_t *timers, size_t n)
     return true;
 }
 
+static inline void make_due(htimers_t *timers, htimer_t *timer, hheap_entry_t entry)
+{
+    *hslab_tag(&timers->slab, entry.slot) = TAG_NONE;
+    timer->state = TIMER_DUE;
+    timers->due[timers->due_n++] = entry;
+}
+
 /* What the entry on top of the heap turns out to be. There is room for one more due. */
 static void take_top(htimers_t *timers)
 {
     hheap_entry_t entry = hheap_pop(&timers->heap);
     htimer_t *timer = timer_at(timers, entry.slot);
 
-    if (!is_live(timer, &entry)) {
+    if (!is_live(timers, &entry)) {
         timers->stale--;
     } else if (timer->order != entry.order) {
         push_entry(timers, timer); /* it was re-armed for later */
     } else {
-        timer->state = TIMER_DUE;
-        timers->due[timers->due_n++] = entry;
+        make_due(timers, timer, entry);
     }
 }
 
@@ -149,30 +163,41 @@ static bool take_many(htimers_t *timers, uint64_t now_ns)
         hheap_entry_t entry = heap->entries[i];
         htimer_t *timer;
 
-        if (i + PREFETCH_AHEAD < heap->n)
+        if (i + PREFETCH_AHEAD < heap->n && is_live(timers, &heap->entries[i + PREFETCH_AHEAD]))
             __builtin_prefetch(timer_at(timers, heap->entries[i + PREFETCH_AHEAD].slot), 1);
         if (entry.key > now_ns) {
             heap->entries[kept++] = entry;
             continue;
         }
-        timer = timer_at(timers, entry.slot);
-        if (!is_live(timer, &entry)) {
+        if (!is_live(timers, &entry)) {
             timers->stale--;
             continue;
         }
+        timer = timer_at(timers, entry.slot);
         entry.key = timer->deadline;
-        entry.order = timer->entry = timer->order;
+        entry.order = timer->order;
         if (entry.key > now_ns) {
+            *hslab_tag(&timers->slab, entry.slot) = entry.order;
             heap->entries[kept++] = entry;
         } else {
-            timer->state = TIMER_DUE;
-            timers->due[timers->due_n++] = entry;
+            make_due(timers, timer, entry);
         }
     }
     heap->n = kept;
     hheap_rebuild(heap);
     hheap_sort(timers->due + first, timers->due + timers->due_n, timers->due_n - first);
     return true;
+}
+
+/* Whether it looks as if more than one entry in 32 were due: then popping them costs more than a
+ * pass over all. */
+static bool are_many_due(const htimers_t *timers, uint64_t now_ns)
+{
+    size_t due = 0;
+
+    for (size_t i = 0; i < SAMPLE; i++)
+        due += timers->heap.entries[i * (timers->heap.n / SAMPLE)].key <= now_ns;
+    return due > SAMPLE / 32;
 }
 
 void htimer__collect(hloop_t *loop)
@@ -183,6 +208,9 @@ void htimer__collect(hloop_t *loop)
     timers->due_n = 0;
     for (size_t pops = 0; timers->heap.n > 0 && hheap_top(&timers->heap)->key <= loop->now_ns;
          pops++) {
+        if (pops == POPS_BEFORE_SWEEP && timers->heap.n > SAMPLE &&
+            are_many_due(timers, loop->now_ns))
+            pops_max = pops;
         if (pops == pops_max && take_many(timers, loop->now_ns))
             return;
         if (!reserve_due(timers, timers->due_n + 1))
@@ -196,7 +224,7 @@ int64_t htimer__wait_ns(hloop_t *loop)
     htimers_t *timers = &loop->timers;
     uint64_t now_ns, key;
 
-    while (timers->heap.n > 0 && is_dead(timers, hheap_top(&timers->heap))) {
+    while (timers->heap.n > 0 && !is_live(timers, hheap_top(&timers->heap))) {
         hheap_pop(&timers->heap); /* no wake-up for a timer that was deleted */
         timers->stale--;
     }
@@ -243,10 +271,12 @@ static bool next_deadline(hloop_t *loop, htimer_t *timer)
 /* The two clocks may have drifted apart while a cron-like timer waited. */
 static bool is_early(const htimer_t *timer)
 {
-    time_t now = (time_t)(htime_real_ns() / HTIME_NS_PER_S);
+    time_t now;
 
-    return timer->event_type == HEVENT_TYPE_PERIOD &&
-           htime_cron_next(now - 60, timer->minute, timer->hour, timer->day, timer->week,
+    if (timer->event_type != HEVENT_TYPE_PERIOD)
+        return false;
+    now = (time_t)(htime_real_ns() / HTIME_NS_PER_S);
+    return htime_cron_next(now - 60, timer->minute, timer->hour, timer->day, timer->week,
                            (int8_t)timer->detail) > now;
 }
 
@@ -271,7 +301,7 @@ static void fire(hloop_t *loop, htimer_t *timer)
         free_timer(loop, timer);
         return;
     }
-    timer->order = ++timers->order;
+    timer->order = next_order(timers);
     push_entry(timers, timer);
 }
 
@@ -285,7 +315,7 @@ void htimer__run(hloop_t *loop, int priority)
 
         if (i + PREFETCH_AHEAD < timers->due_n)
             __builtin_prefetch(timer_at(timers, timers->due[i + PREFETCH_AHEAD].slot), 1);
-        if (timer->state == TIMER_DUE && timer->entry == entry.order && timer->priority == priority)
+        if (timer->state == TIMER_DUE && timer->priority == priority)
             fire(loop, timer);
     }
 }
@@ -298,7 +328,7 @@ void htimer__put_back(hloop_t *loop)
     for (size_t i = 0; i < timers->due_n; i++) {
         htimer_t *timer = timer_at(timers, timers->due[i].slot);
 
-        if (timer->state == TIMER_DUE && timer->entry == timers->due[i].order)
+        if (timer->state == TIMER_DUE)
             push_entry(timers, timer);
     }
     timers->due_n = 0;
@@ -334,7 +364,7 @@ static htimer_t *new_timer(hloop_t *loop, htimer_cb cb, hevent_type_e type, uint
     timer->event_type = type;
     timer->priority = HEVENT_NORMAL_PRIORITY;
     timer->detail = 0;
-    timer->order = ++timers->order;
+    timer->order = next_order(timers);
     timer->event_id = (uint64_t)timer->order << 32 | slot;
     timer->cb = (hevent_cb)cb;
     timer->userdata = NULL;
@@ -377,16 +407,18 @@ htimer_t *htimer_add_period(hloop_t *loop, htimer_cb cb, int8_t minute, int8_t h
 
 void htimer_del(htimer_t *timer)
 {
-    hloop_t *loop;
-    bool armed;
+    hslab_chunk_t *chunk = hslab_chunk_of(timer, sizeof(*timer));
+    uint32_t slot = hslab_slot_of(timer, sizeof(*timer));
 
-    if (!timer || timer->state == TIMER_FREE)
+    if (!timer)
         return;
-    loop = timer->loop;
-    armed = timer->state == TIMER_ARMED;
-    free_timer(loop, timer);
-    if (armed)
-        count_stale(&loop->timers);
+    if (chunk->tags[slot] >= TAG_ARMED_MIN) {
+        chunk->tags[slot] = TAG_NONE;
+        hslab_free_slot(chunk, slot);
+        count_stale((htimers_t *)((char *)chunk->slab - offsetof(htimers_t, slab)));
+    } else if (timer->state == TIMER_DUE || timer->state == TIMER_RUNNING) {
+        free_timer(timer->loop, timer);
+    }
 }
 
 void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns)
@@ -396,7 +428,7 @@ void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns)
     bool earlier = deadline_ns < timer->deadline;
 
     timer->deadline = deadline_ns;
-    timer->order = ++timers->order;
+    timer->order = next_order(timers);
     if (armed && !earlier)
         return;
     if (armed && make_room(timers) < 0) {

@@ -230,6 +230,34 @@ static void works_again_once_there_is_memory(void **state)
     hslab_deinit(&slab);
 }
 
+static void an_object_tells_its_chunk_slot_and_tag(void **state)
+{
+    hslab_t slabs[2];
+
+    (void)state;
+    hslab_init(&slabs[0], 64);
+    hslab_init(&slabs[1], 4000);
+    for (uint32_t i = 0; i < 2 * HSLAB_CHUNK_SLOTS + 10; i++) {
+        for (int s = 0; s < 2; s++) {
+            uint32_t index = 0;
+            const void *object = hslab_alloc(&slabs[s], &index);
+            const hslab_chunk_t *chunk = hslab_chunk_of(object, slabs[s].object_size);
+
+            assert_ptr_equal(chunk->slab, &slabs[s]);
+            assert_int_equal(chunk->number, index / HSLAB_CHUNK_SLOTS);
+            assert_int_equal(hslab_slot_of(object, slabs[s].object_size),
+                             index % HSLAB_CHUNK_SLOTS);
+            *hslab_tag(&slabs[s], index) = ~index;
+        }
+    }
+    for (uint32_t i = 0; i < 2 * HSLAB_CHUNK_SLOTS + 10; i++) {
+        assert_int_equal(*hslab_tag(&slabs[0], i), ~i);
+        assert_int_equal(*hslab_tag(&slabs[1], i), ~i);
+    }
+    hslab_deinit(&slabs[0]);
+    hslab_deinit(&slabs[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +266,7 @@ int main(void)
         cmocka_unit_test(alignment_does_not_depend_on_the_allocator),
         cmocka_unit_test(behaves_as_a_set_of_the_lowest_numbers),
         cmocka_unit_test(a_freed_object_can_still_be_looked_up),
+        cmocka_unit_test(an_object_tells_its_chunk_slot_and_tag),
         cmocka_unit_test(memory_that_is_not_used_is_not_resident),
         cmocka_unit_test(an_object_too_large_for_memory_is_refused),
         cmocka_unit_test(out_of_memory_loses_nothing),
