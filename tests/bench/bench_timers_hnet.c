@@ -21,7 +21,10 @@ static void on_start(htimer_t *starter)
         timers[i] = htimer_add(loop, on_timer, work.delay_ms[i], 1);
     work.added_ns = bench_now_ns();
     for (uint32_t i = 0; i < TIMERS_HALF; i++)
-        htimer_del(timers[work.cancel[i]]);
+        work.victims[i] = timers[work.cancel[i]];
+    work.chosen_ns = bench_now_ns();
+    for (uint32_t i = 0; i < TIMERS_HALF; i++)
+        htimer_del(work.victims[i]);
     bench_timers_pass(&work);
 }
 

@@ -25,7 +25,10 @@ static void on_start(struct ev_loop *loop, ev_timer *starter, int events)
     }
     work.added_ns = bench_now_ns();
     for (uint32_t i = 0; i < TIMERS_HALF; i++)
-        ev_timer_stop(loop, &timers[work.cancel[i]]);
+        work.victims[i] = &timers[work.cancel[i]];
+    work.chosen_ns = bench_now_ns();
+    for (uint32_t i = 0; i < TIMERS_HALF; i++)
+        ev_timer_stop(loop, work.victims[i]);
     bench_timers_pass(&work);
 }
 

@@ -35,7 +35,10 @@ static void on_start(evutil_socket_t fd, short events, void *arg)
     }
     work.added_ns = bench_now_ns();
     for (uint32_t i = 0; i < TIMERS_HALF; i++)
-        event_del(&timers[work.cancel[i]]);
+        work.victims[i] = &timers[work.cancel[i]];
+    work.chosen_ns = bench_now_ns();
+    for (uint32_t i = 0; i < TIMERS_HALF; i++)
+        event_del(work.victims[i]);
     bench_timers_pass(&work);
 }
 

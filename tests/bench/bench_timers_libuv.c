@@ -19,7 +19,10 @@ static void on_start(uv_timer_t *starter)
         uv_timer_start(&timers[i], on_timer, work.delay_ms[i], 0);
     work.added_ns = bench_now_ns();
     for (uint32_t i = 0; i < TIMERS_HALF; i++)
-        uv_timer_stop(&timers[work.cancel[i]]);
+        work.victims[i] = &timers[work.cancel[i]];
+    work.chosen_ns = bench_now_ns();
+    for (uint32_t i = 0; i < TIMERS_HALF; i++)
+        uv_timer_stop(work.victims[i]);
     bench_timers_pass(&work);
     (void)starter;
 }

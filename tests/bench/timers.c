@@ -11,7 +11,8 @@ void bench_timers_init(bench_timers_t *timers)
     *timers = (bench_timers_t){0};
     timers->delay_ms = malloc(TIMERS_N * sizeof(uint32_t));
     timers->cancel = malloc(TIMERS_N * sizeof(uint32_t));
-    if (!timers->delay_ms || !timers->cancel)
+    timers->victims = malloc(TIMERS_HALF * sizeof(void *));
+    if (!timers->delay_ms || !timers->cancel || !timers->victims)
         bench_fail("malloc");
     for (uint32_t i = 0; i < TIMERS_N; i++)
         timers->delay_ms[i] = 1 + bench_random(&seed) % TIMERS_DELAY_MS;
@@ -44,11 +45,11 @@ void bench_timers_pass(bench_timers_t *timers)
 
 void bench_timers_report(const bench_timers_t *timers)
 {
-    if (timers->round == 0)
-        return;
-    printf("%s %.2f %.2f %.2f\n", timers->round == 1 ? "in-order" : "random",
+    static const char *const names[TIMERS_ROUNDS] = {"first", "in-order", "random"};
+
+    printf("%s %.2f %.2f %.2f\n", names[timers->round],
            (double)(timers->added_ns - timers->start_ns) / TIMERS_N,
-           (double)(timers->cancelled_ns - timers->added_ns) / TIMERS_HALF,
+           (double)(timers->cancelled_ns - timers->chosen_ns) / TIMERS_HALF,
            (double)(timers->fired_ns - timers->slept_ns) / TIMERS_HALF);
 }
 
