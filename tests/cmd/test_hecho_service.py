@@ -196,27 +196,33 @@ def test_without_v_only_the_listeners_and_the_summary_are_told(hecho):
     assert server.process.out() == b""
 
 
-def test_log_file_is_opened_anew_by_reload(lab):
+@pytest.mark.parametrize("args", [[], ["--workers", "2"]])
+def test_log_file_is_opened_anew_by_reload(lab, args):
     log, moved, path = lab.path("log"), lab.path("log.1"), lab.path("s")
-    process = lab.spawn("hecho", "-v", "--log-file", log, f"unix:{path}")
+    process = lab.spawn("hecho", "-v", *args, "--log-file", log, f"unix:{path}")
     lab.wait_path(path)
     os.rename(log, moved)
     process.signal(signal.SIGHUP)
     wait_until(lambda: os.path.exists(log), "a new log file")
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(path)
-        assert exchange(sock, b"x") == b"x"
+
+    def serve_one():
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(path)
+            assert exchange(sock, b"x") == b"x"
+        return " connected to " in open(log).read()
+
+    wait_until(serve_one, "a line in the new file (a worker may not have heard of it at once)")
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
     assert "listening" in open(moved).read() and "listening" not in open(log).read()
-    assert re.search(r"^\d{4}-\d\d-\d\dT\S+ unix: connected to ", open(log).read())
+    assert re.search(r"^\d{4}-\d\d-\d\dT\S+ unix: connected to ", open(log).read(), re.M)
     assert process.err() == ""
 
 
 # ---- stopping ----
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_stopping_ends_idle_connections_and_tells_the_summary(hecho, number):
     server = hecho("0")
     with server.connect() as sock:
@@ -363,9 +369,15 @@ def test_workers_serve_and_their_counts_are_added_up(hecho, tmp_path):
         for _ in range(20):
             with server.connect(i) as sock:
                 assert exchange(sock, b"12345") == b"12345"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(TIMEOUT)
+        for _ in range(20):
+            sock.sendto(b"12345", server.address(1)[1])
+            assert sock.recv(100) == b"12345"
     wait_until(lambda: server.ask_summary()["open"] == 0, "all closed")
     summary = server.stop()
-    assert (summary["connections"], summary["bytes_in"], summary["bytes_out"]) == (40, 200, 200)
+    assert (summary["connections"], summary["datagrams"]) == (40, 20)
+    assert (summary["bytes_in"], summary["bytes_out"]) == (300, 300)
     assert not os.path.exists(f"{tmp_path}/s")
 
 
