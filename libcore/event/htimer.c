@@ -421,16 +421,11 @@ void htimer_del(htimer_t *timer)
     }
 }
 
-void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns)
+/* It was not armed, or the new deadline is before the old one. */
+static __attribute__((noinline)) void rearm_entry(htimers_t *timers, htimer_t *timer)
 {
-    htimers_t *timers = &timer->loop->timers;
     bool armed = timer->state == TIMER_ARMED;
-    bool earlier = deadline_ns < timer->deadline;
 
-    timer->deadline = deadline_ns;
-    timer->order = next_order(timers);
-    if (armed && !earlier)
-        return;
     if (armed && make_room(timers) < 0) {
         sweep(timers); /* rather a pass over the heap than a timer that fires late */
         return;
@@ -440,11 +435,27 @@ void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns)
         count_stale(timers);
 }
 
+static inline void rearm(htimer_t *timer, uint64_t deadline_ns)
+{
+    htimers_t *timers = &timer->loop->timers;
+    bool stays = timer->state == TIMER_ARMED && deadline_ns >= timer->deadline;
+
+    timer->deadline = deadline_ns;
+    timer->order = next_order(timers);
+    if (!stays)
+        rearm_entry(timers, timer);
+}
+
+void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns)
+{
+    rearm(timer, deadline_ns);
+}
+
 void htimer_reset(htimer_t *timer, uint32_t timeout_ms)
 {
     if (timer->event_type != HEVENT_TYPE_TIMEOUT)
         return;
     if (timeout_ms)
         timer->interval_ms = timeout_ms;
-    htimer__rearm_at(timer, hloop__now(timer->loop) + timer->interval_ms * HTIME_NS_PER_MS);
+    rearm(timer, hloop__now(timer->loop) + timer->interval_ms * HTIME_NS_PER_MS);
 }
