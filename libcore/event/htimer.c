@@ -49,6 +49,11 @@ static inline uint32_t slot_of(const htimer_t *timer)
     return (uint32_t)timer->event_id;
 }
 
+static inline uint32_t *tag_of(const htimer_t *timer)
+{
+    return &hslab_chunk_of(timer, sizeof(*timer))->tags[hslab_slot_of(timer, sizeof(*timer))];
+}
+
 static inline bool is_live(const htimers_t *timers, const hheap_entry_t *entry)
 {
     return *hslab_tag(&timers->slab, entry->slot) == entry->order;
@@ -76,7 +81,7 @@ static inline void push_entry(htimers_t *timers, htimer_t *timer)
 {
     hheap_entry_t entry = {timer->deadline, timer->order, slot_of(timer)};
 
-    *hslab_tag(&timers->slab, entry.slot) = entry.order;
+    *tag_of(timer) = entry.order;
     timer->state = TIMER_ARMED;
     hheap_push(&timers->heap, entry);
 }
@@ -349,7 +354,7 @@ void htimer__loop_deinit(hloop_t *loop)
     hmem_free(loop->timers.due);
 }
 
-static htimer_t *new_timer(hloop_t *loop, htimer_cb cb, hevent_type_e type, uint32_t repeat)
+static inline htimer_t *new_timer(hloop_t *loop, htimer_cb cb, hevent_type_e type, uint32_t repeat)
 {
     htimers_t *timers = &loop->timers;
     htimer_t *timer;
