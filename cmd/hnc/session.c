@@ -172,6 +172,24 @@ static int open_output(session_t *s)
 
 /* ---- from stdin to the peers ----------------------------------------------------------------- */
 
+/* That a datagram was refused means that its receiver is gone; with -k the next one may come. */
+static void send_datagram(session_t *s, hio_t *io, const char *data, size_t len)
+{
+    int rc = hio_write(io, data, len);
+    bool refused = rc == -ECONNREFUSED || rc == -ENOENT;
+
+    if (hio_write_above_high(io))
+        input_hold(&s->input, true);
+    if (rc >= 0 || rc == HERR_CLOSED || (refused && s->hnc->options.keep_open))
+        return;
+    if (refused) {
+        hio_abort(io, rc);
+        return;
+    }
+    hnc_say("send %zu bytes: %s", len, herr_str(rc));
+    s->hnc->status = 1;
+}
+
 static void on_input_data(input_t *input, pump_buffer_t *buffer, const char *data, size_t len)
 {
     session_t *s = (session_t *)(void *)input;
@@ -182,13 +200,10 @@ static void on_input_data(input_t *input, pump_buffer_t *buffer, const char *dat
     HLIST_FOREACH (node, tmp, &s->peers) {
         hio_t *io = peer_of(node)->io;
 
-        if (!s->hnc->options.udp) {
+        if (s->hnc->options.udp)
+            send_datagram(s, io, data, len);
+        else
             pump_write(buffer, io, data, len);
-        } else {
-            hio_write(io, data, len);
-            if (hio_write_above_high(io))
-                input_hold(input, true);
-        }
     }
 }
 
