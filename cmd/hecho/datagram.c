@@ -7,6 +7,7 @@
 
 #define BATCH 64
 #define CHARGEN_ANSWER_MAX 512 /* RFC 864 */
+#define ANSWER_SIZE_MAX 65507  /* what UDP carries over IPv4 */
 
 /* Each returns the length of its answer, or a negative error when there is none. */
 typedef int (*answer_datagram_cb)(const server_t *server, hio_t *io, char *data, size_t len);
@@ -27,6 +28,8 @@ static int answer_prefixed(const server_t *server, hio_t *io, char *data, size_t
 {
     hbuf_t spans[] = {{(char *)server->options->prefix, server->prefix_len}, {data, len}};
 
+    if (server->prefix_len + len > ANSWER_SIZE_MAX)
+        return -EMSGSIZE; /* the network would tell too late, when it is queued */
     return hio_writev(io, spans, 2);
 }
 
