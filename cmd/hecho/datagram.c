@@ -2,9 +2,6 @@
 
 #include "net/haddr.h"
 
-#include <string.h>
-#include <unistd.h>
-
 #define BATCH 64
 #define CHARGEN_ANSWER_MAX 512 /* RFC 864 */
 #define ANSWER_SIZE_MAX 65507  /* what UDP carries over IPv4 */
