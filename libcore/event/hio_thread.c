@@ -132,7 +132,8 @@ int hio__post_write(hio_t *io, const struct iovec *iov, int n)
         return -ENOMEM;
     total = 0;
     for (int i = 0; i < n; i++) {
-        memcpy(message->data + total, iov[i].iov_base, iov[i].iov_len);
+        if (iov[i].iov_len > 0)
+            memcpy(message->data + total, iov[i].iov_base, iov[i].iov_len);
         total += iov[i].iov_len;
     }
     rc = post_message(message);
