@@ -179,13 +179,17 @@ def listen_and_connect(lab, name, args, connect):
 def test_listening(lab, args):
     kind = socket.SOCK_DGRAM if "-u" in args else socket.SOCK_STREAM
     proto = "udp" if "-u" in args else "tcp"
-    family = socket.AF_INET6 if "::1" in args else socket.AF_INET
+    host = next((h for h in ("::1", "localhost") if h in args), HOST)
+    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
     port = lab.port(family, kind)
 
     def connect():
         lab.wait_bound(port, proto)
-        s = socket.socket(family, kind)
-        s.connect(("::1" if family == socket.AF_INET6 else HOST, port))
+        if kind == socket.SOCK_STREAM:
+            s = socket.create_connection((host, port), TIMEOUT)  # localhost may be ::1 first
+        else:
+            s = socket.socket(family, kind)
+            s.connect((host, port))
         s.sendall(b"data")
         return s
 
@@ -234,5 +238,5 @@ def test_a_conversation(lab, args):
             with peer:
                 assert peer.recv(1) == b""
             assert process.wait() == 0
-            said.append(process.err().replace(str(port), "PORT"))
+            said.append(words(process, name).replace(str(port), "PORT"))
     assert said[0] == said[1] != ""

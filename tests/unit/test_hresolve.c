@@ -39,8 +39,9 @@ static void localhost_is_loopback(void **state)
 
     (void)state;
     assert_int_equal(hresolve("localhost", 80, &hints, &result), 0);
-    assert_int_equal(result.count, 1);
-    assert_string_equal(printed(&result.addrs[0]), "127.0.0.1:80");
+    assert_true(result.count > 0); /* glibc gives one for each line of /etc/hosts */
+    for (size_t i = 0; i < result.count; i++)
+        assert_string_equal(printed(&result.addrs[i]), "127.0.0.1:80");
     hresolve_free(&result);
 }
 
