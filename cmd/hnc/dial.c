@@ -7,22 +7,20 @@
 #include "exec.h"
 #include "net/hlisten.h"
 #include "net/hresolve.h"
+#include "ports.h"
 #include "session.h"
 
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
-#define PORTS_MAX ((size_t)1 << 20)
 #define PROBE_S 3 /* a UDP port that has not refused for so long counts as open */
 #define LABEL_SIZE 320
 
 typedef struct dial_s {
     hnc_t *hnc;
     session_t *session;
-    uint16_t *ports;
-    size_t port_count;
+    ports_t ports;
     size_t port_index;
     hresolve_t found;
     size_t addr_index;
@@ -65,10 +63,10 @@ static void report_failure(const dial_t *d, int err)
         return;
     label(d, name, sizeof(name));
     if (err == -ETIMEDOUT)
-        hnc_say("connect to %s port %u (%s) timed out: %s", name, d->ports[d->port_index],
+        hnc_say("connect to %s port %u (%s) timed out: %s", name, d->ports.items[d->port_index],
                 hnc_proto(o), herr_str(-EINPROGRESS));
     else
-        hnc_say("connect to %s port %u (%s) failed: %s", name, d->ports[d->port_index],
+        hnc_say("connect to %s port %u (%s) failed: %s", name, d->ports.items[d->port_index],
                 hnc_proto(o), herr_str(err));
 }
 
@@ -81,7 +79,7 @@ static void report_success(const dial_t *d)
 
     if (!o->verbose || o->unix_path)
         return;
-    port = d->ports[d->port_index];
+    port = d->ports.items[d->port_index];
     if (!o->numeric)
         service = getservbyport(htons((uint16_t)port), hnc_proto(o));
     hnc_note(d->hnc, "Connection to %s %u port [%s/%s] succeeded!", label(d, name, sizeof(name)),
@@ -123,7 +121,7 @@ static bool next_port(dial_t *d)
 
     d->addr_index = 0;
     d->port_index++;
-    if (interval_ms == 0 || d->port_index >= d->port_count)
+    if (interval_ms == 0 || d->port_index >= d->ports.count)
         return true;
     d->timer = htimer_add(d->hnc->loop, on_interval, interval_ms, 1);
     if (d->timer)
@@ -290,7 +288,7 @@ static int start(dial_t *d)
     int err;
 
     if (!o->unix_path)
-        haddr_set_port(&addr.u.sa, d->ports[d->port_index]);
+        haddr_set_port(&addr.u.sa, d->ports.items[d->port_index]);
     adapt_source(d, &addr);
     d->connected = false;
     err = hlisten_client(d->hnc->loop, &addr, o->udp ? SOCK_DGRAM : SOCK_STREAM, &d->socket, &io);
@@ -319,7 +317,7 @@ static bool is_bind_error(const dial_t *d, int err)
 /* Until something is on the way, or nothing is left to try. */
 static void dial_on(dial_t *d)
 {
-    while (d->port_index < d->port_count) {
+    while (d->port_index < d->ports.count) {
         int err = start(d);
 
         if (err == 0)
@@ -335,43 +333,6 @@ static void dial_on(dial_t *d)
 }
 
 /* ---- what to try ----------------------------------------------------------------------------- */
-
-static int add_ports(dial_t *d, const char *text)
-{
-    uint16_t first, last;
-    uint16_t *ports;
-    size_t count;
-
-    if (hnc_port(&d->hnc->options, text, false, &first, &last) != 0)
-        return 1;
-    count = (size_t)(last - first) + 1;
-    ports = d->port_count + count > PORTS_MAX
-                ? NULL
-                : hmem_realloc(d->ports, (d->port_count + count) * sizeof(*ports));
-    if (!ports) {
-        hnc_say("too many ports: %s", text);
-        return 1;
-    }
-    d->ports = ports;
-    for (size_t i = 0; i < count; i++)
-        ports[d->port_count++] = (uint16_t)(first + i);
-    return 0;
-}
-
-static void shuffle(uint16_t *ports, size_t count)
-{
-    for (size_t i = count; i > 1; i--) {
-        uint32_t number = 0;
-        uint16_t port = ports[i - 1];
-        size_t other;
-
-        if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
-            return;
-        other = number % i;
-        ports[i - 1] = ports[other];
-        ports[other] = port;
-    }
-}
 
 static int find_host(dial_t *d)
 {
@@ -399,7 +360,7 @@ static int find_host(dial_t *d)
     d->found.count = 1;
     if (o->source_addr)
         hnc_watch_signals(d->hnc);
-    d->port_count = 1; /* one round, and no look at the ports */
+    d->ports.count = 1; /* one round, and no look at the ports */
     return 0;
 }
 
@@ -408,11 +369,11 @@ static int prepare(dial_t *d)
     const options_t *o = &d->hnc->options;
 
     for (size_t i = 0; i < o->port_count; i++) {
-        if (add_ports(d, o->ports[i]) != 0)
+        if (ports_add(&d->ports, o, o->ports[i]) != 0)
             return 1;
     }
     if (o->random)
-        shuffle(d->ports, d->port_count);
+        ports_shuffle(&d->ports);
     if (find_host(d) != 0 || hnc_socket_options(o, &d->socket, &d->source) != 0)
         return 1;
     if (o->zero_io || options_exec(o))
@@ -436,6 +397,6 @@ int dial_run(hnc_t *hnc)
     hsocket_path_remove(&d.path);
     session_free(d.session);
     hresolve_free(&d.found);
-    hmem_free(d.ports);
+    ports_deinit(&d.ports);
     return hnc->status;
 }

@@ -5,8 +5,7 @@
 #include "base/htime.h"
 #include "dump.h"
 #include "input.h"
-
-#include <unistd.h>
+#include "output.h"
 
 #define BUFFER_SIZE ((size_t)1024 * 1024)
 #define GRACE_MS 250
@@ -19,15 +18,14 @@ typedef struct peer_s {
 } peer_t;
 
 struct session_s {
-    input_t input; /* first: its callbacks get a pointer to it */
+    input_t input;
     hnc_t *hnc;
     session_idle_cb idle_cb;
     void *arg;
     hlist_t peers;
-    hio_t *out;    /* NULL: closed */
-    pump_t pump;   /* for one stream at a time; many peers share the loop's buffer */
-    bool out_full; /* peers wait for stdout */
-    bool paced;    /* peers wait for the interval to pass */
+    output_t output;
+    pump_t pump; /* for one stream at a time; many peers share the loop's buffer */
+    bool paced;  /* peers wait for the interval to pass */
     bool finishing;
     htimer_t *pace;
     htimer_t *grace;
@@ -59,7 +57,7 @@ static void give_up(session_t *s)
 
 static void update_reading(session_t *s)
 {
-    bool on = !s->out_full && !s->paced;
+    bool on = !s->output.full && !s->paced;
     hlist_t *node, *tmp;
 
     HLIST_FOREACH (node, tmp, &s->peers) {
@@ -100,18 +98,15 @@ static bool received(session_t *s, const void *data, size_t len)
     touch(s);
     dump_data(s->hnc->dump, DUMP_RECEIVED, data, len);
     pace(s);
-    return s->out && !s->hnc->options.send_only;
+    return s->output.io && !s->hnc->options.send_only;
 }
 
 void session_input(session_t *s, const void *data, size_t len)
 {
     if (!received(s, data, len))
         return;
-    hio_write(s->out, data, len);
-    if (!s->out_full && hio_write_above_high(s->out)) {
-        s->out_full = true;
+    if (output_write(&s->output, data, len))
         update_reading(s);
-    }
 }
 
 static void on_peer_data(hio_t *io, void *buf, int len)
@@ -126,48 +121,20 @@ static void on_peer_data(hio_t *io, void *buf, int len)
     }
     buffer = pump_take(&s->pump);
     if (received(s, buf, (size_t)len))
-        pump_write(buffer, s->out, buf, (size_t)len);
+        pump_write(buffer, s->output.io, buf, (size_t)len);
     pump_taken(buffer);
 }
 
-static void on_out_drained(hio_t *io)
+static void on_output_drained(output_t *output)
 {
-    session_t *s = hevent_userdata(io);
+    session_t *s = HLIST_ENTRY(output, session_t, output);
 
-    s->out_full = false;
     update_reading(s);
 }
 
-static void on_out_closed(hio_t *io)
+static void on_output_closed(output_t *output)
 {
-    session_t *s = hevent_userdata(io);
-    int err = hio_error(io);
-
-    s->out = NULL;
-    if (err == -ECANCELED)
-        return;
-    if (err != 0 && err != -EPIPE) {
-        hnc_say("stdout: %s", herr_str(err));
-        s->hnc->status = 1;
-    }
-    give_up(s);
-}
-
-static int open_output(session_t *s)
-{
-    int err;
-
-    s->out = hio_get(s->hnc->loop, STDOUT_FILENO);
-    if (!s->out)
-        return -errno;
-    err = hio_setcb_drained(s->out, on_out_drained);
-    if (err)
-        return err;
-    hnc_widen_pipe(STDOUT_FILENO);
-    hevent_set_userdata(s->out, s);
-    hio_setcb_close(s->out, on_out_closed);
-    hio_set_close_timeout(s->out, 0);
-    return 0;
+    give_up(HLIST_ENTRY(output, session_t, output));
 }
 
 /* ---- from stdin to the peers ----------------------------------------------------------------- */
@@ -192,7 +159,7 @@ static void send_datagram(session_t *s, hio_t *io, const char *data, size_t len)
 
 static void on_input_data(input_t *input, pump_buffer_t *buffer, const char *data, size_t len)
 {
-    session_t *s = (session_t *)(void *)input;
+    session_t *s = HLIST_ENTRY(input, session_t, input);
     hlist_t *node, *tmp;
 
     touch(s);
@@ -227,7 +194,7 @@ static void finish_sending(session_t *s, peer_t *peer)
 
 static void on_input_ended(input_t *input)
 {
-    session_t *s = (session_t *)(void *)input;
+    session_t *s = HLIST_ENTRY(input, session_t, input);
     hlist_t *node, *tmp;
 
     HLIST_FOREACH (node, tmp, &s->peers)
@@ -241,7 +208,7 @@ static void on_quit(htimer_t *timer)
 
 static void on_input_settled(input_t *input)
 {
-    session_t *s = (session_t *)(void *)input;
+    session_t *s = HLIST_ENTRY(input, session_t, input);
     int quit_s = s->hnc->options.quit_s;
     htimer_t *timer;
 
@@ -338,7 +305,6 @@ static void on_peer_closed(hio_t *io)
 session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg)
 {
     session_t *s = hmem_zalloc(sizeof(*s));
-    int err;
 
     if (!s) {
         hnc_say("%s", herr_str(-ENOMEM));
@@ -353,9 +319,9 @@ session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg)
     s->input.data_cb = on_input_data;
     s->input.ended_cb = on_input_ended;
     s->input.settled_cb = on_input_settled;
-    err = open_output(s);
-    if (err) {
-        hnc_say("stdout: %s", herr_str(err));
+    s->output.drained_cb = on_output_drained;
+    s->output.closed_cb = on_output_closed;
+    if (output_open(&s->output, hnc) != 0) {
         session_free(s);
         return NULL;
     }
@@ -413,9 +379,7 @@ void session_finish(session_t *s)
 {
     s->finishing = true;
     input_close(&s->input);
-    if (s->out)
-        hio_close(s->out);
-    else
+    if (!output_close(&s->output))
         hloop_stop(s->hnc->loop);
 }
 
