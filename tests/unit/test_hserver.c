@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "event/hsignal.h"
+#include "event/htimer.h"
 #include "net/hserver.h"
 #include "oom.h"
 
@@ -33,6 +34,8 @@ typedef struct shared_s {
     atomic_int stopped[WORKERS];
     atomic_int main_started;
     atomic_int main_stopped;
+    atomic_int busy;
+    atomic_int all_accepted;
     haddr_t addr;
     int fail_index; /* on_start of this one fails; WORKERS: none */
 } shared_t;
@@ -159,6 +162,16 @@ static bool try_receive(int fd, void *buf, size_t len)
         got += (size_t)n;
     }
     return true;
+}
+
+static void wait_for(atomic_int *flag)
+{
+    time_t limit = time(NULL) + WAIT_MS / 1000;
+
+    while (atomic_load(flag) == 0) {
+        assert_true(time(NULL) <= limit);
+        sched_yield();
+    }
 }
 
 static void receive(int fd, void *buf, size_t len)
@@ -310,12 +323,25 @@ static void an_acceptor_hands_connections_to_workers_in_turn(void **state)
         close(clients[i].fd);
 }
 
-/* Two connections of worker 1 end; the next two go there. */
+static void end_connections(client_t *clients, int n, int index, int count)
+{
+    for (int i = 0; i < n && count > 0; i++) {
+        if (clients[i].index != index)
+            continue;
+        shutdown(clients[i].fd, SHUT_WR);
+        wait_closed(clients[i].fd);
+        clients[i].index = -1;
+        count--;
+    }
+    assert_int_equal(count, 0);
+}
+
+/* Worker 0 has three, worker 1 two, worker 2 one. */
 static void an_acceptor_finds_the_worker_with_the_fewest_connections(void **state)
 {
     hserver_options_t options = options_for(HSERVER_ACCEPTOR, "0");
-    client_t clients[3 * WORKERS + 2];
-    int n = 3 * WORKERS, ended = 0;
+    client_t clients[3 * WORKERS + 3];
+    int n = 3 * WORKERS;
     run_t run;
 
     (void)state;
@@ -324,21 +350,80 @@ static void an_acceptor_finds_the_worker_with_the_fewest_connections(void **stat
     begin(&run);
     for (int i = 0; i < n; i++)
         clients[i] = connect_to(hserver_addr(run.server));
-    for (int i = 0; i < n && ended < 2; i++) {
-        if (clients[i].index != 1)
-            continue;
-        shutdown(clients[i].fd, SHUT_WR);
-        wait_closed(clients[i].fd);
-        ended++;
-    }
-    assert_int_equal(ended, 2);
-    for (int i = n; i < n + 2; i++) {
+    end_connections(clients, n, 1, 1);
+    end_connections(clients, n, 2, 2);
+    for (int i = n; i < n + 3; i++)
         clients[i] = connect_to(hserver_addr(run.server));
-        assert_int_equal(clients[i].index, 1);
-    }
+    assert_int_equal(clients[n].index, 2);
+    assert_int_equal(clients[n + 1].index + clients[n + 2].index, 3);
+    assert_int_not_equal(clients[n + 1].index, 0);
+    assert_int_not_equal(clients[n + 2].index, 0);
     finish(&run);
-    for (int i = 0; i < n + 2; i++)
+    for (int i = 0; i < n + 3; i++)
         close(clients[i].fd);
+}
+
+#define ON_THE_WAY 5
+
+static void on_tick(htimer_t *timer)
+{
+    hloop_stats_t stats;
+
+    hloop_stats(hevent_loop(timer), &stats);
+    if (stats.accepts == 1 + ON_THE_WAY)
+        atomic_store(&shared->all_accepted, 1);
+}
+
+static int on_start_ticking(hserver_t *server, hloop_t *loop, int index)
+{
+    if (index == HSERVER_MAIN && !htimer_add(loop, on_tick, 1, INFINITE))
+        return -ENOMEM;
+    return on_start(server, loop, index);
+}
+
+/* The worker is busy until the acceptor has handed over the rest, and then stops. */
+static void on_read_and_stop(hio_t *io, void *buf, int len)
+{
+    (void)buf;
+    (void)len;
+    atomic_store(&shared->busy, 1);
+    while (!atomic_load(&shared->all_accepted))
+        sched_yield();
+    hloop_stop(hevent_loop(io));
+}
+
+static void on_accept_and_stop(hio_t *io)
+{
+    on_accept(io);
+    hio_setcb_read(io, on_read_and_stop);
+}
+
+static void connections_that_a_stopping_worker_has_not_taken_are_closed(void **state)
+{
+    hserver_options_t options = options_for(HSERVER_ACCEPTOR, "0");
+    int fds[ON_THE_WAY];
+    client_t busy;
+    run_t run;
+
+    (void)state;
+    options.workers = 1;
+    options.on_start = on_start_ticking;
+    options.on_accept = on_accept_and_stop;
+    run = start(&options);
+    begin(&run);
+    busy = connect_to(hserver_addr(run.server));
+    assert_int_equal(send(busy.fd, "x", 1, MSG_NOSIGNAL), 1);
+    wait_for(&shared->busy);
+    for (int i = 0; i < ON_THE_WAY; i++)
+        fds[i] = hsocket_connect(hserver_addr(run.server), SOCK_STREAM, NULL, WAIT_MS);
+    pthread_join(run.thread, NULL); /* its only worker has ended */
+    assert_int_equal(run.result, 0);
+    hserver_free(run.server);
+    for (int i = 0; i < ON_THE_WAY; i++) {
+        wait_closed(fds[i]);
+        close(fds[i]);
+    }
+    close(busy.fd);
 }
 
 static void connections_on_their_way_are_not_lost_or_leaked_when_the_server_stops(void **state)
@@ -519,12 +604,7 @@ static int wait_exit(pid_t pid)
 /* Before that the signal has its default action. */
 static void wait_main_started(void)
 {
-    time_t limit = time(NULL) + WAIT_MS / 1000;
-
-    while (shared->main_started == 0) {
-        assert_true(time(NULL) <= limit);
-        sched_yield();
-    }
+    wait_for(&shared->main_started);
 }
 
 static void terminate(pid_t pid)
@@ -727,6 +807,8 @@ int main(void)
                                reset_shared),
         cmocka_unit_test_setup(
             connections_on_their_way_are_not_lost_or_leaked_when_the_server_stops, reset_shared),
+        cmocka_unit_test_setup(connections_that_a_stopping_worker_has_not_taken_are_closed,
+                               reset_shared),
         cmocka_unit_test_setup(a_stop_before_the_run_is_not_lost, reset_shared),
         cmocka_unit_test_setup(a_start_that_fails_ends_the_server_with_its_error, reset_shared),
         cmocka_unit_test_setup(a_unix_path_is_shared_and_removed_at_the_end, reset_shared),
