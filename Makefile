@@ -20,7 +20,6 @@ V ?= 0
 FUZZ_SECONDS ?= 20
 WITH_URING ?= yes
 WITH_INIH ?= yes
-WITH_JANSSON ?= yes
 
 # "make check" turns warnings into errors; the sanitizers make gcc guess wrong, so not with them.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -70,11 +69,9 @@ FUZZERS := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 # ---- dependencies ------------------------------------------------------------------------------
-PKGS := $(if $(filter yes,$(WITH_URING)),liburing) $(if $(filter yes,$(WITH_INIH)),inih) \
-        $(if $(filter yes,$(WITH_JANSSON)),jansson)
+PKGS := $(if $(filter yes,$(WITH_URING)),liburing) $(if $(filter yes,$(WITH_INIH)),inih)
 WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
-                $(if $(filter yes,$(WITH_INIH)),-DHNET_WITH_INIH=1) \
-                $(if $(filter yes,$(WITH_JANSSON)),-DHNET_WITH_JANSSON=1)
+                $(if $(filter yes,$(WITH_INIH)),-DHNET_WITH_INIH=1)
 
 # These targets need neither compiler nor libraries.
 NO_BUILD := clean help uninstall format check-format check-layers check-style check-scripts demo
@@ -360,7 +357,7 @@ help:
 	'  WERROR=1                warnings are errors' \
 	'  BUILD=build             the folder for everything that is built' \
 	'  CC= CFLAGS= LDFLAGS=    the compiler and its flags; a change rebuilds' \
-	'  WITH_URING=no WITH_INIH=no WITH_JANSSON=no   build without that library'
+	'  WITH_URING=no WITH_INIH=no   build without that library'
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(LIB_SRCS) $(CMD_SRCS) $(UNIT_SRCS) $(UNIT_SHARED) \
     $(BENCH_SRCS) $(BENCH_SHARED))
