@@ -15,17 +15,21 @@
 
 /* ---- readiness ------------------------------------------------------------------------------- */
 
+static int grow_ready(hloop_t *loop, size_t cap)
+{
+    hready_t *ready = hmem_realloc(loop->ready, cap * sizeof(*ready));
+
+    if (!ready)
+        return -ENOMEM;
+    loop->ready = ready;
+    loop->ready_cap = cap;
+    return 0;
+}
+
 void hloop__ready(hloop_t *loop, hio_t *io, int events)
 {
-    if (loop->ready_n == loop->ready_cap) {
-        size_t cap = loop->ready_cap ? loop->ready_cap * 2 : READY_CAP_MIN;
-        hready_t *ready = hmem_realloc(loop->ready, cap * sizeof(*ready));
-
-        if (!ready)
-            return; /* level-triggered: it is reported again */
-        loop->ready = ready;
-        loop->ready_cap = cap;
-    }
+    if (loop->ready_n == loop->ready_cap && grow_ready(loop, loop->ready_cap * 2) < 0)
+        return; /* level-triggered: it is reported again, and those that fit make room */
     loop->ready[loop->ready_n].io = io;
     loop->ready[loop->ready_n++].events = events;
 }
@@ -350,6 +354,8 @@ static int init_parts(hloop_t *loop, const hloop_options_t *options)
 {
     int rc = htimer__loop_init(loop);
 
+    if (rc == 0)
+        rc = grow_ready(loop, READY_CAP_MIN);
     if (rc == 0)
         rc = init_poller(loop, options->poller);
     if (rc == 0)
