@@ -97,6 +97,7 @@ static void make_always_ready(hio_t *io)
         return;
     }
     io->flags |= HIO_FLAG_ALWAYS;
+    io->flags &= (uint16_t)~HIO_FLAG_BLOCKING; /* no readiness is told: small steps gain nothing */
     hlist_push_back(&io->loop->always, &ext->always_link);
     if (io->want)
         io->loop->always_n++;
