@@ -66,16 +66,29 @@ static pid_t lock_holder(int fd)
     return lock.l_pid < 0 ? -EBUSY : lock.l_pid; /* below 0: a lock of another kind */
 }
 
+/* 1 when the path names the file that is open, else 0; or a negative error. */
+static int is_named(int fd, const char *path)
+{
+    struct stat ours, named;
+
+    if (fstat(fd, &ours) < 0)
+        return -errno;
+    if (lstat(path, &named) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
+}
+
 /* 0 when locked, -EEXIST when held, 1 when the path no longer names this file: the process that
  * held it has just removed it. */
 static int lock_file(int fd, const char *path, pid_t *holder)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    struct stat ours, named;
+    struct stat st;
+    int named;
 
-    if (fstat(fd, &ours) < 0)
+    if (fstat(fd, &st) < 0)
         return -errno;
-    if (!S_ISREG(ours.st_mode))
+    if (!S_ISREG(st.st_mode))
         return -EINVAL;
     if (fcntl(fd, F_SETLK, &lock) < 0) {
         if (errno != EAGAIN && errno != EACCES)
@@ -83,9 +96,8 @@ static int lock_file(int fd, const char *path, pid_t *holder)
         *holder = lock_holder(fd);
         return *holder == 0 ? 1 : -EEXIST;
     }
-    if (lstat(path, &named) < 0)
-        return errno == ENOENT ? 1 : -errno;
-    return named.st_ino == ours.st_ino && named.st_dev == ours.st_dev ? 0 : 1;
+    named = is_named(fd, path);
+    return named < 0 ? named : !named;
 }
 
 static int open_locked(const char *path, pid_t *holder)
@@ -136,7 +148,7 @@ void hpidfile_close(hpidfile_t *file)
 {
     if (file == NULL)
         return;
-    if (file->owner == getpid())
+    if (file->owner == getpid() && is_named(file->fd, file->path) > 0)
         unlink(file->path);
     close(file->fd);
     hmem_free(file->path);

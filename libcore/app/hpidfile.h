@@ -16,7 +16,8 @@ typedef struct hpidfile_s hpidfile_t;
  * would drop the lock. */
 int hpidfile_open(const char *path, hpidfile_t **file, pid_t *holder);
 
-/* Removes the file, if this process opened it, and frees. NULL is legal. */
+/* Removes the file, if this process opened it and the path still names it, and frees. NULL is
+ * legal. */
 void hpidfile_close(hpidfile_t *file);
 
 /* The process that holds the file at path: its number; 0 if none does (no file, or a stale one); or

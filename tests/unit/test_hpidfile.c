@@ -104,6 +104,22 @@ static void a_second_one_is_refused_and_told_who_holds_it(void **state)
     reap(pid);
 }
 
+/* Somebody removed the file by hand, and a second server runs. */
+static void the_file_of_another_is_not_removed(void **state)
+{
+    hpidfile_t *file;
+    pid_t pid, holder;
+
+    (void)state;
+    assert_int_equal(hpidfile_open(path, &file, &holder), 0);
+    unlink(path);
+    pid = start_holder(false);
+    hpidfile_close(file);
+    assert_int_equal(hpidfile_holder(path), pid);
+    kill(pid, SIGKILL);
+    reap(pid);
+}
+
 static void a_file_of_a_dead_process_is_stale_and_taken_over(void **state)
 {
     pid_t pid = start_holder(false), holder;
@@ -217,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_DIR(the_file_has_the_number_and_mode_0644),
         WITH_DIR(a_second_one_is_refused_and_told_who_holds_it),
+        WITH_DIR(the_file_of_another_is_not_removed),
         WITH_DIR(a_file_of_a_dead_process_is_stale_and_taken_over),
         WITH_DIR(what_is_no_pid_file_stays_untouched),
         WITH_DIR(a_missing_folder_is_an_error_and_no_file_is_nobody),
