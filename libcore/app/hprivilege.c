@@ -87,6 +87,10 @@ int hprivilege_drop(const char *user, const char *group, hbytes_t *why)
     }
     if (is_already(&id))
         return 0;
+    if (id.has_user && !id.has_group) {
+        hbytes_printf(why, "user '%s' is in no user database: name a group too", user);
+        return HERR_RESOLVE;
+    }
     status = become(&id);
     /* Root that can come back has given nothing up. */
     if (status == 0 && id.has_user && id.uid != 0 && setuid(0) == 0)

@@ -6,9 +6,10 @@
 
 /* Takes the user (a name or a number) and the group (NULL: the user's own) with no other groups
  * than the user's, irrevocably. Does nothing when the process is that user already, and both may be
- * NULL. 0; HERR_RESOLVE for a name that does not exist; -EPERM without the right to; -errno. On an
- * error `why` gets the words: "unknown user 'nobdy'". Call it after the privileged ports are bound,
- * and before threads and workers. */
+ * NULL. 0; HERR_RESOLVE for a name that does not exist, or a number that has no entry and so no
+ * group of its own; -EPERM without the right to; -errno. On an error `why` gets the words:
+ * "unknown user 'nobdy'". Call it after the privileged ports are bound, and before threads and
+ * workers. */
 int hprivilege_drop(const char *user, const char *group, hbytes_t *why);
 
 #endif
