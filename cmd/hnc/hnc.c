@@ -14,7 +14,8 @@
 #include "event/hsignal.h"
 #include "net/hresolve.h"
 
-#define PIPE_SIZE (1024 * 1024) /* the most that anybody may ask for */
+#define PIPE_SIZE (1024 * 1024)        /* the most that anybody may ask for */
+#define READ_SIZE ((size_t)256 * 1024) /* shared by the clients of -k; others have larger ones */
 
 void hnc_say(const char *fmt, ...)
 {
@@ -167,6 +168,7 @@ static hloop_t *new_loop(hlog_t **log)
 
     *log = hlog_new(HLOG_WARN, on_log, NULL);
     options.log = *log;
+    options.read_size = READ_SIZE;
     return hloop_new_with(&options);
 }
 

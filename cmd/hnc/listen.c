@@ -7,6 +7,7 @@
 #include "net/hresolve.h"
 #include "session.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,7 +54,7 @@ static void serve_stream(listen_t *l, hio_t *io)
         exec_beside(l->hnc, hio_fd(io));
         hio_close(io);
     } else {
-        l->connection = dup(hio_fd(io));
+        l->connection = fcntl(hio_fd(io), F_DUPFD_CLOEXEC, 0);
         hio_close(io);
         hloop_stop(l->hnc->loop);
     }
@@ -137,7 +138,7 @@ static int exec_datagram(listen_t *l)
         return 1;
     }
     note_address(l, "Connection received on", &from.u.sa);
-    l->connection = dup(fd);
+    l->connection = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     return 0;
 }
 

@@ -194,6 +194,8 @@ static const char *conflict(const options_t *o)
         {o->send_only, o->recv_only, "cannot use --send-only and --recv-only"},
         {o->exec_command != NULL, o->shell_command != NULL, "cannot use -e and -c"},
         {options_exec(o), o->zero_io, "cannot use -z and -e or -c"},
+        {options_exec(o), o->output_file || o->hex_file,
+         "cannot use -o or --hex-dump with -e or -c"},
         {options_exec(o), o->udp && o->keep_open, "cannot use -k and -u with -e or -c"},
         {o->unix_path, o->source_port != NULL, "cannot use -p and -U"},
         {o->unix_path && !(o->udp && !o->listen), o->source_addr != NULL, "cannot use -s and -U"},

@@ -1,5 +1,5 @@
-"""What the command tests share: one fixture, `lab`, that starts programs, waits for things to happen
-(never for time to pass) and ends what it started, by pid.
+"""What the command tests share: one fixture, `lab`, that starts programs, waits for things to
+happen (never for time to pass) and ends what it started, by pid.
 
 HNET_BIN names the folder of the commands under test; build/bin is the default.
 """
@@ -17,6 +17,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("HNET_BIN") or ROOT / "build" / "bin")
 TIMEOUT = 60  # of any wait: long enough for a slow machine with sanitizers
+
+STREAM, LISTENING = "0001", 0x10000  # the columns "Type" and "Flags" of /proc/net/unix
 
 
 def wait_until(condition, what, timeout=TIMEOUT):
@@ -48,7 +50,11 @@ class Process:
         self.stderr_path = folder / f"{number}.err"
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.popen = subprocess.Popen(
-                self.argv, stdin=stdin, stdout=stdout if stdout is not None else out, stderr=err, **options
+                self.argv,
+                stdin=stdin,
+                stdout=out if stdout is None else stdout,
+                stderr=err,
+                **options,
             )
         self.pid = self.popen.pid
 
@@ -168,10 +174,14 @@ class Lab:
     @staticmethod
     def wait_path(path):
         """Until a UNIX socket is bound to the path; for a stream: listens."""
-        ready = lambda: any(  # noqa: E731
-            line.split()[-1] == str(path) and (line.split()[4] != "0001" or int(line.split()[3], 16) & 0x10000)
-            for line in open("/proc/net/unix").readlines()[1:]
-        )
+
+        def ready():
+            for line in open("/proc/net/unix").readlines()[1:]:
+                fields = line.split()
+                if fields[-1] == str(path):
+                    return fields[4] != STREAM or int(fields[3], 16) & LISTENING
+            return False
+
         wait_until(ready, f"somebody listens at {path}")
 
     def close(self):

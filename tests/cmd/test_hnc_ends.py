@@ -1,5 +1,5 @@
-"""What ends a conversation: the end of stdin, the end of the peer, a broken stdout, time. Each rule in
-both roles, connecting and listening, against a peer that the test plays itself."""
+"""What ends a conversation: the end of stdin, the end of the peer, a broken stdout, time. Each rule
+in both roles, connecting and listening, against a peer that the test plays itself."""
 
 import fcntl
 import os
@@ -67,7 +67,7 @@ def terminal():
 BOTH_ROLES = pytest.mark.parametrize("role", ["connects", "listens"])
 
 
-# ---- the end of stdin --------------------------------------------------------------------------------
+# ---- the end of stdin ----------------------------------------------------------------------------
 
 
 @BOTH_ROLES
@@ -158,7 +158,7 @@ def test_a_stdin_that_cannot_be_read_is_reported(lab, role):
     assert talk.hnc.err() == "hnc: stdin: Is a directory\n"
 
 
-# ---- the end of the peer -----------------------------------------------------------------------------
+# ---- the end of the peer -------------------------------------------------------------------------
 
 
 @BOTH_ROLES
@@ -271,7 +271,7 @@ def test_a_reply_before_a_reset_is_not_lost(lab, role):
     assert talk.hnc.out() == b"too much"
 
 
-# ---- stdout ---------------------------------------------------------------------------------------------
+# ---- stdout --------------------------------------------------------------------------------------
 
 
 @BOTH_ROLES
@@ -305,7 +305,7 @@ def test_a_slow_reader_of_stdout_gets_everything_after_the_peer_is_gone(lab, rol
     assert talk.hnc.wait() == 0
 
 
-# ---- time -----------------------------------------------------------------------------------------------
+# ---- time ----------------------------------------------------------------------------------------
 
 
 @BOTH_ROLES
@@ -346,6 +346,7 @@ def test_a_datagram_client_with_q0_leaves_at_once(lab):
 
 
 def test_a_datagram_client_leaves_when_refused(lab):
-    hnc = lab.spawn("hnc", "-u", "127.0.0.1", lab.port(kind=socket.SOCK_DGRAM), stdin=subprocess.PIPE)
+    port = lab.port(kind=socket.SOCK_DGRAM)
+    hnc = lab.spawn("hnc", "-u", "127.0.0.1", port, stdin=subprocess.PIPE)
     hnc.send(b"data")
     assert hnc.wait() == 0

@@ -41,7 +41,7 @@ def receive(s, size):
     return data
 
 
-# ---- one client ------------------------------------------------------------------------------------------
+# ---- one client ----------------------------------------------------------------------------------
 
 
 def test_without_k_a_second_client_is_refused(lab):
@@ -61,7 +61,7 @@ def test_stdin_is_not_read_before_somebody_is_there(lab):
         assert receive(first, 20) == b"for the first client"
 
 
-# ---- many clients ----------------------------------------------------------------------------------------
+# ---- many clients --------------------------------------------------------------------------------
 
 
 def test_many_clients_are_served_at_the_same_time(lab):
@@ -196,10 +196,13 @@ def test_programs_for_many_clients_run_side_by_side(lab):
     assert hnc.running()
 
 
-# ---- UNIX paths -------------------------------------------------------------------------------------------
+# ---- UNIX paths ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", ["the client leaves", signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+ENDINGS = ["the client leaves", signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("options", ["-lU", "-lkU", "-luU"])
 def test_the_path_is_removed_at_the_end(lab, options, ending):
     path = lab.path("s")
@@ -221,7 +224,8 @@ def test_the_path_is_removed_at_the_end(lab, options, ending):
 @pytest.mark.parametrize("options", ["-lU", "-luU"])
 def test_a_socket_that_nobody_listens_on_is_replaced(lab, options):
     path = lab.path("s")
-    stale = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if "u" in options else socket.SOCK_STREAM)
+    kind = socket.SOCK_DGRAM if "u" in options else socket.SOCK_STREAM
+    stale = socket.socket(socket.AF_UNIX, kind)
     stale.bind(path)
     stale.close()
     lab.spawn("hnc", options, path)

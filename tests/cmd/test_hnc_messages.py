@@ -1,5 +1,5 @@
-"""hnc beside OpenBSD's nc: the same arguments give the same exit status and, with -v, the same words on
-stderr but for the name."""
+"""hnc beside OpenBSD's nc: the same arguments give the same exit status and, with -v, the same
+words on stderr but for the name."""
 
 import re
 import socket
@@ -9,6 +9,9 @@ from conftest import TIMEOUT, wait_until
 
 HOST = "127.0.0.1"
 NC = "nc.openbsd"
+BOTH_KINDS = pytest.mark.parametrize(
+    "kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["stream", "datagram"]
+)
 
 
 def closed_ports(lab, count, kind=socket.SOCK_STREAM):
@@ -18,7 +21,8 @@ def closed_ports(lab, count, kind=socket.SOCK_STREAM):
     def find():
         first = lab.port(kind=kind)
         ports = range(first, first + count)
-        return ports if ports[-1] < 65536 and not any(lab.is_bound(p, proto) for p in ports) else None
+        taken = ports[-1] > 65535 or any(lab.is_bound(p, proto) for p in ports)
+        return None if taken else ports
 
     return wait_until(find, "free ports")
 
@@ -80,7 +84,9 @@ def test_a_path_nobody_listens_at(lab):
     assert same(lab, "-zvU", lab.path("stale")) == 1
 
 
-@pytest.mark.parametrize("args", ["-zv HOST", "-z HOST", "-zvn HOST", "-zv localhost", "-zv 127.1", "-zvw2 HOST"])
+@pytest.mark.parametrize(
+    "args", ["-zv HOST", "-z HOST", "-zvn HOST", "-zv localhost", "-zv 127.1", "-zvw2 HOST"]
+)
 def test_an_open_port(lab, args):
     with socket.create_server((HOST, 0)) as server:
         assert same(lab, *args.replace("HOST", HOST).split(), server.getsockname()[1]) == 0
@@ -116,7 +122,7 @@ def test_an_open_udp_port(lab):
         assert same(lab, "-zuv", "-w", "1", HOST, server.getsockname()[1]) == 0
 
 
-@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["stream", "datagram"])
+@BOTH_KINDS
 def test_an_open_path(lab, kind):
     with socket.socket(socket.AF_UNIX, kind) as server:
         server.bind(lab.path("s"))
@@ -143,7 +149,7 @@ def test_a_connection_that_times_out(lab):
             s.close()
 
 
-# ---- listening ----------------------------------------------------------------------------------------
+# ---- listening -----------------------------------------------------------------------------------
 
 
 def listen_and_connect(lab, name, args, connect):
@@ -200,7 +206,7 @@ def test_listening(lab, args):
         assert ours.wait() == theirs.wait() == 0
 
 
-@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["stream", "datagram"])
+@BOTH_KINDS
 def test_listening_at_a_path(lab, kind):
     path = lab.path("s")
 

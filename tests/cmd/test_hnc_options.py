@@ -1,5 +1,5 @@
-"""hnc's options, and what it says when it cannot do what was asked: one line on stderr that names the
-fault, exit status 1 (2 for what hnc does not have), nothing on stdout, nothing half done."""
+"""hnc's options, and what it says when it cannot do what was asked: one line on stderr that names
+the fault, exit status 1 (2 for what hnc does not have), nothing on stdout, nothing half done."""
 
 import os
 import resource
@@ -40,7 +40,7 @@ def fails(lab, args, *named, status=1, **options):
         assert word in line
 
 
-# ---- bad input ----------------------------------------------------------------------------------------
+# ---- bad input -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,7 @@ def fails(lab, args, *named, status=1, **options):
         ("--send-only --recv-only 127.0.0.1 1", "--recv-only"),
         ("-e /bin/cat -c cat 127.0.0.1 1", "-e and -c"),
         ("-z -c cat 127.0.0.1 1", "-z"),
+        ("-c cat -o dump 127.0.0.1 1", "-o"),
         ("-w x 127.0.0.1 1", "'x'"),
         ("-w -1 127.0.0.1 1", "'-1'"),
         ("-i x 127.0.0.1 1", "'x'"),
@@ -104,18 +105,21 @@ def test_bad_input_is_named_in_one_line(lab, args, named):
 
 @pytest.mark.parametrize(
     "option",
-    "-b -D -F -M1 -m1 -Pu -S -Tlowcost -t -W1 -X5 -x127.0.0.1 -Z -g1 -G4 --allow=a --allowfile=a --append-output "
-    "--broker --chat --deny=a --denyfile=a --idle-timeout=1 --lua-exec=f --max-conns=1 --no-shutdown --proxy=a "
-    "--proxy-auth=u --proxy-dns=local --proxy-type=http --sctp --ssl --ssl-alpn=a --ssl-cert=f --ssl-ciphers=a "
+    "-b -D -F -M1 -m1 -Pu -S -Tlowcost -t -W1 -X5 -x127.0.0.1 -Z -g1 -G4 --allow=a --allowfile=a "
+    "--append-output --broker --chat --deny=a --denyfile=a --idle-timeout=1 --lua-exec=f "
+    "--max-conns=1 --no-shutdown --proxy=a --proxy-auth=u --proxy-dns=local --proxy-type=http "
+    "--sctp --ssl --ssl-alpn=a --ssl-cert=f --ssl-ciphers=a "
     "--ssl-key=f --ssl-servername=a --ssl-trustfile=f --ssl-verify --telnet --vsock".split(),
 )
 def test_an_option_of_nc_or_ncat_that_is_missing_is_refused_by_name(lab, option):
-    fails(lab, [option, HOST, "1"], option[:2] if option[1] != "-" else option.split("=")[0], status=2)
+    name = option.split("=")[0] if option.startswith("--") else option[:2]
+    fails(lab, [option, HOST, "1"], name, status=2)
 
 
 def test_an_address_in_use(lab):
     with socket.create_server((HOST, 0)) as server:
-        fails(lab, ["-l", HOST, server.getsockname()[1]], HOST, str(server.getsockname()[1]), "in use")
+        port = server.getsockname()[1]
+        fails(lab, ["-l", HOST, port], HOST, str(port), "in use")
 
 
 def test_a_source_port_in_use(lab):
@@ -144,7 +148,8 @@ def test_a_privileged_port(lab):
 @pytest.mark.parametrize("options", ["-U", "-lU", "-luU"])
 def test_a_path_without_permission(lab, options):
     os.mkdir(lab.path("locked"), 0o000)
-    fails_without_rights(lab, [options, lab.path("locked/s")], lab.path("locked/s"), "Permission denied")
+    path = lab.path("locked/s")
+    fails_without_rights(lab, [options, path], path, "Permission denied")
     os.chmod(lab.path("locked"), 0o700)
 
 
@@ -152,7 +157,8 @@ def test_a_path_without_permission(lab, options):
 @pytest.mark.parametrize("options", ["-lU", "-luU"])
 def test_a_path_that_is_there_is_left_alone(lab, options, what):
     path = lab.path("there")
-    live = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if "u" in options else socket.SOCK_STREAM)
+    kind = socket.SOCK_DGRAM if "u" in options else socket.SOCK_STREAM
+    live = socket.socket(socket.AF_UNIX, kind)
     if what == "a file":
         open(path, "w").write("content")
     elif what == "a folder":
@@ -182,7 +188,7 @@ def test_a_mistake_leaves_no_dump_behind(lab, args):
     assert not os.path.exists(lab.path("dump"))
 
 
-# ---- data ---------------------------------------------------------------------------------------------
+# ---- data ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -227,9 +233,8 @@ def test_an_interval_loses_nothing_that_arrives(lab):
 
 
 def test_dumps(lab):
-    hnc, peer = served(
-        lab, "-N", "-o", lab.path("raw"), "--hex-dump", lab.path("hex"), stdin=lab.file(b"request\n")
-    )
+    files = ["-o", lab.path("raw"), "--hex-dump", lab.path("hex")]
+    hnc, peer = served(lab, "-N", *files, stdin=lab.file(b"request\n"))
     assert receive_all(peer) == b"request\n"
     peer.sendall(bytes(range(18)))
     peer.close()
@@ -252,7 +257,7 @@ def test_a_dump_that_cannot_be_written_is_reported_and_the_data_still_flows(lab)
     assert hnc.err() == "hnc: /dev/full: No space left on device\n"
 
 
-# ---- the socket -----------------------------------------------------------------------------------------
+# ---- the socket ----------------------------------------------------------------------------------
 
 
 def test_source_address_and_port(lab):
@@ -274,7 +279,8 @@ def test_the_port_alone(lab):
 def test_a_unix_datagram_client_receives_at_the_path_of_s_and_removes_it(lab):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(lab.path("server"))
-        hnc = lab.spawn("hnc", "-uUv", "-w", "1", "-s", lab.path("mine"), lab.path("server"), stdin=lab.file(b"hello"))
+        args = ["-uUv", "-w", "1", "-s", lab.path("mine"), lab.path("server")]
+        hnc = lab.spawn("hnc", *args, stdin=lab.file(b"hello"))
         data, sender = server.recvfrom(100)
         assert (data, sender) == (b"hello", lab.path("mine"))
         server.sendto(b"reply", sender)
@@ -289,7 +295,9 @@ def test_buffer_sizes(lab, options):
     """Asked of the kernel through the socket that a program gets."""
     ask = (
         "exec python3 -c 'import socket; s = socket.socket(fileno=0);"
-        " print(*(s.getsockopt(socket.SOL_SOCKET, o) for o in (socket.SO_RCVBUF, socket.SO_SNDBUF)), file=open(1, \"w\"))'"
+        " sizes = [s.getsockopt(socket.SOL_SOCKET, o)"
+        " for o in (socket.SO_RCVBUF, socket.SO_SNDBUF)];"
+        " print(*sizes, file=open(1, \"w\"))'"
     )
     args = ["-I", "20000", "-O", "30000", "-c", ask]
     if options:
@@ -324,17 +332,21 @@ def test_ports_without_z_are_talked_to_in_turn(lab):
     assert hnc.out() == b"from 0\nfrom 1\n"
 
 
-# ---- programs ---------------------------------------------------------------------------------------------
+# ---- programs ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "args, sent, expected",
     [
         (["-e", "/bin/cat"], b"data", b"data"),
-        (["-e", "/bin/echo  one 'two  three' \"four five\" six\\ seven"], b"", b"one two  three four five six seven\n"),
+        (["-e", "/bin/echo  a 'b  c' \"d e\" f\\ g"], b"", b"a b  c d e f g\n"),
         (["-c", "read x; echo $x | tr a-z A-Z"], b"word\n", b"WORD\n"),
         (["--exec", "/bin/cat"], b"x" * 3 * MIB, b"x" * 3 * MIB),
-        (["--sh-exec", "echo $NCAT_PROTO $NCAT_REMOTE_ADDR $NCAT_LOCAL_ADDR"], b"", b"TCP 127.0.0.1 127.0.0.1\n"),
+        (
+            ["--sh-exec", "echo $NCAT_PROTO $NCAT_REMOTE_ADDR $NCAT_LOCAL_ADDR"],
+            b"",
+            b"TCP 127.0.0.1 127.0.0.1\n",
+        ),
     ],
     ids=["program", "words", "shell", "bulk", "environment"],
 )
@@ -365,6 +377,20 @@ def test_the_exit_status_is_the_program_s(lab, args, status):
     hnc, peer = served(lab, *args)
     with peer:
         assert hnc.wait() == status
+
+
+@pytest.mark.parametrize("role", ["connects", "listens"])
+def test_a_program_gets_no_descriptor_but_0_1_and_2(lab, role):
+    args = ["-c", "exec ls /proc/self/fd"]
+    if role == "connects":
+        _, peer = served(lab, *args)
+    else:
+        port = lab.port()
+        lab.spawn("hnc", "-l", *args, HOST, port)
+        lab.wait_bound(port)
+        peer = socket.create_connection((HOST, port))
+    with peer:
+        assert receive_all(peer).split() == [b"0", b"1", b"2", b"3"]  # 3: the listing itself
 
 
 def test_a_program_that_is_not_there(lab):

@@ -52,7 +52,7 @@ class UnixStream:
 
 
 def listener(kind, address, shut="-N"):
-    """The command line of a program that takes one connection and ends its sending side after stdin."""
+    """The command line of a program that serves one connection and ends sending after stdin."""
     return {
         "hnc": ["hnc", shut, "-l", *address.nc],
         "nc.openbsd": ["nc.openbsd", "-N", "-l", *address.nc],
@@ -74,9 +74,9 @@ LOSES = {("listens", "nc.openbsd"), ("connects", "nc.openbsd"), ("listens", "nca
 
 
 def exchange(lab, server_kind, client_kind, address, from_server, from_client):
-    """Both send a file; returns what each of them wrote to stdout. An hnc with nothing to send leaves
-    its sending side open (-q -1 changes nothing) for a peer that ends in the middle of its file when
-    the other's end of data comes first."""
+    """Both send a file; returns what each of them wrote to stdout. An hnc with nothing to send
+    leaves its sending side open (-q -1 changes nothing) for a peer that ends in the middle of its
+    file when the other's end of data comes first."""
     gentle = not LOSES.isdisjoint({("listens", server_kind), ("connects", client_kind)})
     server_shut = "-q-1" if gentle and not from_server else "-N"
     client_shut = "-q-1" if gentle and not from_client else "-N"
@@ -108,7 +108,10 @@ def test_server_sends_a_file(lab, server_kind, client_kind, transport, size):
     assert at_server == b""
 
 
-@pytest.mark.parametrize("server_kind, client_kind", [("hnc", "hnc"), ("hnc", "ncat"), ("hnc", "socat"), ("socat", "hnc")])
+@pytest.mark.parametrize(
+    "server_kind, client_kind",
+    [("hnc", "hnc"), ("hnc", "ncat"), ("hnc", "socat"), ("socat", "hnc")],
+)
 @pytest.mark.parametrize("transport", [Tcp4, UnixStream], ids=lambda t: t.name)
 def test_both_send_at_once(lab, server_kind, client_kind, transport):
     to_client, to_server = os.urandom(9 * MIB + 7), os.urandom(5 * MIB + 3)
@@ -150,7 +153,7 @@ def test_1_gib_through_pipes(lab, transport):
     assert got.digest() == sent.digest()
 
 
-# ---- datagrams ------------------------------------------------------------------------------------
+# ---- datagrams -----------------------------------------------------------------------------------
 
 
 class Udp4:
@@ -214,7 +217,9 @@ def test_udp_request_and_reply(lab, server_kind, client_kind):
     assert (server.out(), other.out()) == (request, reply)
 
 
-@pytest.mark.parametrize("server_kind, client_kind", [("hnc", "hnc"), ("hnc", "nc.openbsd"), ("nc.openbsd", "hnc")])
+@pytest.mark.parametrize(
+    "server_kind, client_kind", [("hnc", "hnc"), ("hnc", "nc.openbsd"), ("nc.openbsd", "hnc")]
+)
 def test_unix_datagram_request_and_reply(lab, server_kind, client_kind):
     address = UnixDatagram(lab)
     server = lab.spawn(*listener(server_kind, address), stdin=subprocess.PIPE)
