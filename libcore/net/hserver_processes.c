@@ -5,6 +5,7 @@
 #include "hserver_int.h"
 
 #include "../event/hchild.h"
+#include "../event/hsignal.h"
 #include "../event/htimer.h"
 
 #include <fcntl.h>
@@ -137,6 +138,24 @@ static void kill_workers(hserver_t *server)
     }
 }
 
+/* A worker does not keep the watches of loops that the program had before. Signals wait meanwhile:
+ * one that came between would be handled as the parent's. */
+static pid_t fork_one(void)
+{
+    sigset_t all, mask;
+    pid_t pid;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    pid = fork();
+    if (pid == 0)
+        hsignal_after_fork();
+    else if (pid < 0)
+        pid = -errno;
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return pid;
+}
+
 /* 1 in a worker, and *result is what hserver_run returns there. */
 static int fork_workers(hserver_t *server, pipes_t *pipes, int *result)
 {
@@ -144,14 +163,14 @@ static int fork_workers(hserver_t *server, pipes_t *pipes, int *result)
 
     fflush(NULL); /* what is in the buffers would be written once by each process */
     for (unsigned i = 0; i < server->count; i++) {
-        pid_t pid = fork();
+        pid_t pid = fork_one();
 
         if (pid == 0) {
             *result = be_worker(&server->workers[i], pipes, parent);
             return 1;
         }
         if (pid < 0)
-            return -errno;
+            return pid;
         server->workers[i].pid = pid;
     }
     return 0;
