@@ -66,6 +66,13 @@ static void a_signal_is_an_event(void **state)
     hloop_free(&loop);
 }
 
+/* The thread sanitizer runs handlers only within calls that it knows; liburing's wait is none. */
+#ifdef __SANITIZE_THREAD__
+static const bool handlers_wait_for_a_call = true;
+#else
+static const bool handlers_wait_for_a_call = false;
+#endif
+
 static void *kill_soon(void *arg)
 {
     struct timespec ts = {0, 20000000};
@@ -78,10 +85,13 @@ static void *kill_soon(void *arg)
 
 static void a_signal_wakes_a_sleeping_loop(void **state)
 {
-    hloop_t *loop = new_loop();
+    hloop_t *loop;
     pthread_t thread;
 
     (void)state;
+    if (handlers_wait_for_a_call && strcmp(test_poller, "io_uring") == 0)
+        skip();
+    loop = new_loop();
     watch(loop, SIGUSR1, 1);
     assert_int_equal(pthread_create(&thread, NULL, kill_soon, NULL), 0);
     RUN_UNTIL(loop, called == 1);
