@@ -58,7 +58,7 @@ static size_t peer_takes_all(void)
     return got;
 }
 
-/* ---- the one close callback ------------------------------------------------------------------------------ */
+/* ---- the one close callback ------------------------------------------------------------------ */
 
 static void close_calls_back_once_and_not_from_inside(void **state)
 {
@@ -151,7 +151,7 @@ static void what_was_sent_is_told_before_the_close(void **state)
     finish();
 }
 
-/* ---- what is queued ----------------------------------------------------------------------------------------- */
+/* ---- what is queued -------------------------------------------------------------------------- */
 
 static void close_sends_what_is_queued(void **state)
 {
@@ -222,7 +222,7 @@ static void reset_shows_as_a_reset(void **state)
     finish();
 }
 
-/* ---- the peer's end of data ------------------------------------------------------------------------------------ */
+/* ---- the peer's end of data ------------------------------------------------------------------ */
 
 static void an_end_of_data_closes_without_an_error(void **state)
 {
@@ -276,7 +276,7 @@ static void with_an_eof_callback_the_sending_side_stays_open(void **state)
     finish();
 }
 
-/* ---- resets in each state ------------------------------------------------------------------------------------------ */
+/* ---- resets in each state -------------------------------------------------------------------- */
 
 static void a_reset_while_reading(void **state)
 {
@@ -404,7 +404,7 @@ static void closing_while_connecting_and_while_accepting(void **state)
     finish();
 }
 
-/* ---- others ------------------------------------------------------------------------------------------------------------ */
+/* ---- others ---------------------------------------------------------------------------------- */
 
 static hio_t *victim;
 

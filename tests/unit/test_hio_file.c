@@ -41,7 +41,7 @@ static bool is_blocking(int fd)
     return !(fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
-/* ---- plain files ---------------------------------------------------------------------------------------- */
+/* ---- plain files ----------------------------------------------------------------------------- */
 
 /* Named fault: nc < file sends nothing (epoll refuses plain files). */
 static void a_plain_file_is_read_whole_whatever_its_size(void **state)
@@ -135,7 +135,7 @@ static void a_directory_is_an_error(void **state)
     hloop_free(&loop);
 }
 
-/* ---- pipes ------------------------------------------------------------------------------------------------ */
+/* ---- pipes ----------------------------------------------------------------------------------- */
 
 /* Named fault: a spin of zero-length callbacks at EOF on a pipe. */
 static void the_end_of_a_pipe_is_told_once(void **state)
@@ -307,7 +307,7 @@ static void a_pipe_of_our_own_carries_data(void **state)
     free(data);
 }
 
-/* ---- terminals ---------------------------------------------------------------------------------------------- */
+/* ---- terminals ------------------------------------------------------------------------------- */
 
 static void open_terminal(int *master, int *slave)
 {

@@ -35,7 +35,7 @@ static void finish(void)
     close(peer);
 }
 
-/* ---- a loop in a thread of its own ---------------------------------------------------------------------- */
+/* ---- a loop in a thread of its own ----------------------------------------------------------- */
 
 static pthread_t runner;
 static atomic_int running;
@@ -69,7 +69,7 @@ static void stop_runner(void)
     pthread_join(runner, NULL);
 }
 
-/* ---- writing and closing from elsewhere ---------------------------------------------------------------------- */
+/* ---- writing and closing from elsewhere ------------------------------------------------------ */
 
 static void *write_records(void *arg)
 {
@@ -140,7 +140,7 @@ static void spans_from_another_thread_arrive(void **state)
     finish();
 }
 
-/* ---- handles ------------------------------------------------------------------------------------------------ */
+/* ---- handles --------------------------------------------------------------------------------- */
 
 static atomic_int done_n, done_err;
 
@@ -285,7 +285,7 @@ static void messages_that_never_ran_are_answered_by_the_free(void **state)
     close(peer);
 }
 
-/* ---- moving ---------------------------------------------------------------------------------------------------- */
+/* ---- moving ---------------------------------------------------------------------------------- */
 
 static hloop_t *other;
 

@@ -65,7 +65,7 @@ static void busy(uint64_t ms)
         ;
 }
 
-/* ---- each limit ends a connection that is quiet, and not before its time --------------------------------- */
+/* ---- each limit ends a connection that is quiet, and not before its time --------------------- */
 
 static void a_quiet_connection_ends_by_its_keepalive(void **state)
 {
@@ -193,7 +193,7 @@ static void a_limit_can_be_changed(void **state)
     finish();
 }
 
-/* ---- heartbeats -------------------------------------------------------------------------------------------- */
+/* ---- heartbeats ------------------------------------------------------------------------------ */
 
 static int beats;
 
@@ -276,7 +276,7 @@ static void a_heartbeat_may_close(void **state)
     finish();
 }
 
-/* ---- gates: what a rate limit holds back is not the peer's fault --------------------------------------------- */
+/* ---- gates: what a rate limit holds back is not the peer's fault ----------------------------- */
 
 static bool gate_is_open;
 
