@@ -196,7 +196,7 @@ static int run(hnc_t *hnc, const hopt_list_t *operands)
 
 int main(int argc, char **argv)
 {
-    static hnc_t hnc;
+    hnc_t hnc = {0};
     hopt_list_t operands = {0};
     int status;
 

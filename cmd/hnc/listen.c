@@ -92,7 +92,7 @@ static void on_any_datagram(hio_t *io, void *buf, int len)
 /* What arrived from others before the socket was connected. */
 static void drop_others(listen_t *l, hio_t *io, const struct sockaddr *peer)
 {
-    static char data[65536];
+    char data[65536];
     haddr_t from;
 
     for (int i = 0; i < EARLY_MAX; i++) {
