@@ -42,15 +42,14 @@ static void touch(session_t *s)
     s->moved_ns = htime_monotonic_ns();
 }
 
-/* Everything ends now; what is queued is lost because nobody wants it. */
+/* Every conversation ends now, whatever is still to be sent. What was received is written to stdout. */
 static void give_up(session_t *s)
 {
     hlist_t *node, *tmp;
 
-    s->finishing = true;
     HLIST_FOREACH (node, tmp, &s->peers)
         hio_abort(peer_of(node)->io, 0);
-    hloop_stop(s->hnc->loop);
+    session_finish(s);
 }
 
 /* ---- from the peers to stdout ---------------------------------------------------------------- */
