@@ -160,6 +160,7 @@ static void close_sends_what_is_queued(void **state)
     assert_int_equal(hio_write(io, data, BIG), BIG);
     assert_true(hio_write_bufsize(io) > 0);
     hio_close(io);
+    hio_close(io); /* changes nothing */
     assert_int_equal(hio_write(io, data, 1), HERR_CLOSED);
     settle(loop);
     assert_int_equal(seen.closes, 0);
@@ -377,6 +378,24 @@ static void what_the_peer_sent_before_it_went_is_read(void **state)
     finish();
 }
 
+static void the_cause_of_a_broken_write_outlives_a_close(void **state)
+{
+    int fds[2];
+    seen_t local;
+    hio_t *pair;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    pair = observe(hio_get(loop, fds[0]), &local);
+    hio_read(pair);
+    close(fds[1]);
+    assert_int_equal(hio_write(pair, data, 10), -EPIPE);
+    hio_close(pair);
+    RUN_UNTIL(loop, local.closes == 1);
+    assert_int_equal(local.error, -EPIPE);
+    finish();
+}
+
 static void on_accept_nothing(hio_t *accepted)
 {
     hio_read(accepted);
@@ -547,6 +566,7 @@ int main(void)
         TEST(a_reset_after_our_shutdown),
         TEST(a_write_after_a_reset_tells_the_cause_and_closes),
         TEST(what_the_peer_sent_before_it_went_is_read),
+        TEST(the_cause_of_a_broken_write_outlives_a_close),
         TEST(closing_while_connecting_and_while_accepting),
         TEST(an_hio_closed_by_another_gets_nothing_more),
         TEST(a_reused_descriptor_hears_nothing_of_the_old_one),

@@ -455,6 +455,37 @@ static void a_buffer_of_the_programs_own_is_filled(void **state)
     free(data);
 }
 
+/* One after the other goes, each time another one; those that stay are still told apart. */
+static void descriptors_go_in_any_order(void **state)
+{
+    enum { N = 12 };
+    static const int order[N] = {0, 11, 5, 1, 10, 6, 2, 9, 3, 8, 4, 7};
+    hloop_t *loop = new_loop();
+    seen_t seen[N];
+    hio_t *ios[N];
+    int peers[N];
+
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        ios[i] = observed_tcp(loop, &seen[i], &peers[i]);
+        hio_read(ios[i]);
+    }
+    settle(loop);
+    for (int gone = 0; gone < N; gone++) {
+        for (int i = gone; i < N; i++) {
+            hio_read_stop(ios[order[i]]);
+            settle(loop);
+            hio_read(ios[order[i]]);
+            assert_int_equal(write(peers[order[i]], "x", 1), 1);
+            RUN_UNTIL(loop, seen[order[i]].reads == gone + 1);
+        }
+        hio_close(ios[order[gone]]);
+        RUN_UNTIL(loop, seen[order[gone]].closes == 1);
+        close(peers[order[gone]]);
+    }
+    hloop_free(&loop);
+}
+
 static void libhvs_shorthands_work(void **state)
 {
     hloop_t *loop = new_loop();
@@ -524,6 +555,7 @@ int main(void)
         TEST(read_once_reads_once),
         TEST(read_once_before_the_connect_reads_once),
         TEST(a_buffer_of_the_programs_own_is_filled),
+        TEST(descriptors_go_in_any_order),
         TEST(libhvs_shorthands_work),
         TEST(accessors_tell_what_was_set),
     };
