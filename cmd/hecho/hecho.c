@@ -141,6 +141,7 @@ static int check(hecho_options_t *opts, const hopt_list_t *endpoints)
 
 int main(int argc, char **argv)
 {
+    htitle_t *title = htitle_init(argc, &argv);
     hecho_options_t opts = {.answer = ANSWER_ECHO};
     hopt_list_t endpoints = {0};
     int status = hopt_main_parse(&doc, argc, argv, &opts, &endpoints);
@@ -148,8 +149,9 @@ int main(int argc, char **argv)
     if (status == HOPT_RUN) {
         status = check(&opts, &endpoints);
         if (status == 0)
-            status = hecho_serve(&opts, &endpoints);
+            status = hecho_serve(&opts, &endpoints, title);
     }
     hopt_main_free(&doc, &opts, &endpoints);
+    htitle_free(title, &argv);
     return status;
 }

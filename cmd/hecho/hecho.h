@@ -14,6 +14,7 @@
 
 #include "app/hmain.h"
 #include "app/hopt.h"
+#include "app/htitle.h"
 #include "report.h"
 
 typedef enum {
@@ -39,7 +40,7 @@ typedef struct hecho_options_s {
     hmain_options_t main;
 } hecho_options_t;
 
-/* Serves until it is told to stop; the exit status. */
-int hecho_serve(const hecho_options_t *options, const hopt_list_t *endpoints);
+/* Serves until it is told to stop; the exit status. The title is that of this process, or NULL. */
+int hecho_serve(const hecho_options_t *options, const hopt_list_t *endpoints, htitle_t *title);
 
 #endif

@@ -292,9 +292,9 @@ static void clean_up(service_t *service)
     hmem_free(service->listeners);
 }
 
-int hecho_serve(const hecho_options_t *options, const hopt_list_t *endpoints)
+int hecho_serve(const hecho_options_t *options, const hopt_list_t *endpoints, htitle_t *title)
 {
-    service_t service = {.options = options, .report = {.fd = -1}};
+    service_t service = {.options = options, .title = title, .report = {.fd = -1}};
     int status = parse_all(&service, endpoints);
 
     if (status == 0)

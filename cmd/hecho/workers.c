@@ -49,6 +49,7 @@ static int worker_main(int index, void *userdata)
     service_t *service = userdata;
     int err;
 
+    htitle_set(service->title, "hecho: worker process");
     signal(SIGINT, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
     service->loop = NULL;
@@ -127,6 +128,7 @@ int workers_run(service_t *service, int index)
     int err = service_watch(service, on_master_stop, on_master_reload);
 
     (void)index;
+    htitle_set(service->title, "hecho: master process");
     if (!err)
         err = hworkers_new(service->loop, &options, &service->workers);
     if (!err)

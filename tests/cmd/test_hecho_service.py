@@ -381,6 +381,26 @@ def test_workers_serve_and_their_counts_are_added_up(hecho, tmp_path):
     assert not os.path.exists(f"{tmp_path}/s")
 
 
+def title(pid):
+    """What ps shows of a process."""
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().rstrip(b"\0").replace(b"\0", b" ").decode()
+
+
+def test_master_and_workers_tell_themselves_apart_in_ps(hecho):
+    server = hecho("--workers", "2", "0")
+    wait_until(lambda: title(server.pid) == "hecho: master process", "the title of the master")
+    for pid in workers_of(server, 2):
+        wait_until(lambda pid=pid: title(pid) == "hecho: worker process", "the title of a worker")
+    server.stop()
+
+
+def test_without_workers_ps_shows_the_command_line(hecho):
+    server = hecho("--rot13", "0")
+    assert title(server.pid).endswith("hecho --rot13 0")
+    server.stop()
+
+
 def test_a_killed_worker_is_replaced_and_the_others_serve_on(hecho):
     server = hecho("-v", "--workers", "2", "0")
     socks = [server.connect() for _ in range(8)]
