@@ -34,6 +34,8 @@ typedef struct hslot_s {
 typedef struct htimers_s {
     hslab_t slab;
     hheap_t heap;       /* entries may be stale: see htimer.c */
+    size_t fresh;       /* entries behind the heap's in its array, not yet part of it */
+    uint64_t fresh_min; /* no key of theirs is below */
     hheap_entry_t *due; /* of this iteration, in firing order */
     size_t due_n;
     size_t due_cap;

@@ -4,7 +4,9 @@
  *   - deleting frees the slot and leaves the entry, which is dropped when it surfaces;
  *   - re-arming for later only stores the deadline: the entry is put right when it surfaces;
  *   - re-arming for earlier adds an entry, and the old one becomes stale.
- * Entries that went stale are swept out once they are three times as many as the live ones. */
+ * Entries that went stale are swept out once they are three times as many as the live ones.
+ * New entries wait unsorted behind the heap until the loop is about to wait: what is deleted or due
+ * before that never costs a comparison. */
 #include "htimer.h"
 
 #include "../base/hmem.h"
@@ -77,13 +79,47 @@ static inline int make_room(htimers_t *timers)
     return hheap_reserve(&timers->heap, need - timers->heap.n);
 }
 
+static inline hheap_entry_t entry_of(htimer_t *timer)
+{
+    *tag_of(timer) = timer->order;
+    timer->state = TIMER_ARMED;
+    return (hheap_entry_t){timer->deadline, timer->order, slot_of(timer)};
+}
+
 static inline void push_entry(htimers_t *timers, htimer_t *timer)
 {
-    hheap_entry_t entry = {timer->deadline, timer->order, slot_of(timer)};
+    timers->heap.entries[timers->heap.n + timers->fresh++] = entry_of(timer);
+    if (timer->deadline < timers->fresh_min)
+        timers->fresh_min = timer->deadline;
+}
 
-    *tag_of(timer) = entry.order;
-    timer->state = TIMER_ARMED;
-    hheap_push(&timers->heap, entry);
+/* Makes all entries part of the heap, in whatever order they lie. */
+static void rebuild(htimers_t *timers, size_t n)
+{
+    timers->heap.n = n;
+    timers->fresh = 0;
+    timers->fresh_min = UINT64_MAX;
+    hheap_rebuild(&timers->heap);
+}
+
+/* The fresh entries become part of the heap. */
+static void settle(htimers_t *timers)
+{
+    hheap_t *heap = &timers->heap;
+    size_t end = heap->n + timers->fresh;
+
+    if (timers->fresh > heap->n) {
+        rebuild(timers, end);
+        return;
+    }
+    for (size_t i = heap->n; i < end; i++) {
+        if (is_live(timers, &heap->entries[i]))
+            hheap_push(heap, heap->entries[i]);
+        else
+            timers->stale--;
+    }
+    timers->fresh = 0;
+    timers->fresh_min = UINT64_MAX;
 }
 
 /* Keeps only live entries, each with its true key. Linear. */
@@ -92,7 +128,7 @@ static void sweep(htimers_t *timers)
     hheap_t *heap = &timers->heap;
     size_t kept = 0;
 
-    for (size_t i = 0; i < heap->n; i++) {
+    for (size_t i = 0; i < heap->n + timers->fresh; i++) {
         hheap_entry_t entry = heap->entries[i];
         const htimer_t *timer;
 
@@ -102,15 +138,15 @@ static void sweep(htimers_t *timers)
         *hslab_tag(&timers->slab, entry.slot) = timer->order;
         heap->entries[kept++] = (hheap_entry_t){timer->deadline, timer->order, entry.slot};
     }
-    heap->n = kept;
     timers->stale = 0;
-    hheap_rebuild(heap);
+    rebuild(timers, kept);
 }
 
 static inline void count_stale(htimers_t *timers)
 {
     timers->stale++;
-    if (timers->stale > STALE_MIN && timers->stale > timers->heap.n - timers->heap.n / 4)
+    if (timers->stale > STALE_MIN &&
+        timers->stale / 3 > timers->heap.n + timers->fresh - timers->stale)
         sweep(timers);
 }
 
@@ -149,7 +185,7 @@ static void take_top(htimers_t *timers)
     if (!is_live(timers, &entry)) {
         timers->stale--;
     } else if (timer->order != entry.order) {
-        push_entry(timers, timer); /* it was re-armed for later */
+        hheap_push(&timers->heap, entry_of(timer)); /* it was re-armed for later */
     } else {
         make_due(timers, timer, entry);
     }
@@ -160,15 +196,15 @@ static void take_top(htimers_t *timers)
 static bool take_many(htimers_t *timers, uint64_t now_ns)
 {
     hheap_t *heap = &timers->heap;
-    size_t kept = 0, first = timers->due_n;
+    size_t n = heap->n + timers->fresh, kept = 0, first = timers->due_n;
 
-    if (!reserve_due(timers, timers->due_n + 2 * heap->n))
+    if (!reserve_due(timers, timers->due_n + 2 * n))
         return false;
-    for (size_t i = 0; i < heap->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         hheap_entry_t entry = heap->entries[i];
         htimer_t *timer;
 
-        if (i + PREFETCH_AHEAD < heap->n && is_live(timers, &heap->entries[i + PREFETCH_AHEAD]))
+        if (i + PREFETCH_AHEAD < n && is_live(timers, &heap->entries[i + PREFETCH_AHEAD]))
             __builtin_prefetch(timer_at(timers, heap->entries[i + PREFETCH_AHEAD].slot), 1);
         if (entry.key > now_ns) {
             heap->entries[kept++] = entry;
@@ -188,8 +224,7 @@ static bool take_many(htimers_t *timers, uint64_t now_ns)
             make_due(timers, timer, entry);
         }
     }
-    heap->n = kept;
-    hheap_rebuild(heap);
+    rebuild(timers, kept);
     hheap_sort(timers->due + first, timers->due + timers->due_n, timers->due_n - first);
     return true;
 }
@@ -211,6 +246,10 @@ void htimer__collect(hloop_t *loop)
     size_t pops_max = POPS_BEFORE_SWEEP + timers->heap.n / 64;
 
     timers->due_n = 0;
+    if (timers->fresh > SAMPLE && timers->fresh > timers->heap.n / 8 &&
+        timers->fresh_min <= loop->now_ns && take_many(timers, loop->now_ns))
+        return;
+    settle(timers);
     for (size_t pops = 0; timers->heap.n > 0 && hheap_top(&timers->heap)->key <= loop->now_ns;
          pops++) {
         if (pops == POPS_BEFORE_SWEEP && timers->heap.n > SAMPLE &&
@@ -229,6 +268,9 @@ int64_t htimer__wait_ns(hloop_t *loop)
     htimers_t *timers = &loop->timers;
     uint64_t now_ns, key;
 
+    if (timers->fresh > 0 && timers->fresh_min <= hloop__now(loop))
+        return 0;
+    settle(timers);
     while (timers->heap.n > 0 && !is_live(timers, hheap_top(&timers->heap))) {
         hheap_pop(&timers->heap); /* no wake-up for a timer that was deleted */
         timers->stale--;
@@ -344,6 +386,7 @@ void htimer__put_back(hloop_t *loop)
 int htimer__loop_init(hloop_t *loop)
 {
     hslab_init(&loop->timers.slab, sizeof(htimer_t));
+    loop->timers.fresh_min = UINT64_MAX;
     return 0;
 }
 
@@ -412,11 +455,13 @@ htimer_t *htimer_add_period(hloop_t *loop, htimer_cb cb, int8_t minute, int8_t h
 
 void htimer_del(htimer_t *timer)
 {
-    hslab_chunk_t *chunk = hslab_chunk_of(timer, sizeof(*timer));
-    uint32_t slot = hslab_slot_of(timer, sizeof(*timer));
+    hslab_chunk_t *chunk;
+    uint32_t slot;
 
     if (!timer)
         return;
+    chunk = hslab_chunk_of(timer, sizeof(*timer));
+    slot = hslab_slot_of(timer, sizeof(*timer));
     if (chunk->tags[slot] >= TAG_ARMED_MIN) {
         chunk->tags[slot] = TAG_NONE;
         hslab_free_slot(chunk, slot);

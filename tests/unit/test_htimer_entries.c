@@ -11,6 +11,11 @@
 
 #define LONG_MS 3600000u
 
+static size_t entries(const hloop_t *loop)
+{
+    return loop->timers.heap.n + loop->timers.fresh;
+}
+
 static void never(htimer_t *timer)
 {
     (void)timer;
@@ -28,7 +33,7 @@ static void deleted_timers_leave_no_entries_for_ever(void **state)
         kept[i] = htimer_add(loop, never, LONG_MS, 1);
     for (int i = 0; i < 200000; i++)
         htimer_del(htimer_add(loop, never, LONG_MS, 1));
-    assert_true(loop->timers.heap.n < 4096);
+    assert_true(entries(loop) < 4096);
     assert_true(loop->timers.heap.cap < 8192);
     for (int i = 0; i < 100; i++)
         htimer_del(kept[i]);
@@ -44,7 +49,7 @@ static void re_arming_for_later_adds_no_entry(void **state)
     (void)state;
     for (uint32_t i = 0; i < 100000; i++)
         htimer_reset(timer, LONG_MS + i);
-    assert_int_equal(loop->timers.heap.n, 1);
+    assert_int_equal(entries(loop), 1);
     hloop_free(&loop);
 }
 
@@ -56,7 +61,7 @@ static void re_arming_for_earlier_leaves_no_entries_for_ever(void **state)
     (void)state;
     for (uint32_t i = 0; i < 100000; i++)
         htimer_reset(timer, 2 * LONG_MS - 10 * i);
-    assert_true(loop->timers.heap.n < 4096);
+    assert_true(entries(loop) < 4096);
     hloop_free(&loop);
 }
 
