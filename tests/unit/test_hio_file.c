@@ -312,7 +312,8 @@ static void a_pipe_of_our_own_carries_data(void **state)
 static void open_terminal(int *master, int *slave)
 {
     *master = posix_openpt(O_RDWR | O_NOCTTY);
-    assert_true(*master >= 0);
+    if (*master < 0)
+        skip(); /* a bare chroot has none */
     assert_int_equal(grantpt(*master), 0);
     assert_int_equal(unlockpt(*master), 0);
     *slave = open(ptsname(*master), O_RDWR | O_NOCTTY);
