@@ -11,8 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEAD_MAX 64                        /* time and level in front of a line */
-#define JSON_MAX (HLOG_LINE_MAX * 6 + 128) /* every byte as \u00NN, and the frame */
+#define HEAD_MAX 64 /* time and level in front of a line */
 
 struct hlog_s {
     atomic_int min_level;
@@ -23,8 +22,6 @@ struct hlog_s {
 
 static const char *const level_names[] = {"VERBOSE", "DEBUG", "INFO",  "WARN",
                                           "ERROR",   "FATAL", "SILENT"};
-static const char *const json_levels[] = {"verbose", "debug", "info",  "warn",
-                                          "error",   "fatal", "silent"};
 
 /* Where to cut text at max bytes without leaving half a character. */
 static size_t cut(const char *text, size_t max)
@@ -47,39 +44,6 @@ static size_t flatten(char *text, size_t len)
             text[i] = ' ';
     }
     return len;
-}
-
-/* The JSON form of the character at text into out (6 bytes at most); *taken bytes were read. */
-static size_t json_char(const char *text, size_t len, char *out, size_t *taken)
-{
-    static const char hex[] = "0123456789abcdef";
-    size_t n = hstr_utf8_len(text, len);
-    unsigned char c = (unsigned char)*text;
-
-    *taken = n ? n : 1;
-    if (n == 0) {
-        memcpy(out, "\\ufffd", 6);
-        return 6;
-    }
-    if (c == '"' || c == '\\') {
-        out[0] = '\\';
-        out[1] = (char)c;
-        return 2;
-    }
-    if (c < 0x20 || c == 0x7f) {
-        memcpy(out, "\\u00", 4);
-        out[4] = hex[c >> 4];
-        out[5] = hex[c & 15];
-        return 6;
-    }
-    memcpy(out, text, n);
-    return n;
-}
-
-static void write_line(FILE *stream, const char *line, size_t len)
-{
-    fwrite(line, 1, len, stream);
-    fflush(stream);
 }
 
 hlog_t *hlog_new(hlog_level_e min_level, hlog_sink_cb sink, void *userdata)
@@ -170,22 +134,6 @@ void hlog_sink_stream(hlog_level_e level, const char *text, size_t len, void *us
                     hlog_level_name(level));
     memcpy(line + head, text, len);
     line[(size_t)head + len] = '\n';
-    write_line(userdata, line, (size_t)head + len + 1);
-}
-
-void hlog_sink_stream_json(hlog_level_e level, const char *text, size_t len, void *userdata)
-{
-    const char *name = (unsigned)level <= HLOG_SILENT ? json_levels[level] : "unknown";
-    char line[JSON_MAX];
-    char when[HTIME_ISO_SIZE];
-    size_t n, taken;
-
-    if (len > HLOG_LINE_MAX)
-        len = HLOG_LINE_MAX;
-    n = (size_t)snprintf(line, sizeof(line), "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"",
-                         htime_iso_local(htime_real_ms(), when, sizeof(when)), name);
-    for (size_t i = 0; i < len; i += taken)
-        n += json_char(text + i, len - i, line + n, &taken);
-    memcpy(line + n, "\"}\n", 3);
-    write_line(userdata, line, n + 3);
+    fwrite(line, 1, (size_t)head + len + 1, userdata);
+    fflush(userdata);
 }

@@ -41,10 +41,8 @@ void hlog_write(hlog_t *log, hlog_level_e level, const char *fmt, ...)
 const char *hlog_level_name(hlog_level_e level);
 int hlog_level_parse(const char *text, hlog_level_e *level);
 
-/* Two ready sinks: to a stdio stream (userdata is a FILE *): "2026-11-20T17:45:01.123+0100 INFO
- * text"; and the same as one JSON object a line: {"time":...,"level":"info","message":...}, where
- * bytes that are not UTF-8 become U+FFFD. Each line is written and flushed at once. */
+/* A ready sink, to a stdio stream (userdata is a FILE *): "2026-11-20T17:45:01.123+0100 INFO text".
+ * Each line is written and flushed at once. */
 void hlog_sink_stream(hlog_level_e level, const char *text, size_t len, void *userdata);
-void hlog_sink_stream_json(hlog_level_e level, const char *text, size_t len, void *userdata);
 
 #endif
