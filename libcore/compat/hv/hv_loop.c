@@ -3,6 +3,8 @@
 #include "hproc.h"
 #include "hthread.h"
 
+#include "../../event/hsignal.h"
+
 /* The functions themselves, not libhv's view of them. */
 #undef hio_error
 #undef hio_connect
@@ -61,16 +63,26 @@ static void run_child(const proc_ctx_t *ctx)
     exit(0);
 }
 
+/* The child keeps no signal watches of its parent's loops. Signals wait meanwhile: one that came
+ * between would be handled as the parent's. */
 int hproc_spawn(proc_ctx_t *ctx)
 {
+    sigset_t all, mask;
     pid_t pid;
 
     fflush(NULL); /* what is in the buffers would be written by the child too */
     ctx->spawn_cnt++;
     ctx->start_time = time(NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
     pid = fork();
+    if (pid == 0)
+        hsignal_after_fork();
+    else if (pid < 0)
+        pid = -errno;
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
     if (pid < 0)
-        return -errno;
+        return (int)pid;
     if (pid == 0) {
         ctx->pid = getpid();
         run_child(ctx);
