@@ -42,7 +42,8 @@ static void touch(session_t *s)
     s->moved_ns = htime_monotonic_ns();
 }
 
-/* Every conversation ends now, whatever is still to be sent. What was received is written to stdout. */
+/* Every conversation ends now, whatever is still to be sent. What was received is
+ * written to stdout. */
 static void give_up(session_t *s)
 {
     hlist_t *node, *tmp;
