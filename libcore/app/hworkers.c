@@ -6,7 +6,9 @@
  *     WAITING   no process; the timer starts one
  *
  * A slot whose index is wanted again while it is STOPPING is started when the old process has
- * ended. */
+ * ended. Each slot has a timer from the beginning, which is only re-armed and sleeps for REST_MS
+ * where it has nothing to do: neither a new start nor the end of a process needs memory of
+ * ours. */
 #include "hworkers.h"
 
 #include <signal.h>
@@ -20,6 +22,8 @@
 #include "../event/hchild.h"
 #include "../event/hsignal.h"
 #include "../event/htimer.h"
+
+#define REST_MS (INFINITE - 1)
 
 typedef enum slot_state_e { SLOT_IDLE = 0, SLOT_RUNNING, SLOT_STOPPING, SLOT_WAITING } slot_state_e;
 
@@ -43,7 +47,7 @@ struct hworkers_s {
     int running;
     bool stopping;
     bool stopped;            /* and told so */
-    htimer_t *stopped_timer; /* tells HWORKERS_STOPPED from the loop */
+    htimer_t *stopped_timer; /* until then: tells HWORKERS_STOPPED from the loop */
 };
 
 static void start(slot_t *slot);
@@ -54,41 +58,47 @@ static void tell(hworkers_t *w, hworkers_info_t info)
         w->options.on_event(w, &info, w->options.userdata);
 }
 
-static void clear_timer(slot_t *slot)
-{
-    htimer_del(slot->timer);
-    slot->timer = NULL;
-}
-
 static bool is_wanted(const slot_t *slot)
 {
     return !slot->workers->stopping && slot->index < slot->workers->count;
 }
 
-static void tell_stopped(hworkers_t *w)
+static htimer_t *add_timer(hloop_t *loop, htimer_cb cb, void *userdata)
 {
-    w->stopped = true;
-    tell(w, (hworkers_info_t){.event = HWORKERS_STOPPED});
+    htimer_t *timer = htimer_add(loop, cb, REST_MS, INFINITE);
+
+    if (timer != NULL)
+        hevent_set_userdata(timer, userdata);
+    return timer;
 }
 
-static void on_all_stopped(htimer_t *timer)
+/* A loop that waits for timers has none of ours to wait for any more. */
+static void delete_timers(hworkers_t *w)
+{
+    htimer_del(w->stopped_timer);
+    w->stopped_timer = NULL;
+    for (int i = 0; i < w->slot_count; i++) {
+        htimer_del(w->slots[i]->timer);
+        w->slots[i]->timer = NULL;
+    }
+}
+
+static void on_stopped_timer(htimer_t *timer)
 {
     hworkers_t *w = hevent_userdata(timer);
 
-    w->stopped_timer = NULL;
-    tell_stopped(w);
+    if (!w->stopping || w->running > 0)
+        return;
+    w->stopped = true;
+    delete_timers(w);
+    tell(w, (hworkers_info_t){.event = HWORKERS_STOPPED});
 }
 
 /* Through a timer, so that it never comes from inside hworkers_stop. */
 static void check_stopped(hworkers_t *w)
 {
-    if (!w->stopping || w->stopped || w->running > 0 || w->stopped_timer != NULL)
-        return;
-    w->stopped_timer = htimer_add(w->loop, on_all_stopped, 1, 1);
-    if (w->stopped_timer != NULL)
-        hevent_set_userdata(w->stopped_timer, w);
-    else
-        tell_stopped(w);
+    if (w->stopping && !w->stopped && w->running == 0)
+        htimer_reset(w->stopped_timer, 1);
 }
 
 /* ---- the worker process ---- */
@@ -131,15 +141,6 @@ static pid_t fork_worker(const slot_t *slot)
 
 /* ---- slots ---- */
 
-static void on_start_timer(htimer_t *timer)
-{
-    slot_t *slot = hevent_userdata(timer);
-
-    slot->timer = NULL;
-    slot->state = SLOT_IDLE;
-    start(slot);
-}
-
 static uint32_t next_delay(const hworkers_t *w, uint32_t delay_ms)
 {
     return delay_ms > w->options.delay_max_ms / 2 ? w->options.delay_max_ms : delay_ms * 2;
@@ -154,10 +155,7 @@ static uint32_t schedule(slot_t *slot)
     slot->state = SLOT_IDLE;
     if (!is_wanted(slot))
         return HWORKERS_NO_RESTART;
-    slot->timer = htimer_add(w->loop, on_start_timer, delay_ms, 1);
-    if (slot->timer == NULL)
-        return HWORKERS_NO_RESTART;
-    hevent_set_userdata(slot->timer, slot);
+    htimer_reset(slot->timer, delay_ms);
     slot->state = SLOT_WAITING;
     slot->delay_ms = next_delay(w, delay_ms);
     return delay_ms;
@@ -170,7 +168,7 @@ static void on_end(hchild_t *child)
     hworkers_info_t info = {HWORKERS_ENDED, slot->index, slot->pid, hchild_status(child), 0};
     uint64_t life_ms = (htime_monotonic_ns() - slot->started_ns) / HTIME_NS_PER_MS;
 
-    clear_timer(slot);
+    htimer_reset(slot->timer, REST_MS);
     slot->child = NULL;
     slot->pid = 0;
     w->running--;
@@ -218,14 +216,30 @@ static void start(slot_t *slot)
     tell(w, (hworkers_info_t){.event = HWORKERS_STARTED, .index = slot->index, .pid = pid});
 }
 
-static void on_grace_timer(htimer_t *timer)
+static void kill_stuck(const slot_t *slot)
 {
-    slot_t *slot = hevent_userdata(timer);
-
-    slot->timer = NULL;
     if (hchild_kill(slot->child, SIGKILL) == 0)
         tell(slot->workers,
              (hworkers_info_t){.event = HWORKERS_KILLED, .index = slot->index, .pid = slot->pid});
+}
+
+static void on_timer(htimer_t *timer)
+{
+    slot_t *slot = hevent_userdata(timer);
+
+    htimer_reset(timer, REST_MS);
+    switch (slot->state) {
+    case SLOT_WAITING:
+        slot->state = SLOT_IDLE;
+        start(slot);
+        break;
+    case SLOT_STOPPING:
+        kill_stuck(slot);
+        break;
+    case SLOT_IDLE:
+    case SLOT_RUNNING:
+        break;
+    }
 }
 
 static void stop(slot_t *slot)
@@ -233,7 +247,7 @@ static void stop(slot_t *slot)
     hworkers_t *w = slot->workers;
 
     if (slot->state == SLOT_WAITING) {
-        clear_timer(slot);
+        htimer_reset(slot->timer, REST_MS);
         slot->state = SLOT_IDLE;
     }
     if (slot->state != SLOT_RUNNING)
@@ -241,11 +255,7 @@ static void stop(slot_t *slot)
     slot->state = SLOT_STOPPING;
     slot->delay_ms = w->options.delay_min_ms;
     hchild_kill(slot->child, SIGTERM);
-    slot->timer = htimer_add(w->loop, on_grace_timer, w->options.grace_ms, 1);
-    if (slot->timer != NULL)
-        hevent_set_userdata(slot->timer, slot);
-    else
-        hchild_kill(slot->child, SIGKILL); /* without a timer nobody would */
+    htimer_reset(slot->timer, w->options.grace_ms);
 }
 
 /* Makes the slots up to count; those that exist stay where they are. */
@@ -264,6 +274,11 @@ static int grow(hworkers_t *w, int count)
 
         if (slot == NULL)
             return -ENOMEM;
+        slot->timer = add_timer(w->loop, on_timer, slot);
+        if (slot->timer == NULL) {
+            hmem_free(slot);
+            return -ENOMEM;
+        }
         slot->workers = w;
         slot->index = w->slot_count;
         slot->delay_ms = w->options.delay_min_ms;
@@ -293,7 +308,8 @@ int hworkers_new(hloop_t *loop, const hworkers_options_t *options, hworkers_t **
     w->loop = loop;
     w->options = *options;
     set_defaults(&w->options);
-    status = hworkers_resize(w, options->count);
+    w->stopped_timer = add_timer(loop, on_stopped_timer, w);
+    status = w->stopped_timer != NULL ? hworkers_resize(w, options->count) : -ENOMEM;
     if (status < 0) {
         hworkers_free(w);
         return status;
@@ -306,11 +322,10 @@ void hworkers_free(hworkers_t *workers)
 {
     if (workers == NULL)
         return;
-    htimer_del(workers->stopped_timer);
+    delete_timers(workers);
     for (int i = 0; i < workers->slot_count; i++) {
         slot_t *slot = workers->slots[i];
 
-        clear_timer(slot);
         if (slot->child != NULL) {
             hchild_kill(slot->child, SIGKILL);
             hchild_del(slot->child);

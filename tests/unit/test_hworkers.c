@@ -26,6 +26,7 @@ static hworkers_info_t events[EVENTS_MAX];
 static int event_count;
 static int ready_fds[2];
 static bool timed_out;
+static oom_t oom;
 
 /* What a test does when an event has come. */
 static void (*on_info)(const hworkers_info_t *info);
@@ -63,6 +64,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
+    oom_end();
     hworkers_free(workers);
     hloop_free(&loop);
     close(ready_fds[0]);
@@ -371,6 +373,71 @@ static void a_worker_dies_with_its_master(void **state)
     close(ended.fd);
 }
 
+/* From here on nothing more can be had, not even a timer that was already paid for. */
+static void use_up_memory(void)
+{
+    oom_begin(&oom, 1, true);
+    for (int i = 0; htimer_add(loop, on_watchdog, WATCHDOG_MS, 1) != NULL; i++)
+        assert_true(i < OOM_ALLOCATIONS_MAX);
+}
+
+static void die_without_memory(const hworkers_info_t *info)
+{
+    if (info->event == HWORKERS_STARTED && count_of(HWORKERS_STARTED) == 1) {
+        use_up_memory();
+    } else if (info->event == HWORKERS_ENDED && count_of(HWORKERS_ENDED) == 1) {
+        assert_int_equal(info->delay_ms, 1);
+        oom_end();
+    } else if (info->event == HWORKERS_ENDED && count_of(HWORKERS_STARTED) == 2) {
+        hworkers_stop(workers);
+    }
+}
+
+static void a_worker_comes_back_though_there_was_no_memory_when_it_died(void **state)
+{
+    (void)state;
+    on_info = die_without_memory;
+    assert_non_null(htimer_add(loop, on_watchdog, WATCHDOG_MS, 1));
+    start(fail_at_once, 1);
+    assert_int_equal(hloop_run(loop), 0);
+    assert_false(timed_out);
+    assert_int_equal(count_of(HWORKERS_STARTED), 2);
+}
+
+static void stop_without_memory(const hworkers_info_t *info)
+{
+    if (info->event != HWORKERS_ENDED)
+        return;
+    use_up_memory();
+    hworkers_stop(workers);
+    oom_end();
+    assert_int_equal(count_of(HWORKERS_STOPPED), 0);
+}
+
+static void the_end_is_never_told_from_inside_the_stop(void **state)
+{
+    (void)state;
+    on_info = stop_without_memory;
+    start(fail_at_once, 1);
+    run_loop();
+    assert_int_equal(count_of(HWORKERS_STOPPED), 1);
+}
+
+static void nothing_is_left_to_wait_for_when_all_have_stopped(void **state)
+{
+    (void)state;
+    hloop_free(&loop);
+    loop = hloop_new(HLOOP_FLAG_QUIT_WHEN_NO_ACTIVE_EVENTS);
+    assert_non_null(loop);
+    on_info = stop_after_five;
+    start(fail_at_once, 2);
+    alarm(WATCHDOG_MS / 1000);
+    assert_int_equal(hloop_run(loop), 0);
+    assert_int_equal(count_of(HWORKERS_STOPPED), 1);
+    assert_int_equal(hloop_run(loop), 0);
+    alarm(0);
+}
+
 static int new_and_free(void *arg)
 {
     const hworkers_options_t options = {.count = 2, .run = fail_at_once, .delay_min_ms = 1000};
@@ -403,6 +470,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_number_of_workers_can_change, begin, end),
         cmocka_unit_test_setup_teardown(free_kills_what_still_runs, begin, end),
         cmocka_unit_test_setup_teardown(a_worker_dies_with_its_master, begin, end),
+        cmocka_unit_test_setup_teardown(a_worker_comes_back_though_there_was_no_memory_when_it_died,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(the_end_is_never_told_from_inside_the_stop, begin, end),
+        cmocka_unit_test_setup_teardown(nothing_is_left_to_wait_for_when_all_have_stopped, begin,
+                                        end),
         cmocka_unit_test(out_of_memory_is_an_error_at_every_allocation),
     };
 
