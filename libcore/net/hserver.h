@@ -58,7 +58,11 @@ int hserver_new(const hserver_options_t *options, hserver_t **server);
  * server. Connections that are still open then are closed with -ECANCELED: by their own process, or
  * in this thread when the workers' threads have ended. Returns 0 or a negative error; and 1 in a
  * worker process that was told to stop: it returns through this call too, has its own copy of the
- * server and should soon leave main. Worker processes end with their parent, however that ends. */
+ * server and should soon leave main.
+ *
+ * Worker processes do not outlive the thread that called this: the kernel kills them (SIGKILL) when
+ * it ends, with the parent or by itself. It forgets to when a worker changes its user or group (do
+ * that before, in the parent); such a worker stops as by hserver_stop when the parent is gone. */
 int hserver_run(hserver_t *server);
 
 /* Ends the run of all workers; of a worker process, only itself. Any thread, any callback, also

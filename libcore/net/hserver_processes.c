@@ -1,7 +1,9 @@
 /* HSERVER_PROCESSES. Two pipes: each worker reports over the first one how its start went; the
  * parent holds the only writing end of the second, the lifeline, so that its end of file tells the
- * workers to stop, whether the parent asks for it or died. What is stuck is killed: by the parent
- * after the stop time-out, by the kernel when the parent is gone. */
+ * workers to stop when the parent asks for it. A worker that is stuck is killed by the parent after
+ * the stop time-out. When the parent dies the kernel kills the workers at once (PR_SET_PDEATHSIG):
+ * so it does when the thread ends that called hserver_run, but not once a worker has changed its
+ * user, which makes the kernel forget; then the lifeline is what tells it. */
 #include "hserver_int.h"
 
 #include "../event/hchild.h"
