@@ -376,6 +376,42 @@ static void an_hio_does_not_leave_from_its_own_callback(void **state)
     finish();
 }
 
+static hio_t *pair[2];
+
+static void on_read_take_other(hio_t *self, void *buf, int len)
+{
+    hio_t *taken = pair[self == pair[0]];
+
+    seen_on_read(self, buf, len);
+    assert_int_equal(hio_detach(taken), 0);
+    assert_int_equal(hio_close(taken), 0); /* freed at once */
+    hloop_stop(hevent_loop(self));
+}
+
+/* Both are ready in one iteration; the first takes the other off the loop. */
+static void an_hio_taken_off_while_ready_is_not_touched(void **state)
+{
+    seen_t seen_other;
+    int peer_other;
+
+    (void)state;
+    pair[0] = io;
+    pair[1] = observed_tcp(loop, &seen_other, &peer_other);
+    for (int i = 0; i < 2; i++) {
+        hio_setcb_read(pair[i], on_read_take_other);
+        hio_read(pair[i]);
+    }
+    run_briefly();
+    assert_int_equal(write(peer, "x", 1), 1);
+    assert_int_equal(write(peer_other, "x", 1), 1);
+    assert_int_equal(hloop_run(loop), 0);
+    run_briefly();
+    assert_int_equal(seen.reads + seen_other.reads, 1);
+    assert_int_equal(seen.closes + seen_other.closes, 0);
+    close(peer_other);
+    finish();
+}
+
 static void on_accept_detach(hio_t *accepted)
 {
     *(hio_t **)hevent_userdata(accepted) = accepted;
@@ -427,6 +463,7 @@ int main(void)
         TEST(an_hio_moves_to_another_loop_with_what_is_queued),
         TEST(a_detached_hio_is_closed_without_a_callback),
         TEST(an_hio_does_not_leave_from_its_own_callback),
+        TEST(an_hio_taken_off_while_ready_is_not_touched),
         TEST(an_acceptor_hands_connections_over),
     };
 

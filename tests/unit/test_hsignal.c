@@ -240,6 +240,18 @@ static void the_last_watcher_restores_the_handler(void **state)
     hloop_free(&loop);
 }
 
+/* There is room for so many loops at a time; those that are gone make room. */
+static void a_thousand_loops_one_after_the_other_may_watch(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        hloop_t *loop = new_loop();
+
+        watch(loop, SIGUSR1, 1);
+        hloop_free(&loop);
+    }
+}
+
 static void what_is_no_signal_is_refused(void **state)
 {
     hloop_t *loop = new_loop();
@@ -536,6 +548,7 @@ int main(void)
         TEST(watchers_may_be_deleted_in_callbacks),
         TEST(a_signal_pending_when_its_watcher_goes_is_dropped),
         TEST(the_last_watcher_restores_the_handler),
+        TEST(a_thousand_loops_one_after_the_other_may_watch),
         TEST(what_is_no_signal_is_refused),
         TEST(errno_survives_a_signal),
         TEST(the_exit_status_of_a_child_arrives),
