@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef HNET_WITH_INIH
@@ -398,10 +399,30 @@ const char *hconf_inih_version(void)
 #endif
 }
 
+/* A descriptor of a plain file, or a negative error. Opening anything else must neither wait (a
+ * FIFO without a writer) nor have an effect (a terminal). */
+static int open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+    int status = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) < 0)
+        status = -errno;
+    else if (!S_ISREG(st.st_mode))
+        status = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    if (status == 0)
+        return fd;
+    close(fd);
+    return status;
+}
+
 static int read_file(const char *path, hbytes_t *content)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int status = fd < 0 ? -errno : 0;
+    int fd = open_file(path);
+    int status = fd < 0 ? fd : 0;
 
     while (status == 0) {
         ssize_t n;
@@ -436,7 +457,8 @@ int hconf_load(const char *path, const hconf_schema_t *schema, void *target, hco
     hbytes_init(&content, HCONF_FILE_MAX + 2 * READ_SIZE);
     status = read_file(path, &content);
     if (status < 0) {
-        hbytes_printf(errors, "%s: %s\n", path, herr_str(status));
+        hbytes_printf(errors, "%s: %s\n", path,
+                      status == -EINVAL ? "not a plain file" : herr_str(status));
     } else {
         text.data = content.data;
         text.len = content.len;

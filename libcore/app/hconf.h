@@ -47,7 +47,8 @@ typedef struct hconf_s hconf_t;
  * On an error target is as it was, *conf is NULL, and `errors` has a line (with its newline) for
  * each mistake: "hhttpd.conf:12: unknown key 'prot' in [server] (did you mean port?)", at most
  * HCONF_ERRORS_MAX and one that tells how many more. HERR_SYNTAX for mistakes in it, -errno if it
- * cannot be read, -EFBIG past HCONF_FILE_MAX, -ENOMEM, HERR_UNSUPPORTED built without inih. */
+ * cannot be read, -EINVAL for what is no plain file (a FIFO, a device), -EFBIG past HCONF_FILE_MAX,
+ * -ENOMEM, HERR_UNSUPPORTED built without inih. */
 int hconf_load(const char *path, const hconf_schema_t *schema, void *target, hconf_t **conf,
                hbytes_t *errors);
 

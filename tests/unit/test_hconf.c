@@ -249,6 +249,26 @@ static void a_file_is_loaded_and_a_bad_path_is_named(void **state)
     rmdir(dir);
 }
 
+/* A FIFO without a writer would be waited for without end. */
+static void what_is_no_plain_file_is_refused_at_once(void **state)
+{
+    char dir[] = "/tmp/hconf-XXXXXX", path[64], expected[128];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/fifo", dir);
+    snprintf(expected, sizeof(expected), "%s: not a plain file\n", path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(20);
+    assert_int_equal(hconf_load(path, &schema, &target, &conf, &errors), -EINVAL);
+    alarm(0);
+    assert_null(conf);
+    assert_string_equal(errors.data, expected);
+    assert_int_equal(hconf_load("/dev/zero", &schema, &target, &conf, &errors), -EINVAL);
+    unlink(path);
+    rmdir(dir);
+}
+
 static int load_some(void *arg)
 {
     const char *data = arg;
@@ -297,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_line_past_the_limit_is_refused_not_cut, begin, end),
         cmocka_unit_test_setup_teardown(the_number_of_reported_mistakes_is_bounded, begin, end),
         cmocka_unit_test_setup_teardown(a_file_is_loaded_and_a_bad_path_is_named, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_no_plain_file_is_refused_at_once, begin, end),
         cmocka_unit_test_setup_teardown(out_of_memory_is_an_error_at_every_allocation, begin, end),
     };
 
