@@ -199,6 +199,11 @@ static void a_connect_that_gets_no_answer_times_out(void **state)
     close(listener);
 }
 
+static void on_timer_abort(htimer_t *timer)
+{
+    hio_abort(hevent_userdata(timer), 0);
+}
+
 /* The kernel gives the number of a socket that was watched to one that connects: what it still says
  * of the old one must not look like an answer. */
 static void a_new_socket_hears_nothing_of_the_old_ones_watch(void **state)
@@ -213,7 +218,7 @@ static void a_new_socket_hears_nothing_of_the_old_ones_watch(void **state)
     (void)state;
     hio_read(io);
     settle(loop);
-    hio_abort(io, 0);
+    hevent_set_userdata(htimer_add(loop, on_timer_abort, 0, 1), io);
     RUN_UNTIL(loop, seen.closes == 1);
     fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (fd != number) {
