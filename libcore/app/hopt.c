@@ -3,6 +3,7 @@
  * process. */
 #include "hopt.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -141,6 +142,18 @@ bool hopt__find_long(const hopt_spec_t *spec, void *opts, const char *name, size
             return true;
     }
     return false;
+}
+
+/* A mistake in the table is the programmer's: a list that is negated would leak, and what a
+ * callback's negation clears is unknown. */
+static void check_tables(const hopt_spec_t *spec)
+{
+    hopt_iter_t iter;
+    const hopt_t *row;
+
+    hopt__iter_init(&iter, spec, NULL);
+    while ((row = hopt__iter_next(&iter, NULL)) != NULL)
+        assert(!row->negatable || (row->type != HOPT_TYPE_LIST && row->type != HOPT_TYPE_CALL));
 }
 
 /* ---- messages ---- */
@@ -324,6 +337,7 @@ int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts
     parser_t p = {spec, argc, argv, 1, opts, operands, message};
     int status = 0;
 
+    check_tables(spec);
     while (p.index < argc && status == 0) {
         const char *word = argv[p.index];
 

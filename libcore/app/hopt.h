@@ -69,7 +69,7 @@ typedef int (*hopt_call_cb)(const struct hopt_s *option, const char *arg, void *
 typedef struct hopt_s {
     hopt_type_e type;
     char short_name;          /* 0: none */
-    bool negatable;           /* --no-NAME gives false or 0 */
+    bool negatable;           /* --no-NAME gives false or 0; not of a LIST or a CALL */
     bool hidden;              /* works, but no help, manual or completion shows it */
     const char *long_name;    /* NULL: none; of a GROUP: the heading */
     const char *pair;         /* a name of two letters after one dash, as wget's "nc"; NULL: none */

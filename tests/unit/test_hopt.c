@@ -1,9 +1,13 @@
 #include "app/hopt.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -228,6 +232,43 @@ static void a_negatable_flag_is_switched_off_by_no(void **state)
                  "hnc: option --no-verbose takes no value; see hnc --help");
 }
 
+/* The signal that ended a process which parsed nothing with this row; 0: none did. */
+static int signal_of_a_table_with(hopt_t row)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        const hopt_t rows[] = {row, HOPT_END};
+        const hopt_spec_t with = {"hnc", rows, NULL, false};
+        char *argv[] = {(char *)(uintptr_t) "hnc", NULL};
+        const struct rlimit no_core = {0, 0};
+        opts_t opts = {0};
+        hopt_list_t operands = {0};
+        hbytes_t message = {0};
+
+        close(STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL);
+        setrlimit(RLIMIT_CORE, &no_core);
+        _exit(hopt_parse(&with, 1, argv, &opts, &operands, &message));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* "--no-header" would have to free a list, and a callback's members are not known. */
+static void a_list_or_a_call_cannot_be_negatable(void **state)
+{
+    const hopt_t flag = HOPT_FLAG('v', "verbose", opts_t, verbose, "", .negatable = true);
+    const hopt_t list = HOPT_LIST('H', "header", opts_t, headers, "", .negatable = true);
+    const hopt_t call = HOPT_CALL('y', "ping", on_call, "", .negatable = true);
+
+    (void)state;
+    assert_int_equal(signal_of_a_table_with(flag), 0);
+    assert_int_equal(signal_of_a_table_with(list), SIGABRT);
+    assert_int_equal(signal_of_a_table_with(call), SIGABRT);
+}
+
 static void aliases_and_pairs_name_the_same_option(void **state)
 {
     run_t *r = RUN("--hold");
@@ -418,6 +459,7 @@ int main(void)
         cmocka_unit_test(a_list_keeps_every_value_in_order),
         cmocka_unit_test(an_optional_value_never_eats_the_next_word),
         cmocka_unit_test(a_negatable_flag_is_switched_off_by_no),
+        cmocka_unit_test(a_list_or_a_call_cannot_be_negatable),
         cmocka_unit_test(aliases_and_pairs_name_the_same_option),
         cmocka_unit_test(two_dashes_end_the_options),
         cmocka_unit_test(options_come_after_operands_unless_the_order_is_posix),
