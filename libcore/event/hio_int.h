@@ -136,6 +136,7 @@ struct hio_s {
     uint8_t polled; /* interest that the poller knows */
     uint8_t work;
     uint8_t transport_want;
+    bool paused; /* the program was reading, stopped, and may go on */
 };
 
 static inline bool hio__is(const hio_t *io, unsigned flags)
@@ -187,6 +188,7 @@ void hio__read_connected(hio_t *io);
 void hio__eof(hio_t *io);
 
 /* hio_write.c */
+void hio__await_reading(hio_t *io); /* sending broke: at the latest the close timeout closes it */
 int hio__write_spans(hio_t *io, const struct iovec *iov, int n);
 void hio__flush(hio_t *io);
 void hio__drop_queue(hio_t *io);

@@ -179,6 +179,8 @@ int hio__queue_iov(const hio_t *io, struct iovec *iov, int max, size_t bytes_max
 
 void hio__drop_queue(hio_t *io)
 {
+    if (io->state == HIO_STATE_OPEN)
+        shrunk(io, io->queued);
     while (io->queue_head)
         pop_chunk(io);
     io->queued = 0;

@@ -202,6 +202,7 @@ static int start_reading(hio_t *io)
     if (hio__is(io, HIO_FLAG_READING | HIO_FLAG_EOF))
         return 0;
     io->flags |= HIO_FLAG_READING;
+    io->paused = false;
     if (io->state != HIO_STATE_OPEN)
         return 0; /* starts when connected */
     hio__timeout_restart(io, HIO_TIMEOUT_READ);
@@ -235,11 +236,13 @@ int hio_read_stop(hio_t *io)
 {
     if (io->state >= HIO_STATE_CLOSING)
         return HERR_CLOSED;
+    if (hio__is(io, HIO_FLAG_READING))
+        io->paused = true;
     io->flags &= (uint16_t) ~(HIO_FLAG_READING | HIO_FLAG_READ_ONCE);
     if (io->state == HIO_STATE_OPEN)
         hio__want(io, 0, HV_READ);
     if (hio__is(io, HIO_FLAG_WRITE_BROKEN))
-        hio__finish(io, io->error);
+        hio__await_reading(io);
     return 0;
 }
 

@@ -12,6 +12,8 @@ static void on_close_timeout(hio_t *io)
 {
     if (io->state == HIO_STATE_CLOSING)
         hio__finish(io, -ETIMEDOUT);
+    else if (hio__is(io, HIO_FLAG_WRITE_BROKEN) && io->paused)
+        hio__finish(io, io->error);
 }
 
 static void on_read_timeout(hio_t *io)

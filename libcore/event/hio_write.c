@@ -35,17 +35,28 @@ static ssize_t write_some(hio_t *io, const struct iovec *iov, int n)
                          : write_plain(io, iov, n);
 }
 
+void hio__await_reading(hio_t *io)
+{
+    if (hio__ext(io))
+        hio__timeout_start(io, HIO_TIMEOUT_CLOSE);
+    else
+        hio__finish(io, io->error);
+}
+
 /* Sending is over. What the peer sent before is still in the kernel, maybe the reply that says why:
- * it is read first, the close with this cause comes at its end. */
+ * it is read first, the close with this cause comes at its end. A program that has paused reading
+ * gets the time to go on. */
 static void write_failed(hio_t *io, int err)
 {
     bool peer_is_gone = err == -EPIPE || err == -ECONNRESET;
 
     io->error = err;
-    if (io->state == HIO_STATE_OPEN && hio__is(io, HIO_FLAG_READING) && peer_is_gone &&
-        (io->type & HIO_TYPE_SOCK_STREAM)) {
+    if (io->state == HIO_STATE_OPEN && peer_is_gone && (io->type & HIO_TYPE_SOCK_STREAM) &&
+        (hio__is(io, HIO_FLAG_READING) || io->paused)) {
         io->flags |= HIO_FLAG_WRITE_BROKEN;
         hio__want(io, 0, HV_WRITE);
+        if (io->paused)
+            hio__await_reading(io);
     } else {
         hio__finish(io, err);
     }

@@ -354,7 +354,7 @@ static void a_write_that_fails_tells_why(void **state)
         assert_int_equal(hio_write(io, "x", 1), -errs[i]);
         assert_int_equal(hio_write(io, "x", 1), HERR_CLOSED);
         if (errs[i] == ECONNRESET || errs[i] == EPIPE)
-            hio_read_stop(io); /* else what the peer still sends is waited for */
+            hio_close(io); /* else what the peer still sends is waited for */
         RUN_UNTIL(loop, seen.closes == 1);
         assert_int_equal(seen.error, -errs[i]);
         faults_on = false;

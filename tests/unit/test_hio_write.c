@@ -399,9 +399,39 @@ static void shutdown_comes_after_what_is_queued(void **state)
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
+/* Sending broke while the program paused reading for a slow receiver of its own: it may read on later,
+ * but a pause that never ends is ended by the close timeout. */
+static void what_the_peer_sent_before_it_went_survives_a_pause(void **state)
+{
+    (void)state;
+    for (int reads_on = 0; reads_on < 2; reads_on++) {
+        int fds[2];
+        seen_t local;
+        hio_t *pair;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        pair = observe(hio_get(loop, fds[0]), &local);
+        hio_set_close_timeout(pair, 50);
+        hio_read(pair);
+        hio_read_stop(pair);
+        assert_int_equal(write(fds[1], data, 50), 50);
+        close(fds[1]);
+        assert_int_equal(hio_write(pair, data, 10), -EPIPE);
+        settle(loop);
+        assert_int_equal(local.closes, 0);
+        if (reads_on)
+            hio_read(pair);
+        RUN_UNTIL(loop, local.closes == 1);
+        assert_int_equal(local.got, reads_on ? 50 : 0);
+        assert_int_equal(local.error, -EPIPE);
+    }
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(what_the_peer_sent_before_it_went_survives_a_pause),
         TEST(a_small_write_goes_out_at_once),
         TEST(what_the_kernel_does_not_take_is_queued_and_sent_in_order),
         TEST(spans_are_sent_as_one),
