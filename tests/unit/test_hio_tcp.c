@@ -294,82 +294,6 @@ static void unix_streams_work_alike(void **state)
 
 /* ---- accepting ------------------------------------------------------------------------------- */
 
-static void on_accept_close(hio_t *io)
-{
-    hio_t *listener = hevent_userdata(io);
-
-    on_accept(io);
-    hio_close(listener);
-}
-
-static void a_listener_may_close_while_accepting(void **state)
-{
-    hloop_t *loop = new_loop();
-    struct sockaddr_in addr;
-    hio_t *listener = listen_on(loop, &addr);
-    int fds[5];
-
-    (void)state;
-    hio_setcb_accept(listener, on_accept_close);
-    hevent_set_userdata(listener, listener); /* accepted ones inherit it */
-    for (int i = 0; i < 5; i++)
-        fds[i] = plain_connect(&addr);
-    RUN_UNTIL(loop, accepted_n == 1);
-    settle(loop);
-    assert_int_equal(accepted_n, 1);
-    assert_int_equal(hloop_nios(loop), 1);
-    hloop_free(&loop);
-    for (int i = 0; i < 5; i++)
-        close(fds[i]);
-}
-
-static void a_listener_that_stops_reading_accepts_later(void **state)
-{
-    hloop_t *loop = new_loop();
-    struct sockaddr_in addr;
-    hio_t *listener = listen_on(loop, &addr);
-    int fd;
-
-    (void)state;
-    hio_read_stop(listener);
-    fd = plain_connect(&addr);
-    settle(loop);
-    assert_int_equal(accepted_n, 0);
-    hio_read(listener);
-    RUN_UNTIL(loop, accepted_n == 1);
-    hloop_free(&loop);
-    close(fd);
-}
-
-static void accepted_sockets_are_ready_to_use(void **state)
-{
-    hloop_t *loop = new_loop();
-    struct sockaddr_in addr;
-    int one = 0, fd;
-    socklen_t len = sizeof(one);
-    hio_t *io = NULL;
-
-    (void)state;
-    listen_on(loop, &addr);
-    fd = plain_connect(&addr);
-    RUN_UNTIL(loop, accepted_n == 1);
-    for (int i = 3; i < 64 && !io; i++) {
-        struct sockaddr_in peer;
-        socklen_t peer_len = sizeof(peer);
-
-        if (i != fd && getpeername(i, (struct sockaddr *)&peer, &peer_len) == 0 &&
-            peer.sin_port != addr.sin_port)
-            io = hio_get(loop, i);
-    }
-    assert_non_null(io);
-    assert_int_equal(getsockopt(hio_fd(io), IPPROTO_TCP, TCP_NODELAY, &one, &len), 0);
-    assert_true(one != 0);
-    assert_true(fcntl(hio_fd(io), F_GETFD) & FD_CLOEXEC);
-    assert_true(fcntl(hio_fd(io), F_GETFL) & O_NONBLOCK);
-    hloop_free(&loop);
-    close(fd);
-}
-
 static void a_thousand_connections_come_and_go(void **state)
 {
     hloop_t *loop = new_loop();
@@ -589,9 +513,6 @@ int main(void)
         TEST(a_new_socket_hears_nothing_of_the_old_ones_watch),
         TEST(a_blocking_socket_does_not_block_the_loop),
         TEST(unix_streams_work_alike),
-        TEST(a_listener_may_close_while_accepting),
-        TEST(a_listener_that_stops_reading_accepts_later),
-        TEST(accepted_sockets_are_ready_to_use),
         TEST(a_thousand_connections_come_and_go),
         TEST(reading_stops_and_starts),
         TEST(read_once_reads_once),
