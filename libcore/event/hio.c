@@ -339,7 +339,12 @@ struct sockaddr *hio_peeraddr(hio_t *io)
 {
     hio_ext_t *ext = hio__ext(io);
 
-    return ext ? get_addr(io, &ext->peer, &ext->peer_len, getpeername) : NULL;
+    if (!ext)
+        return NULL;
+    if (!ext->peer && io->loop && io->loop->accepted == io)
+        hio_set_peeraddr(io, (struct sockaddr *)&io->loop->accepted_from,
+                         (int)io->loop->accepted_from_len);
+    return get_addr(io, &ext->peer, &ext->peer_len, getpeername);
 }
 
 socklen_t hio_peeraddr_len(hio_t *io)

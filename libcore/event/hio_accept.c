@@ -86,15 +86,23 @@ static void accepted(hio_t *listener, int fd)
         hio_close(io);
         return;
     }
+    loop->accepted = io;
     hloop__enter(loop);
     listener->ext->accept_cb(io);
     hloop__leave(loop);
+    loop->accepted = NULL;
 }
 
 void hio__accept_ready(hio_t *io)
 {
+    hloop_t *loop = io->loop;
+
     for (int i = 0; i < HIO_ACCEPTS_PER_EVENT && hio_is_reading(io); i++) {
-        int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd;
+
+        loop->accepted_from_len = sizeof(loop->accepted_from);
+        fd = accept4(io->fd, (struct sockaddr *)&loop->accepted_from, &loop->accepted_from_len,
+                     SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd >= 0)
             accepted(io, fd);
