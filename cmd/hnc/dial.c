@@ -256,17 +256,10 @@ static int connect_timeout_ms(const options_t *o)
 /* Without -s the source address has to be of the peer's family. */
 static void adapt_source(dial_t *d, const haddr_t *addr)
 {
-    const options_t *o = &d->hnc->options;
-    sa_family_t family = addr->u.sa.sa_family;
+    uint16_t port = (uint16_t)haddr_port(&d->source.u.sa);
 
-    if (family == AF_UNIX && o->udp && !o->source_addr) {
-        memset(&d->source, 0, sizeof(d->source)); /* the kernel chooses an abstract name */
-        d->source.u.sa.sa_family = AF_UNIX;
-        d->source.len = sizeof(sa_family_t);
-        d->socket.source = &d->source;
-    } else if (family != AF_UNIX && d->socket.source && !o->source_addr) {
-        haddr_any(&d->source, family, (uint16_t)haddr_port(&d->source.u.sa));
-    }
+    if (d->socket.source && !d->hnc->options.source_addr)
+        haddr_any(&d->source, addr->u.sa.sa_family, port);
 }
 
 static int report_source(const dial_t *d, int err)
