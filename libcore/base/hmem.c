@@ -73,20 +73,10 @@ void *hmem_array(size_t n, size_t size)
 
 char *hmem_strdup(const char *s)
 {
-    return hmem_strndup(s, strlen(s));
-}
+    size_t size = strlen(s) + 1;
+    char *copy = hmem_alloc(size);
 
-char *hmem_strndup(const char *s, size_t len)
-{
-    char *copy;
-
-    if (len == SIZE_MAX)
-        return NULL;
-    copy = hmem_alloc(len + 1);
-    if (!copy)
-        return NULL;
-    if (len)
-        memcpy(copy, s, len);
-    copy[len] = '\0';
+    if (copy)
+        memcpy(copy, s, size);
     return copy;
 }

@@ -26,9 +26,7 @@ void hmem_free(void *ptr);
 /* An array of n elements, zeroed; NULL on overflow of n * size or out of memory. */
 void *hmem_array(size_t n, size_t size);
 
-/* Copies of a string / of len bytes with a NUL added; NULL when out of memory. Freed
- * by hmem_free. */
+/* A copy of a string; NULL when out of memory. Freed by hmem_free. */
 char *hmem_strdup(const char *s);
-char *hmem_strndup(const char *s, size_t len);
 
 #endif

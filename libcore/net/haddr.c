@@ -312,17 +312,6 @@ bool haddr_equal(const struct sockaddr *a, const struct sockaddr *b)
     return haddr_compare(a, b) == 0;
 }
 
-bool haddr_is_loopback(const struct sockaddr *sa)
-{
-    const struct in6_addr *v6 = &as_in6(sa)->sin6_addr;
-
-    if (sa->sa_family == AF_INET)
-        return ntohl(as_in(sa)->sin_addr.s_addr) >> 24 == 127;
-    if (sa->sa_family != AF_INET6)
-        return false;
-    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
-}
-
 bool haddr_is_any(const struct sockaddr *sa)
 {
     if (sa->sa_family == AF_INET)

@@ -64,7 +64,6 @@ socklen_t haddr_len(const struct sockaddr *sa);
 int haddr_compare(const struct sockaddr *a, const struct sockaddr *b);
 bool haddr_equal(const struct sockaddr *a, const struct sockaddr *b);
 
-bool haddr_is_loopback(const struct sockaddr *sa);
 bool haddr_is_any(const struct sockaddr *sa);
 
 /* A port or a range: "80", "80-90", "http", "ftp-data" (service names by the system's table, read

@@ -27,7 +27,7 @@ static int fail(const parse_t *parse, int err, const char *what, const char *tex
     return err;
 }
 
-const char *hendpoint_scheme_name(hendpoint_scheme_e scheme)
+static const char *scheme_name(hendpoint_scheme_e scheme)
 {
     static const char *const names[] = {"tcp", "udp", "tls", "unix", "unixgram"};
 
@@ -158,7 +158,7 @@ static int parse_text(const parse_t *parse, const char *text)
     if (!mark)
         return parse_host_port(parse, text);
     for (hendpoint_scheme_e s = HENDPOINT_TCP; s <= HENDPOINT_TLS; s++) {
-        if (mark - text == 3 && strncasecmp(text, hendpoint_scheme_name(s), 3) == 0) {
+        if (mark - text == 3 && strncasecmp(text, scheme_name(s), 3) == 0) {
             parse->ep->scheme = s;
             return parse_host_port(parse, mark + 3);
         }
@@ -204,7 +204,7 @@ int hendpoint_set(hendpoint_t *ep, hendpoint_scheme_e scheme, const char *host, 
 
 const char *hendpoint_format(const hendpoint_t *ep, char *buf, size_t size)
 {
-    const char *scheme = hendpoint_scheme_name(ep->scheme);
+    const char *scheme = scheme_name(ep->scheme);
     bool v6 = strchr(ep->host, ':') != NULL;
 
     if (hendpoint_is_unix(ep))

@@ -44,9 +44,6 @@ int hendpoint_set(hendpoint_t *ep, hendpoint_scheme_e scheme, const char *host, 
 /* The text that parses to the same end point, the scheme only where it is not tcp. Returns buf. */
 const char *hendpoint_format(const hendpoint_t *ep, char *buf, size_t size);
 
-/* "tcp", "udp", "tls", "unix", "unixgram". */
-const char *hendpoint_scheme_name(hendpoint_scheme_e scheme);
-
 bool hendpoint_is_unix(const hendpoint_t *ep);
 
 /* SOCK_STREAM or SOCK_DGRAM. */

@@ -235,8 +235,3 @@ void *hreconnect_userdata(const hreconnect_t *rc)
 {
     return rc->options.userdata;
 }
-
-hloop_t *hreconnect_loop(const hreconnect_t *rc)
-{
-    return rc->loop;
-}

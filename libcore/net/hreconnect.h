@@ -70,6 +70,5 @@ void hreconnect_stop(hreconnect_t *rc);
  * to the hreconnect; to end it alone and try again, hio_close it. */
 hio_t *hreconnect_io(const hreconnect_t *rc);
 void *hreconnect_userdata(const hreconnect_t *rc);
-hloop_t *hreconnect_loop(const hreconnect_t *rc);
 
 #endif

@@ -49,6 +49,13 @@ static int apply_ip(int fd, int family, const hsocket_options_t *o)
     return err;
 }
 
+static int set_keepalive(int fd, int idle_s)
+{
+    int err = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+
+    return err ? err : set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+}
+
 static int apply(int fd, int family, int type, const hsocket_options_t *o)
 {
     bool ip = family == AF_INET || family == AF_INET6;
@@ -57,7 +64,7 @@ static int apply(int fd, int family, int type, const hsocket_options_t *o)
     if (ip && type == SOCK_STREAM && !o->delay)
         err = hsocket_set_nodelay(fd, true);
     if (!err && ip && type == SOCK_STREAM && o->keepalive_s > 0)
-        err = hsocket_set_keepalive(fd, o->keepalive_s);
+        err = set_keepalive(fd, o->keepalive_s);
     if (!err && ip && o->reuse_port)
         err = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (!err && o->broadcast)
@@ -97,13 +104,6 @@ int hsocket_set_nonblocking(int fd, bool on)
 int hsocket_set_nodelay(int fd, bool on)
 {
     return set_int(fd, IPPROTO_TCP, TCP_NODELAY, on);
-}
-
-int hsocket_set_keepalive(int fd, int idle_s)
-{
-    int err = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, idle_s > 0);
-
-    return err || idle_s <= 0 ? err : set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
 }
 
 /* ---- UNIX paths ------------------------------------------------------------------------------ */
@@ -309,6 +309,17 @@ int hsocket_connect_start(int fd, const haddr_t *addr)
     return result == 0 || errno == EISCONN ? 0 : errno == EALREADY ? -EINPROGRESS : -errno;
 }
 
+/* The pending error, negative; 0 if there is none. */
+static int socket_error(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        return -errno;
+    return -error;
+}
+
 /* Until writable; the time left is reckoned anew after a signal. */
 static int wait_connected(int fd, int timeout_ms)
 {
@@ -323,7 +334,7 @@ static int wait_connected(int fd, int timeout_ms)
         int n = poll(&pfd, 1, timeout_ms < 0 ? -1 : (int)left);
 
         if (n > 0)
-            return hsocket_error(fd);
+            return socket_error(fd);
         if (n == 0)
             return -ETIMEDOUT;
         if (errno != EINTR)
@@ -375,16 +386,6 @@ int hsocket_connect(const haddr_t *addr, int type, const hsocket_options_t *opti
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
-
-int hsocket_error(int fd)
-{
-    int error = 0;
-    socklen_t len = sizeof(error);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-        return -errno;
-    return -error;
-}
 
 int hsocket_local(int fd, haddr_t *addr)
 {

@@ -49,15 +49,11 @@ int hsocket_connect_start(int fd, const haddr_t *addr);
 int hsocket_connect(const haddr_t *addr, int type, const hsocket_options_t *options,
                     int timeout_ms);
 
-/* The pending error of a socket (SO_ERROR), negative; 0 if there is none. */
-int hsocket_error(int fd);
-
 int hsocket_local(int fd, haddr_t *addr);
 int hsocket_peer(int fd, haddr_t *addr);
 
 int hsocket_set_nonblocking(int fd, bool on);
 int hsocket_set_nodelay(int fd, bool on);
-int hsocket_set_keepalive(int fd, int idle_s);
 
 /* The identity of a bound UNIX path, to remove exactly this file later. device 0: none. */
 typedef struct hsocket_path_s {

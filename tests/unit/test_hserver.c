@@ -180,6 +180,8 @@ static void on_tick(htimer_t *timer)
 
 static int on_start_ticking(hserver_t *server, hloop_t *loop, int index)
 {
+    if (hserver_userdata(server) != shared)
+        return -EINVAL;
     if (index == HSERVER_MAIN && !htimer_add(loop, on_tick, 1, INFINITE))
         return -ENOMEM;
     return on_start(server, loop, index);
@@ -212,6 +214,7 @@ static void connections_that_a_stopping_worker_has_not_taken_are_closed(void **s
     (void)state;
     options.workers = 1;
     options.on_start = on_start_ticking;
+    options.userdata = shared;
     options.on_accept = on_accept_and_stop;
     run = start(&options);
     begin(&run);
