@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define WAIT_MS 10000
+#define PORTS_TRIED 20
 
 static char folder[64];
 
@@ -172,22 +173,37 @@ static void a_port_in_use_is_told(void **state)
     close(second);
 }
 
-static void ipv6_takes_ipv4_only_when_asked(void **state)
+/* Listens on one port of every IPv6 address, and then of every IPv4 address; how the latter went.
+ * Some other program may have that port for IPv4. */
+static int listen_on_both(void)
 {
-    hsocket_options_t dual = {.dual_stack = true};
     haddr_t any, v4;
     int fd, other;
 
-    (void)state;
     haddr_any(&any, AF_INET6, 0);
     fd = hsocket_listen(&any, SOCK_STREAM, NULL);
     if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)
         skip();
+    assert_true(fd >= 0);
     assert_int_equal(hsocket_local(fd, &any), 0);
     haddr_any(&v4, AF_INET, (uint16_t)haddr_port(&any.u.sa));
-    other = listen_on(&v4, SOCK_STREAM, NULL);
+    other = hsocket_listen(&v4, SOCK_STREAM, NULL);
     close(fd);
-    close(other);
+    if (other >= 0)
+        close(other);
+    return other < 0 ? other : 0;
+}
+
+static void ipv6_takes_ipv4_only_when_asked(void **state)
+{
+    hsocket_options_t dual = {.dual_stack = true};
+    haddr_t any, v4;
+    int fd, other, err = -EADDRINUSE;
+
+    (void)state;
+    for (int i = 0; i < PORTS_TRIED && err == -EADDRINUSE; i++)
+        err = listen_on_both();
+    assert_int_equal(err, 0);
     haddr_any(&any, AF_INET6, 0);
     fd = listen_on(&any, SOCK_STREAM, &dual);
     haddr_loopback(&v4, AF_INET, (uint16_t)haddr_port(&any.u.sa));
