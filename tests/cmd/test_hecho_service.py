@@ -120,8 +120,8 @@ def test_out_of_memory_costs_connections_and_nothing_else(hecho, args):
 
     server = hecho("-v", *args, "0", preexec_fn=little_memory)
     socks = []
-    while "closed: Cannot allocate memory" not in server.process.err():
-        assert len(socks) < 500
+    told = lambda: "closed: Cannot allocate memory" in server.process.err()  # noqa: E731
+    while not told() and len(socks) < 500:
         sock = server.connect()
         socks.append(sock)
         sock.setblocking(False)
@@ -130,6 +130,7 @@ def test_out_of_memory_costs_connections_and_nothing_else(hecho, args):
                 sock.send(b"x" * 60_000 + b"\n")
         except OSError:
             pass  # it takes no more, or was closed
+    wait_until(told, "a connection is closed for want of memory")
     for sock in socks:
         sock.close()
     wait_until(lambda: server.ask_summary()["open"] == 0, "all are closed")
@@ -322,6 +323,22 @@ def test_status_and_stop_find_it_by_its_pid_file(hecho, lab):
     assert server.process.wait() == 0
     assert lab.run("hecho", "-s", "status", "--pid-file", pid_file).wait() == 3
     assert not os.path.exists(pid_file)
+
+
+def test_a_server_of_another_pid_namespace_is_told_as_running(hecho, lab):
+    pid_file = lab.path("pid")
+    elsewhere = ["-r", "-p", "-f", lab.program("hecho"), "--pid-file", pid_file]
+    if lab.run("unshare", "-r", "-p", "-f", "true").wait() != 0:
+        pytest.skip("no namespaces here")
+    server = hecho("--pid-file", pid_file, "0")
+    status = lab.run("unshare", *elsewhere, "-s", "status")
+    assert status.wait() == 0
+    assert status.out() == b"hecho start/running, in another PID namespace\n"
+    for args in (["-s", "stop"], ["-s", "reload"], ["0"]):
+        refused = lab.run("unshare", *elsewhere, *args)
+        assert refused.wait() == 1 and "in another PID namespace" in refused.err()
+    assert exchange(server.connect(), b"alive") == b"alive"
+    server.stop()
 
 
 def test_a_daemon_serves_when_the_command_returns(lab):
