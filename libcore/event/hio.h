@@ -103,8 +103,8 @@ int hio_setcb_drained(hio_t *io, hio_event_cb cb);
 /* Starts (again) to call the read callback. 0 or HERR_CLOSED. */
 int hio_read(hio_t *io);
 
-/* Pauses. Bytes wait in the kernel, and the peer in the end; what it had sent before it went is still
- * there when reading goes on, for at most the close timeout. 0 or HERR_CLOSED. */
+/* Pauses. Bytes wait in the kernel, and the peer in the end; what it had sent before it went is
+ * still there when reading goes on, for at most the close timeout. 0 or HERR_CLOSED. */
 int hio_read_stop(hio_t *io);
 #define hio_read_start(io) hio_read(io)
 
@@ -166,8 +166,8 @@ int hio_shutdown(hio_t *io);
 
 /* ---- closing --------------------------------------------------------------------------------- */
 
-/* Sends what is queued (for at most the close timeout), then closes; one that is still connecting is
- * given up at once. Idempotent, never calls back from inside. Any thread (a post). 0. */
+/* Sends what is queued (for at most the close timeout), then closes; one that is still connecting
+ * is given up at once. Idempotent, never calls back from inside. Any thread (a post). 0. */
 int hio_close(hio_t *io);
 #define hio_close_async(io) hio_close(io)
 

@@ -84,8 +84,8 @@ struct hloop_s {
     int wake_fd;
     int spare_fd; /* given up to shed a connection when descriptors run out */
     struct hdatagram_batch_s *datagrams;
-    /* The hio whose accept callback runs, and where it came from: a peer that has gone already has no
-     * address any more. */
+    /* The hio whose accept callback runs, and where it came from: a peer that has gone already has
+     * no address any more. */
     hio_t *accepted;
     struct sockaddr_storage accepted_from;
     socklen_t accepted_from_len;

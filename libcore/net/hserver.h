@@ -72,7 +72,8 @@ void hserver_stop(hserver_t *server);
 /* Closes the listening sockets and removes a UNIX path (not in a worker process). NULL is legal. */
 void hserver_free(hserver_t *server);
 
-/* That of the options, for on_start and on_stop; a connection's own user data begins as the same. */
+/* That of the options, for on_start and on_stop; a connection's own user data begins
+ * as the same. */
 void *hserver_userdata(const hserver_t *server);
 unsigned hserver_workers(const hserver_t *server);
 

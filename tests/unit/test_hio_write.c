@@ -399,8 +399,8 @@ static void shutdown_comes_after_what_is_queued(void **state)
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
-/* Sending broke while the program paused reading for a slow receiver of its own: it may read on later,
- * but a pause that never ends is ended by the close timeout. */
+/* Sending broke while the program paused reading for a slow receiver of its own: it may read on
+ * later, but a pause that never ends is ended by the close timeout. */
 static void what_the_peer_sent_before_it_went_survives_a_pause(void **state)
 {
     (void)state;
