@@ -99,10 +99,18 @@ static int pid_path(const char *name, const hmain_options_t *options, hbytes_t *
     return status < 0 ? complain(name, "%s", herr_str(status)) : 0;
 }
 
+static const char *why_text(int error)
+{
+    return error == HPIDFILE_ELSEWHERE ? "held by a process in another PID namespace"
+                                       : herr_str(error);
+}
+
 static int show_status(const char *name, pid_t pid)
 {
     if (pid > 0)
         printf("%s start/running, pid=%ld\n", name, (long)pid);
+    else if (pid == HPIDFILE_ELSEWHERE)
+        printf("%s start/running, in another PID namespace\n", name);
     else
         printf("%s stop/waiting\n", name);
     return fflush(stdout) == 0 ? 0 : complain(name, "%s", herr_str(-errno));
@@ -112,11 +120,11 @@ static int do_status(const char *name, const char *path)
 {
     pid_t pid = hpidfile_holder(path);
 
-    if (pid < 0)
+    if (pid < 0 && pid != HPIDFILE_ELSEWHERE)
         return complain(name, "%s: %s", path, herr_str(pid));
     if (show_status(name, pid) != 0)
         return EXIT_FAILURE;
-    return pid > 0 ? 0 : EXIT_NOT_RUNNING;
+    return pid != 0 ? 0 : EXIT_NOT_RUNNING;
 }
 
 /* Quietly for restart: it says how it went when the new one runs. */
@@ -135,7 +143,7 @@ static int do_stop(const char *name, const hmain_options_t *options, const char 
     if (status < 0 && pid > 0)
         return complain(name, "process %ld: %s", (long)pid, herr_str(status));
     if (status < 0)
-        return complain(name, "%s: %s", path, herr_str(status));
+        return complain(name, "%s: %s", path, why_text(status));
     return options->action == HMAIN_STOP ? show_status(name, 0) : 0;
 }
 
@@ -147,7 +155,7 @@ static int do_reload(const char *name, const char *path)
     if (status < 0 && pid > 0)
         return complain(name, "process %ld: %s", (long)pid, herr_str(status));
     if (status < 0)
-        return complain(name, "%s: %s", path, herr_str(status));
+        return complain(name, "%s: %s", path, why_text(status));
     if (status == 0)
         return complain(name, "not running");
     return show_status(name, pid);
@@ -182,8 +190,10 @@ static int hold_pid_file(hmain_t *app, const char *path)
     pid_t holder;
     int status = hpidfile_open(path, &app->pid_file, &holder);
 
-    if (status == -EEXIST)
+    if (status == -EEXIST && holder > 0)
         return complain(app->name, "already running, pid=%ld", (long)holder);
+    if (status == -EEXIST)
+        return complain(app->name, "%s: %s", path, why_text(holder));
     if (status == -EINVAL)
         return complain(app->name, "%s: there is something else than a pid file", path);
     if (status < 0)

@@ -63,6 +63,8 @@ static pid_t lock_holder(int fd)
         return -errno;
     if (lock.l_type == F_UNLCK)
         return 0;
+    if (lock.l_pid == 0)
+        return HPIDFILE_ELSEWHERE;
     return lock.l_pid < 0 ? -EBUSY : lock.l_pid; /* below 0: a lock of another kind */
 }
 

@@ -1,6 +1,7 @@
 #include "app/hpidfile.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -209,6 +210,46 @@ static void a_holder_that_lives_on_is_a_timeout(void **state)
     reap(pid);
 }
 
+/* What a process of another PID namespace makes of the file: exits with what was wrong, or 0. */
+__attribute__((noreturn)) static void look_from_elsewhere(void)
+{
+    hpidfile_t *file;
+    pid_t holder;
+
+    if (hpidfile_holder(path) != HPIDFILE_ELSEWHERE)
+        _exit(1);
+    if (hpidfile_signal(path, SIGTERM, WAIT_MS, &holder) != HPIDFILE_ELSEWHERE)
+        _exit(2);
+    if (hpidfile_open(path, &file, &holder) != -EEXIST)
+        _exit(3);
+    _exit(holder == HPIDFILE_ELSEWHERE ? 0 : 4);
+}
+
+static void a_holder_of_another_pid_namespace_is_running(void **state)
+{
+    hpidfile_t *file;
+    pid_t holder, pid;
+    int status;
+
+    (void)state;
+    assert_int_equal(hpidfile_open(path, &file, &holder), 0);
+    pid = fork();
+    if (pid == 0) {
+        if (unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0)
+            _exit(77);
+        pid = fork();
+        if (pid == 0)
+            look_from_elsewhere();
+        _exit(pid < 0 || waitpid(pid, &status, 0) != pid ? 77 : WEXITSTATUS(status));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    hpidfile_close(file);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        skip(); /* no namespaces here */
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static int open_and_close(void *arg)
 {
     hpidfile_t *file;
@@ -240,6 +281,7 @@ int main(void)
         WITH_DIR(a_forked_child_neither_holds_nor_removes_it),
         WITH_DIR(a_signal_ends_the_holder_within_the_time),
         WITH_DIR(a_holder_that_lives_on_is_a_timeout),
+        WITH_DIR(a_holder_of_another_pid_namespace_is_running),
         WITH_DIR(out_of_memory_is_an_error_at_every_allocation),
     };
 
