@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,9 +39,11 @@ static int end(void **state)
     return rmdir(dir);
 }
 
-/* A process that holds the file until a signal ends it; it has the file when this returns. */
+/* A process that holds the file until a signal, or the end of the test, ends it; it has the file
+ * when this returns. */
 static pid_t start_holder(bool ignores_sigterm)
 {
+    pid_t test = getpid();
     int fds[2];
     char c;
     pid_t pid;
@@ -52,6 +55,8 @@ static pid_t start_holder(bool ignores_sigterm)
         pid_t holder;
 
         signal(SIGTERM, ignores_sigterm ? SIG_IGN : SIG_DFL);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != test)
+            _exit(1);
         if (hpidfile_open(path, &file, &holder) != 0 || write(fds[1], "x", 1) != 1)
             _exit(1);
         while (pause() < 0)
