@@ -14,10 +14,10 @@ typedef struct hpidfile_s hpidfile_t;
 #define HPIDFILE_ELSEWHERE (-EXDEV)
 
 /* Creates or takes over the file, locks it and writes the number of this process; mode 0644. 0 and
- * *file; -EEXIST when another process holds it (*holder as from hpidfile_holder); -EINVAL when something is
- * there that is no pid file, which stays untouched; -ENOMEM or the error of the system. A forked
- * child does not hold the lock. The process must not open and close the path by itself: the kernel
- * would drop the lock. */
+ * *file; -EEXIST when another process holds it (*holder is then as from hpidfile_holder); -EINVAL
+ * when something is there that is no pid file, which stays untouched; -ENOMEM or the error of the
+ * system. A forked child does not hold the lock. The process must not open and close the path by
+ * itself: the kernel would drop the lock. */
 int hpidfile_open(const char *path, hpidfile_t **file, pid_t *holder);
 
 /* Removes the file, if this process opened it and the path still names it, and frees. NULL is
