@@ -48,6 +48,8 @@ struct hloop_s {
     uint64_t now_ns;
     bool clock_fresh; /* now_ns was read since the running callback began */
     bool closing_down;
+    bool idles_running;
+    bool signals_running;
     uint32_t priorities; /* bit p: some event has priority p - 5 */
     hready_t *ready;
     size_t ready_n;
@@ -70,9 +72,7 @@ struct hloop_s {
     hlist_t always;      /* hio that cannot be polled and are always ready */
     uint32_t always_n;   /* of them, with an interest */
     hlist_t idles;
-    bool idles_running;
     hlist_t signals;
-    bool signals_running;
     hlist_t children;
     int signal_port;
     hpost_queue_t posts;
