@@ -4,7 +4,6 @@
 #include "app/hworkers.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char *const formats[] = {"text", "json", NULL};
@@ -114,7 +113,7 @@ static const hopt_doc_t doc = {
 
 static int misused(const char *text)
 {
-    fprintf(stderr, "hecho: %s\n", text);
+    report_say("%s", text);
     return 2;
 }
 

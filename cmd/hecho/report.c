@@ -8,10 +8,13 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-#define LINE_SIZE_MAX 4096
+#define LINE_SIZE_MAX (PATH_MAX + 512)
 #define NOTE_SIZE 512
 
 /* One member of a JSON line; text is NULL for a number. */
@@ -27,14 +30,12 @@ typedef struct field_s {
 /* ---- one line -------------------------------------------------------------------------------- */
 
 /* A line that cannot be written is lost: serving goes on. */
-static void emit(const report_t *report, hbytes_t *line)
+static void emit(const report_t *report, const char *line, size_t len)
 {
     size_t done = 0;
 
-    if (hbytes_append_char(line, '\n') < 0)
-        return;
-    while (done < line->len) {
-        ssize_t n = write(report->fd, line->data + done, line->len - done);
+    while (done < len) {
+        ssize_t n = write(report->fd, line + done, len - done);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -67,32 +68,47 @@ static void emit_json(const report_t *report, const char *event, const field_t *
             hjson_uint(&j, fields[i].number);
     }
     hjson_close(&j);
-    if (hjson_finish(&j) == 0)
-        emit(report, &line);
+    if (hjson_finish(&j) == 0 && hbytes_append_char(&line, '\n') == 0)
+        emit(report, line.data, line.len);
     hbytes_deinit(&line);
 }
 
-/* People at a terminal know who speaks to them and what time it is; a file has to say when. */
+/* People at a terminal know who speaks to them and what time it is; a file has to say when. What
+ * users and clients have named may hold anything, and neither gets control characters. */
+static void emit_text_v(const report_t *report, const char *fmt, va_list ap)
+{
+    char text[LINE_SIZE_MAX], line[LINE_SIZE_MAX], now[HTIME_ISO_SIZE];
+    size_t len;
+
+    if (report->path)
+        snprintf(line, sizeof(line), "%s ", htime_iso_local(htime_real_ms(), now, sizeof(now)));
+    else
+        snprintf(line, sizeof(line), "hecho: ");
+    vsnprintf(text, sizeof(text), fmt, ap);
+    len = strlen(line);
+    len += hstr_escape(line + len, sizeof(line) - len - 1, text, strlen(text));
+    line[len++] = '\n';
+    emit(report, line, len);
+}
+
 __attribute__((format(printf, 2, 3))) static void emit_text(const report_t *report, const char *fmt,
                                                             ...)
 {
-    char now[HTIME_ISO_SIZE];
-    hbytes_t line;
     va_list ap;
-    int err;
 
-    hbytes_init(&line, LINE_SIZE_MAX);
-    if (report->path)
-        err = hbytes_printf(&line, "%s ", htime_iso_local(htime_real_ms(), now, sizeof(now)));
-    else
-        err = hbytes_append_str(&line, "hecho: ");
     va_start(ap, fmt);
-    if (err == 0)
-        err = hbytes_vprintf(&line, fmt, ap);
+    emit_text_v(report, fmt, ap);
     va_end(ap);
-    if (err == 0)
-        emit(report, &line);
-    hbytes_deinit(&line);
+}
+
+void report_say(const char *fmt, ...)
+{
+    const report_t report = {.fd = STDERR_FILENO};
+    va_list ap;
+
+    va_start(ap, fmt);
+    emit_text_v(&report, fmt, ap);
+    va_end(ap);
 }
 
 /* ---- the events ------------------------------------------------------------------------------ */

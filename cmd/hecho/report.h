@@ -47,6 +47,9 @@ void report_closed(const report_t *report, const report_closed_t *closed);
 void report_datagram(const report_t *report, const char *peer, uint64_t in, uint64_t out);
 void report_summary(const report_t *report, const report_totals_t *totals);
 
+/* Before there is a report: a sentence to stderr, as text. */
+void report_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* Anything else: a word for what happened and a sentence. */
 void report_note(const report_t *report, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -158,7 +158,7 @@ static int parse_all(service_t *service, const hopt_list_t *endpoints)
         return 0; /* -s stop and the like */
     service->listeners = hmem_array(endpoints->count, sizeof(*service->listeners));
     if (!service->listeners) {
-        fprintf(stderr, "hecho: %s\n", herr_str(-ENOMEM));
+        report_say("%s", herr_str(-ENOMEM));
         return 1;
     }
     for (size_t i = 0; i < endpoints->count; i++) {
@@ -167,11 +167,11 @@ static int parse_all(service_t *service, const hopt_list_t *endpoints)
         listener->fd = -1;
         service->listeners_n++;
         if (hendpoint_parse(&listener->endpoint, endpoints->items[i], why, sizeof(why)) < 0) {
-            fprintf(stderr, "hecho: %s\n", why);
+            report_say("%s", why);
             return 2;
         }
         if (listener->endpoint.scheme == HENDPOINT_TLS) {
-            fprintf(stderr, "hecho: %s: TLS end points are not supported\n", endpoints->items[i]);
+            report_say("%s: TLS end points are not supported", endpoints->items[i]);
             return 2;
         }
     }
@@ -188,9 +188,9 @@ static int open_all(service_t *service)
 
         listener->fd = hlisten_socket(&options, &listener->path);
         if (listener->fd < 0) {
-            fprintf(stderr, "hecho: cannot listen on %s: %s\n",
-                    hendpoint_format(&listener->endpoint, text, sizeof(text)),
-                    herr_str(listener->fd));
+            report_say("cannot listen on %s: %s",
+                       hendpoint_format(&listener->endpoint, text, sizeof(text)),
+                       herr_str(listener->fd));
             return 1;
         }
     }
@@ -237,12 +237,12 @@ static int prepare(service_t *service)
     if (!err)
         err = make_chargen(service);
     if (err) {
-        fprintf(stderr, "hecho: %s\n", herr_str(err));
+        report_say("%s", herr_str(err));
         return 1;
     }
     err = report_open(&service->report, log_file, (report_format_e)service->options->log_format);
     if (err) {
-        fprintf(stderr, "hecho: cannot open %s: %s\n", log_file, herr_str(err));
+        report_say("cannot open %s: %s", log_file, herr_str(err));
         return 1;
     }
     return open_all(service);

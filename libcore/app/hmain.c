@@ -1,5 +1,6 @@
 #include "hmain.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/hmem.h"
+#include "../base/hstr.h"
 #include "../event/hsignal.h"
 #include "hdaemon.h"
 #include "hpidfile.h"
@@ -15,6 +17,7 @@
 #include "hsuggest.h"
 
 #define EXIT_NOT_RUNNING 3 /* of -s status, as init scripts define it */
+#define MESSAGE_SIZE (PATH_MAX + 256)
 
 enum { ON_TERM, ON_INT, ON_HUP, ON_USR1, SIGNAL_COUNT };
 
@@ -70,15 +73,17 @@ const hopt_t hmain_rows[] = {
     HOPT_END,
 };
 
+/* Names and paths in it may hold anything: a terminal gets no control characters. */
 __attribute__((format(printf, 2, 3))) static int complain(const char *name, const char *fmt, ...)
 {
+    char text[MESSAGE_SIZE], safe[MESSAGE_SIZE];
     va_list ap;
 
-    fprintf(stderr, "%s: ", name);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
+    hstr_escape(safe, sizeof(safe), text, strlen(text));
+    fprintf(stderr, "%s: %s\n", name, safe);
     return EXIT_FAILURE;
 }
 
