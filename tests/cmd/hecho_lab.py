@@ -47,6 +47,14 @@ class Server:
         sock.connect(address)
         return sock
 
+    def refuses(self):
+        """Whether nobody listens any more."""
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
     def summary(self):
         """The last summary, as numbers."""
         lines = [line for line in self.process.err().splitlines() if " connections (" in line]
