@@ -108,6 +108,7 @@ int server_start(service_t *service, int index)
                          .all_n = service->counts_n,
                          .prefix_len = options->prefix ? strlen(options->prefix) : 0,
                          .chargen = service->chargen};
+    service->step = "serve its sockets";
     client_init_all(server);
     hloop_set_userdata(service->loop, server);
     for (size_t i = 0; i < service->listeners_n && err == 0; i++)
@@ -117,9 +118,10 @@ int server_start(service_t *service, int index)
 
 int server_run(service_t *service)
 {
-    int err = hloop_run(service->loop);
+    int err;
 
-    service->server.stopping = true; /* what the loop still closes is no failure */
+    service->step = "go on";
+    err = hloop_run(service->loop);
     return err ? err : service->server.error;
 }
 

@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "base/hmem.h"
+#include "base/hstr.h"
 #include "base/htime.h"
 #include "net/hlisten.h"
 
@@ -57,7 +58,8 @@ static void update_shed(const service_t *service)
     atomic_store_explicit(&service->server.counts->shed, stats.accept_shed, memory_order_relaxed);
 }
 
-/* The loop tells of connections that it sheds; in a storm of them one line a second is enough. */
+/* The loop tells of connections that it sheds; in a storm of them one line a second is enough. What
+ * it tells while it is opened is of use when it opens: otherwise the error says it all. */
 static void on_loop_log(hlog_level_e level, const char *text, size_t len, void *userdata)
 {
     service_t *service = userdata;
@@ -65,6 +67,10 @@ static void on_loop_log(hlog_level_e level, const char *text, size_t len, void *
 
     (void)level;
     (void)len;
+    if (!service->loop) {
+        hstr_copy(service->early_note, sizeof(service->early_note), text);
+        return;
+    }
     update_shed(service);
     if (service->noted_ns && now_ns - service->noted_ns < NOTE_INTERVAL_NS)
         return;
@@ -78,10 +84,17 @@ int service_with_loop(service_t *service, int index, int (*run)(service_t *servi
     hloop_options_t options = {.log = log};
     int err = -ENOMEM;
 
+    service->step = "open the event loop";
+    service->early_note[0] = '\0';
     if (log) {
         service->loop = hloop_new_with(&options);
-        err = service->loop ? run(service, index) : -errno;
+        err = service->loop ? 0 : -errno;
     }
+    if (!err && service->early_note[0])
+        report_note(&service->report, "warning", "%s", service->early_note);
+    if (!err)
+        err = run(service, index);
+    service->server.stopping = true; /* what the loop still closes is no failure */
     if (service->loop)
         hloop_free(&service->loop);
     server_end(service);
@@ -126,14 +139,11 @@ static void on_user(hmain_t *app, void *userdata)
 int service_watch(service_t *service, service_signal_cb stop, service_signal_cb reload)
 {
     hmain_callbacks_t callbacks = {.on_stop = stop, .on_user = on_user, .userdata = service};
-    int err;
 
+    service->step = "watch signals";
     if (is_reloadable(service->options))
         callbacks.on_reload = reload;
-    err = hmain_watch(service->app, service->loop, &callbacks);
-    if (!err)
-        sigprocmask(SIG_SETMASK, &service->mask, NULL);
-    return err;
+    return hmain_watch(service->app, service->loop, &callbacks);
 }
 
 static int run_single(service_t *service, int index)
@@ -142,6 +152,8 @@ static int run_single(service_t *service, int index)
 
     if (!err)
         err = service_watch(service, on_stop, on_reload);
+    if (!err)
+        err = service_ready(service);
     if (!err)
         err = server_run(service);
     hmain_unwatch(service->app);
@@ -206,7 +218,8 @@ static void announce(const service_t *service)
         hendpoint_scheme_e scheme = listener->endpoint.scheme;
         haddr_t addr = {0};
 
-        hsocket_local(listener->fd, &addr);
+        hsocket_local(listener->fd >= 0 ? listener->fd : hio_fd(hio_from_handle(listener->handle)),
+                      &addr);
         haddr_format(&addr.u.sa, addr.len, address, sizeof(address));
         if (scheme == HENDPOINT_UDP)
             snprintf(text, sizeof(text), "udp://%s", address);
@@ -248,31 +261,25 @@ static int prepare(service_t *service)
     return open_all(service);
 }
 
-/* From the moment that somebody may know of this process until it watches them, signals wait: a
- * stop that comes early is a stop, not a sudden death. */
-static void hold_signals(service_t *service)
+int service_ready(service_t *service)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-    sigset_t set;
-
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        sigaddset(&set, signals[i]);
-    sigprocmask(SIG_BLOCK, &set, &service->mask);
+    if (hmain_drop(service->app) != 0)
+        return SERVICE_TOLD;
+    announce(service);
+    service->is_announced = true;
+    return hmain_ready(service->app) == 0 ? 0 : SERVICE_TOLD;
 }
 
 static int serve(service_t *service)
 {
-    int err;
+    int err = service_with_loop(service, 0, service->options->workers ? workers_run : run_single);
 
-    hold_signals(service);
-    announce(service);
-    if (hmain_ready(service->app) != 0)
-        return 1;
-    err = service_with_loop(service, 0, service->options->workers ? workers_run : run_single);
-    service_report_totals(service);
-    if (err)
-        report_note(&service->report, "error", "%s", herr_str(err));
+    if (service->is_announced)
+        service_report_totals(service);
+    if (err < 0 && service->is_announced)
+        report_note(&service->report, "error", "cannot %s: %s", service->step, herr_str(err));
+    else if (err < 0)
+        report_say("cannot %s: %s", service->step, herr_str(err));
     return err ? 1 : 0;
 }
 

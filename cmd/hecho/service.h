@@ -11,8 +11,6 @@
 #include "net/hsocket.h"
 #include "server.h"
 
-#include <signal.h>
-
 typedef struct listener_s {
     hendpoint_t endpoint;
     hsocket_path_t path;
@@ -34,8 +32,10 @@ typedef struct service_s {
     char *chargen;
     unsigned stop_ticks;
     struct hworkers_s *workers;
-    sigset_t mask;     /* of signals, as it was at the start */
-    uint64_t noted_ns; /* the last line that the loop had logged */
+    const char *step;     /* what is being done: it follows "cannot" when it fails */
+    bool is_announced;    /* from then on the log gets what happens */
+    char early_note[128]; /* from the loop that is being opened */
+    uint64_t noted_ns;    /* the last line that the loop had logged */
 } service_t;
 
 /* service.c: the sum of all processes, into the log. */
@@ -46,6 +46,11 @@ void service_reload(service_t *service);
 
 /* service.c: makes service->loop and calls run. Its result, or a negative error. */
 int service_with_loop(service_t *service, int index, int (*run)(service_t *service, int index));
+
+/* service.c: when nothing but serving is left to do: drops privileges, tells the addresses and that
+ * the server runs. 0, or SERVICE_TOLD after a message. */
+#define SERVICE_TOLD 1
+int service_ready(service_t *service);
 
 /* service.c: watches the signals of the process that was started. */
 typedef void (*service_signal_cb)(hmain_t *app, void *service);

@@ -22,9 +22,11 @@ static void on_worker_hangup(hsignal_t *signal)
 
 static int watch_worker(service_t *service)
 {
-    hsignal_t *term = hsignal_add(service->loop, on_worker_term, SIGTERM);
-    hsignal_t *hangup = hsignal_add(service->loop, on_worker_hangup, SIGHUP);
+    hsignal_t *hangup, *term;
 
+    service->step = "watch signals";
+    term = hsignal_add(service->loop, on_worker_term, SIGTERM);
+    hangup = hsignal_add(service->loop, on_worker_hangup, SIGHUP);
     if (!term || !hangup)
         return -errno;
     hevent_set_userdata(term, service);
@@ -55,7 +57,8 @@ static int worker_main(int index, void *userdata)
     service->loop = NULL;
     err = service_with_loop(service, index, run_worker);
     if (err)
-        report_note(&service->report, "error", "worker %d: %s", index, herr_str(err));
+        report_note(&service->report, "error", "worker %d: cannot %s: %s", index, service->step,
+                    herr_str(err));
     return err ? 1 : 0;
 }
 
@@ -119,20 +122,32 @@ static void on_worker_event(hworkers_t *workers, const hworkers_info_t *info, vo
     }
 }
 
-int workers_run(service_t *service, int index)
+static int start_and_run(service_t *service)
 {
     hworkers_options_t options = {.count = (int)service->options->workers,
                                   .run = worker_main,
                                   .on_event = on_worker_event,
                                   .userdata = service};
+    int err;
+
+    service->step = "start the workers";
+    err = hworkers_new(service->loop, &options, &service->workers);
+    if (err)
+        return err;
+    service->step = "go on";
+    return hloop_run(service->loop);
+}
+
+int workers_run(service_t *service, int index)
+{
     int err = service_watch(service, on_master_stop, on_master_reload);
 
     (void)index;
     htitle_set(service->title, "hecho: master process");
     if (!err)
-        err = hworkers_new(service->loop, &options, &service->workers);
+        err = service_ready(service);
     if (!err)
-        err = hloop_run(service->loop);
+        err = start_and_run(service);
     hmain_unwatch(service->app);
     hworkers_free(service->workers);
     return err;

@@ -27,6 +27,7 @@ struct hmain_s {
     pid_t owner; /* a forked worker is not it */
     hpidfile_t *pid_file;
     bool is_daemon;
+    bool has_dropped;
     hdaemon_t daemon;
     hloop_t *loop;
     hmain_callbacks_t callbacks;
@@ -238,13 +239,34 @@ static int start(const char *name, const hmain_options_t *options, const char *p
     return HMAIN_RUN;
 }
 
+static int told(const char *name, int status, hbytes_t *why)
+{
+    if (status < 0)
+        complain(name, "%s", why->len > 0 ? why->data : herr_str(status));
+    hbytes_deinit(why);
+    return status < 0 ? EXIT_FAILURE : 0;
+}
+
+/* Before an old server is stopped for one that could not start. */
+static int check_names(const char *name, const hmain_options_t *options)
+{
+    hbytes_t why = {0};
+
+    if (options->action != HMAIN_NONE && options->action != HMAIN_START &&
+        options->action != HMAIN_RESTART)
+        return 0;
+    return told(name, hprivilege_check(options->user, options->group, &why), &why);
+}
+
 int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app)
 {
     bool has_file = options->daemon || options->action != HMAIN_NONE || options->pid_file != NULL;
     hbytes_t path = {0};
-    int status = has_file ? pid_path(name, options, &path) : 0;
+    int status = check_names(name, options);
 
     *app = NULL;
+    if (status == 0 && has_file)
+        status = pid_path(name, options, &path);
     if (status == 0)
         status = act(name, options, path.data);
     if (status == HMAIN_RUN)
@@ -253,17 +275,24 @@ int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app)
     return status;
 }
 
-int hmain_ready(hmain_t *app)
+int hmain_drop(hmain_t *app)
 {
     const hmain_options_t *options = app->options;
     hbytes_t why = {0};
-    int status = hprivilege_drop(options->user, options->group, &why);
 
-    if (status < 0)
-        complain(app->name, "%s", why.len > 0 ? why.data : herr_str(status));
-    hbytes_deinit(&why);
-    if (status < 0)
-        return EXIT_FAILURE;
+    if (app->has_dropped)
+        return 0;
+    app->has_dropped = true;
+    return told(app->name, hprivilege_drop(options->user, options->group, &why), &why);
+}
+
+int hmain_ready(hmain_t *app)
+{
+    const hmain_options_t *options = app->options;
+    int status = hmain_drop(app);
+
+    if (status != 0)
+        return status;
     if (!app->is_daemon)
         return 0;
     if (options->action != HMAIN_NONE && show_status(app->name, getpid()) != 0)

@@ -72,25 +72,39 @@ static bool is_already(const identity_t *id)
            (!id->has_group || (getgid() == id->gid && getegid() == id->gid));
 }
 
-int hprivilege_drop(const char *user, const char *group, hbytes_t *why)
+static int find(const char *user, const char *group, identity_t *id, hbytes_t *why)
 {
-    identity_t id = {0};
-    int status;
-
-    if (user != NULL && find_user(user, &id) < 0) {
+    if (user != NULL && find_user(user, id) < 0) {
         hbytes_printf(why, "unknown user '%s'", user);
         return HERR_RESOLVE;
     }
-    if (group != NULL && find_group(group, &id) < 0) {
+    if (group != NULL && find_group(group, id) < 0) {
         hbytes_printf(why, "unknown group '%s'", group);
         return HERR_RESOLVE;
     }
-    if (is_already(&id))
+    if (is_already(id))
         return 0;
-    if (id.has_user && !id.has_group) {
+    if (id->has_user && !id->has_group) {
         hbytes_printf(why, "user '%s' is in no user database: name a group too", user);
         return HERR_RESOLVE;
     }
+    return 0;
+}
+
+int hprivilege_check(const char *user, const char *group, hbytes_t *why)
+{
+    identity_t id = {0};
+
+    return find(user, group, &id, why);
+}
+
+int hprivilege_drop(const char *user, const char *group, hbytes_t *why)
+{
+    identity_t id = {0};
+    int status = find(user, group, &id, why);
+
+    if (status < 0 || is_already(&id))
+        return status;
     status = become(&id);
     /* Root that can come back has given nothing up. */
     if (status == 0 && id.has_user && id.uid != 0 && setuid(0) == 0)

@@ -4,6 +4,10 @@
 
 #include "../base/hbuf.h"
 
+/* Whether these names exist, which changes nothing: 0, or HERR_RESOLVE and the words of
+ * hprivilege_drop. */
+int hprivilege_check(const char *user, const char *group, hbytes_t *why);
+
 /* Takes the user (a name or a number) and the group (NULL: the user's own) with no other groups
  * than the user's, irrevocably. Does nothing when the process is that user already, and both may be
  * NULL. 0; HERR_RESOLVE for a name that does not exist, or a number that has no entry and so no

@@ -1,8 +1,13 @@
 """hecho before it serves: what it refuses, in which words, and what it tells before it runs."""
 
+import os
 import re
+import resource
+import signal
 
 import pytest
+
+from conftest import wait_until
 
 ESCAPE = "\x1b[31m"
 SHOWN = "\\x1b[31m"
@@ -23,6 +28,8 @@ RAW = {
     "a datagram path": [f"unixgram:/nonexistent/{ESCAPE}"],
     "a log file": ["--log-file", f"/nonexistent/{ESCAPE}", "0"],
     "a pid file": ["--pid-file", f"/nonexistent/{ESCAPE}", "0"],
+    "a user": ["--user", f"nobody{ESCAPE}", "0"],
+    "a group": ["--group", f"nobody{ESCAPE}", "0"],
 }
 
 
@@ -42,3 +49,43 @@ def test_control_characters_in_addresses_do_not_reach_the_terminal(lab):
     process = lab.spawn("hecho", f"unix:{path}")
     process.wait_err("listening on ")
     assert "[31m" in process.err() and "\x1b" not in process.err()
+
+
+# ---- nothing is announced that does not come ----
+
+
+@pytest.mark.parametrize("kind", ["user", "group"])
+@pytest.mark.parametrize("more", [[], ["-d"], ["-s", "restart"]])
+def test_an_unknown_name_is_told_before_anything_is_opened(lab, kind, more):
+    log, path = lab.path("log"), lab.path("s")
+    args = [*more, "--pid-file", lab.path("pid"), "--log-file", log, f"--{kind}", "no-such-name", f"unix:{path}"]
+    assert says(lab, *args) == f"unknown {kind} 'no-such-name'"
+    assert not os.path.exists(log) and not os.path.exists(path)
+
+
+def test_a_user_that_nobody_can_become_is_told_instead_of_the_addresses(lab):
+    def become_nobody():
+        os.setgid(65534)
+        os.setuid(65534)
+
+    if os.getuid() != 0:
+        pytest.skip("only root can stop being it")
+    text = says(lab, "--user", "0", "0", preexec_fn=become_nobody)
+    assert re.fullmatch(r"cannot become 0: Operation not permitted", text)
+
+
+@pytest.mark.parametrize("limit", range(4, 10))
+@pytest.mark.parametrize("args", [[], ["--workers", "1"]])
+def test_out_of_descriptors_it_serves_or_says_in_one_line_what_failed(lab, limit, args):
+    def few_files():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+    process = lab.spawn("hecho", *args, "0", preexec_fn=few_files)
+    wait_until(lambda: not process.running() or "listening on " in process.err(), "the start or the end")
+    if "listening on " in process.err():
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 0, process
+        assert limit > 5
+    else:
+        assert process.wait() == 1
+        assert re.fullmatch(r"hecho: cannot [a-z][^\n]*: Too many open files\n", process.err()), process
