@@ -214,6 +214,31 @@ static int fail(const char *what)
     return 1;
 }
 
+/* Empty text would mean "any" or "this machine" to the resolver, and a script's unset variable is
+ * hardly meant so. */
+static const char *empty(const options_t *o, const hopt_list_t *operands_given)
+{
+    const struct {
+        const char *text, *message;
+    } rules[] = {
+        {operands_given->count > 0 ? operands_given->items[0] : NULL,
+         o->unix_path                              ? "empty path"
+         : o->listen && operands_given->count == 1 ? "empty port"
+                                                   : "empty host"},
+        {o->source_addr, "empty address for -s"},
+        {o->source_port, "empty port for -p"},
+        {o->output_file, "empty file name for -o"},
+        {o->hex_file, "empty file name for --hex-dump"},
+        {o->exec_command, "empty command for -e"},
+    };
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (rules[i].text && rules[i].text[0] == '\0')
+            return rules[i].message;
+    }
+    return NULL;
+}
+
 static int take_path(options_t *o, const hopt_list_t *operands_given)
 {
     if (operands_given->count == 0)
@@ -254,6 +279,8 @@ int options_check(options_t *o, const hopt_list_t *operands_given)
 {
     const char *message = conflict(o);
 
+    if (!message)
+        message = empty(o, operands_given);
     if (message)
         return fail(message);
     if (o->quit_s >= 0)

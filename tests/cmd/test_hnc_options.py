@@ -104,6 +104,30 @@ def test_bad_input_is_named_in_one_line(lab, args, named):
 
 
 @pytest.mark.parametrize(
+    "args, named",
+    [
+        (["-lv", "", "0"], "host"),
+        (["-N", "", "1"], "host"),
+        (["-zv", "", "1"], "host"),
+        (["-u", "", "1"], "host"),
+        (["-U", ""], "path"),
+        (["-lU", ""], "path"),
+        (["-s", "", HOST, "1"], "-s"),
+        (["-l", "-s", "", "0"], "-s"),
+        (["-uU", "-s", "", "/nonexistent/s"], "-s"),
+        (["-o", "", HOST, "1"], "-o"),
+        (["--hex-dump", "", HOST, "1"], "--hex-dump"),
+        (["-e", "", HOST, "1"], "-e"),
+        ([HOST, ""], "port"),
+        (["-l", ""], "port"),
+        (["-p", "", HOST, "1"], "port"),
+    ],
+)
+def test_what_is_empty_is_refused_and_does_not_mean_any(lab, args, named):
+    fails(lab, args, "empty", named)
+
+
+@pytest.mark.parametrize(
     "option",
     "-b -D -F -M1 -m1 -Pu -S -Tlowcost -t -W1 -X5 -x127.0.0.1 -Z -g1 -G4 --allow=a --allowfile=a "
     "--append-output --broker --chat --deny=a --denyfile=a --idle-timeout=1 --lua-exec=f "
