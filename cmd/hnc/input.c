@@ -1,5 +1,6 @@
 #include "input.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,6 +154,14 @@ void input_deinit(input_t *input)
     pump_deinit(&input->pump);
 }
 
+/* nohup leaves a terminal's place to a /dev/null that is open for writing only. */
+static bool is_readable(void)
+{
+    int flags = fcntl(STDIN_FILENO, F_GETFL);
+
+    return flags < 0 || ((flags & O_ACCMODE) != O_WRONLY && (flags & O_PATH) == 0);
+}
+
 void input_open(input_t *input)
 {
     const options_t *o = &input->hnc->options;
@@ -160,7 +169,7 @@ void input_open(input_t *input)
     if (input->opened)
         return;
     input->opened = true;
-    if (!o->no_stdin && !o->recv_only) {
+    if (!o->no_stdin && !o->recv_only && is_readable()) {
         input->io = hio_get(input->hnc->loop, STDIN_FILENO);
         if (!input->io) {
             hnc_say("stdin: %s", strerror(errno));

@@ -147,6 +147,31 @@ def test_a_closed_stdin_is_at_its_end(lab, role):
     assert talk.hnc.out() == b"reply"
 
 
+@pytest.mark.parametrize("what", ["/dev/null", "a file", "a terminal", "a pipe"])
+@BOTH_ROLES
+def test_a_stdin_that_is_open_for_writing_only_is_at_its_end(lab, role, what):
+    """nohup leaves /dev/null so."""
+    others = []
+    if what == "a terminal":
+        others = list(open_terminal())
+        fd = os.open(os.ttyname(others[1]), os.O_WRONLY | os.O_NOCTTY)
+    elif what == "a pipe":
+        end, fd = os.pipe()
+        others = [end]
+        os.write(fd, b"not to be sent")
+    else:
+        name = what if what == "/dev/null" else lab.path("written")
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600)
+    talk = Conversation(lab, role, "-N", stdin=fd)
+    assert talk.receive_all() == b""
+    talk.peer.sendall(b"reply")
+    talk.peer.close()
+    for other in [fd, *others]:
+        os.close(other)
+    assert talk.hnc.wait() == 0
+    assert (talk.hnc.out(), talk.hnc.err()) == (b"reply", "")
+
+
 @BOTH_ROLES
 def test_a_stdin_that_cannot_be_read_is_reported(lab, role):
     folder = os.open(lab.path("."), os.O_RDONLY)
