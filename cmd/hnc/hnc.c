@@ -11,21 +11,34 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hstr.h"
 #include "event/hsignal.h"
 #include "net/hresolve.h"
 
+#define MESSAGE_SIZE 4608              /* a path and some words; what is longer is cut */
 #define PIPE_SIZE (1024 * 1024)        /* the most that anybody may ask for */
 #define READ_SIZE ((size_t)256 * 1024) /* shared by the clients of -k; others have larger ones */
+
+/* Names of hosts and files are other people's: none of them may command the terminal or begin a
+ * line of its own. */
+static void print_line(const char *prefix, const char *fmt, va_list ap)
+{
+    char text[MESSAGE_SIZE];
+    char line[4 * MESSAGE_SIZE]; /* an escape is \xNN */
+
+    if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+        return;
+    hstr_escape(line, sizeof(line), text, strlen(text));
+    fprintf(stderr, "%s%s\n", prefix, line);
+}
 
 void hnc_say(const char *fmt, ...)
 {
     va_list ap;
 
-    fputs("hnc: ", stderr);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    print_line("hnc: ", fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
 }
 
 void hnc_note(const hnc_t *hnc, const char *fmt, ...)
@@ -35,9 +48,8 @@ void hnc_note(const hnc_t *hnc, const char *fmt, ...)
     if (!hnc->options.verbose)
         return;
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    print_line("", fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
 }
 
 const char *hnc_proto(const options_t *o)

@@ -19,7 +19,7 @@ typedef struct hnc_s {
     int signo;    /* the signal that ended the run, 0: none */
 } hnc_t;
 
-/* One line on stderr: "hnc: ...". */
+/* One line on stderr: "hnc: ...", with control characters escaped. */
 void hnc_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same without the name in front, and only with -v. */

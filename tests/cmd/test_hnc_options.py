@@ -128,6 +128,22 @@ def test_what_is_empty_is_refused_and_does_not_mean_any(lab, args, named):
 
 
 @pytest.mark.parametrize(
+    "args",
+    [
+        ["-n", "a\x1b[2J\nb", "1"],
+        ["-ln", "a\x1b[2J\nb", "1"],
+        ["-n", "-s", "a\x1b[2J\nb", HOST, "1"],
+        [HOST, "a\x1b[2J\nb"],
+        ["-U", "/nonexistent/a\x1b[2J\nb"],
+        ["-lU", "/nonexistent/a\x1b[2J\nb"],
+        ["-o", "/nonexistent/a\x1b[2J\nb", "-l", HOST, "0"],
+    ],
+)
+def test_control_characters_do_not_reach_the_terminal(lab, args):
+    fails(lab, args, r"a\x1b[2J\nb")
+
+
+@pytest.mark.parametrize(
     "option",
     "-b -D -F -M1 -m1 -Pu -S -Tlowcost -t -W1 -X5 -x127.0.0.1 -Z -g1 -G4 --allow=a --allowfile=a "
     "--append-output --broker --chat --deny=a --denyfile=a --idle-timeout=1 --lua-exec=f "
