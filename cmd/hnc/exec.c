@@ -1,7 +1,5 @@
 #include "exec.h"
 
-#include "event/hchild.h"
-
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,10 +93,11 @@ int exec_replace(hnc_t *hnc, int fd)
     return 1;
 }
 
-/* Nothing to do: that it is watched is what reaps it. */
-static void on_child(hchild_t *child)
+void exec_forget_children(void)
 {
-    (void)child;
+    struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT};
+
+    sigaction(SIGCHLD, &action, NULL);
 }
 
 int exec_beside(hnc_t *hnc, int fd)
@@ -111,6 +110,5 @@ int exec_beside(hnc_t *hnc, int fd)
         hnc_say("fork: %s", strerror(errno));
         return 1;
     }
-    hchild_add(hnc->loop, pid, on_child, NULL);
     return 0;
 }

@@ -273,6 +273,8 @@ static int serve(listen_t *l)
 
     if (open_listener(l) != 0)
         return 1;
+    if (options_exec(o) && o->keep_open)
+        exec_forget_children();
     if (o->udp && options_exec(o))
         return exec_datagram(l);
     if (o->udp && read_datagrams(l) != 0)

@@ -34,6 +34,10 @@ def sockets_of(process):
     return sum(os.readlink(f"{folder}/{fd}").startswith("socket:") for fd in os.listdir(folder))
 
 
+def children_of(process):
+    return open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()
+
+
 def receive(s, size):
     data = b""
     while len(data) < size:
@@ -189,11 +193,33 @@ def test_programs_for_many_clients_run_side_by_side(lab):
         assert s.recv(1) == b""
         s.close()
 
-    def children():
-        return open(f"/proc/{hnc.pid}/task/{hnc.pid}/children").read().split()
-
-    wait_until(lambda: not children(), "no program is left unreaped")
+    wait_until(lambda: not children_of(hnc), "no program is left unreaped")
     assert hnc.running()
+
+
+def test_short_of_descriptors_every_program_is_reaped(lab):
+    def few_files():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))
+
+    hnc, connect = listener(lab, "-lk", "-c", "read x; echo got $x", preexec_fn=few_files)
+    clients = [connect() for _ in range(60)]
+    for s in clients:
+        try:
+            s.sendall(b"line\n")
+            s.recv(100)
+        except ConnectionError:
+            pass  # turned away
+        s.close()
+    wait_until(lambda: not children_of(hnc), "no program is left unreaped", 10)
+    assert hnc.running()
+
+
+def test_a_program_is_told_of_its_own_children(lab):
+    """What hnc does about the end of its children is no business of theirs."""
+    command = "exec python3 -c 'import os; print(os.system(\"exit 7\") >> 8)'"
+    hnc, connect = listener(lab, "-lk", "-c", command)
+    with connect() as s:
+        assert receive(s, 2) == b"7\n"
 
 
 # ---- UNIX paths ----------------------------------------------------------------------------------
