@@ -31,6 +31,8 @@ static void note_address(const listen_t *l, const char *what, const struct socka
         return;
     if (o->unix_path)
         hnc_note(l->hnc, "%s %s", what, o->host);
+    else if (addr->sa_family == AF_UNSPEC) /* the client was gone before it could be asked */
+        hnc_note(l->hnc, "%s unknown", what);
     else
         hnc_note(l->hnc, "%s %s %d", what, hnc_name(o, addr, name, sizeof(name)), haddr_port(addr));
 }

@@ -1,10 +1,12 @@
 """hnc -l: one client or many at once, descriptors running out, UNIX paths made and removed."""
 
 import os
+import re
 import resource
 import signal
 import socket
 import stat
+import struct
 import subprocess
 
 import pytest
@@ -220,6 +222,21 @@ def test_a_program_is_told_of_its_own_children(lab):
     hnc, connect = listener(lab, "-lk", "-c", command)
     with connect() as s:
         assert receive(s, 2) == b"7\n"
+
+
+def test_a_client_that_resets_at_once_is_not_named_by_nothing(lab):
+    hnc, connect = listener(lab, "-lknv")
+    hnc.signal(signal.SIGSTOP)
+    for _ in range(3):
+        s = connect()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()
+    hnc.signal(signal.SIGCONT)
+    with connect() as s:
+        mine = f"Connection received on {HOST} {s.getsockname()[1]}\n"
+        hnc.wait_err(mine)
+    for line in hnc.err().splitlines()[1:]:
+        assert re.fullmatch(rf"Connection received on ({HOST} [1-9]\d*|unknown)", line), line
 
 
 # ---- UNIX paths ----------------------------------------------------------------------------------
