@@ -67,7 +67,7 @@ int hnc_port(const options_t *o, const char *text, bool zero_ok, uint16_t *first
         return 1;
     }
     if (*first == 0 && !zero_ok) {
-        hnc_say("port number too small: %s", text);
+        hnc_say("port out of range: \"%s\"", text);
         return 1;
     }
     return 0;
@@ -90,7 +90,7 @@ static int source_address(const options_t *o, haddr_t *source)
     if (o->source_port && hnc_port(o, o->source_port, true, &port, &last) != 0)
         return 1;
     if (o->source_port && port != last) {
-        hnc_say("port number invalid: %s", o->source_port);
+        hnc_say("not a single port: \"%s\"", o->source_port);
         return 1;
     }
     if (!o->source_addr) { /* the family is known once the peer's address is */

@@ -192,7 +192,7 @@ static int find_addresses(const options_t *o, hresolve_t *found)
     if (hnc_port(o, o->ports[0], true, &port, &last) != 0)
         return 1;
     if (port != last) {
-        hnc_say("port number invalid: %s", o->ports[0]);
+        hnc_say("not a single port: \"%s\"", o->ports[0]);
         return 1;
     }
     if (!o->host && !o->family)

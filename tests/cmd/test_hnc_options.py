@@ -144,6 +144,20 @@ def test_control_characters_do_not_reach_the_terminal(lab, args):
 
 
 @pytest.mark.parametrize(
+    "args, message",
+    [
+        ([HOST, "0"], 'port out of range: "0"'),
+        (["-z", HOST, "0-5"], 'port out of range: "0-5"'),
+        ([HOST, "70000"], 'port out of range: "70000"'),
+        (["-l", "1-3"], 'not a single port: "1-3"'),
+        (["-p", "1-3", HOST, "1"], 'not a single port: "1-3"'),
+    ],
+)
+def test_ports_are_refused_in_the_same_words(lab, args, message):
+    fails(lab, args, f"hnc: {message}\n")
+
+
+@pytest.mark.parametrize(
     "option",
     "-b -D -F -M1 -m1 -Pu -S -Tlowcost -t -W1 -X5 -x127.0.0.1 -Z -g1 -G4 --allow=a --allowfile=a "
     "--append-output --broker --chat --deny=a --denyfile=a --idle-timeout=1 --lua-exec=f "
