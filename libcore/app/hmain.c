@@ -21,6 +21,9 @@
 
 enum { ON_TERM, ON_INT, ON_HUP, ON_USR1, SIGNAL_COUNT };
 
+static const int signal_numbers[SIGNAL_COUNT] = {
+    [ON_TERM] = SIGTERM, [ON_INT] = SIGINT, [ON_HUP] = SIGHUP, [ON_USR1] = SIGUSR1};
+
 struct hmain_s {
     const char *name;
     const hmain_options_t *options;
@@ -28,6 +31,8 @@ struct hmain_s {
     hpidfile_t *pid_file;
     bool is_daemon;
     bool has_dropped;
+    bool holds_signals; /* they wait; mask is what it was before */
+    sigset_t mask;
     hdaemon_t daemon;
     hloop_t *loop;
     hmain_callbacks_t callbacks;
@@ -286,6 +291,27 @@ int hmain_drop(hmain_t *app)
     return told(app->name, hprivilege_drop(options->user, options->group, &why), &why);
 }
 
+/* Whoever was told that the server runs may signal it before it watches: a stop that comes early is
+ * a stop, not a sudden death. */
+static void hold_signals(hmain_t *app)
+{
+    sigset_t set;
+
+    if (app->loop != NULL || app->holds_signals)
+        return;
+    sigemptyset(&set);
+    for (int i = 0; i < SIGNAL_COUNT; i++)
+        sigaddset(&set, signal_numbers[i]);
+    app->holds_signals = sigprocmask(SIG_BLOCK, &set, &app->mask) == 0;
+}
+
+static void release_signals(hmain_t *app)
+{
+    if (app->holds_signals)
+        sigprocmask(SIG_SETMASK, &app->mask, NULL);
+    app->holds_signals = false;
+}
+
 int hmain_ready(hmain_t *app)
 {
     const hmain_options_t *options = app->options;
@@ -293,6 +319,7 @@ int hmain_ready(hmain_t *app)
 
     if (status != 0)
         return status;
+    hold_signals(app);
     if (!app->is_daemon)
         return 0;
     if (options->action != HMAIN_NONE && show_status(app->name, getpid()) != 0)
@@ -334,15 +361,8 @@ static void on_user(hsignal_t *signal)
 
 int hmain_watch(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks)
 {
-    static const struct {
-        int signo;
-        hsignal_cb cb;
-    } watches[SIGNAL_COUNT] = {
-        [ON_TERM] = {SIGTERM, on_stop},
-        [ON_INT] = {SIGINT, on_stop},
-        [ON_HUP] = {SIGHUP, on_reload},
-        [ON_USR1] = {SIGUSR1, on_user},
-    };
+    static const hsignal_cb watches[SIGNAL_COUNT] = {
+        [ON_TERM] = on_stop, [ON_INT] = on_stop, [ON_HUP] = on_reload, [ON_USR1] = on_user};
 
     app->loop = loop;
     app->watcher = getpid();
@@ -350,9 +370,9 @@ int hmain_watch(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks)
     app->stopping = false;
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         app->signals[i] = NULL;
-        if (watches[i].cb == on_user && callbacks->on_user == NULL)
+        if (watches[i] == on_user && callbacks->on_user == NULL)
             continue;
-        app->signals[i] = hsignal_add(loop, watches[i].cb, watches[i].signo);
+        app->signals[i] = hsignal_add(loop, watches[i], signal_numbers[i]);
         if (app->signals[i] == NULL) {
             int status = -errno;
 
@@ -361,6 +381,7 @@ int hmain_watch(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks)
         }
         hevent_set_userdata(app->signals[i], app);
     }
+    release_signals(app);
     return 0;
 }
 
@@ -386,6 +407,7 @@ int hmain_end(hmain_t *app, int status)
     hpidfile_close(app->pid_file);
     if (app->owner == getpid())
         hdaemon_fail(&app->daemon, status);
+    release_signals(app);
     hmem_free(app);
     return status;
 }

@@ -49,20 +49,21 @@ typedef struct hmain_s hmain_t;
 
 /* Does what -s asks for. HMAIN_RUN: *app is set and the server has to run (after start and restart
  * too, once the names of the user and the group are known to exist). Otherwise the exit status of
- * the process, *app is NULL: 0 done; 1 failed; status gives 0
- * when it runs and 3 when not, as service managers expect. A pid file is held when -d, -s or
- * --pid-file was given. name and options are borrowed until hmain_end. SIGPIPE is ignored from here
- * on. */
+ * the process, *app is NULL: 0 done; 1 failed; status gives 0 when it runs and 3 when not, as
+ * service managers expect. A pid file is held when -d, -s or --pid-file was given. name and options
+ * are borrowed until hmain_end. SIGPIPE is ignored from here on. */
 #define HMAIN_RUN (-1)
 int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app);
 
-/* When everything is bound: becomes the user asked for. hmain_ready does it when this was not called
- * before, which is for servers that have something to tell once nothing can fail any more but are
- * still to be read at the terminal. 0, or an exit status for hmain_end after a message. */
+/* When everything is bound: becomes the user asked for. For servers that tell the terminal something
+ * between this and hmain_ready, which does it otherwise. 0, or an exit status for hmain_end after a
+ * message. */
 int hmain_drop(hmain_t *app);
 
-/* When everything is bound: becomes the user asked for, and tells the invoking process of a daemon
- * that it runs. 0, or an exit status for hmain_end after a message. */
+/* Does hmain_drop, and tells the invoking process of a daemon that it runs. Signals that are not
+ * watched yet wait from here on until hmain_watch or hmain_end, so a master has to watch before it
+ * makes workers: they would inherit the waiting. 0, or an exit status for hmain_end after a
+ * message. */
 int hmain_ready(hmain_t *app);
 
 /* Called in the loop.

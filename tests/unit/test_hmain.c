@@ -31,6 +31,7 @@ typedef struct server_opts_s {
     bool fail;
     bool crash;
     bool stubborn;
+    bool late;
 } server_opts_t;
 
 static const hopt_t server_options[] = {
@@ -38,6 +39,7 @@ static const hopt_t server_options[] = {
     HOPT_FLAG(0, "fail", server_opts_t, fail, "fail at the start"),
     HOPT_FLAG(0, "crash", server_opts_t, crash, "crash at the start"),
     HOPT_FLAG(0, "stubborn", server_opts_t, stubborn, "do not stop at the first signal"),
+    HOPT_FLAG(0, "late", server_opts_t, late, "watch after a signal has come"),
     HOPT_INCLUDE(hmain_rows, server_opts_t, main, hmain_options_t),
     HOPT_END,
 };
@@ -84,6 +86,20 @@ static void on_life_end(htimer_t *timer)
     hloop_stop(hevent_loop(timer));
 }
 
+/* Whoever was told that it runs may have been quicker. */
+static int watch_late(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks)
+{
+    sigset_t blocked;
+
+    raise(SIGHUP);
+    raise(SIGUSR1);
+    raise(SIGTERM);
+    if (hmain_watch(app, loop, callbacks) < 0)
+        return 1;
+    sigprocmask(SIG_SETMASK, NULL, &blocked);
+    return sigismember(&blocked, SIGTERM) || sigismember(&blocked, SIGINT) ? 2 : 0;
+}
+
 static int serve(server_opts_t *opts)
 {
     const hmain_callbacks_t callbacks = {on_stop, on_reload, on_user, opts};
@@ -102,9 +118,11 @@ static int serve(server_opts_t *opts)
     status = 1;
     loop = hloop_new(0);
     if (loop == NULL || htimer_add(loop, on_life_end, LIFE_MS, 1) == NULL ||
-        hmain_watch(app, loop, &callbacks) < 0)
+        (!opts->late && hmain_watch(app, loop, &callbacks) < 0))
         goto cleanup;
     status = hmain_ready(app);
+    if (status == 0 && opts->late)
+        status = watch_late(app, loop, &callbacks);
     if (status == 0) {
         mark(opts, 'R');
         hloop_run(loop);
@@ -310,6 +328,17 @@ static void signals_reach_their_callbacks(void **state)
     wait_marks("Rrus");
 }
 
+static void signals_between_ready_and_watch_are_not_lost_and_kill_nobody(void **state)
+{
+    char text[256];
+
+    (void)state;
+    assert_int_equal(mini("--late", text, sizeof(text)), 0);
+    assert_string_equal(text, "");
+    wait_marks("Rsru");
+    assert_int_equal(mini("-s status", text, sizeof(text)), 3);
+}
+
 static void restart_ends_the_old_one_and_starts_a_new_one(void **state)
 {
     char text[256];
@@ -406,6 +435,7 @@ int main(int argc, char **argv)
         WITH_DIR(a_second_start_is_refused),
         WITH_DIR(a_failed_start_gives_its_message_and_status),
         WITH_DIR(signals_reach_their_callbacks),
+        WITH_DIR(signals_between_ready_and_watch_are_not_lost_and_kill_nobody),
         WITH_DIR(restart_ends_the_old_one_and_starts_a_new_one),
         WITH_DIR(stop_gives_up_after_its_time_and_a_second_one_is_final),
         WITH_DIR(wrong_use_is_one_line),
