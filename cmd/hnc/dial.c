@@ -221,11 +221,33 @@ static void probe(dial_t *d, hio_t *io)
     send_probe(io);
 }
 
+/* A port of this machine that nobody listens on can be the very port that the kernel chose for the
+ * client: TCP then connects the socket to itself. */
+static bool is_own_address(hio_t *io)
+{
+    const struct sockaddr *local = hio_localaddr(io), *peer = hio_peeraddr(io);
+
+    return hio_type(io) == HIO_TYPE_TCP && local && peer && haddr_equal(local, peer);
+}
+
+/* Without the reset the port would be taken for a minute. */
+static void refuse_itself(hio_t *io)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(hio_fd(io), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    hio_abort(io, -ECONNREFUSED);
+}
+
 static void on_connected(hio_t *io)
 {
     dial_t *d = hevent_userdata(io);
     const options_t *o = &d->hnc->options;
 
+    if (is_own_address(io)) {
+        refuse_itself(io);
+        return;
+    }
     d->connected = true;
     if (o->udp && o->zero_io && o->verbose) {
         probe(d, io);

@@ -365,6 +365,15 @@ def test_buffer_sizes(lab, options):
         assert receive_all(peer).split() == [b"40000", b"60000"]  # the kernel doubles them
 
 
+@pytest.mark.parametrize("options", ["-v", "-zv"])
+def test_a_connection_to_itself_counts_as_refused(lab, options):
+    """Which TCP makes when source and destination are the same: here both are asked for."""
+    port = str(lab.port())
+    fails(lab, [options, "-s", HOST, "-p", port, HOST, port], HOST, f"port {port} ", "refused")
+    with socket.create_server((HOST, int(port)), reuse_port=False):
+        pass  # and nothing of it is left on the port
+
+
 def test_random_order_tries_every_port(lab):
     ports = [str(lab.port()) for _ in range(30)]
     hnc = lab.run("hnc", "-zvr", HOST, *ports)
