@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROBE_S 3 /* a UDP port that has not refused for so long counts as open */
+#define PROBE_MS 3000 /* a UDP port that has not refused for so long counts as open */
 #define LABEL_SIZE 320
 
 typedef struct dial_s {
@@ -146,6 +146,14 @@ static void on_session_idle(session_t *session, void *arg)
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
 
+/* How long a UDP port has to refuse before it counts as open. */
+static uint32_t probe_time_ms(const options_t *o)
+{
+    if (o->wait_ms == HNC_NO_TIME)
+        return PROBE_MS;
+    return o->wait_ms > 0 ? o->wait_ms : 1;
+}
+
 static void end_probe(dial_t *d)
 {
     htimer_del(d->timer);
@@ -184,12 +192,13 @@ static void on_probe_answer(hio_t *io, void *buf, int len)
     probe_succeeded(hevent_userdata(io), io);
 }
 
-static void send_probe(hio_t *io)
+static bool send_probe(hio_t *io)
 {
     int rc = hio_write(io, "X", 1);
 
     if (rc < 0)
         hio_abort(io, rc);
+    return rc >= 0;
 }
 
 static void on_probe_timer(htimer_t *timer)
@@ -197,28 +206,27 @@ static void on_probe_timer(htimer_t *timer)
     hio_t *io = hevent_userdata(timer);
     dial_t *d = hevent_userdata(io);
 
-    if (d->probes_left-- > 0)
-        send_probe(io);
-    else
+    if (send_probe(io) && --d->probes_left == 0)
         probe_succeeded(d, io);
 }
 
 /* UDP knows no connection: a port that is closed shows itself by refusing, an open one does not. */
 static void probe(dial_t *d, hio_t *io)
 {
-    uint32_t wait_ms = d->hnc->options.wait_ms;
+    uint32_t wait_ms = probe_time_ms(&d->hnc->options);
+    uint32_t period_ms = wait_ms < 1000 ? wait_ms : 1000;
 
-    d->probes_left = wait_ms == HNC_NO_TIME ? PROBE_S : wait_ms / 1000;
+    d->probes_left = wait_ms / period_ms;
     hio_setcb_read(io, on_probe_answer);
     hio_read(io);
-    d->timer = htimer_add(d->hnc->loop, on_probe_timer, 1000, INFINITE);
+    d->timer = htimer_add(d->hnc->loop, on_probe_timer, period_ms, INFINITE);
     if (!d->timer) {
         hio_abort(io, -ENOMEM);
         return;
     }
     hevent_set_userdata(d->timer, io);
-    send_probe(io);
-    send_probe(io);
+    if (send_probe(io))
+        send_probe(io);
 }
 
 /* A port of this machine that nobody listens on can be the very port that the kernel chose for the

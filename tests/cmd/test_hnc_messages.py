@@ -122,6 +122,24 @@ def test_an_open_udp_port(lab):
         assert same(lab, "-zuv", "-w", "1", HOST, server.getsockname()[1]) == 0
 
 
+@pytest.mark.parametrize("options", [["-w", "1"], ["-w", "2"], []], ids=["-w 1", "-w 2", "none"])
+def test_an_open_udp_port_is_probed_as_often_as_nc_does(lab, options):
+    """And so for as long: a probe a second."""
+    probes = []
+    for name in (NC, "hnc"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind((HOST, 0))
+            server.setblocking(False)
+            assert lab.run(name, "-zuv", *options, HOST, server.getsockname()[1]).wait() == 0
+            count = 0
+            try:
+                while server.recv(10) == b"X":
+                    count += 1
+            except BlockingIOError:
+                probes.append(count)
+    assert probes[0] == probes[1]
+
+
 @BOTH_KINDS
 def test_an_open_path(lab, kind):
     with socket.socket(socket.AF_UNIX, kind) as server:
