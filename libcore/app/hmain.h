@@ -55,7 +55,7 @@ typedef struct hmain_s hmain_t;
 #define HMAIN_RUN (-1)
 int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app);
 
-/* When everything is bound: becomes the user asked for. For servers that tell the terminal something
+/* When everything is bound: becomes the user asked for. For servers that tell the terminal more
  * between this and hmain_ready, which does it otherwise. 0, or an exit status for hmain_end after a
  * message. */
 int hmain_drop(hmain_t *app);
