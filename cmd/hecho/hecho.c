@@ -10,10 +10,10 @@ static const char *const formats[] = {"text", "json", NULL};
 
 static const hopt_t options[] = {
     HOPT_GROUP("Answer"),
-    HOPT_SET(0, "discard", hecho_options_t, answer, ANSWER_DISCARD, "read and answer nothing"),
-    HOPT_SET(0, "chargen", hecho_options_t, answer, ANSWER_CHARGEN,
-             "ignore what comes and send the pattern of RFC 864"),
-    HOPT_SET(0, "rot13", hecho_options_t, answer, ANSWER_ROT13, "move each letter by 13 places"),
+    HOPT_FLAG(0, "discard", hecho_options_t, discard, "read and answer nothing"),
+    HOPT_FLAG(0, "chargen", hecho_options_t, chargen,
+              "ignore what comes and send the pattern of RFC 864"),
+    HOPT_FLAG(0, "rot13", hecho_options_t, rot13, "move each letter by 13 places"),
     HOPT_STRING(0, "prefix", hecho_options_t, prefix, "answer each line with TEXT in front of it",
                 .arg_name = "TEXT"),
     HOPT_GROUP("Limits"),
@@ -117,6 +117,34 @@ static int misused(const char *text)
     return 2;
 }
 
+/* 0 or the exit status. */
+static int choose_answer(hecho_options_t *opts)
+{
+    const struct {
+        bool given;
+        answer_e answer;
+        const char *name;
+    } ways[] = {
+        {opts->discard, ANSWER_DISCARD, "--discard"},
+        {opts->chargen, ANSWER_CHARGEN, "--chargen"},
+        {opts->rot13, ANSWER_ROT13, "--rot13"},
+        {opts->prefix != NULL, ANSWER_LINES, "--prefix"},
+    };
+    const char *chosen = NULL;
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        if (!ways[i].given)
+            continue;
+        if (chosen) {
+            report_say("%s and %s are two ways to answer: choose one", chosen, ways[i].name);
+            return 2;
+        }
+        chosen = ways[i].name;
+        opts->answer = ways[i].answer;
+    }
+    return 0;
+}
+
 /* What the table cannot know. 0 or the exit status. */
 static int check(hecho_options_t *opts, const hopt_list_t *endpoints)
 {
@@ -125,17 +153,15 @@ static int check(hecho_options_t *opts, const hopt_list_t *endpoints)
 
     if (serves && endpoints->count == 0)
         return misused("no end point: try hecho 7007, or hecho --help");
-    if (opts->prefix && opts->answer != ANSWER_ECHO)
-        return misused("--prefix cannot be combined with another way to answer");
+    if (opts->prefix && opts->prefix[0] == '\0')
+        return misused("option --prefix: the text is empty");
     if (opts->prefix && strlen(opts->prefix) > PREFIX_SIZE_MAX)
         return misused("the text of --prefix is too long");
     if (endpoints->count > ENDPOINTS_MAX)
         return misused("too many end points");
     if (opts->idle_ms > INT_MAX)
         return misused("option --idle-timeout: more than 24 days");
-    if (opts->prefix)
-        opts->answer = ANSWER_LINES;
-    return 0;
+    return choose_answer(opts);
 }
 
 int main(int argc, char **argv)

@@ -29,8 +29,11 @@ typedef enum {
 #define ENDPOINTS_MAX 64
 
 typedef struct hecho_options_s {
-    int answer; /* answer_e */
+    bool discard;
+    bool chargen;
+    bool rot13;
     const char *prefix;
+    answer_e answer;    /* what these four come to */
     uint32_t max_conns; /* 0: no limit */
     uint32_t idle_ms;
     uint32_t workers; /* 0: this process serves */

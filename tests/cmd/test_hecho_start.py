@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from conftest import wait_until
+from hecho_lab import Server  # noqa: F401
 
 ESCAPE = "\x1b[31m"
 SHOWN = "\\x1b[31m"
@@ -89,3 +90,23 @@ def test_out_of_descriptors_it_serves_or_says_in_one_line_what_failed(lab, limit
     else:
         assert process.wait() == 1
         assert re.fullmatch(r"hecho: cannot [a-z][^\n]*: Too many open files\n", process.err()), process
+
+
+# ---- ways to answer ----
+
+MODES = [["--rot13"], ["--chargen"], ["--discard"], ["--prefix", "x"]]
+
+
+@pytest.mark.parametrize("first", MODES)
+@pytest.mark.parametrize("second", MODES)
+def test_two_ways_to_answer_are_refused(lab, first, second):
+    if first == second:
+        server = Server(lab, *first, *second, "0")
+        server.stop()
+        return
+    text = says(lab, *first, *second, "0", status=2)
+    assert all(mode[0] in text for mode in (first, second))
+
+
+def test_an_empty_prefix_is_refused(lab):
+    assert says(lab, "--prefix", "", "0", status=2) == "option --prefix: the text is empty"
