@@ -28,6 +28,7 @@ typedef struct dial_s {
     haddr_t source;
     hsocket_path_t path; /* where a UNIX datagram client receives */
     bool connected;
+    bool unproven; /* success is still to be reported, once it is known */
     unsigned probes_left;
     htimer_t *timer;
 } dial_t;
@@ -137,16 +138,9 @@ static bool next_address(dial_t *d, int err)
     return next_port(d);
 }
 
-static void on_session_idle(session_t *session, void *arg)
-{
-    (void)session;
-    if (next_port(arg))
-        dial_on(arg);
-}
+/* ---- UDP, with -v: is somebody there? --------------------------------------------------------- */
 
-/* ---- one attempt ----------------------------------------------------------------------------- */
-
-/* How long a UDP port has to refuse before it counts as open. */
+/* How long a port has to refuse before it counts as open. */
 static uint32_t probe_time_ms(const options_t *o)
 {
     if (o->wait_ms == HNC_NO_TIME)
@@ -159,6 +153,57 @@ static void end_probe(dial_t *d)
     htimer_del(d->timer);
     d->timer = NULL;
 }
+
+static void session_succeeded(dial_t *d)
+{
+    d->unproven = false;
+    end_probe(d);
+    report_success(d);
+}
+
+static void on_silence(htimer_t *timer)
+{
+    dial_t *d = hevent_userdata(timer);
+
+    d->timer = NULL;
+    session_succeeded(d);
+}
+
+/* Nothing is sent but what the user sends, so its first datagram is the question. */
+static void on_session_moved(session_t *session, bool received, void *arg)
+{
+    dial_t *d = arg;
+
+    (void)session;
+    if (!d->unproven)
+        return;
+    if (received) {
+        session_succeeded(d);
+    } else if (!d->timer) {
+        d->timer = htimer_add(d->hnc->loop, on_silence, probe_time_ms(&d->hnc->options), 1);
+        if (d->timer)
+            hevent_set_userdata(d->timer, d);
+    }
+}
+
+static void on_session_idle(session_t *session, int err, void *arg)
+{
+    dial_t *d = arg;
+
+    (void)session;
+    if (d->unproven && err == -ECONNREFUSED) {
+        d->hnc->status = 1;
+        report_failure(d, err);
+    } else if (d->unproven && d->timer && err == -ETIMEDOUT) {
+        report_success(d);
+    }
+    d->unproven = false;
+    end_probe(d);
+    if (next_port(d))
+        dial_on(d);
+}
+
+/* ---- one attempt ----------------------------------------------------------------------------- */
 
 /* Of an attempt that failed, and of one that was only to see whether it works. */
 static void on_closed(hio_t *io)
@@ -262,7 +307,9 @@ static void on_connected(hio_t *io)
         return;
     }
     d->hnc->status = 0;
-    report_success(d);
+    d->unproven = o->udp && o->verbose && !o->unix_path;
+    if (!d->unproven)
+        report_success(d);
     report_bound(d, io);
     if (o->zero_io) {
         hio_close(io);
@@ -404,7 +451,10 @@ static int prepare(dial_t *d)
     if (dump_open(&d->hnc->dump, o->output_file, o->hex_file) != 0)
         return 1;
     d->session = session_new(d->hnc, on_session_idle, d);
-    return d->session ? 0 : 1;
+    if (!d->session)
+        return 1;
+    session_setcb_moved(d->session, on_session_moved);
+    return 0;
 }
 
 int dial_run(hnc_t *hnc)

@@ -37,10 +37,11 @@ static void note_address(const listen_t *l, const char *what, const struct socka
         hnc_note(l->hnc, "%s %s %d", what, hnc_name(o, addr, name, sizeof(name)), haddr_port(addr));
 }
 
-static void on_session_idle(session_t *session, void *arg)
+static void on_session_idle(session_t *session, int err, void *arg)
 {
     listen_t *l = arg;
 
+    (void)err;
     if (!l->hnc->options.keep_open || l->hnc->options.udp)
         session_finish(session);
 }

@@ -21,6 +21,7 @@ struct session_s {
     input_t input;
     hnc_t *hnc;
     session_idle_cb idle_cb;
+    session_moved_cb moved_cb; /* NULL: none */
     void *arg;
     hlist_t peers;
     output_t output;
@@ -40,6 +41,13 @@ static peer_t *peer_of(hlist_t *node)
 static void touch(session_t *s)
 {
     s->moved_ns = htime_monotonic_ns();
+}
+
+static void moved(session_t *s, bool received)
+{
+    touch(s);
+    if (s->moved_cb)
+        s->moved_cb(s, received, s->arg);
 }
 
 /* Every conversation ends now, whatever is still to be sent. What was received is
@@ -95,7 +103,7 @@ static void pace(session_t *s)
 
 static bool received(session_t *s, const void *data, size_t len)
 {
-    touch(s);
+    moved(s, true);
     dump_data(s->hnc->dump, DUMP_RECEIVED, data, len);
     pace(s);
     return s->output.io && !s->hnc->options.send_only;
@@ -162,7 +170,7 @@ static void on_input_data(input_t *input, pump_buffer_t *buffer, const char *dat
     session_t *s = HLIST_ENTRY(input, session_t, input);
     hlist_t *node, *tmp;
 
-    touch(s);
+    moved(s, false);
     dump_data(s->hnc->dump, DUMP_SENT, data, len);
     HLIST_FOREACH (node, tmp, &s->peers) {
         hio_t *io = peer_of(node)->io;
@@ -296,7 +304,7 @@ static void on_peer_closed(hio_t *io)
         hnc_say("%s", herr_str(err));
     if (hlist_empty(&s->peers)) {
         input_hold(&s->input, true);
-        s->idle_cb(s, s->arg);
+        s->idle_cb(s, err, s->arg);
     }
 }
 
@@ -326,6 +334,11 @@ session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg)
         return NULL;
     }
     return s;
+}
+
+void session_setcb_moved(session_t *s, session_moved_cb cb)
+{
+    s->moved_cb = cb;
 }
 
 static int prepare_peer(peer_t *peer)

@@ -19,11 +19,17 @@
 
 typedef struct session_s session_t;
 
-/* The last peer is gone. Runs in its close callback. */
-typedef void (*session_idle_cb)(session_t *session, void *arg);
+/* The last peer is gone: err is what hio_error tells of it. Runs in its close callback. */
+typedef void (*session_idle_cb)(session_t *session, int err, void *arg);
+
+/* Data has come from a peer (received), or is about to be sent. */
+typedef void (*session_moved_cb)(session_t *session, bool received, void *arg);
 
 /* NULL once a message is printed. Stdin is not touched before the first peer is there. */
 session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg);
+
+/* With the arg of session_new; NULL: none. */
+void session_setcb_moved(session_t *session, session_moved_cb cb);
 
 /* Takes over a connected hio, with its callbacks and user data. On an error it is closed. */
 void session_add(session_t *session, hio_t *io);

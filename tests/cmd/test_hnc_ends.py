@@ -375,3 +375,67 @@ def test_a_datagram_client_leaves_when_refused(lab):
     hnc = lab.spawn("hnc", "-u", "127.0.0.1", port, stdin=subprocess.PIPE)
     hnc.send(b"data")
     assert hnc.wait() == 0
+
+
+# ---- what is said of a datagram client -----------------------------------------------------------
+
+
+def datagram_client(lab, *options):
+    """hnc and the socket of its peer, connected to it once hnc has sent "data"."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.settimeout(TIMEOUT)
+    server.bind(("127.0.0.1", 0))
+    address = server.getsockname()
+    hnc = lab.spawn("hnc", "-u", *options, *map(str, address), stdin=subprocess.PIPE)
+    hnc.send(b"data")
+    data, sender = server.recvfrom(10)
+    assert data == b"data"
+    server.connect(sender)
+    return hnc, server
+
+
+def test_a_datagram_client_that_is_refused_has_failed_with_v(lab):
+    port = lab.port(kind=socket.SOCK_DGRAM)
+    hnc = lab.spawn("hnc", "-vu", "127.0.0.1", port, stdin=subprocess.PIPE)
+    hnc.send(b"data")
+    assert hnc.wait() == 1
+    said = f"hnc: connect to 127.0.0.1 port {port} (udp) failed: Connection refused\n"
+    assert hnc.err() == said
+
+
+def test_a_datagram_client_tells_success_once_something_arrived(lab):
+    hnc, server = datagram_client(lab, "-vn")
+    assert hnc.err() == ""
+    with server:
+        server.send(b"answer")
+        hnc.wait_err("succeeded!\n")
+        hnc.wait_out(b"answer")
+        server.send(b"more")
+        hnc.wait_out(b"more")
+        assert hnc.err().count("succeeded!") == 1
+
+
+@pytest.mark.parametrize("options", [["-v"], ["-v", "-w", "1"]], ids=["3 s", "-w 1"])
+def test_a_datagram_client_that_is_not_refused_for_some_time_has_succeeded(lab, options):
+    hnc, server = datagram_client(lab, *options)
+    with server:
+        hnc.wait_err("succeeded!\n")
+        if "-w" in options:
+            assert hnc.wait() == 0
+        assert hnc.err().count("succeeded!") == 1
+
+
+def test_a_datagram_client_that_leaves_at_once_claims_nothing(lab):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        hnc = lab.run("hnc", "-uv", "-q0", "127.0.0.1", server.getsockname()[1], data=b"data")
+        assert (hnc.wait(), hnc.err()) == (0, "")
+
+
+def test_a_refusal_after_an_answer_is_an_end_as_any_other(lab):
+    hnc, server = datagram_client(lab, "-v")
+    server.send(b"answer")
+    hnc.wait_err("succeeded!\n")
+    server.close()
+    hnc.send(b"data")
+    assert hnc.wait() == 0
