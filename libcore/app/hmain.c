@@ -112,8 +112,9 @@ static int pid_path(const char *name, const hmain_options_t *options, hbytes_t *
 
 static const char *why_text(int error)
 {
-    return error == HPIDFILE_ELSEWHERE ? "held by a process in another PID namespace"
-                                       : herr_str(error);
+    if (error == HPIDFILE_ELSEWHERE)
+        return "held by a process in another PID namespace";
+    return error == -EINVAL ? "there is something else than a pid file" : herr_str(error);
 }
 
 static int show_status(const char *name, pid_t pid)
@@ -132,7 +133,7 @@ static int do_status(const char *name, const char *path)
     pid_t pid = hpidfile_holder(path);
 
     if (pid < 0 && pid != HPIDFILE_ELSEWHERE)
-        return complain(name, "%s: %s", path, herr_str(pid));
+        return complain(name, "%s: %s", path, why_text(pid));
     if (show_status(name, pid) != 0)
         return EXIT_FAILURE;
     return pid != 0 ? 0 : EXIT_NOT_RUNNING;
@@ -205,10 +206,8 @@ static int hold_pid_file(hmain_t *app, const char *path)
         return complain(app->name, "already running, pid=%ld", (long)holder);
     if (status == -EEXIST)
         return complain(app->name, "%s: %s", path, why_text(holder));
-    if (status == -EINVAL)
-        return complain(app->name, "%s: there is something else than a pid file", path);
     if (status < 0)
-        return complain(app->name, "%s: %s", path, herr_str(status));
+        return complain(app->name, "%s: %s", path, why_text(status));
     return 0;
 }
 

@@ -24,12 +24,16 @@ struct hpidfile_s {
     char *path;
 };
 
-/* Whether what is in the file may be overwritten: nothing, or a number. */
+/* Whether it is a plain file whose content may be overwritten: nothing, or a number. */
 static bool looks_right(int fd)
 {
     char text[CONTENT_MAX];
-    ssize_t n = pread(fd, text, sizeof(text), 0);
+    struct stat st;
+    ssize_t n;
 
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    n = pread(fd, text, sizeof(text), 0);
     if (n < 0 || n == sizeof(text))
         return false;
     for (ssize_t i = 0; i < n; i++) {
@@ -157,14 +161,35 @@ void hpidfile_close(hpidfile_t *file)
     hmem_free(file);
 }
 
+/* Nobody runs when the file alone is missing; a folder that is missing is a mistyped path. */
+static int check_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+    char *folder;
+    int status;
+
+    if (slash == NULL)
+        return 0;
+    folder = hmem_strdup(path);
+    if (folder == NULL)
+        return -ENOMEM;
+    folder[slash - path + 1] = '\0';
+    status = stat(folder, &st) < 0 ? -errno : 0;
+    hmem_free(folder);
+    return status;
+}
+
 pid_t hpidfile_holder(const char *path)
 {
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     pid_t pid;
 
+    if (fd < 0 && errno == ENOENT)
+        return check_folder(path);
     if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
-    pid = lock_holder(fd);
+        return errno == ELOOP ? -EINVAL : -errno;
+    pid = looks_right(fd) ? lock_holder(fd) : -EINVAL;
     close(fd);
     return pid;
 }

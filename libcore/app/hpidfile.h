@@ -25,7 +25,8 @@ int hpidfile_open(const char *path, hpidfile_t **file, pid_t *holder);
 void hpidfile_close(hpidfile_t *file);
 
 /* The process that holds the file at path: its number; HPIDFILE_ELSEWHERE; 0 if none does (no file,
- * or a stale one); or a negative error. */
+ * or a stale one); -EINVAL when something is there that is no pid file; or a negative error, such
+ * as -ENOENT when there is no such folder. */
 pid_t hpidfile_holder(const char *path);
 
 /* Sends a signal to the holder, and with timeout_ms > 0 waits that long for its end. The holder's

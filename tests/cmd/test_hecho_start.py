@@ -29,6 +29,7 @@ RAW = {
     "a datagram path": [f"unixgram:/nonexistent/{ESCAPE}"],
     "a log file": ["--log-file", f"/nonexistent/{ESCAPE}", "0"],
     "a pid file": ["--pid-file", f"/nonexistent/{ESCAPE}", "0"],
+    "a pid file of -s": ["-s", "stop", "--pid-file", f"/nonexistent/{ESCAPE}/pid"],
     "a user": ["--user", f"nobody{ESCAPE}", "0"],
     "a group": ["--group", f"nobody{ESCAPE}", "0"],
 }
@@ -110,3 +111,53 @@ def test_two_ways_to_answer_are_refused(lab, first, second):
 
 def test_an_empty_prefix_is_refused(lab):
     assert says(lab, "--prefix", "", "0", status=2) == "option --prefix: the text is empty"
+
+
+# ---- pid files ----
+
+
+@pytest.mark.parametrize("action", ["stop", "status", "reload", "restart"])
+def test_something_else_than_a_pid_file_is_an_error(lab, action):
+    path = lab.path("other")
+    for content in (b"precious\n", b"1" * 100, b"12 34\n", b"\x1b[31m"):
+        with open(path, "wb") as file:
+            file.write(content)
+        text = says(lab, "-s", action, "--pid-file", path, "0")
+        assert text == f"{path}: there is something else than a pid file"
+        with open(path, "rb") as file:
+            assert file.read() == content
+    for other in (lab.path("."), "/dev/null"):
+        text = says(lab, "-s", action, "--pid-file", other, "0")
+        assert text == f"{other}: there is something else than a pid file"
+
+
+def test_a_pid_file_that_is_a_link_is_an_error(lab):
+    path = lab.path("link")
+    os.symlink(lab.path("pid"), path)
+    assert says(lab, "-s", "stop", "--pid-file", path) == f"{path}: there is something else than a pid file"
+
+
+@pytest.mark.parametrize("action", ["stop", "status", "reload", "restart"])
+def test_a_pid_file_in_a_folder_that_does_not_exist_is_an_error(lab, action):
+    path = lab.path("missing/pid")
+    assert says(lab, "-s", action, "--pid-file", path, "0") == f"{path}: No such file or directory"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"123456\n"])
+def test_no_pid_file_or_a_stale_one_is_a_server_that_does_not_run(lab, content):
+    path = lab.path("pid")
+    if content is not None:
+        with open(path, "wb") as file:
+            file.write(content)
+    for pid_file, folder in ((path, None), ("pid", os.path.dirname(path))):
+        result = lab.run("hecho", "-s", "stop", "--pid-file", pid_file, cwd=folder)
+        assert (result.wait(), result.out(), result.err()) == (0, b"hecho stop/waiting\n", "")
+        assert lab.run("hecho", "-s", "status", "--pid-file", pid_file, cwd=folder).wait() == 3
+
+
+def test_a_daemon_that_is_reported_ready_can_be_stopped_at_once(lab):
+    path, pid_file = lab.path("s"), lab.path("pid")
+    for _ in range(10):
+        assert lab.run("hecho", "-d", "--pid-file", pid_file, f"unix:{path}").wait() == 0
+        assert lab.run("hecho", "-s", "stop", "--pid-file", pid_file).wait() == 0
+        assert not os.path.exists(path) and not os.path.exists(pid_file)
