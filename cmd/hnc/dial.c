@@ -138,7 +138,7 @@ static bool next_address(dial_t *d, int err)
     return next_port(d);
 }
 
-/* ---- UDP, with -v: is somebody there? --------------------------------------------------------- */
+/* ---- UDP, with -v: is somebody there? -------------------------------------------------------- */
 
 /* How long a port has to refuse before it counts as open. */
 static uint32_t probe_time_ms(const options_t *o)

@@ -16,7 +16,7 @@ static const hopt_t options[] = {
     HOPT_FLAG('z', NULL, options_t, zero_io,
               "only find out whether the ports are open; ranges such as 20-30 are possible"),
     HOPT_STRING('e', "exec", options_t, exec_command,
-                "give the connection to this program as its stdin and stdout",
+                "give the connection to this program, named by its path, as its stdin and stdout",
                 .arg_name = "COMMAND"),
     HOPT_STRING('c', "sh-exec", options_t, shell_command,
                 "the same with a command line for /bin/sh", .arg_name = "COMMAND"),
@@ -120,9 +120,19 @@ static const char *const description[] = {
     "With -l -k many clients are served at once: what each of them sends goes to stdout, and stdin "
     "goes to all of them. A datagram listener talks to whoever sent the first datagram; with -k to "
     "whoever sent the last one.",
+    "The clients of -l -k all get the same bytes of stdin, and none is kept back for one of them: "
+    "while a client does not take what was sent to it, stdin is not read, and the others wait.",
     "Nobody can tell a peer that is gone from one that only stopped sending: with a pipe as stdin "
     "hnc "
     "leaves when nothing has moved for a quarter of a second, with a file it sends the rest first.",
+    "UDP has no connections. With -v and -z hnc sends probes, as nc does. With -v alone nc sends "
+    "probes, too, which a server takes for data; hnc sends nothing but stdin, and says that the "
+    "connection succeeded when the first answer arrives, or when the port has not refused for 3 "
+    "seconds (with -w: for TIME) after the first datagram. If it refuses before that, hnc says so "
+    "and exits with 1; without -v it just ends.",
+    "A connection that fails is reported without -v, too, where nc is silent: it is the reason for "
+    "exit status 1. With -z only -v tells which ports are closed.",
+    "-e looks in no PATH, and splits the command at its spaces; -c has the shell do both.",
     "Options, messages and exit status are those of OpenBSD's nc; long names and some more options "
     "are ncat's. Where both use one letter, it means what it means to nc.",
     NULL};
