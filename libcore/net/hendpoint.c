@@ -147,6 +147,29 @@ static int parse_host_port(const parse_t *parse, const char *text)
     return err ? err : parse_port(parse, colon + 1);
 }
 
+/* The path of "unix:PATH" or "unixgram:PATH" where a host and a port belong, or NULL. A host may be
+ * called so too, but no port looks like a path. */
+static const char *misplaced_path(const char *text)
+{
+    bool is_unix = strncasecmp(text, "unix:", 5) == 0 || strncasecmp(text, "unixgram:", 9) == 0;
+    const char *path = is_unix ? strchr(text, ':') + 1 : NULL;
+
+    return path && strpbrk(path, "/@") ? path : NULL;
+}
+
+static int parse_behind_scheme(const parse_t *parse, const char *text)
+{
+    const char *path = misplaced_path(text);
+    bool datagram = parse->ep->scheme == HENDPOINT_UDP || strncasecmp(text, "unixgram:", 9) == 0;
+    char right[QUOTED_SIZE];
+
+    if (!path)
+        return parse_host_port(parse, text);
+    snprintf(right, sizeof(right), "%s:%s", datagram ? "unixgram" : "unix", path);
+    return fail(parse, HERR_SYNTAX, "a UNIX socket has no scheme in front of it, say", right,
+                strlen(right));
+}
+
 static int parse_text(const parse_t *parse, const char *text)
 {
     const char *mark = strstr(text, "://");
@@ -160,7 +183,7 @@ static int parse_text(const parse_t *parse, const char *text)
     for (hendpoint_scheme_e s = HENDPOINT_TCP; s <= HENDPOINT_TLS; s++) {
         if (mark - text == 3 && strncasecmp(text, scheme_name(s), 3) == 0) {
             parse->ep->scheme = s;
-            return parse_host_port(parse, mark + 3);
+            return parse_behind_scheme(parse, mark + 3);
         }
     }
     return fail(parse, HERR_SYNTAX, "unknown scheme", text, (size_t)(mark - text));

@@ -32,6 +32,7 @@ static void every_form_of_the_grammar_is_understood(void **state)
         {"tcp://80", HENDPOINT_TCP, "127.0.0.1", 80, "127.0.0.1:80"},
         {"TCP://:80", HENDPOINT_TCP, "", 80, ":80"},
         {"udp://:7", HENDPOINT_UDP, "", 7, "udp://:7"},
+        {"udp://unix:7", HENDPOINT_UDP, "unix", 7, "udp://unix:7"},
         {"udp://h:domain", HENDPOINT_UDP, "h", 53, "udp://h:53"},
         {"tls://[::1]:443", HENDPOINT_TLS, "::1", 443, "tls://[::1]:443"},
         {"tls://443", HENDPOINT_TLS, "127.0.0.1", 443, "tls://127.0.0.1:443"},
@@ -109,6 +110,13 @@ static void an_error_says_what_is_wrong_and_quotes_it(void **state)
     assert_error("http://h:80", HERR_SYNTAX, "unknown scheme: \"http\"");
     assert_error("://h:80", HERR_SYNTAX, "unknown scheme: \"\"");
     assert_error("tcp://h:80/path", HERR_SYNTAX, "no such port or service: \"80/path\"");
+    assert_error("udp://unix:/tmp/x", HERR_SYNTAX,
+                 "a UNIX socket has no scheme in front of it, say: \"unixgram:/tmp/x\"");
+    assert_error("TCP://unix:@x", HERR_SYNTAX,
+                 "a UNIX socket has no scheme in front of it, say: \"unix:@x\"");
+    assert_error("tcp://unixgram:./x", HERR_SYNTAX,
+                 "a UNIX socket has no scheme in front of it, say: \"unixgram:./x\"");
+    assert_error("udp://unix:x", HERR_SYNTAX, "no such port or service: \"x\"");
     assert_error("unix:", HERR_SYNTAX, "UNIX socket without a name: \"\"");
     assert_error("unix:@", HERR_SYNTAX, "UNIX socket without a name: \"@\"");
 }
