@@ -53,6 +53,9 @@ static const char *const description[] = {
     "Each socket that hecho listens on is told in a line, such as \"hecho: listening on "
     "127.0.0.1:7007\", with the real port where the port was 0. It is written once all of them "
     "are open: if one cannot be opened, nothing is served.",
+    "With --user the sockets of UNIX end points and the pid file are made before the change of "
+    "user, and may stay behind at the end: that user may not be allowed to remove anything from "
+    "their folders. The next start replaces them.",
     NULL,
 };
 

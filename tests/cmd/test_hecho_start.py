@@ -161,3 +161,17 @@ def test_a_daemon_that_is_reported_ready_can_be_stopped_at_once(lab):
         assert lab.run("hecho", "-d", "--pid-file", pid_file, f"unix:{path}").wait() == 0
         assert lab.run("hecho", "-s", "stop", "--pid-file", pid_file).wait() == 0
         assert not os.path.exists(path) and not os.path.exists(pid_file)
+
+
+# ---- words ----
+
+
+@pytest.mark.parametrize("scheme, wanted", [("udp", "unixgram:/tmp/x"), ("tcp", "unix:/tmp/x")])
+def test_a_unix_path_behind_another_scheme_is_pointed_to_the_right_one(lab, scheme, wanted):
+    text = says(lab, f"{scheme}://unix:/tmp/x", status=2)
+    assert wanted in text
+
+
+def test_the_manual_tells_what_stays_behind_with_another_user(lab):
+    manual = " ".join(lab.run("hecho", "--help-man").out().decode().split())
+    assert re.search(r"user.*UNIX.*pid file.*stay behind", manual)
