@@ -19,6 +19,9 @@
 #define PIPE_SIZE (1024 * 1024)        /* the most that anybody may ask for */
 #define READ_SIZE ((size_t)256 * 1024) /* shared by the clients of -k; others have larger ones */
 
+static void print_line(const char *prefix, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
 /* Names of hosts and files are other people's: none of them may command the terminal or begin a
  * line of its own. */
 static void print_line(const char *prefix, const char *fmt, va_list ap)
