@@ -126,11 +126,10 @@ static int exec_datagram(listen_t *l)
 {
     int fd = hio_fd(l->listener);
     struct pollfd pfd = {.fd = fd, .events = POLLIN};
-    haddr_t from;
+    haddr_t from = {.len = sizeof(from.u)};
     char byte;
     int err = 0;
 
-    from.len = sizeof(from.u);
     if (poll(&pfd, 1, -1) < 0 ||
         recvfrom(fd, &byte, sizeof(byte), MSG_PEEK, &from.u.sa, &from.len) < 0)
         err = -errno;

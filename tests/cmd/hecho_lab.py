@@ -2,15 +2,39 @@
 to talk to it."""
 
 import json
+import os
 import re
+import shutil
 import signal
 import socket
+import tempfile
 
 import pytest
 
 from conftest import BIN, TIMEOUT, wait_until
 
 SANITIZED = "address" in str(BIN) or "thread" in str(BIN)
+
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can stop being it")
+
+
+def become_nobody():
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+@pytest.fixture
+def public_folder():
+    """One that everybody can enter, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield folder
+
+
+@pytest.fixture
+def public_hecho(lab, public_folder):
+    """A copy of the program that everybody can run, wherever it was built."""
+    return shutil.copy(lab.program("hecho"), public_folder)
 
 
 class Server:

@@ -6,13 +6,13 @@ import resource
 import shlex
 import signal
 import socket
-import tempfile
 import threading
 
 import pytest
 
 from conftest import BIN, TIMEOUT, wait_until
-from hecho_lab import SANITIZED, exchange, fill, hecho, json_lines, read_all, read_exactly  # noqa: F401
+from hecho_lab import SANITIZED, as_root, become_nobody, exchange, fill, json_lines, read_all, read_exactly
+from hecho_lab import hecho, public_folder, public_hecho  # noqa: F401
 
 MIB = 1 << 20
 
@@ -389,9 +389,9 @@ def test_bad_usage_is_one_line_and_status_2(lab, what):
     assert result.err().count("\n") <= 2 and result.out() == b""
 
 
-def fails(lab, *args, **options):
+def fails(lab, *args, program="hecho", **options):
     """One line on stderr, which is returned without the program's name; exit status 1."""
-    result = lab.run("hecho", *args, **options)
+    result = lab.run(program, *args, **options)
     assert result.wait() == 1, result
     assert re.fullmatch(r"hecho: [^\n]+\n", result.err()), result
     return result.err()[len("hecho: ") : -1]
@@ -429,34 +429,19 @@ def test_a_path_that_is_served_stays_with_its_server(hecho, lab):
         assert exchange(sock, b"x") == b"x"
 
 
-def become_nobody():
-    os.setgid(65534)
-    os.setuid(65534)
-
-
-@pytest.fixture
-def public_folder():
-    """One that everybody can enter, which pytest's own are not."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        yield folder
-
-
-as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can stop being it")
-
-
 @as_root
-def test_a_path_without_permission_is_named(lab, public_folder):
-    text = fails(lab, f"unix:{public_folder}/s", preexec_fn=become_nobody)
+def test_a_path_without_permission_is_named(lab, public_folder, public_hecho):
+    text = fails(lab, f"unix:{public_folder}/s", program=public_hecho, preexec_fn=become_nobody)
     assert text == f"cannot listen on unix:{public_folder}/s: Permission denied"
 
 
 @as_root
-def test_a_privileged_port_is_named(lab):
+def test_a_privileged_port_is_named(lab, public_hecho):
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as limit:
         if int(limit.read()) <= 9:
             pytest.skip("no port is privileged here")
-    assert fails(lab, "9", preexec_fn=become_nobody) == "cannot listen on 127.0.0.1:9: Permission denied"
+    text = fails(lab, "9", program=public_hecho, preexec_fn=become_nobody)
+    assert text == "cannot listen on 127.0.0.1:9: Permission denied"
 
 
 def test_a_log_file_that_cannot_be_opened_is_named(lab):

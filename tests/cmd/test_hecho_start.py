@@ -8,15 +8,15 @@ import signal
 import pytest
 
 from conftest import wait_until
-from hecho_lab import Server  # noqa: F401
+from hecho_lab import Server, as_root, become_nobody, public_folder, public_hecho  # noqa: F401
 
 ESCAPE = "\x1b[31m"
 SHOWN = "\\x1b[31m"
 
 
-def says(lab, *args, status=1, **options):
+def says(lab, *args, status=1, program="hecho", **options):
     """One line on stderr, which is returned without the program's name."""
-    result = lab.run("hecho", *args, **options)
+    result = lab.run(program, *args, **options)
     assert result.wait() == status, result
     assert re.fullmatch(r"hecho: [^\n]+\n", result.err()), result
     return result.err()[len("hecho: ") : -1]
@@ -65,14 +65,9 @@ def test_an_unknown_name_is_told_before_anything_is_opened(lab, kind, more):
     assert not os.path.exists(log) and not os.path.exists(path)
 
 
-def test_a_user_that_nobody_can_become_is_told_instead_of_the_addresses(lab):
-    def become_nobody():
-        os.setgid(65534)
-        os.setuid(65534)
-
-    if os.getuid() != 0:
-        pytest.skip("only root can stop being it")
-    text = says(lab, "--user", "0", "0", preexec_fn=become_nobody)
+@as_root
+def test_a_user_that_nobody_can_become_is_told_instead_of_the_addresses(lab, public_hecho):
+    text = says(lab, "--user", "0", "0", program=public_hecho, preexec_fn=become_nobody)
     assert re.fullmatch(r"cannot become 0: Operation not permitted", text)
 
 
