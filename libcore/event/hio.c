@@ -367,6 +367,7 @@ int hio_set_peeraddr(hio_t *io, const struct sockaddr *addr, int len)
     memset(ext->peer, 0, sizeof(*ext->peer));
     memcpy(ext->peer, addr, (size_t)len);
     ext->peer_len = (socklen_t)len;
+    ext->source.len = 0;
     return 0;
 }
 

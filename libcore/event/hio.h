@@ -139,7 +139,8 @@ int hio_writev(hio_t *io, const hbuf_t *bufs, int n);
  * static data. The loop's thread only. */
 int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb, void *arg);
 
-/* A datagram to an address; hio_write sends to the peer address (in a read callback: the sender).
+/* A datagram to an address; hio_write sends to the peer address (in a read callback: the sender,
+ * and from the address that it has asked where the socket is bound to every one).
  * Datagrams written inside a read callback leave together (sendmmsg). One that cannot be sent fails
  * alone: a direct send tells its error, a queued one is dropped as the network drops them. */
 int hio_sendto(hio_t *io, const void *buf, size_t len, const struct sockaddr *addr,

@@ -15,6 +15,7 @@ typedef struct hdatagram_batch_s {
     struct mmsghdr msgs[HIO_DATAGRAM_BATCH_MAX];
     struct iovec iov[HIO_DATAGRAM_BATCH_MAX];
     struct sockaddr_storage addrs[HIO_DATAGRAM_BATCH_MAX];
+    hio_source_t sources[HIO_DATAGRAM_BATCH_MAX];
     char data[HIO_DATAGRAM_BATCH_MAX][HIO_DATAGRAM_MAX + 64]; /* pages are touched only as used */
 } hdatagram_batch_t;
 
@@ -30,7 +31,7 @@ static hdatagram_batch_t *get_batch(hloop_t *loop)
     return loop->datagrams;
 }
 
-static void prepare(hdatagram_batch_t *batch, unsigned n)
+static void prepare(hdatagram_batch_t *batch, unsigned n, bool with_source)
 {
     for (unsigned i = 0; i < n; i++) {
         batch->iov[i].iov_base = batch->data[i];
@@ -40,6 +41,10 @@ static void prepare(hdatagram_batch_t *batch, unsigned n)
         batch->msgs[i].msg_hdr.msg_iovlen = 1;
         batch->msgs[i].msg_hdr.msg_name = &batch->addrs[i];
         batch->msgs[i].msg_hdr.msg_namelen = sizeof(batch->addrs[i]);
+        if (!with_source)
+            continue;
+        batch->msgs[i].msg_hdr.msg_control = batch->sources[i].control;
+        batch->msgs[i].msg_hdr.msg_controllen = sizeof(batch->sources[i].control);
     }
 }
 
@@ -52,7 +57,7 @@ static bool set_sender(hio_t *io, const struct msghdr *msg)
 }
 
 /* Also when reading was stopped by an earlier one: the kernel has given up the whole batch. */
-static void deliver(hio_t *io, const hdatagram_batch_t *batch, unsigned i)
+static void deliver(hio_t *io, hdatagram_batch_t *batch, unsigned i)
 {
     size_t len = batch->msgs[i].msg_len;
 
@@ -60,6 +65,8 @@ static void deliver(hio_t *io, const hdatagram_batch_t *batch, unsigned i)
     hio__gate_passed(io, HV_READ, len);
     if (!set_sender(io, &batch->msgs[i].msg_hdr))
         return; /* out of memory loses a datagram, as a full socket does */
+    if (io->ext && io->ext->source_asked)
+        hio__source_take(&batch->msgs[i].msg_hdr, &io->ext->source);
     if (hio__is(io, HIO_FLAG_READ_ONCE))
         hio_read_stop(io);
     hloop__enter(io->loop);
@@ -68,6 +75,8 @@ static void deliver(hio_t *io, const hdatagram_batch_t *batch, unsigned i)
     else if (io->read_cb)
         io->read_cb(io, (char *)batch->data[i], (int)len);
     hloop__leave(io->loop);
+    if (io->ext)
+        io->ext->source.len = 0;
 }
 
 /* Errors that speak of an earlier datagram of ours, on a socket that has many peers. */
@@ -99,7 +108,7 @@ void hio__datagram_read(hio_t *io)
     }
     if (hio__gate_allow(io, HV_READ, HIO_DATAGRAM_MAX) == 0)
         return;
-    prepare(batch, count);
+    prepare(batch, count, io->ext && io->ext->source_asked);
     n = recvmmsg(io->fd, batch->msgs, count, MSG_DONTWAIT, NULL);
     if (n < 0) {
         if (!is_transient(io, errno))
@@ -140,7 +149,7 @@ static void sent(hio_t *io, size_t n)
 }
 
 static int queue_datagram(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
-                          socklen_t addr_len)
+                          socklen_t addr_len, const hio_source_t *source)
 {
     hio_chunk_t *chunk = hio__chunk_copy(iov, n, 0, 0);
 
@@ -148,13 +157,16 @@ static int queue_datagram(hio_t *io, const struct iovec *iov, int n, const struc
         return -ENOMEM;
     chunk->cap = 0; /* a message ends here: nothing may be appended */
     if (addr) {
-        chunk->addr = hmem_alloc(sizeof(*chunk->addr));
-        if (!chunk->addr) {
+        chunk->target = hmem_alloc(sizeof(*chunk->target));
+        if (!chunk->target) {
             hio__chunk_free(chunk);
             return -ENOMEM;
         }
-        memcpy(chunk->addr, addr, addr_len);
-        chunk->addr_len = addr_len;
+        memcpy(&chunk->target->addr, addr, addr_len);
+        chunk->target->addr_len = addr_len;
+        chunk->target->source.len = 0;
+        if (source)
+            chunk->target->source = *source;
     }
     hio__queue_push(io, chunk);
     return 0;
@@ -201,6 +213,7 @@ static void want_flush(hio_t *io)
 int hio__datagram_write(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
                         socklen_t addr_len)
 {
+    const hio_source_t *source = !addr && io->ext && io->ext->source.len ? &io->ext->source : NULL;
     size_t total = 0;
     ssize_t rc;
 
@@ -217,7 +230,7 @@ int hio__datagram_write(hio_t *io, const struct iovec *iov, int n, const struct 
         return -EINVAL;
     rc = send_now(io, iov, n, addr, addr_len);
     if (rc == -EAGAIN) {
-        rc = queue_datagram(io, iov, n, addr, addr_len);
+        rc = queue_datagram(io, iov, n, addr, addr_len, source);
         if (rc == 0)
             want_flush(io);
     }
@@ -248,8 +261,14 @@ static unsigned fill_batch(hio_t *io, struct mmsghdr *msgs, struct iovec *iov, s
         memset(&msgs[n], 0, sizeof(msgs[n]));
         msgs[n].msg_hdr.msg_iov = &iov[n];
         msgs[n].msg_hdr.msg_iovlen = 1;
-        msgs[n].msg_hdr.msg_name = chunk->addr;
-        msgs[n].msg_hdr.msg_namelen = chunk->addr ? chunk->addr_len : 0;
+        if (!chunk->target)
+            continue;
+        msgs[n].msg_hdr.msg_name = &chunk->target->addr;
+        msgs[n].msg_hdr.msg_namelen = chunk->target->addr_len;
+        if (chunk->target->source.len == 0)
+            continue;
+        msgs[n].msg_hdr.msg_control = chunk->target->source.control;
+        msgs[n].msg_hdr.msg_controllen = chunk->target->source.len;
     }
     return n;
 }
@@ -271,6 +290,16 @@ static bool is_retryable(const hio_t *io, int err)
     return err == -EINTR || err == -ENOBUFS;
 }
 
+/* The address that was asked may be none that can answer: that of a subnet's broadcast, or one that
+ * the machine has lost. The kernel chooses another one then. */
+static bool drop_source(hio_chunk_t *chunk)
+{
+    if (!chunk->target || chunk->target->source.len == 0)
+        return false;
+    chunk->target->source.len = 0;
+    return true;
+}
+
 /* One sendmmsg; false: stop for now. A message that the kernel refuses is dropped alone. */
 static bool flush_once(hio_t *io)
 {
@@ -290,6 +319,8 @@ static bool flush_once(hio_t *io)
 
         if (is_retryable(io, err))
             return false;
+        if (drop_source(io->queue_head))
+            return true;
         hlog_write(io->loop->log, HLOG_DEBUG, "fd %d: datagram dropped: %s", io->fd, herr_str(err));
         rc = 1;
     }

@@ -5,6 +5,8 @@
 #include "hio_ops.h"
 #include "hloop_int.h"
 
+#include <netinet/in.h>
+
 #define HIO_WRITE_LOW (256 * 1024)
 #define HIO_WRITE_HIGH (1024 * 1024)
 #define HIO_WRITE_MAX (16 * 1024 * 1024)
@@ -79,6 +81,19 @@ typedef struct hio_gate_slot_s {
 } hio_gate_slot_t;
 
 /* What most connections never need. Made when first asked for. */
+/* The address of ours that a datagram came to, as sendmsg takes it; len 0: the kernel chooses. */
+typedef struct hio_source_s {
+    size_t len;
+    char control[CMSG_SPACE(sizeof(struct in6_pktinfo))] __attribute__((aligned(8)));
+} hio_source_t;
+
+/* Where a queued datagram goes, and from where. */
+typedef struct hio_target_s {
+    struct sockaddr_storage addr;
+    socklen_t addr_len;
+    hio_source_t source;
+} hio_target_t;
+
 typedef struct hio_ext_s {
     hio_t *io;
     hlist_t always_link;
@@ -99,6 +114,9 @@ typedef struct hio_ext_s {
     struct sockaddr_storage *peer;
     socklen_t peer_len;
     unsigned datagram_batch;
+    bool source_known;   /* whether source_asked is right already */
+    bool source_asked;   /* the kernel tells where datagrams came to */
+    hio_source_t source; /* of the datagram in the read callback */
     hio_timeout_t timeouts[HIO_TIMEOUT_COUNT];
 } hio_ext_t;
 
@@ -111,8 +129,7 @@ typedef struct hio_chunk_s {
     size_t cap; /* of a copied piece: room to append; 0 for a borrowed one */
     hio_free_cb free_cb;
     void *free_arg;
-    socklen_t addr_len;
-    struct sockaddr_storage *addr;
+    hio_target_t *target; /* NULL: the socket is connected */
 } hio_chunk_t;
 
 struct hio_s {
@@ -213,6 +230,10 @@ int hio__datagram_write(hio_t *io, const struct iovec *iov, int n, const struct 
                         socklen_t addr_len);
 void hio__datagram_flush(hio_t *io);
 void hio__datagram_loop_deinit(hloop_t *loop);
+
+/* hio_source.c */
+void hio__source_ask(hio_t *io); /* when reading starts */
+void hio__source_take(struct msghdr *msg, hio_source_t *source);
 
 /* hio_connect.c, hio_accept.c */
 void hio__connect_ready(hio_t *io);

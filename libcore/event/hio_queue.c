@@ -39,7 +39,7 @@ void hio__chunk_free(hio_chunk_t *chunk)
 {
     if (chunk->free_cb)
         chunk->free_cb(chunk->base, chunk->free_arg);
-    hmem_free(chunk->addr);
+    hmem_free(chunk->target);
     hmem_free(chunk);
 }
 

@@ -205,6 +205,7 @@ static int start_reading(hio_t *io)
     io->paused = false;
     if (io->state != HIO_STATE_OPEN)
         return 0; /* starts when connected */
+    hio__source_ask(io);
     hio__timeout_restart(io, HIO_TIMEOUT_READ);
     if (!hio__is(io, HIO_FLAG_READ_GATED))
         hio__want(io, HV_READ, 0);

@@ -393,6 +393,104 @@ static void unix_datagrams_work_alike(void **state)
     free(data);
 }
 
+/* A server on every address; sock is its socket, of this family. */
+static void serve_every_address(int family, int *sock)
+{
+    struct sockaddr_storage any = {.ss_family = (sa_family_t)family};
+    socklen_t len = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    int no = 0;
+
+    *sock = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (*sock < 0)
+        skip(); /* no IPv6 here */
+    if (family == AF_INET6)
+        assert_int_equal(setsockopt(*sock, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)), 0);
+    assert_int_equal(bind(*sock, (struct sockaddr *)&any, len), 0);
+    assert_int_equal(getsockname(*sock, (struct sockaddr *)&any, &len), 0);
+    addr.sin_port = family == AF_INET ? ((struct sockaddr_in *)&any)->sin_port
+                                      : ((struct sockaddr_in6 *)&any)->sin6_port;
+}
+
+static void on_reply(hio_t *self, void *buf, int len)
+{
+    got_n++;
+    assert_int_equal(hio_write(self, buf, (size_t)len), len);
+}
+
+/* Clients take no answer from an address that they have not asked. All are in one batch. */
+static void answers_come_from_the_address_that_was_asked(int family)
+{
+    in_addr_t own[] = {0x7f000001, 0x7f000002, 0x7f010203, 0x7f000001};
+    int client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), sock;
+    struct sockaddr_in to, from;
+    hio_t *every;
+
+    serve_every_address(family, &sock);
+    every = hio_get(loop, sock);
+    hio_setcb_read(every, on_reply);
+    assert_int_equal(hio_read(every), 0);
+    to = addr;
+    for (size_t i = 0; i < ARRAY_LENGTH(own); i++) {
+        to.sin_addr.s_addr = htonl(own[i]);
+        assert_int_equal(sendto(client, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+    }
+    RUN_UNTIL(loop, got_n == (int)ARRAY_LENGTH(own));
+    for (size_t i = 0; i < ARRAY_LENGTH(own); i++) {
+        socklen_t len = sizeof(from);
+        char c;
+
+        assert_int_equal(recvfrom(client, &c, 1, 0, (struct sockaddr *)&from, &len), 1);
+        assert_int_equal(ntohl(from.sin_addr.s_addr), own[i]);
+        assert_int_equal(from.sin_port, addr.sin_port);
+    }
+    close(client);
+    hloop_free(&loop);
+}
+
+/* What was asked is no address to answer from: the kernel chooses one. */
+static void a_broadcast_is_answered(void **state)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    const struct timeval limit = {20, 0};
+    int client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), yes = 1, sock;
+
+    (void)state;
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_BROADCAST, &yes, sizeof(yes)), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(families); i++) {
+        struct sockaddr_in to, from;
+        socklen_t len = sizeof(from);
+        hio_t *every;
+        char c;
+
+        serve_every_address(families[i], &sock);
+        every = hio_get(loop, sock);
+        hio_setcb_read(every, on_reply);
+        assert_int_equal(hio_read(every), 0);
+        to = addr;
+        to.sin_addr.s_addr = htonl(0x7fffffff);
+        assert_int_equal(sendto(client, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+        RUN_UNTIL(loop, got_n == (int)i + 1);
+        RUN_UNTIL(loop, hio_write_bufsize(every) == 0);
+        assert_int_equal(recvfrom(client, &c, 1, 0, (struct sockaddr *)&from, &len), 1);
+        assert_int_equal(from.sin_port, to.sin_port);
+    }
+    close(client);
+    hloop_free(&loop);
+}
+
+static void on_every_ipv4_address_answers_come_from_the_one_asked(void **state)
+{
+    (void)state;
+    answers_come_from_the_address_that_was_asked(AF_INET);
+}
+
+static void on_every_address_answers_come_from_the_one_asked(void **state)
+{
+    (void)state;
+    answers_come_from_the_address_that_was_asked(AF_INET6);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -412,6 +510,9 @@ int main(void)
         TEST(a_refusal_does_not_close_a_server),
         TEST(corked_datagrams_stay_datagrams),
         TEST(unix_datagrams_work_alike),
+        TEST(on_every_ipv4_address_answers_come_from_the_one_asked),
+        TEST(on_every_address_answers_come_from_the_one_asked),
+        TEST(a_broadcast_is_answered),
     };
 
     return run_on_each_poller("hio with datagrams", tests, ARRAY_LENGTH(tests));
