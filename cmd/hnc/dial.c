@@ -60,8 +60,8 @@ static void report_failure(const dial_t *d, int err)
         hnc_say("%s: %s", o->host, herr_str(err));
         return;
     }
-    if (o->zero_io && !o->verbose)
-        return;
+    if (o->zero_io && !o->verbose && err != -ENOMEM && err != -EMFILE && err != -ENFILE)
+        return; /* closed is an answer; that it could not be tried is none */
     label(d, name, sizeof(name));
     if (err == -ETIMEDOUT)
         hnc_say("connect to %s port %u (%s) timed out: %s", name, d->ports.items[d->port_index],

@@ -16,7 +16,7 @@ int ports_add(ports_t *ports, const options_t *o, const char *text)
     if (count <= PORTS_MAX)
         items = hmem_realloc(ports->items, count * sizeof(*items));
     if (!items) {
-        hnc_say("too many ports: \"%s\"", text);
+        hnc_say("%s: \"%s\"", count > PORTS_MAX ? "too many ports" : herr_str(-ENOMEM), text);
         return 1;
     }
     ports->items = items;

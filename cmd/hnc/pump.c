@@ -140,5 +140,8 @@ int pump_write(pump_buffer_t *buffer, hio_t *to, const char *data, size_t len)
     if (rc >= 0)
         return 0;
     buffer->users--;
+    if (rc != HERR_CLOSED && hio_is_opened(to) && hio_error(to) == 0)
+        hio_abort(to,
+                  rc); /* refused, not broken: but without this piece it is no stream any more */
     return rc;
 }

@@ -54,7 +54,8 @@ void pump_taken(pump_buffer_t *buffer);
 /* One more user than the caller and the writes lets go. */
 void pump_release(pump_buffer_t *buffer);
 
-/* Sends a part of the buffer without copying. 0, or the error of hio_write_nocopy. */
+/* Sends a part of the buffer without copying. 0, or the error of hio_write_nocopy; then `to` closes
+ * with it. */
 int pump_write(pump_buffer_t *buffer, hio_t *to, const char *data, size_t len);
 
 /* Whether nothing that was read is still on its way. */

@@ -300,8 +300,12 @@ static void on_peer_closed(hio_t *io)
     hmem_free(peer);
     if (s->finishing || err == -ECANCELED)
         return;
-    if (err != 0 && err != -ETIMEDOUT && s->hnc->options.verbose > 1)
+    if (err == -ENOMEM && s->hnc->status == 0) { /* ours, not the peer's: what it sent is lost */
+        hnc_say("connection: %s", herr_str(err));
+        s->hnc->status = 1;
+    } else if (err != 0 && err != -ETIMEDOUT && s->hnc->options.verbose > 1) {
         hnc_say("%s", herr_str(err));
+    }
     if (hlist_empty(&s->peers)) {
         input_hold(&s->input, true);
         s->idle_cb(s, err, s->arg);

@@ -308,8 +308,6 @@ static int try_poller(hloop_t *loop, const hpoller_t *poller)
     if (rc == 0) {
         loop->poller = poller;
         loop->stats.poller = poller->name;
-    } else {
-        hlog_write(loop->log, HLOG_WARN, "poller %s: %s", poller->name, herr_str(rc));
     }
     return rc;
 }
@@ -318,7 +316,7 @@ static int try_poller(hloop_t *loop, const hpoller_t *poller)
 static int init_poller(hloop_t *loop, const char *name)
 {
     const hpoller_t *asked = NULL, *poller;
-    int rc = -EINVAL;
+    int rc = -EINVAL, refused = 0;
 
     if (!name)
         name = getenv("HNET_POLLER");
@@ -326,12 +324,15 @@ static int init_poller(hloop_t *loop, const char *name)
         asked = hpoller_find(name);
         if (!asked)
             return -EINVAL;
-        rc = try_poller(loop, asked);
+        rc = refused = try_poller(loop, asked);
     }
     for (unsigned i = 0; rc != 0 && (poller = hpoller_at(i)) != NULL; i++) {
         if (poller != asked)
             rc = try_poller(loop, poller);
     }
+    if (rc == 0 && refused != 0)
+        hlog_write(loop->log, HLOG_WARN, "poller %s: %s; %s it is", asked->name, herr_str(refused),
+                   loop->poller->name);
     return rc;
 }
 
