@@ -20,6 +20,7 @@ V ?= 0
 FUZZ_SECONDS ?= 20
 WITH_URING ?= yes
 WITH_INIH ?= yes
+WITH_READLINE ?= yes
 
 # "make check" turns warnings into errors; the sanitizers make gcc guess wrong, so not with them.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -70,24 +71,26 @@ objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 # ---- dependencies ------------------------------------------------------------------------------
 PKGS := $(if $(filter yes,$(WITH_URING)),liburing) $(if $(filter yes,$(WITH_INIH)),inih)
+# Compiled against, and loaded when they are needed (base/hlib): never linked.
+LAZY_PKGS := openssl libcares $(if $(filter yes,$(WITH_READLINE)),readline)
 WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
-                $(if $(filter yes,$(WITH_INIH)),-DHNET_WITH_INIH=1)
+                $(if $(filter yes,$(WITH_INIH)),-DHNET_WITH_INIH=1) \
+                $(if $(filter yes,$(WITH_READLINE)),-DHNET_WITH_READLINE=1)
 
 # These targets need neither compiler nor libraries.
 NO_BUILD := clean help uninstall format check-format check-layers check-style check-scripts demo
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
-ifneq ($(strip $(PKGS)),)
-MISSING := $(shell $(PKG_CONFIG) --exists $(PKGS) || echo yes)
+ALL_PKGS := $(PKGS) $(LAZY_PKGS)
+MISSING := $(shell $(PKG_CONFIG) --exists $(ALL_PKGS) || echo yes)
 ifeq ($(MISSING),yes)
-$(info hnet needs: $(PKGS))
+$(info hnet needs: $(ALL_PKGS))
 $(info To install them: scripts/deps build; to build without one: see "make help")
 $(error libraries are missing)
 endif
 # --version says what is in: -DHNET_VERSION_liburing=2.3 and the like.
-PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS)) \
-    $(foreach p,$(PKGS),-DHNET_VERSION_$(p)=$(shell $(PKG_CONFIG) --modversion $(p)))
-PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS))
-endif
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(ALL_PKGS)) \
+    $(foreach p,$(ALL_PKGS),-DHNET_VERSION_$(p)=$(shell $(PKG_CONFIG) --modversion $(p)))
+PKG_LIBS := $(if $(strip $(PKGS)),$(shell $(PKG_CONFIG) --libs $(PKGS)))
 
 # ---- flags -------------------------------------------------------------------------------------
 # $(call supported,FLAG): the flag when this compiler and its C library take it.
@@ -357,7 +360,7 @@ help:
 	'  WERROR=1                warnings are errors' \
 	'  BUILD=build             the folder for everything that is built' \
 	'  CC= CFLAGS= LDFLAGS=    the compiler and its flags; a change rebuilds' \
-	'  WITH_URING=no WITH_INIH=no   build without that library'
+	'  WITH_URING=no WITH_INIH=no WITH_READLINE=no   build without that library'
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(LIB_SRCS) $(CMD_SRCS) $(UNIT_SRCS) $(UNIT_SHARED) \
     $(BENCH_SRCS) $(BENCH_SHARED))

@@ -23,6 +23,11 @@ static const own_error_t own_errors[] = {
     {HERR_SYNTAX, "HERR_SYNTAX", "Invalid syntax"},
     {HERR_RANGE, "HERR_RANGE", "Number out of range"},
     {HERR_UNSUPPORTED, "HERR_UNSUPPORTED", "Not supported"},
+    {HERR_TLS, "HERR_TLS", "TLS failed"},
+    {HERR_CERTIFICATE, "HERR_CERTIFICATE", "Certificate not accepted"},
+    {HERR_TRUNCATED, "HERR_TRUNCATED", "Connection ended too early"},
+    {HERR_PROXY, "HERR_PROXY", "Proxy failed"},
+    {HERR_PROTOCOL, "HERR_PROTOCOL", "Not the expected protocol"},
 };
 
 static const own_error_t *find_own(int err)

@@ -11,16 +11,21 @@
 /* Own codes lie below every negated errno (Linux keeps errno under 4096). */
 typedef enum herr_e {
     HERR_OK = 0,
-    HERR_CLOSED = -5001,     /* the connection is closed or closing */
-    HERR_STALE = -5002,      /* the handle names an object that no longer lives */
-    HERR_QUEUE_FULL = -5003, /* the write queue is past its hard limit; nothing was queued */
-    HERR_FRAME_SIZE = -5004, /* a frame is longer than the maximum that was set */
-    HERR_FRAME = -5005,      /* a frame that cannot be one (negative or overflowing length) */
-    HERR_HEARTBEAT = -5006,  /* the peer stopped answering heartbeats */
-    HERR_RESOLVE = -5007,    /* a name did not resolve */
-    HERR_SYNTAX = -5008,     /* text that does not follow its grammar */
-    HERR_RANGE = -5009,      /* a number outside its range */
-    HERR_UNSUPPORTED = -5010 /* built without it, or the kernel refuses it */
+    HERR_CLOSED = -5001,      /* the connection is closed or closing */
+    HERR_STALE = -5002,       /* the handle names an object that no longer lives */
+    HERR_QUEUE_FULL = -5003,  /* the write queue is past its hard limit; nothing was queued */
+    HERR_FRAME_SIZE = -5004,  /* a frame is longer than the maximum that was set */
+    HERR_FRAME = -5005,       /* a frame that cannot be one (negative or overflowing length) */
+    HERR_HEARTBEAT = -5006,   /* the peer stopped answering heartbeats */
+    HERR_RESOLVE = -5007,     /* a name did not resolve */
+    HERR_SYNTAX = -5008,      /* text that does not follow its grammar */
+    HERR_RANGE = -5009,       /* a number outside its range */
+    HERR_UNSUPPORTED = -5010, /* built without it, its library is missing, or the kernel refuses */
+    HERR_TLS = -5011,         /* the TLS handshake or a record failed; htls_error tells more */
+    HERR_CERTIFICATE = -5012, /* the peer's certificate was not accepted; htls_error tells why */
+    HERR_TRUNCATED = -5013,   /* the connection ended without the protocol's own end */
+    HERR_PROXY = -5014,       /* the proxy refused, or its answer is no answer */
+    HERR_PROTOCOL = -5015     /* the peer does not speak the protocol that was expected */
 } herr_e;
 
 /* The text of an error code ("Connection refused"); never NULL, static storage, thread-safe.

@@ -1,0 +1,58 @@
+#include "hlib.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+
+#define FILES_MAX 4
+
+static int fail(hlib_t *lib, const char *what)
+{
+    snprintf(lib->error, sizeof(lib->error), "%s", what ? what : "cannot be loaded");
+    return HERR_UNSUPPORTED;
+}
+
+/* The libraries of one table may each hold a part of its symbols. */
+static void *find(void *const *handles, const char *name)
+{
+    void *found = NULL;
+
+    for (size_t i = 0; !found && handles[i]; i++)
+        found = dlsym(handles[i], name);
+    return found;
+}
+
+static int load(hlib_t *lib)
+{
+    void *handles[FILES_MAX + 1] = {NULL};
+
+    for (size_t i = 0; i < FILES_MAX && lib->files[i]; i++) {
+        handles[i] = dlopen(lib->files[i], RTLD_NOW | RTLD_LOCAL);
+        if (!handles[i])
+            return fail(lib, dlerror());
+    }
+    for (size_t i = 0; i < lib->symbol_count; i++) {
+        void *found = find(handles, lib->symbols[i].name);
+
+        if (!found)
+            return fail(lib, dlerror());
+        *(void **)((char *)lib->table + lib->symbols[i].offset) = found;
+    }
+    return 1;
+}
+
+int hlib_load(hlib_t *lib)
+{
+    int state;
+
+    pthread_mutex_lock(&lib->lock);
+    if (lib->state == 0)
+        lib->state = load(lib);
+    state = lib->state;
+    pthread_mutex_unlock(&lib->lock);
+    return state < 0 ? state : 0;
+}
+
+const char *hlib_error(const hlib_t *lib)
+{
+    return lib->error;
+}
