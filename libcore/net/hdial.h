@@ -1,0 +1,83 @@
+/* hdial: from an end point to a connection that is ready to use:
+ *
+ *     resolve -> connect (Happy Eyeballs, RFC 8305) -> proxies, one after another -> PROXY header
+ *             -> TLS handshake -> done
+ *
+ * The error tells which step failed, and why for every address that was tried. */
+#ifndef HNET_NET_HDIAL_H
+#define HNET_NET_HDIAL_H
+
+#include "../event/hio.h"
+#include "hdns.h"
+#include "hendpoint.h"
+#include "hproxy.h"
+#include "hsocket.h"
+#include "htls.h"
+
+#define HDIAL_ERROR_SIZE 1024
+#define HDIAL_TIMEOUT_MS 30000         /* the whole attempt */
+#define HDIAL_ADDRESS_TIMEOUT_MS 10000 /* connecting to one address */
+#define HDIAL_PROXY_TIMEOUT_MS 10000   /* the talk with one proxy */
+#define HDIAL_ATTEMPT_DELAY_MS 250     /* Connection Attempt Delay, RFC 8305 section 5 */
+#define HDIAL_RESOLUTION_DELAY_MS 50   /* section 3 */
+
+typedef struct hdial_s hdial_t;
+
+typedef enum {
+    HDIAL_STEP_RESOLVE,
+    HDIAL_STEP_CONNECT,
+    HDIAL_STEP_PROXY,
+    HDIAL_STEP_TLS,
+    HDIAL_STEP_DONE
+} hdial_step_e;
+
+/* All zero is the default. What it points at lives until the dial is over, the tls context may be
+ * given back at once. */
+typedef struct hdial_options_s {
+    hdns_t *dns;              /* NULL: one for this dial */
+    int family;               /* AF_INET, AF_INET6; 0: both */
+    bool numeric;             /* names are an error: no resolver */
+    int timeout_ms;           /* 0: HDIAL_TIMEOUT_MS, negative: none */
+    int address_timeout_ms;   /* 0: HDIAL_ADDRESS_TIMEOUT_MS */
+    int attempt_delay_ms;     /* 0: HDIAL_ATTEMPT_DELAY_MS; negative: one after another */
+    hsocket_options_t socket; /* source address and port, interface, buffers ... */
+    const haddr_t *addrs;     /* given: these are tried instead of resolving */
+    size_t addr_count;
+    const hproxy_t *proxies; /* the first is connected to, each reaches the next */
+    size_t proxy_count;
+    const void *preamble; /* sent before TLS: a PROXY protocol header */
+    size_t preamble_len;
+    htls_ctx_t *tls;      /* NULL: plain; a tls:// end point without one gives -EINVAL */
+    const char *tls_name; /* NULL: the host of the end point; "": no SNI, no name check */
+} hdial_options_t;
+
+/* Once, from the loop and never inside hdial_start, unless cancelled: err 0 and a connected hio that
+ * is not reading and has no callbacks; or io NULL, err, and hdial_error. The dial is freed
+ * when the callback returns. */
+typedef void (*hdial_cb)(hdial_t *dial, hio_t *io, int err, void *arg);
+
+/* Starts. A datagram end point (udp, unixgram) is resolved and connected to the first address that
+ * takes it. 0 and *dial (may be NULL), or -EINVAL, -ENOMEM. */
+int hdial_start(hloop_t *loop, const hendpoint_t *to, const hdial_options_t *options, hdial_cb cb,
+                void *arg, hdial_t **dial);
+
+/* Gives up without a callback. Not in its callback. NULL is legal. */
+void hdial_cancel(hdial_t *dial);
+
+/* In the callback. One line without a program's name, for people: "connect to example.com port 443:
+ * Connection refused (192.0.2.1), No route to host (2001:db8::1)", "proxy 127.0.0.1:3128: 407 Proxy
+ * Authentication Required". */
+const char *hdial_error(const hdial_t *dial);
+hdial_step_e hdial_step(const hdial_t *dial); /* the one that failed, or HDIAL_STEP_DONE */
+
+/* The address that the connection goes to (the first proxy's, if there is one). */
+const haddr_t *hdial_addr(const hdial_t *dial);
+
+/* Microseconds since the start at which each step was done; 0: it was not needed. For the
+ * program's statistics. */
+typedef struct hdial_times_s {
+    uint64_t resolved_us, connected_us, proxied_us, tls_us;
+} hdial_times_t;
+void hdial_times(const hdial_t *dial, hdial_times_t *times);
+
+#endif
