@@ -31,6 +31,9 @@ typedef enum {
     HDIAL_STEP_DONE
 } hdial_step_e;
 
+/* An address did not answer; others may still be tried. For programs that tell each of them. */
+typedef void (*hdial_attempt_cb)(hdial_t *dial, const haddr_t *addr, int err, void *arg);
+
 /* All zero is the default. What it points at lives until the dial is over, the tls context may be
  * given back at once. */
 typedef struct hdial_options_s {
@@ -45,10 +48,13 @@ typedef struct hdial_options_s {
     size_t addr_count;
     const hproxy_t *proxies; /* the first is connected to, each reaches the next */
     size_t proxy_count;
-    const void *preamble; /* sent before TLS: a PROXY protocol header */
-    size_t preamble_len;
-    htls_ctx_t *tls;      /* NULL: plain; a tls:// end point without one gives -EINVAL */
-    const char *tls_name; /* NULL: the host of the end point; "": no SNI, no name check */
+    int proxy_protocol; /* 1 or 2: a PROXY protocol header of this version goes first (behind the
+                           proxies, before TLS); 0: none */
+    const haddr_t *proxy_source; /* ... with these addresses; NULL: the connection's own */
+    const haddr_t *proxy_destination;
+    htls_ctx_t *tls;             /* NULL: plain; a tls:// end point without one gives -EINVAL */
+    const char *tls_name;        /* NULL: the host of the end point; "": no SNI, no name check */
+    hdial_attempt_cb attempt_cb; /* NULL: none */
 } hdial_options_t;
 
 /* Once, from the loop and never inside hdial_start, unless cancelled: err 0 and a connected hio that
