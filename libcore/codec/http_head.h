@@ -1,0 +1,66 @@
+/* http_head: where the head of an HTTP/1 message ends, and what its lines say (RFC 9112 sections 2
+ * to 5). Zero-copy: the caller collects the bytes, spans point into them. Shared by the proxy
+ * codecs (http_connect, http_auth).
+ *
+ * A line ends with CR LF or, as section 2.2 permits, LF alone; a CR elsewhere, a NUL, a folded line
+ * and a space before a colon are errors. */
+#ifndef HNET_CODEC_HTTP_HEAD_H
+#define HNET_CODEC_HTTP_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HTTP_HEAD_MAX 65536 /* the whole head */
+#define HTTP_LINE_MAX 8192  /* one line, its end included */
+#define HTTP_FIELDS_MAX 128
+
+/* Bytes that belong to somebody else. */
+typedef struct http_span_s {
+    const char *data;
+    size_t len;
+} http_span_t;
+
+#define HTTP_SPAN(literal) ((http_span_t){(literal), sizeof(literal) - 1})
+http_span_t http_span(const char *text); /* of a string; NULL: empty */
+
+bool http_span_ieq(http_span_t span, const char *text); /* ASCII case ignored */
+
+/* What is known of a head that is not yet whole; zeroed before the first call. */
+typedef struct http_scan_s {
+    size_t scanned;
+    size_t line;  /* where the line that is being read begins */
+    size_t first; /* the start line ends here; 0: not yet */
+    size_t fields;
+} http_scan_t;
+
+/* The length of the head that begins at data, with its empty line, once it is whole; 0 when it is
+ * not: call again with the same bytes and more. HERR_FRAME_SIZE past a maximum, HERR_PROTOCOL for
+ * bytes that no head has; said as soon as they are seen. */
+ssize_t http_head_end(http_scan_t *scan, const void *data, size_t len);
+
+/* After http_head_end gave 0 for len bytes: how many more may be read without reading behind the
+ * head, 1 to 4. */
+size_t http_head_need(const http_scan_t *scan, const void *data, size_t len);
+
+/* Cuts the next line, without its end, off the front of *rest. False when there is none. */
+bool http_line_next(http_span_t *rest, http_span_t *line);
+
+/* The same for a field: name, and value without the space around it. 1, 0 at the end (the empty
+ * line), HERR_PROTOCOL for a line that is no field. */
+int http_field_next(http_span_t *rest, http_span_t *name, http_span_t *value);
+
+/* The first field of this name. */
+bool http_field_find(http_span_t fields, const char *name, http_span_t *value);
+
+/* Whether a field that is a list ("close, TE") names the token, in any of its lines. */
+bool http_field_has(http_span_t fields, const char *name, const char *token);
+
+/* How the body is delimited by Transfer-Encoding and Content-Length (RFC 9112 section 6). *length
+ * is -1 without a Content-Length. 0, or HERR_PROTOCOL (both, two that differ, no number). */
+int http_body_length(http_span_t fields, bool *chunked, int64_t *length);
+
+bool http_is_token(http_span_t span); /* RFC 9110 section 5.6.2 */
+
+#endif
