@@ -1,11 +1,15 @@
 #include "options.h"
 
+#include "base/hstr.h"
 #include "hnc.h"
+#include "net/hrate.h"
 
 #include <string.h>
 
 #define LATER "it is not part of hnc yet"
 #define NEVER "hnc does not have it"
+
+static const char *const proxy_dns_names[] = {"remote", "local", "both", "none", NULL};
 
 /* clang-format off */
 static const hopt_t options[] = {
@@ -38,6 +42,26 @@ static const hopt_t options[] = {
               "bytes of the socket's receive buffer"),
     HOPT_UINT('O', NULL, options_t, send_buffer, 1, 1 << 30, "bytes of the socket's send buffer"),
 
+    HOPT_GROUP("Proxy"),
+    HOPT_LIST('x', NULL, options_t, nc_proxies,
+              "connect through this proxy: [TYPE://][USER:PASSWORD@]HOST[:PORT], SOCKS5 unless a "
+              "type is given; several make a chain; \"none\" also ignores the environment",
+              .arg_name = "PROXY"),
+    HOPT_LIST(0, "proxy", options_t, ncat_proxies, "the same, HTTP unless a type is given",
+              .arg_name = "PROXY"),
+    HOPT_STRING('X', "proxy-type", options_t, proxy_type,
+                "the type of proxies that are named without one: http (connect), https, socks4 "
+                "(4), socks4a, socks5 (5)",
+                .arg_name = "TYPE"),
+    HOPT_STRING(0, "proxy-auth", options_t, proxy_auth,
+                "who we are to the last proxy; better in the environment", .arg_name = "USER[:PASS]"),
+    HOPT_STRING('P', NULL, options_t, proxy_user,
+                "the same, and ask for the password on the terminal", .arg_name = "USER"),
+    HOPT_ENUM(0, "proxy-dns", options_t, proxy_dns, proxy_dns_names,
+              "who looks up the host's name: the proxy, hnc, hnc first and then the proxy, nobody"),
+    HOPT_UINT(0, "proxy-protocol", options_t, proxy_protocol, 1, 2,
+              "begin with a PROXY protocol header of this version", .bare = "1"),
+
     HOPT_GROUP("Time"),
     HOPT_SPAN('w', NULL, options_t, wait_ms,
               "give up connecting after TIME, and leave when nothing came or went for TIME"),
@@ -48,7 +72,18 @@ static const hopt_t options[] = {
              "after the end of stdin do as -N does, and leave NUMBER seconds later (0: when the "
              "peer has answered; negative: never)"),
 
+    HOPT_STRING(0, "reconnect", options_t, reconnect,
+                "connect again whenever the connection fails or ends, after a delay of "
+                "[fixed:|linear:|exponential:]FIRST[:MAX]; 1 s, 2 s, 4 s ... 60 s by default",
+                .arg_name = "DELAY", .bare = "exponential"),
+
     HOPT_GROUP("Data"),
+    HOPT_STRING(0, "preamble", options_t, preamble_text,
+                "send this first on each connection; \\n, \\r, \\t, \\0, \\xNN and \\\\ are "
+                "understood",
+                .arg_name = "TEXT"),
+    HOPT_SIZE(0, "rate", options_t, rate, HRATE_MAX,
+              "send and receive at most so many bytes a second, each"),
     HOPT_FLAG('N', NULL, options_t, shutdown, "end the sending side after the end of stdin"),
     HOPT_FLAG('d', NULL, options_t, no_stdin, "do not read stdin"),
     HOPT_FLAG('C', "crlf", options_t, crlf, "send CR LF for each LF"),
@@ -68,13 +103,10 @@ static const hopt_t options[] = {
     HOPT_REFUSED('F', NULL, NULL, LATER),
     HOPT_REFUSED('M', NULL, "TTL", LATER),
     HOPT_REFUSED('m', "max-conns", "NUMBER", LATER),
-    HOPT_REFUSED('P', NULL, "USER", LATER),
     HOPT_REFUSED('S', NULL, NULL, NEVER),
     HOPT_REFUSED('T', NULL, "KEYWORD", LATER),
     HOPT_REFUSED('t', "telnet", NULL, LATER),
     HOPT_REFUSED('W', NULL, "NUMBER", LATER),
-    HOPT_REFUSED('X', NULL, "PROTOCOL", LATER),
-    HOPT_REFUSED('x', NULL, "ADDRESS", LATER),
     HOPT_REFUSED('Z', NULL, NULL, NEVER),
     HOPT_REFUSED('g', NULL, "HOPS", NEVER),
     HOPT_REFUSED('G', NULL, "NUMBER", NEVER),
@@ -88,10 +120,6 @@ static const hopt_t options[] = {
     HOPT_REFUSED(0, "idle-timeout", "TIME", LATER),
     HOPT_REFUSED(0, "lua-exec", "FILE", NEVER),
     HOPT_REFUSED(0, "no-shutdown", NULL, LATER),
-    HOPT_REFUSED(0, "proxy", "ADDRESS", LATER),
-    HOPT_REFUSED(0, "proxy-auth", "USER", LATER),
-    HOPT_REFUSED(0, "proxy-dns", "TYPE", LATER),
-    HOPT_REFUSED(0, "proxy-type", "TYPE", LATER),
     HOPT_REFUSED(0, "sctp", NULL, NEVER),
     HOPT_REFUSED(0, "ssl", NULL, LATER),
     HOPT_REFUSED(0, "ssl-alpn", "LIST", LATER),
@@ -190,6 +218,11 @@ void options_init(options_t *o)
     o->quit_s = -1;
     o->wait_ms = HNC_NO_TIME;
     o->connect_wait_ms = HNC_NO_TIME;
+    o->idle_ms = HNC_NO_TIME;
+    o->max_conns = HNC_NO_LIMIT;
+    o->ssl_verify = -1;
+    o->tls_min = o->tls_max = HNC_TLS_ANY;
+    o->port_wait_ms = HNC_NO_TIME;
 }
 
 /* The first pair of options that exclude each other. */
@@ -207,6 +240,12 @@ static const char *conflict(const options_t *o)
         {options_exec(o), o->output_file || o->hex_file,
          "cannot use -o or --hex-dump with -e or -c"},
         {options_exec(o), o->udp && o->keep_open, "cannot use -k and -u with -e or -c"},
+        {o->listen || o->zero_io || o->udp, o->reconnect != NULL,
+         "cannot use --reconnect with -l, -z or -u"},
+        {o->listen || o->zero_io, o->preamble_text != NULL, "cannot use --preamble with -l or -z"},
+        {o->udp || o->unix_path, o->nc_proxies.count + o->ncat_proxies.count > 0,
+         "cannot use a proxy with -u or -U"},
+        {o->udp, o->proxy_protocol > 0, "cannot use --proxy-protocol and -u"},
         {o->unix_path, o->source_port != NULL, "cannot use -p and -U"},
         {o->unix_path && !(o->udp && !o->listen), o->source_addr != NULL, "cannot use -s and -U"},
     };
@@ -285,6 +324,18 @@ static int take_dial(options_t *o, const hopt_list_t *operands_given)
     return 0;
 }
 
+static int take_preamble(options_t *o)
+{
+    int rc = hstr_unescape(o->preamble, sizeof(o->preamble), o->preamble_text);
+
+    if (rc == HERR_SYNTAX)
+        return fail("--preamble: a backslash that is none of \\n \\r \\t \\0 \\xNN \\\\");
+    if (rc < 0)
+        return fail("--preamble: too long");
+    o->preamble_len = (size_t)rc;
+    return 0;
+}
+
 int options_check(options_t *o, const hopt_list_t *operands_given)
 {
     const char *message = conflict(o);
@@ -293,6 +344,8 @@ int options_check(options_t *o, const hopt_list_t *operands_given)
         message = empty(o, operands_given);
     if (message)
         return fail(message);
+    if (o->preamble_text && take_preamble(o) != 0)
+        return 1;
     if (o->quit_s >= 0)
         o->shutdown = true;
     if (o->unix_path)

@@ -8,6 +8,14 @@
 #include <stdint.h>
 
 #define HNC_NO_TIME UINT32_MAX
+#define HNC_NO_LIMIT UINT32_MAX
+
+/* --tls-min and --tls-max. */
+typedef enum { HNC_TLS_ANY = -1, HNC_TLS_1_2, HNC_TLS_1_3 } hnc_tls_version_e;
+#define HNC_PREAMBLE_MAX 4096
+
+/* --proxy-dns: who looks up the name of the host behind a proxy. */
+typedef enum { PROXY_DNS_REMOTE, PROXY_DNS_LOCAL, PROXY_DNS_BOTH, PROXY_DNS_NONE } proxy_dns_e;
 
 typedef struct options_s {
     bool listen;
@@ -36,6 +44,48 @@ typedef struct options_s {
     const char *hex_file;
     const char *exec_command;
     const char *shell_command;
+    /* Listening. */
+    bool broker;
+    bool chat;          /* broker is set, too */
+    bool test;          /* --test: says on stderr when it listens */
+    uint32_t max_conns; /* HNC_NO_LIMIT: as many as there are descriptors */
+    hopt_list_t allow, allow_files;
+    hopt_list_t deny, deny_files;
+    /* The connection. */
+    bool vsock;
+    bool pass_fd;     /* -F */
+    bool no_shutdown; /* shutdown is not set, then */
+    bool telnet;
+    uint32_t idle_ms;       /* --idle-timeout */
+    uint32_t receive_limit; /* -W; 0: none */
+    int ttl, min_ttl;       /* 0: the system's */
+    int tos;                /* -T; 0: the system's */
+    /* TLS: ssl is set by every option that is of use with it only. */
+    bool ssl;
+    int ssl_verify; /* 1, 0 as asked for; -1: not said: a client does, a server does not */
+    const char *ssl_trustfile;
+    const char *ssl_cert;
+    const char *ssl_key;
+    const char *ssl_servername;
+    const char *ssl_alpn;
+    const char *ssl_ciphers;
+    const char *tls_pin;
+    bool tls_self_signed;
+    bool tls_info;
+    int tls_min, tls_max;     /* hnc_tls_version_e */
+    hopt_list_t nc_proxies;   /* -x */
+    hopt_list_t ncat_proxies; /* --proxy */
+    const char *proxy_type;
+    const char *proxy_user; /* -P */
+    const char *proxy_auth;
+    int proxy_dns;           /* a proxy_dns_e */
+    unsigned proxy_protocol; /* 1, 2; 0: none */
+    uint32_t port_wait_ms;   /* --wait */
+    const char *reconnect;   /* NULL: no */
+    const char *preamble_text;
+    char preamble[HNC_PREAMBLE_MAX];
+    size_t preamble_len;
+    uint64_t rate; /* bytes a second; 0: no limit */
     /* From the operands. */
     const char *host; /* NULL: every address; with unix_path the path */
     const char **ports;
