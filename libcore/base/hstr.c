@@ -283,3 +283,47 @@ size_t hstr_escape(char *dst, size_t size, const void *src, size_t len)
     dst[used] = '\0';
     return used;
 }
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* What stands behind a backslash: one byte, and *text is moved behind it; or -1. */
+static int read_escape(const char **text)
+{
+    static const char names[] = "nrt0\\", bytes[] = "\n\r\t\0\\";
+    char name = *(*text)++;
+    const char *found = name ? strchr(names, name) : NULL;
+    int high, low;
+
+    if (found)
+        return bytes[found - names];
+    if (name != 'x')
+        return -1;
+    high = hex_digit((*text)[0]);
+    low = high < 0 ? -1 : hex_digit((*text)[1]);
+    *text += low < 0 ? 0 : 2;
+    return low < 0 ? -1 : high * 16 + low;
+}
+
+int hstr_unescape(char *dst, size_t size, const char *text)
+{
+    size_t len = 0;
+
+    while (*text != '\0') {
+        int byte = (unsigned char)*text++;
+
+        if (byte == '\\')
+            byte = read_escape(&text);
+        if (byte < 0)
+            return HERR_SYNTAX;
+        if (len == size)
+            return HERR_RANGE;
+        dst[len++] = (char)byte;
+    }
+    return (int)len;
+}

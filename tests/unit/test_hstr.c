@@ -316,6 +316,28 @@ static void an_escape_is_never_cut(void **state)
     assert_int_equal(hstr_escape(NULL, 0, "x", 1), 0);
 }
 
+static void escapes_that_a_person_typed_become_bytes(void **state)
+{
+    char buf[16];
+
+    (void)state;
+    assert_int_equal(hstr_unescape(buf, sizeof(buf), "a\\n\\r\\t\\\\\\x00\\xfF\\0"), 8);
+    assert_memory_equal(buf, "a\n\r\t\\\0\xff\0", 8);
+    assert_int_equal(hstr_unescape(buf, sizeof(buf), ""), 0);
+    assert_int_equal(hstr_unescape(buf, 2, "ab"), 2);
+    assert_int_equal(hstr_unescape(buf, 2, "abc"), HERR_RANGE);
+}
+
+static void a_backslash_before_nothing_known_is_refused(void **state)
+{
+    static const char *const wrong[] = {"\\", "a\\q", "\\x", "\\x1", "\\x1g", "\\xg1"};
+    char buf[16];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        assert_int_equal(hstr_unescape(buf, sizeof(buf), wrong[i]), HERR_SYNTAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +354,8 @@ int main(void)
         cmocka_unit_test(malformed_utf8_is_refused),
         cmocka_unit_test(untrusted_bytes_cannot_command_a_terminal),
         cmocka_unit_test(an_escape_is_never_cut),
+        cmocka_unit_test(escapes_that_a_person_typed_become_bytes),
+        cmocka_unit_test(a_backslash_before_nothing_known_is_refused),
     };
 
     return cmocka_run_group_tests_name("hstr", tests, NULL, NULL);
