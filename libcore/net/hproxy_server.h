@@ -1,0 +1,79 @@
+/* hproxy_server: the server side of a proxy: HTTP (CONNECT, and requests with a whole http:// URL),
+ * SOCKS4, SOCKS4a and SOCKS5 (CONNECT). It takes an accepted connection, hears what is wanted
+ * within a time limit, asks who it is and a policy, dials, answers, and joins the two (hrelay).
+ *
+ *     negotiate -> (log in) -> policy -> dial -> answer -> relay
+ *
+ * Whatever fails, the client gets the answer that its protocol has for it, and the connection is
+ * closed. Bytes behind the request go to the other side. */
+#ifndef HNET_NET_HPROXY_SERVER_H
+#define HNET_NET_HPROXY_SERVER_H
+
+#include "hdial.h"
+
+#define HPROXY_SERVER_TIMEOUT_MS 10000 /* from accept to the whole request */
+#define HPROXY_SERVER_CLIENTS_MAX 65536
+#define HPROXY_SERVER_ERROR_SIZE HDIAL_ERROR_SIZE
+#define HPROXY_SERVER_USER_SIZE 256
+#define HPROXY_SERVER_TRIES_MAX 8 /* requests without right credentials on one connection */
+
+typedef struct hproxy_server_s hproxy_server_t;
+
+/* What is spoken; they can be told apart by the first byte, so one port may serve all. */
+#define HPROXY_SERVE_HTTP 1
+#define HPROXY_SERVE_SOCKS4 2 /* and 4a */
+#define HPROXY_SERVE_SOCKS5 4
+#define HPROXY_SERVE_ALL 7
+
+/* One client, as the callbacks see it. */
+typedef struct hproxy_session_s {
+    hproxy_server_t *server;
+    hio_t *io;            /* the client's connection */
+    const char *protocol; /* "http", "socks4", "socks4a", "socks5" */
+    const char *user;     /* who has logged in; "": nobody */
+    const char *method;   /* HTTP: "CONNECT", "GET" ...; SOCKS: "CONNECT" */
+    hendpoint_t to;       /* policy may change it */
+} hproxy_session_t;
+
+/* Whether the client may go there: 0, or a negative error, -EACCES for most: the client is told
+ * that it is forbidden. It must not close the connection. */
+typedef int (*hproxy_policy_cb)(hproxy_session_t *session, void *arg);
+
+/* The one end of a session that did not get to its relay (err, and text in one line: "socks5
+ * request from 127.0.0.1:4711 to example.com:80: connection refused"), or the start of the relay
+ * (err 0; upstream is the other side; both have their callbacks free but for the relay's own). */
+typedef void (*hproxy_session_cb)(const hproxy_session_t *session, hio_t *upstream, int err,
+                                  const char *text, void *arg);
+
+/* All zero: everything is served, to everyone, everywhere. Strings are copied, dial's own pointers
+ * are borrowed and live as long as the server. */
+typedef struct hproxy_server_options_s {
+    int serve;            /* HPROXY_SERVE_*; 0: HPROXY_SERVE_ALL */
+    const char *user;     /* NULL: no log-in. SOCKS4 has names without passwords: it is */
+    const char *password; /* refused then. */
+    const char *realm;    /* NULL: "hnet" */
+    bool no_basic;        /* HTTP: Digest alone */
+    int timeout_ms;       /* 0: HPROXY_SERVER_TIMEOUT_MS, negative: none */
+    hdial_options_t dial; /* for every connection; its dns NULL: one for all */
+    hproxy_policy_cb policy;
+    hproxy_session_cb session;
+    void *arg; /* of both */
+} hproxy_server_options_t;
+
+/* A server on this loop. 0 and *server; -EINVAL (a user with a colon, too long), -ENOMEM. */
+int hproxy_server_new(hloop_t *loop, const hproxy_server_options_t *options,
+                      hproxy_server_t **server);
+
+/* Takes an accepted hio (TLS or plain): its callbacks and context are the server's until the relay
+ * stands. Has it read from now on. 0; or -ENOMEM, -EMFILE (HPROXY_SERVER_CLIENTS_MAX), HERR_CLOSED,
+ * and then io is as before and the caller's. */
+int hproxy_server_accept(hproxy_server_t *server, hio_t *io);
+
+/* Sessions that are not yet relays are closed, without their callback; relays go on. NULL is
+ * legal. Not in its callbacks. */
+void hproxy_server_free(hproxy_server_t *server);
+
+/* Sessions that negotiate or dial. */
+size_t hproxy_server_pending(const hproxy_server_t *server);
+
+#endif
