@@ -133,11 +133,24 @@ static void update_interest(hio_t *io)
 
 /* ---- dispatch -------------------------------------------------------------------------------- */
 
+/* What the transport waited for has come: all that it gave up is tried again, and after it only
+ * what the program wants is waited for. */
+static void retry_transport(hio_t *io)
+{
+    bool reads = hio_is_reading(io) && !hio__is(io, HIO_FLAG_READ_GATED);
+
+    io->transport_want = 0;
+    hio__want(io, reads ? HV_READ : 0, reads ? 0 : HV_READ);
+    hio__flush(io);
+    if (reads && hio_is_reading(io))
+        hio__read_ready(io);
+}
+
 static void on_ready_open(hio_t *io, int events)
 {
     if (io->transport_want) {
-        io->transport_want = 0;
-        events = HV_RDWR; /* what was waited for has come: try again what was given up */
+        retry_transport(io);
+        return;
     }
     if ((events & HV_WRITE) && (io->want & HV_WRITE))
         hio__flush(io);
@@ -183,6 +196,10 @@ void hio__do_work(hio_t *io)
     io->work = 0;
     if ((work & HIO_WORK_UNCORK) && hio__is_alive(io))
         hio_uncork(io);
+    if ((work & HIO_WORK_READ) && io->state == HIO_STATE_HANDSHAKE) {
+        hio__handshake(io);
+        work &= ~(unsigned)HIO_WORK_READ;
+    }
     if ((work & HIO_WORK_CONNECTED) && io->state == HIO_STATE_OPEN)
         hio__do_connected(io);
     if ((work & HIO_WORK_RESUME) && io->state == HIO_STATE_OPEN)
@@ -433,15 +450,26 @@ int hio_setcb_drained(hio_t *io, hio_event_cb cb)
 
 int hio_set_transport(hio_t *io, const hio_transport_t *transport, void *ctx)
 {
+    bool begins = transport && transport->handshake && io->state == HIO_STATE_OPEN;
+
+    if (io->state >= HIO_STATE_CLOSING)
+        return HERR_CLOSED;
+    if (begins && (!hio__ext(io) || hio__timeout_try(io, HIO_TIMEOUT_CONNECT) < 0))
+        return -ENOMEM;
     if (io->transport && io->transport->free)
         io->transport->free(io, io->transport_ctx);
     io->transport = transport;
     io->transport_ctx = ctx;
-    if (transport && transport->handshake && io->state == HIO_STATE_OPEN) {
+    if (begins) {
         io->state = HIO_STATE_HANDSHAKE;
-        hio__want(io, HV_RDWR, 0);
+        hloop__add_work(io->loop, io, HIO_WORK_READ);
     }
     return 0;
+}
+
+const hio_transport_t *hio_transport(const hio_t *io)
+{
+    return io->transport;
 }
 
 void *hio_transport_ctx(const hio_t *io)
@@ -452,7 +480,7 @@ void *hio_transport_ctx(const hio_t *io)
 void hio_transport_want(hio_t *io, int events)
 {
     io->transport_want = (uint8_t)events;
-    hio__want(io, events, 0);
+    hio__want(io, events, HV_RDWR & ~events);
 }
 
 int hio_set_filter(hio_t *io, const hio_filter_t *filter, void *ctx)

@@ -70,16 +70,17 @@ void hio__do_close(hio_t *io)
     hloop_t *loop = io->loop;
 
     hio__drop_queue(io);
-    if (io->transport && io->transport->free)
-        io->transport->free(io, io->transport_ctx);
-    io->transport = NULL;
     hio__unregister(io);
     if (io->close_cb) {
         hloop__enter(loop);
         io->close_cb(io);
         hloop__leave(loop);
     }
-    close_fd(io->fd); /* only now: the callback may still ask for addresses */
+    /* Only now: the callback may still ask for addresses, or the transport for its error. */
+    if (io->transport && io->transport->free)
+        io->transport->free(io, io->transport_ctx);
+    io->transport = NULL;
+    close_fd(io->fd);
     free_ext(io);
     hlist_remove(&io->link);
     io->state = HIO_STATE_FREE;

@@ -78,7 +78,7 @@ int hio_connect(hio_t *io)
 
     if (!ext)
         return -ENOMEM;
-    if (io->state != HIO_STATE_OPEN)
+    if (io->state != HIO_STATE_OPEN && io->state != HIO_STATE_HANDSHAKE)
         return HERR_CLOSED;
     if (!ext->peer || !(io->type & HIO_TYPE_SOCKET))
         return -EINVAL;

@@ -36,7 +36,7 @@ typedef enum {
 #define HIO_WORK_WRITTEN 0x04 /* the write callback is due */
 #define HIO_WORK_DRAINED 0x08
 #define HIO_WORK_RESUME 0x10 /* the filter may hold data back */
-#define HIO_WORK_READ 0x20   /* the transport holds data that no poller knows of */
+#define HIO_WORK_READ 0x20   /* no poller tells: data in the transport, a handshake to begin */
 #define HIO_WORK_CONNECTED 0x40
 #define HIO_WORK_CLOSE 0x80
 
@@ -203,6 +203,7 @@ char *hio__read_buffer(hio_t *io, size_t *size);
 void hio__resume(hio_t *io);
 void hio__read_connected(hio_t *io);
 void hio__eof(hio_t *io);
+void hio__read_pending(hio_t *io); /* what the transport holds is read before the loop waits */
 
 /* hio_write.c */
 void hio__await_reading(hio_t *io); /* sending broke: at the latest the close timeout closes it */

@@ -18,21 +18,25 @@ typedef struct hio_transport_s {
     /* Bytes, 0 at the end of data, -EAGAIN, or the cause of the close. */
     ssize_t (*read)(hio_t *io, void *ctx, void *buf, size_t len);
     ssize_t (*write)(hio_t *io, void *ctx, const struct iovec *iov, int n);
-    /* Whether read would give data without the descriptor being readable. NULL: never. */
+    /* Whether read may give data without the descriptor being readable, asked after a read that
+     * filled its buffer. NULL: never. */
     bool (*pending)(hio_t *io, void *ctx);
     /* Ends the sending side: 0, -EAGAIN (called again when writable), or an error. */
     int (*shutdown)(hio_t *io, void *ctx);
-    /* The hio is gone; free the context. May be NULL. */
+    /* The hio is gone, its close callback has run; free the context. May be NULL. */
     void (*free)(hio_t *io, void *ctx);
 } hio_transport_t;
 
 /* Replaces the transport; before reading starts. A transport with a handshake holds back the
- * connect callback (client) or reading and writing (server) until it is done. 0 or -ENOMEM. */
+ * connect callback, reading and writing until it is done; on an hio that is open it begins at the
+ * end of the iteration, unless hio_connect is called before, and the connect timeout runs. 0,
+ * HERR_CLOSED, or -ENOMEM; on an error nothing has changed. */
 int hio_set_transport(hio_t *io, const hio_transport_t *transport, void *ctx);
+const hio_transport_t *hio_transport(const hio_t *io); /* NULL: plain */
 void *hio_transport_ctx(const hio_t *io);
 
-/* Which readiness a handshake, read or write that returned -EAGAIN needs, when not
- * the usual one. */
+/* Which readiness a handshake, read or write that returned -EAGAIN needs, when not the usual one:
+ * only that is waited for, then both reading and writing are tried again. */
 void hio_transport_want(hio_t *io, int events);
 
 typedef struct hio_filter_s {

@@ -36,8 +36,10 @@ void hio_gate_open(hio_t *io, int direction)
     if (direction == HV_READ && hio__is(io, HIO_FLAG_READ_GATED)) {
         io->flags &= (uint16_t)~HIO_FLAG_READ_GATED;
         hio__timeout_restart(io, HIO_TIMEOUT_READ);
-        if (hio__is(io, HIO_FLAG_READING))
+        if (hio__is(io, HIO_FLAG_READING)) {
             hio__want(io, HV_READ, 0);
+            hio__read_pending(io);
+        }
     } else if (direction == HV_WRITE && hio__is(io, HIO_FLAG_WRITE_GATED)) {
         io->flags &= (uint16_t)~HIO_FLAG_WRITE_GATED;
         hio__timeout_restart(io, HIO_TIMEOUT_WRITE);
@@ -125,6 +127,16 @@ void hio__eof(hio_t *io)
     }
 }
 
+/* After a write that failed for the peer's going (EPIPE) the transport may have read why it went. */
+static void read_failed(hio_t *io, int err)
+{
+    bool tells_why = io->transport && err <= HERR_CLOSED;
+
+    if (io->error == 0 || tells_why)
+        io->error = err;
+    hio__finish(io, err);
+}
+
 /* What one read brought; false: stop for now. */
 static bool take(hio_t *io, char *buf, ssize_t n, size_t size)
 {
@@ -135,7 +147,7 @@ static bool take(hio_t *io, char *buf, ssize_t n, size_t size)
         return false;
     }
     if (n < 0) {
-        hio__finish(io, io->error ? io->error : (int)n);
+        read_failed(io, (int)n);
         return false;
     }
     io->loop->stats.read_bytes += (uint64_t)n;
@@ -148,12 +160,13 @@ static bool take(hio_t *io, char *buf, ssize_t n, size_t size)
     } else if (!hio_deliver(io, buf, (size_t)n)) {
         return false;
     }
-    return (size_t)n == size || io->transport;
+    return (size_t)n == size;
 }
 
-static bool has_pending(hio_t *io)
+void hio__read_pending(hio_t *io)
 {
-    return io->transport && io->transport->pending && io->transport->pending(io, io->transport_ctx);
+    if (io->transport && io->transport->pending && io->transport->pending(io, io->transport_ctx))
+        hloop__add_work(io->loop, io, HIO_WORK_READ);
 }
 
 void hio__read_ready(hio_t *io)
@@ -184,8 +197,8 @@ void hio__read_ready(hio_t *io)
         if (!(io->type & HIO_TYPE_SOCKET) && !io->transport)
             break; /* a blocking descriptor must not be read again without being ready */
     }
-    if (hio_is_reading(io) && has_pending(io))
-        hloop__add_work(io->loop, io, HIO_WORK_READ);
+    if (hio_is_reading(io))
+        hio__read_pending(io);
 }
 
 void hio__resume(hio_t *io)
@@ -211,8 +224,7 @@ static int start_reading(hio_t *io)
         hio__want(io, HV_READ, 0);
     if (io->ext && io->ext->filter && io->ext->filter->resume)
         hloop__add_work(io->loop, io, HIO_WORK_RESUME);
-    if (has_pending(io))
-        hloop__add_work(io->loop, io, HIO_WORK_READ);
+    hio__read_pending(io);
     return 0;
 }
 
@@ -240,7 +252,7 @@ int hio_read_stop(hio_t *io)
     if (hio__is(io, HIO_FLAG_READING))
         io->paused = true;
     io->flags &= (uint16_t) ~(HIO_FLAG_READING | HIO_FLAG_READ_ONCE);
-    if (io->state == HIO_STATE_OPEN)
+    if (io->state == HIO_STATE_OPEN && io->transport_want != HV_READ)
         hio__want(io, 0, HV_READ);
     if (hio__is(io, HIO_FLAG_WRITE_BROKEN))
         hio__await_reading(io);

@@ -191,8 +191,10 @@ int hio_attach(hloop_t *loop, hio_t *io)
     hio__timeouts_start(io);
     if (io->state != HIO_STATE_OPEN)
         return 0; /* no memory for its time limits: the close callback says so */
-    if (hio__is(io, HIO_FLAG_READING) && !hio__is(io, HIO_FLAG_READ_GATED))
+    if (hio__is(io, HIO_FLAG_READING) && !hio__is(io, HIO_FLAG_READ_GATED)) {
         hio__want(io, HV_READ, 0);
+        hio__read_pending(io);
+    }
     if (io->queue_head && !hio__is(io, HIO_FLAG_WRITE_GATED))
         hio__want(io, HV_WRITE, 0);
     if (io->work)

@@ -136,10 +136,10 @@ int hio__write_spans(hio_t *io, const struct iovec *iov, int n)
     done = send_now(io, iov, n, total);
     if (done >= 0 && (size_t)done < total) {
         rc = hio__queue_copy(io, iov, n, (size_t)done);
-        if (rc < 0 && done == 0)
+        if (rc < 0 && done == 0 && !io->transport)
             return rc;
         if (rc < 0)
-            done = rc; /* the stream would miss a piece */
+            done = rc; /* the stream would miss a piece, maybe one that the transport began */
         else
             want_write(io);
     }
