@@ -5,6 +5,7 @@
 #include "base/htime.h"
 #include "dump.h"
 #include "input.h"
+#include "net/hrate.h"
 #include "output.h"
 
 #define BUFFER_SIZE ((size_t)1024 * 1024)
@@ -30,6 +31,8 @@ struct session_s {
     bool finishing;
     htimer_t *pace;
     htimer_t *grace;
+    hrate_t *send_rate; /* --rate, all peers together; NULL: none */
+    hrate_t *receive_rate;
     uint64_t moved_ns; /* when data last moved */
 };
 
@@ -314,6 +317,20 @@ static void on_peer_closed(hio_t *io)
 
 /* ---- for dial and listen --------------------------------------------------------------------- */
 
+static int make_rates(session_t *s)
+{
+    uint64_t rate = s->hnc->options.rate;
+
+    if (rate == 0)
+        return 0;
+    s->send_rate = hrate_new(s->hnc->loop, rate, 0);
+    s->receive_rate = hrate_new(s->hnc->loop, rate, 0);
+    if (s->send_rate && s->receive_rate)
+        return 0;
+    hnc_say("--rate: %s", herr_str(-ENOMEM));
+    return 1;
+}
+
 session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg)
 {
     session_t *s = hmem_zalloc(sizeof(*s));
@@ -333,7 +350,7 @@ session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg)
     s->input.settled_cb = on_input_settled;
     s->output.drained_cb = on_output_drained;
     s->output.closed_cb = on_output_closed;
-    if (output_open(&s->output, hnc) != 0) {
+    if (make_rates(s) != 0 || output_open(&s->output, hnc) != 0) {
         session_free(s);
         return NULL;
     }
@@ -352,6 +369,10 @@ static int prepare_peer(peer_t *peer)
 
     if (err == 0)
         err = hio_setcb_drained(peer->io, on_peer_drained);
+    if (err == 0)
+        err = hio_set_read_rate(peer->io, peer->session->receive_rate);
+    if (err == 0)
+        err = hio_set_write_rate(peer->io, peer->session->send_rate);
     if (err < 0)
         return err;
     hevent_set_userdata(peer->io, peer);
@@ -392,6 +413,11 @@ void session_add(session_t *s, hio_t *io)
         finish_sending(s, peer);
 }
 
+bool session_wants_more(const session_t *s)
+{
+    return !s->input.ended || s->hnc->options.no_stdin || s->hnc->options.recv_only;
+}
+
 void session_finish(session_t *s)
 {
     s->finishing = true;
@@ -404,6 +430,8 @@ void session_free(session_t *s)
 {
     if (!s)
         return;
+    hrate_free(s->send_rate);
+    hrate_free(s->receive_rate);
     input_deinit(&s->input);
     pump_deinit(&s->pump);
     hmem_free(s);

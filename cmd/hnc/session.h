@@ -37,6 +37,10 @@ void session_add(session_t *session, hio_t *io);
 /* Something that was read from a peer before session_add. */
 void session_input(session_t *session, const void *data, size_t len);
 
+/* Whether stdin may still have something to send, or is not asked at all: a connection that ended
+ * is worth another one. */
+bool session_wants_more(const session_t *session);
+
 /* Writes what is left to stdout, then stops the loop. */
 void session_finish(session_t *session);
 
