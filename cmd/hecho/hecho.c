@@ -1,7 +1,7 @@
 #include "hecho.h"
 
 #include "app/hopt_doc.h"
-#include "app/hworkers.h"
+#include "net/hworkers.h"
 
 #include <limits.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-#include "app/hworkers.h"
 #include "event/hsignal.h"
+#include "net/hworkers.h"
 #include "service.h"
 
 #include <signal.h>

@@ -414,7 +414,6 @@ static hserver_t *alloc_server(const hserver_options_t *options)
         return NULL;
     server->options = *options;
     server->shared_fd = -1;
-    server->lifeline = -1;
     server->workers = hmem_array(worker_count(options), sizeof(*server->workers));
     if (!server->workers) {
         hmem_free(server);

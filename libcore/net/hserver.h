@@ -45,7 +45,7 @@ typedef struct hserver_options_s {
                                   negative result ends the server with it. May be NULL */
     hserver_stop_cb on_stop;   /* after the loop ran, in its thread. May be NULL */
     haccept_cb on_accept; /* in the worker; for a datagram socket once, with the socket's hio */
-    int stop_timeout_ms;  /* processes that do not stop are killed; 0: 5,000 */
+    int stop_timeout_ms;  /* processes that do not stop are killed after it; 0: 5,000 */
     void *userdata;
 } hserver_options_t;
 
@@ -56,9 +56,11 @@ int hserver_new(const hserver_options_t *options, hserver_t **server);
 
 /* Serves until hserver_stop, until an error, or until the last worker has ended; once for each
  * server. Connections that are still open then are closed with -ECANCELED: by their own process, or
- * in this thread when the workers' threads have ended. Returns 0 or a negative error; and 1 in a
- * worker process that was told to stop: it returns through this call too, has its own copy of the
- * server and should soon leave main.
+ * in this thread when the workers' threads have ended. Returns 0 or a negative error.
+ *
+ * A worker process does not return from this call: once it was told to stop (hserver_stop of its
+ * own, the end of the run, SIGTERM) and on_stop has run, it ends with status 0, or 1 after an
+ * error. One that has ended is not started again (net/hworkers.h does that).
  *
  * Worker processes do not outlive the thread that called this: the kernel kills them (SIGKILL) when
  * it ends, with the parent or by itself. It forgets to when a worker changes its user or group (do
@@ -69,7 +71,7 @@ int hserver_run(hserver_t *server);
  * before the run. */
 void hserver_stop(hserver_t *server);
 
-/* Closes the listening sockets and removes a UNIX path (not in a worker process). NULL is legal. */
+/* Closes the listening sockets and removes a UNIX path. NULL is legal. */
 void hserver_free(hserver_t *server);
 
 /* That of the options, for on_start and on_stop; a connection's own user data begins

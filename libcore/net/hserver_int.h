@@ -34,13 +34,8 @@ struct hserver_s {
     atomic_uint running; /* workers */
 
     pthread_mutex_t lock;
-    hloop_t *loop;  /* under lock: what hserver_stop stops, while it runs */
-    bool stop;      /* under lock */
-    bool in_worker; /* this process is a worker's */
-
-    /* HSERVER_PROCESSES */
-    int lifeline; /* closed when the parent stops or dies: -1 when closed */
-    unsigned alive;
+    hloop_t *loop; /* under lock: what hserver_stop stops, while it runs */
+    bool stop;     /* under lock */
 };
 
 /* Makes the loop that hserver_stop ends. *out is NULL when the server was stopped already. */

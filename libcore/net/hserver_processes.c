@@ -1,28 +1,28 @@
-/* HSERVER_PROCESSES. Two pipes: each worker reports over the first one how its start went; the
- * parent holds the only writing end of the second, the lifeline, so that its end of file tells the
- * workers to stop when the parent asks for it. A worker that is stuck is killed by the parent after
- * the stop time-out. When the parent dies the kernel kills the workers at once (PR_SET_PDEATHSIG):
- * so it does when the thread ends that called hserver_run, but not once a worker has changed its
- * user, which makes the kernel forget; then the lifeline is what tells it. */
+/* HSERVER_PROCESSES: workers of hworkers, each with one life. Two pipes: each worker reports over
+ * the first one how its start went; the parent holds the only writing end of the second, the
+ * lifeline, whose end of file tells a worker that its parent is gone where the kernel has forgotten
+ * to kill it (PR_SET_PDEATHSIG; a change of the user makes it forget). Told to stop, by SIGTERM or
+ * by the lifeline, a worker ends as by hserver_stop. */
 #include "hserver_int.h"
 
-#include "../event/hchild.h"
 #include "../event/hsignal.h"
-#include "../event/htimer.h"
+#include "hworkers.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define STOP_TIMEOUT_MS 5000
 
-typedef struct pipes_s {
+_Static_assert(HSERVER_WORKERS_MAX <= HWORKERS_MAX, "every worker can be a process");
+
+/* What the parent and, after the fork, each worker knows of the run. */
+typedef struct run_s {
+    hserver_t *server;
     int report[2];
     int lifeline[2];
-} pipes_t;
+    int fork_error; /* why a process could not be made */
+} run_t;
 
 static void close_end(int *fd)
 {
@@ -31,21 +31,23 @@ static void close_end(int *fd)
     *fd = -1;
 }
 
-static void close_pipes(pipes_t *pipes)
+static void close_pipes(run_t *run)
 {
     for (int i = 0; i < 2; i++) {
-        close_end(&pipes->report[i]);
-        close_end(&pipes->lifeline[i]);
+        close_end(&run->report[i]);
+        close_end(&run->lifeline[i]);
     }
 }
 
-static int open_pipes(pipes_t *pipes)
+static int open_pipes(run_t *run)
 {
-    *pipes = (pipes_t){{-1, -1}, {-1, -1}};
-    if (pipe2(pipes->report, O_CLOEXEC) == 0 && pipe2(pipes->lifeline, O_CLOEXEC | O_NONBLOCK) == 0)
+    int err;
+
+    if (pipe2(run->report, O_CLOEXEC) == 0 && pipe2(run->lifeline, O_CLOEXEC | O_NONBLOCK) == 0)
         return 0;
-    close_pipes(pipes);
-    return -errno;
+    err = -errno;
+    close_pipes(run);
+    return err;
 }
 
 /* ---- the worker ------------------------------------------------------------------------------ */
@@ -55,137 +57,115 @@ static void on_lifeline_end(hio_t *io)
     hloop_stop(hevent_loop(io));
 }
 
-static int watch_lifeline(hloop_t *loop, pipes_t *pipes)
+static int watch_lifeline(run_t *run, hloop_t *loop)
 {
-    hio_t *io = hio_get(loop, pipes->lifeline[0]);
+    hio_t *io = hio_get(loop, run->lifeline[0]);
 
     if (!io)
         return -ENOMEM;
-    pipes->lifeline[0] = -1; /* the hio's now */
+    run->lifeline[0] = -1; /* the hio's now */
     hio_setcb_close(io, on_lifeline_end);
     return hio_read(io);
 }
 
-static void report(pipes_t *pipes, int err)
+static void on_term(hsignal_t *sig)
+{
+    hloop_stop(hevent_loop(sig));
+}
+
+static int start_worker(run_t *run, hloop_t *loop, int index)
+{
+    int err = watch_lifeline(run, loop);
+
+    if (!err && !hsignal_add(loop, on_term, SIGTERM))
+        err = errno ? -errno : -ENOMEM;
+    return err < 0 ? err : hserver__start_worker(&run->server->workers[index], loop);
+}
+
+static void report(run_t *run, int err)
 {
     ssize_t n;
 
     do {
-        n = write(pipes->report[1], &err, sizeof(err));
+        n = write(run->report[1], &err, sizeof(err));
     } while (n < 0 && errno == EINTR);
-    close_end(&pipes->report[1]);
+    close_end(&run->report[1]);
 }
 
-static int start_in_process(server_worker_t *worker, hloop_t *loop, pipes_t *pipes)
+/* In the worker's process, whose exit status this is. */
+static int worker_main(int index, void *userdata)
 {
-    int err = watch_lifeline(loop, pipes);
-
-    return err < 0 ? err : hserver__start_worker(worker, loop);
-}
-
-static int run_worker(server_worker_t *worker, pipes_t *pipes)
-{
-    hserver_t *server = worker->server;
+    run_t *run = userdata;
+    hserver_t *server = run->server;
     hloop_t *loop;
-    int err = hserver__make_loop(server, &loop);
+    int err;
 
+    close_end(&run->report[0]);
+    close_end(&run->lifeline[1]);
+    err = hserver__make_loop(server, &loop);
     if (!err && !loop)
         err = -ECANCELED;
     if (err) {
-        report(pipes, err);
-        return err;
+        report(run, err);
+        return 1;
     }
-    err = start_in_process(worker, loop, pipes);
-    report(pipes, err < 0 ? err : 0);
+    err = start_worker(run, loop, index);
+    report(run, err < 0 ? err : 0);
     if (err >= 0) {
         hserver__close_sockets(server);
         err = hloop_run(loop);
-        hserver__call_stop(server, loop, worker->index);
+        hserver__call_stop(server, loop, index);
     }
     hserver__free_loop(server, loop);
-    return err;
-}
-
-static int be_worker(server_worker_t *worker, pipes_t *pipes, pid_t parent)
-{
-    hserver_t *server = worker->server;
-    int err;
-
-    server->in_worker = true;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    close_end(&pipes->report[0]);
-    close_end(&pipes->lifeline[1]);
-    if (getppid() != parent) /* it died before the kernel was asked */
-        err = -ECANCELED;
-    else
-        err = run_worker(worker, pipes);
-    close_pipes(pipes);
-    return err < 0 ? err : 1;
+    return err < 0 ? 1 : 0;
 }
 
 /* ---- the parent ------------------------------------------------------------------------------ */
 
-/* Without a loop yet, or without the means to watch them. */
-static void kill_workers(hserver_t *server)
+static void on_worker_end(run_t *run, const hworkers_t *workers, const hworkers_info_t *info)
 {
-    for (unsigned i = 0; i < server->count; i++) {
-        server_worker_t *worker = &server->workers[i];
+    server_worker_t *worker = &run->server->workers[info->index];
 
-        if (worker->pid <= 0)
-            continue;
-        kill(worker->pid, SIGKILL);
-        while (waitpid(worker->pid, &worker->status, 0) < 0 && errno == EINTR)
-            ;
-        worker->pid = 0;
-    }
+    hlog_write(run->server->options.loop.log, HLOG_INFO, "worker %d (process %ld) has ended",
+               info->index, (long)info->pid);
+    worker->status = info->status;
+    worker->pid = 0;
+    if (hworkers_running(workers) == 0)
+        hserver_stop(run->server);
 }
 
-/* A worker does not keep the watches of loops that the program had before. Signals wait meanwhile:
- * one that came between would be handled as the parent's. */
-static pid_t fork_one(void)
+static void on_event(hworkers_t *workers, const hworkers_info_t *info, void *userdata)
 {
-    sigset_t all, mask;
-    pid_t pid;
+    run_t *run = userdata;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &mask);
-    pid = fork();
-    if (pid == 0)
-        hsignal_after_fork();
-    else if (pid < 0)
-        pid = -errno;
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
-    return pid;
-}
-
-/* 1 in a worker, and *result is what hserver_run returns there. */
-static int fork_workers(hserver_t *server, pipes_t *pipes, int *result)
-{
-    pid_t parent = getpid();
-
-    fflush(NULL); /* what is in the buffers would be written once by each process */
-    for (unsigned i = 0; i < server->count; i++) {
-        pid_t pid = fork_one();
-
-        if (pid == 0) {
-            *result = be_worker(&server->workers[i], pipes, parent);
-            return 1;
-        }
-        if (pid < 0)
-            return pid;
-        server->workers[i].pid = pid;
+    switch (info->event) {
+    case HWORKERS_STARTED:
+        run->server->workers[info->index].pid = info->pid;
+        break;
+    case HWORKERS_ENDED:
+        on_worker_end(run, workers, info);
+        break;
+    case HWORKERS_FAILED:
+        run->fork_error = info->status;
+        break;
+    case HWORKERS_KILLED:
+        hlog_write(run->server->options.loop.log, HLOG_WARN,
+                   "worker %d (process %ld) did not stop and was killed", info->index,
+                   (long)info->pid);
+        break;
+    case HWORKERS_STOPPED:
+        break; /* on_worker_end has seen the last one */
     }
-    return 0;
 }
 
 /* Waits for one report of each worker; the first error. A worker that died gave none. */
-static int collect_reports(const hserver_t *server, int fd)
+static int collect_reports(const run_t *run)
 {
     unsigned n = 0;
     int err = 0, first = 0;
 
-    while (n < server->count) {
-        ssize_t len = read(fd, &err, sizeof(err));
+    while (n < run->server->count) {
+        ssize_t len = read(run->report[0], &err, sizeof(err));
 
         if (len < 0 && errno == EINTR)
             continue;
@@ -198,106 +178,70 @@ static int collect_reports(const hserver_t *server, int fd)
     return first;
 }
 
-static void on_worker_end(hchild_t *child)
+/* Runs on until the last one has ended. */
+static int stop_workers(hworkers_t *workers, hloop_t *loop)
 {
-    server_worker_t *worker = hevent_userdata(child);
-    hserver_t *server = worker->server;
+    int err = 0;
 
-    hlog_write(server->options.loop.log, HLOG_INFO, "worker %d (process %ld) has ended",
-               worker->index, (long)worker->pid);
-    worker->status = hchild_status(child);
-    worker->pid = 0;
-    if (--server->alive == 0)
-        hserver_stop(server);
-}
-
-static int watch_workers(hserver_t *server, hloop_t *loop)
-{
-    for (unsigned i = 0; i < server->count; i++) {
-        server_worker_t *worker = &server->workers[i];
-
-        if (!hchild_add(loop, worker->pid, on_worker_end, worker))
-            return errno ? -errno : -ENOMEM;
-        server->alive++;
-    }
-    return 0;
-}
-
-static void on_stop_timeout(htimer_t *timer)
-{
-    const hserver_t *server = hevent_userdata(timer);
-
-    for (unsigned i = 0; i < server->count; i++) {
-        if (server->workers[i].pid > 0)
-            kill(server->workers[i].pid, SIGKILL); /* not reaped yet: the number is still its own */
-    }
-}
-
-/* Closes the lifeline and runs on until the last worker has ended. */
-static void end_workers(hserver_t *server, hloop_t *loop, pipes_t *pipes)
-{
-    int limit = server->options.stop_timeout_ms;
-    htimer_t *timer;
-
-    close_end(&pipes->lifeline[1]);
-    if (server->alive == 0)
-        return;
-    timer = htimer_add(loop, on_stop_timeout, limit > 0 ? (uint32_t)limit : STOP_TIMEOUT_MS, 1);
-    if (timer)
-        hevent_set_userdata(timer, server);
-    while (timer && server->alive > 0) {
-        if (hloop_run(loop) < 0)
-            return;
-    }
-}
-
-static int run_main_loop(hserver_t *server, hloop_t *loop, pipes_t *pipes)
-{
-    int err = hserver__call_start(server, loop, HSERVER_MAIN);
-
-    if (err < 0)
-        return err;
-    err = hloop_run(loop);
-    end_workers(server, loop, pipes);
-    hserver__call_stop(server, loop, HSERVER_MAIN);
+    hworkers_stop(workers);
+    while (err >= 0 && hworkers_running(workers) > 0)
+        err = hloop_run(loop);
     return err;
 }
 
-/* err: why the server ends already, or 0. */
-static int supervise(hserver_t *server, pipes_t *pipes, int err)
+static int supervise(run_t *run, hworkers_t *workers, hloop_t *loop)
 {
-    hloop_t *loop;
-    int loop_err = hserver__make_loop(server, &loop);
+    bool started = false;
+    int err = run->fork_error, stop_err;
 
-    if (loop_err || !loop)
-        return err ? err : loop_err;
-    loop_err = watch_workers(server, loop);
+    hserver__close_sockets(run->server); /* or connections would wait at that of a dead worker */
+    close_end(&run->report[1]);
+    close_end(&run->lifeline[0]);
     if (!err)
-        err = loop_err ? loop_err : run_main_loop(server, loop, pipes);
-    end_workers(server, loop, pipes);
-    hserver__free_loop(server, loop);
-    return err < 0 ? err : 0;
+        err = collect_reports(run);
+    if (!err) {
+        err = hserver__call_start(run->server, loop, HSERVER_MAIN);
+        started = err >= 0;
+    }
+    if (started)
+        err = hloop_run(loop);
+    stop_err = stop_workers(workers, loop);
+    if (started)
+        hserver__call_stop(run->server, loop, HSERVER_MAIN);
+    return err < 0 ? err : stop_err;
+}
+
+static int run_workers(run_t *run, hloop_t *loop)
+{
+    int limit_ms = run->server->options.stop_timeout_ms;
+    hworkers_options_t options = {.count = (int)run->server->count,
+                                  .run = worker_main,
+                                  .on_event = on_event,
+                                  .userdata = run,
+                                  .once = true,
+                                  .grace_ms = limit_ms > 0 ? (uint32_t)limit_ms : STOP_TIMEOUT_MS};
+    hworkers_t *workers;
+    int err = hworkers_new(loop, &options, &workers);
+
+    if (err)
+        return err;
+    err = supervise(run, workers, loop);
+    hworkers_free(workers);
+    return err;
 }
 
 int hserver__run_processes(hserver_t *server)
 {
-    pipes_t pipes;
-    int result = 0;
-    int err = open_pipes(&pipes);
+    run_t run = {server, {-1, -1}, {-1, -1}, 0};
+    hloop_t *loop;
+    int err = hserver__make_loop(server, &loop);
 
-    if (err)
+    if (err || !loop)
         return err;
-    err = fork_workers(server, &pipes, &result);
-    if (err == 1)
-        return result;
-    close_end(&pipes.report[1]);
-    close_end(&pipes.lifeline[0]);
-    hserver__close_sockets(server); /* or connections would wait at the socket of a dead worker */
-    if (!err) {
-        err = collect_reports(server, pipes.report[0]);
-        err = supervise(server, &pipes, err);
-    }
-    close_pipes(&pipes);
-    kill_workers(server);
+    err = open_pipes(&run);
+    if (!err)
+        err = run_workers(&run, loop);
+    close_pipes(&run);
+    hserver__free_loop(server, loop);
     return err;
 }

@@ -34,6 +34,8 @@ typedef struct shared_s {
     atomic_int all_accepted;
     haddr_t addr;
     int fail_index; /* on_start of this one fails; WORKERS: none */
+    int status[WORKERS];
+    bool forgotten; /* the kernel does not kill workers with their parent */
 } shared_t;
 
 static shared_t *shared;
@@ -68,12 +70,14 @@ static inline int on_start(hserver_t *server, hloop_t *loop, int index)
 
 static inline void on_stop(hserver_t *server, hloop_t *loop, int index)
 {
-    (void)server;
     (void)loop;
-    if (index == HSERVER_MAIN)
-        atomic_fetch_add(&shared->main_stopped, 1);
-    else
+    if (index != HSERVER_MAIN) {
         atomic_fetch_add(&shared->stopped[index], 1);
+        return;
+    }
+    atomic_fetch_add(&shared->main_stopped, 1);
+    for (int i = 0; i < WORKERS; i++)
+        shared->status[i] = hserver_worker_status(server, i);
 }
 
 static hserver_t *the_server; /* of this process: what a command or a signal stops */

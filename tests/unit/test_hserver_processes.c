@@ -21,6 +21,8 @@ static int on_start_with_signal(hserver_t *server, hloop_t *loop, int index)
 {
     if (index == HSERVER_MAIN && !hsignal_add(loop, on_signal, SIGTERM))
         return -ENOMEM;
+    if (index != HSERVER_MAIN && shared->forgotten)
+        prctl(PR_SET_PDEATHSIG, 0);
     return on_start(server, loop, index);
 }
 
@@ -107,6 +109,7 @@ static void serve_with_processes(bool shared_listener)
     for (int i = 0; i < WORKERS; i++) {
         assert_int_equal(shared->started[i], 1);
         assert_int_equal(shared->stopped[i], 1);
+        assert_int_equal(shared->status[i], 0);
     }
     for (int i = 0; i < 30; i++) {
         wait_closed(clients[i].fd);
@@ -178,8 +181,44 @@ static void a_worker_that_does_not_stop_is_killed(void **state)
     (void)state;
     command(&client, "B");
     terminate(pid);
+    assert_int_equal(WTERMSIG(shared->status[client.index]), SIGKILL);
     wait_closed(client.fd);
     close(client.fd);
+}
+
+static void a_terminated_worker_ends_as_by_a_stop(void **state)
+{
+    pid_t pid = fork_server(true);
+    client_t client;
+
+    (void)state;
+    wait_main_started();
+    client = connect_to(&shared->addr);
+    assert_int_equal(kill(client.pid, SIGTERM), 0);
+    wait_for(&shared->stopped[client.index]);
+    wait_closed(client.fd);
+    close(client.fd);
+    terminate(pid);
+    for (int i = 0; i < WORKERS; i++)
+        assert_int_equal(shared->status[i], 0);
+}
+
+static void workers_that_the_kernel_forgot_stop_without_their_parent(void **state)
+{
+    client_t client;
+    pid_t pid;
+
+    (void)state;
+    shared->forgotten = true;
+    pid = fork_server(true);
+    wait_main_started();
+    client = connect_to(&shared->addr);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(wait_exit(pid), -SIGKILL);
+    wait_closed(client.fd);
+    close(client.fd);
+    for (int i = 0; i < WORKERS; i++)
+        wait_for(&shared->stopped[i]);
 }
 
 static void workers_die_with_a_parent_that_was_killed(void **state)
@@ -207,6 +246,47 @@ static void a_process_that_cannot_start_ends_the_server_with_its_error(void **st
     assert_int_equal(shared->main_started, 0);
 }
 
+static int on_start_stopping(hserver_t *server, hloop_t *loop, int index)
+{
+    (void)loop;
+    if (index == HSERVER_MAIN)
+        hserver_stop(server);
+    return 0;
+}
+
+static int build_run_and_free(void)
+{
+    hserver_options_t options = options_for(HSERVER_PROCESSES, "0");
+    hserver_t *server = NULL;
+    int err;
+
+    options.on_start = on_start_stopping;
+    err = hserver_new(&options, &server);
+    if (!err)
+        err = hserver_run(server);
+    hserver_free(server);
+    return err;
+}
+
+/* Each worker goes on with a copy of the count: more allocations fail than the parent makes, and
+ * oom_run would not wait for those. */
+static void out_of_memory_is_an_error(void **state)
+{
+    int result = -ENOMEM;
+    oom_t oom;
+
+    (void)state;
+    for (long fail_at = 1; result != 0 || oom.count >= fail_at; fail_at++) {
+        assert_true(fail_at < OOM_ALLOCATIONS_MAX);
+        oom_begin(&oom, fail_at, false);
+        result = build_run_and_free();
+        oom_end();
+        assert_true(result == 0 || result == -ENOMEM);
+        assert_int_equal(oom.live, 0);
+    }
+    assert_true(oom.count > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,9 +295,13 @@ int main(void)
         cmocka_unit_test_setup(the_rest_serve_on_when_a_worker_dies, reset_shared),
         cmocka_unit_test_setup(the_server_ends_with_its_last_worker, reset_shared),
         cmocka_unit_test_setup(a_worker_that_does_not_stop_is_killed, reset_shared),
+        cmocka_unit_test_setup(a_terminated_worker_ends_as_by_a_stop, reset_shared),
+        cmocka_unit_test_setup(workers_that_the_kernel_forgot_stop_without_their_parent,
+                               reset_shared),
         cmocka_unit_test_setup(workers_die_with_a_parent_that_was_killed, reset_shared),
         cmocka_unit_test_setup(a_process_that_cannot_start_ends_the_server_with_its_error,
                                reset_shared),
+        cmocka_unit_test(out_of_memory_is_an_error),
     };
 
     return cmocka_run_group_tests_name("hserver_processes", tests, make_shared, NULL);

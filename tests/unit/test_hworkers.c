@@ -1,4 +1,4 @@
-#include "app/hworkers.h"
+#include "net/hworkers.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -319,6 +319,30 @@ static void the_number_of_workers_can_change(void **state)
     assert_int_equal(hworkers_resize(workers, 2), -ECANCELED);
 }
 
+static void stop_at_the_second_end(const hworkers_info_t *info)
+{
+    if (info->event == HWORKERS_ENDED && count_of(HWORKERS_ENDED) == 2)
+        hloop_stop(loop);
+}
+
+static void a_worker_with_one_life_is_not_started_again(void **state)
+{
+    const hworkers_options_t options = {
+        .count = 2, .run = fail_at_once, .on_event = record, .once = true, .delay_min_ms = 1};
+    hworkers_t *made;
+
+    (void)state;
+    on_info = stop_at_the_second_end;
+    assert_int_equal(hworkers_new(loop, &options, &made), 0);
+    run_loop();
+    assert_int_equal(last_of(HWORKERS_ENDED)->delay_ms, HWORKERS_NO_RESTART);
+    assert_int_equal(hworkers_running(workers), 0);
+    assert_non_null(htimer_add(loop, on_watchdog, 20, 1));
+    assert_int_equal(hloop_run(loop), 0);
+    assert_int_equal(count_of(HWORKERS_STARTED), 2);
+    assert_int_equal(count_of(HWORKERS_STOPPED), 0);
+}
+
 static void free_kills_what_still_runs(void **state)
 {
     pid_t pid;
@@ -468,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_worker_has_a_loop_and_signals_of_its_own, begin, end),
         cmocka_unit_test_setup_teardown(a_signal_reaches_every_worker, begin, end),
         cmocka_unit_test_setup_teardown(the_number_of_workers_can_change, begin, end),
+        cmocka_unit_test_setup_teardown(a_worker_with_one_life_is_not_started_again, begin, end),
         cmocka_unit_test_setup_teardown(free_kills_what_still_runs, begin, end),
         cmocka_unit_test_setup_teardown(a_worker_dies_with_its_master, begin, end),
         cmocka_unit_test_setup_teardown(a_worker_comes_back_though_there_was_no_memory_when_it_died,

@@ -1,6 +1,6 @@
 /* hworkers: one slot per index, which lives as long as the hworkers_t.
  *
- *     IDLE      no process, none wanted        (beyond count, or stopped)
+ *     IDLE      no process, none wanted        (beyond count, stopped, or its one life is over)
  *     RUNNING   a process; hchild tells its end
  *     STOPPING  a process that got SIGTERM; the timer is its grace time
  *     WAITING   no process; the timer starts one
@@ -153,7 +153,7 @@ static uint32_t schedule(slot_t *slot)
     uint32_t delay_ms = slot->delay_ms;
 
     slot->state = SLOT_IDLE;
-    if (!is_wanted(slot))
+    if (w->options.once || !is_wanted(slot))
         return HWORKERS_NO_RESTART;
     htimer_reset(slot->timer, delay_ms);
     slot->state = SLOT_WAITING;

@@ -1,8 +1,8 @@
 /* hworkers: a master process that keeps N worker processes alive, on the master's event loop. A
  * worker that ends is started again after a delay, which doubles from one short life to the next
  * and is set back by a long one. Workers never outlive their master. */
-#ifndef HNET_APP_HWORKERS_H
-#define HNET_APP_HWORKERS_H
+#ifndef HNET_NET_HWORKERS_H
+#define HNET_NET_HWORKERS_H
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -17,7 +17,7 @@ typedef struct hworkers_s hworkers_t;
  * the signal handling that the master had before its loop watched any, and inherits descriptors
  * that are open; it makes a loop of its own and must not touch the master's. index counts
  * from 0. It is killed when the master's thread ends; but the kernel forgets that when the worker
- * changes its user, so the master should do that (hmain_ready) before. */
+ * changes its user, so the master should do that before. */
 typedef int (*hworkers_run_cb)(int index, void *userdata);
 
 typedef enum hworkers_event_e {
@@ -28,7 +28,7 @@ typedef enum hworkers_event_e {
     HWORKERS_STOPPED  /* after hworkers_stop: the last one has ended */
 } hworkers_event_e;
 
-#define HWORKERS_NO_RESTART UINT32_MAX /* delay_ms of one that was told to stop */
+#define HWORKERS_NO_RESTART UINT32_MAX /* delay_ms of one that is not started again */
 
 typedef struct hworkers_info_s {
     hworkers_event_e event;
@@ -48,6 +48,7 @@ typedef struct hworkers_options_s {
     hworkers_run_cb run;
     hworkers_event_cb on_event; /* or NULL */
     void *userdata;
+    bool once;             /* a worker that has ended, or cannot be started, is left so */
     uint32_t delay_min_ms; /* 100 */
     uint32_t delay_max_ms; /* 10,000 */
     uint32_t healthy_ms;   /* 10,000: a life that sets the delay back */
