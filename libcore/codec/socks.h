@@ -18,6 +18,7 @@
 #define SOCKS_HOST_SIZE 256    /* a name of 255 bytes and a NUL */
 #define SOCKS_SECRET_SIZE 256  /* RFC 1929: likewise */
 #define SOCKS_MESSAGE_SIZE 528 /* the longest message: SOCKS4a with a user name and a host name */
+#define SOCKS_OUTPUT_SIZE 800  /* all that a side ever says */
 #define SOCKS_ERROR_SIZE 128
 
 typedef enum {
@@ -49,13 +50,13 @@ typedef enum {
 /* "connection refused" and so on; "unknown reply" for other codes. Static storage. */
 const char *socks_reply_text(int reply);
 
-/* A message that goes out and one that comes in. */
+/* What goes out, and the message that comes in. */
 typedef struct socks_buffers_s {
-    uint8_t out[SOCKS_MESSAGE_SIZE];
+    uint8_t out[SOCKS_OUTPUT_SIZE];
     uint8_t in[SOCKS_MESSAGE_SIZE];
     size_t out_len;
     size_t in_len;
-    size_t in_need; /* bytes of the message so far known */
+    size_t in_need; /* it has at least so many bytes */
 } socks_buffers_t;
 
 /* ---- client ---------------------------------------------------------------------------------- */
