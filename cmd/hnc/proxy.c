@@ -1,0 +1,146 @@
+#include "proxy.h"
+
+#include "app/hsecret.h"
+#include "base/hstr.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* nc's and ncat's words for a kind of proxy. nc's default is SOCKS5, ncat's is HTTP. */
+static bool find_type(const char *word, hproxy_type_e *type)
+{
+    static const struct {
+        const char *word;
+        hproxy_type_e type;
+    } types[] = {
+        {"4", HPROXY_SOCKS4},        {"4a", HPROXY_SOCKS4A},      {"5", HPROXY_SOCKS5H},
+        {"connect", HPROXY_HTTP},    {"http", HPROXY_HTTP},       {"https", HPROXY_HTTPS},
+        {"socks4", HPROXY_SOCKS4A},  {"socks4a", HPROXY_SOCKS4A}, {"socks5", HPROXY_SOCKS5H},
+        {"socks5h", HPROXY_SOCKS5H},
+    };
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (hstr_ieq(word, types[i].word)) {
+            *type = types[i].type;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int add(proxy_chain_t *chain, const char *text, hproxy_type_e type)
+{
+    char why[256];
+
+    if (chain->count == HPROXY_CHAIN_MAX) {
+        hnc_say("more than %d proxies", HPROXY_CHAIN_MAX);
+        return 1;
+    }
+    if (hproxy_parse(&chain->items[chain->count], text, type, why, sizeof(why)) != 0) {
+        hnc_say("%s", why);
+        return 1;
+    }
+    chain->count++;
+    return 0;
+}
+
+/* --proxy-auth USER[:PASSWORD], or its variable. */
+static int take_auth(hproxy_t *proxy, const char *auth)
+{
+    size_t len = strcspn(auth, ":");
+
+    if (len >= sizeof(proxy->user) ||
+        (auth[len] == ':' && strlen(auth + len + 1) >= sizeof(proxy->password))) {
+        hnc_say("proxy user or password is longer than %zu bytes", sizeof(proxy->user) - 1);
+        return 1;
+    }
+    memcpy(proxy->user, auth, len);
+    proxy->user[len] = '\0';
+    if (auth[len] == ':')
+        hstr_copy(proxy->password, sizeof(proxy->password), auth + len + 1);
+    return 0;
+}
+
+/* -P USER asks for the password on the terminal, as nc does. */
+static int ask_password(hproxy_t *proxy, const char *user)
+{
+    char prompt[HPROXY_HOST_SIZE + HPROXY_SECRET_SIZE + 32];
+    int err;
+
+    if (take_auth(proxy, user) != 0 || proxy->password[0] != '\0')
+        return proxy->password[0] != '\0' ? 0 : 1;
+    snprintf(prompt, sizeof(prompt), "Proxy password for %s@%s: ", proxy->user, proxy->host);
+    err = hsecret_read(prompt, proxy->password, sizeof(proxy->password));
+    if (err < 0)
+        hnc_say("proxy password: %s", herr_str(err));
+    return err < 0 ? 1 : 0;
+}
+
+/* Who we are to the last proxy that was named without a user of its own. */
+static int authenticate(proxy_chain_t *chain, const options_t *o)
+{
+    hproxy_t *last = &chain->items[chain->count - 1];
+    const char *auth = o->proxy_auth ? o->proxy_auth : getenv("NCAT_PROXY_AUTH");
+
+    if (last->user[0] != '\0')
+        return 0;
+    if (o->proxy_user)
+        return ask_password(last, o->proxy_user);
+    return auth ? take_auth(last, auth) : 0;
+}
+
+static int add_named(proxy_chain_t *chain, const options_t *o)
+{
+    const hopt_list_t *lists[] = {&o->nc_proxies, &o->ncat_proxies};
+    const hproxy_type_e fallbacks[] = {HPROXY_SOCKS5H, HPROXY_HTTP};
+    hproxy_type_e type = HPROXY_HTTP;
+
+    if (o->proxy_type && !find_type(o->proxy_type, &type)) {
+        hnc_say("unknown kind of proxy: \"%s\"; there are http, https, socks4, socks4a and socks5",
+                o->proxy_type);
+        return 1;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t n = 0; n < lists[i]->count; n++) {
+            const char *text = lists[i]->items[n];
+
+            if (strcmp(text, "none") != 0 &&
+                add(chain, text, o->proxy_type ? type : fallbacks[i]) != 0)
+                return 1;
+        }
+    }
+    return 0;
+}
+
+static int add_from_environment(proxy_chain_t *chain, const char *host, uint16_t port)
+{
+    char why[256];
+    int rc = hproxy_from_env(&chain->items[0], NULL, host, port, why, sizeof(why));
+
+    if (rc < 0) {
+        hnc_say("ALL_PROXY: %s", why);
+        return 1;
+    }
+    chain->count = (size_t)rc;
+    return 0;
+}
+
+int proxy_chain_make(proxy_chain_t *chain, const options_t *o, const char *host, uint16_t port)
+{
+    bool named = o->nc_proxies.count + o->ncat_proxies.count > 0;
+
+    memset(chain, 0, sizeof(*chain));
+    if (o->unix_path || o->udp)
+        return 0;
+    if ((named ? add_named(chain, o) : add_from_environment(chain, host, port)) != 0)
+        return 1;
+    return chain->count > 0 ? authenticate(chain, o) : 0;
+}
+
+bool proxy_resolves(const proxy_chain_t *chain, const options_t *o)
+{
+    return chain->count > 0 && chain->items[chain->count - 1].type != HPROXY_SOCKS4 &&
+           chain->items[chain->count - 1].type != HPROXY_SOCKS5 && !o->numeric &&
+           o->proxy_dns != PROXY_DNS_LOCAL;
+}

@@ -1,0 +1,20 @@
+/* proxy: the proxies that a client goes through: -x and --proxy, or the environment. */
+#ifndef HNC_PROXY_H
+#define HNC_PROXY_H
+
+#include "hnc.h"
+#include "net/hproxy.h"
+
+typedef struct proxy_chain_s {
+    hproxy_t items[HPROXY_CHAIN_MAX];
+    size_t count;
+} proxy_chain_t;
+
+/* Fills in the chain for a connection to host and port, empty if there is no proxy. 0, or 1 once a
+ * message is printed. */
+int proxy_chain_make(proxy_chain_t *chain, const options_t *o, const char *host, uint16_t port);
+
+/* Whether the last proxy is given the host's name, instead of an address that is looked up here. */
+bool proxy_resolves(const proxy_chain_t *chain, const options_t *o);
+
+#endif
