@@ -49,14 +49,13 @@ typedef struct http_request_s {
     char host[HTTP_HOST_SIZE]; /* without brackets */
     uint16_t port;
     http_span_t path;    /* with its query; "/" or "*" if there is none */
-    bool chunked;        /* of the body, not CONNECT */
-    int64_t body_length; /* -1: none is said */
+    int64_t body_length; /* 0: there is no body */
     int minor;           /* HTTP/1.minor */
 } http_request_t;
 
-/* Reads a whole head. 0; or the status to answer with, positive: 400 (broken), 405 is not ours to
- * tell, 501 (Transfer-Encoding other than chunked, or a scheme that is not http), 505 (not
- * HTTP/1.x). */
+/* Reads a whole head. 0; or the status to answer with, positive: 400 (broken), 411 (a body whose
+ * length is not said in front), 501 (another scheme than http, an unknown transfer coding), 505
+ * (not HTTP/1.x). method and target are set as far as they are there. */
 int http_request_parse(http_request_t *request, const void *head, size_t len);
 
 /* Writes the head that the origin server gets for a request with a whole URL: origin form, Host
@@ -64,12 +63,12 @@ int http_request_parse(http_request_t *request, const void *head, size_t len);
  * section 7.6.1). Returns its length or -ENOBUFS (HTTP_FORWARD_SIZE of the head is enough),
  * HERR_PROTOCOL. */
 ssize_t http_request_forward(const http_request_t *request, char *buf, size_t size);
-#define HTTP_FORWARD_SIZE(head_len) ((head_len) + HTTP_AUTHORITY_SIZE + 128)
+#define HTTP_FORWARD_SIZE(head_len) ((head_len) + HTTP_AUTHORITY_SIZE + 128 + 2 * HTTP_FIELDS_MAX)
 
-/* Writes a whole answer with a small text body, "Connection: close" unless the status is 2xx (which
- * has neither body nor length here). extra (NULL: none) is whole field lines, CR LF each. Returns
- * its length or -ENOBUFS. */
-ssize_t http_answer_compose(int status, const char *extra, const char *text, char *buf,
+/* Writes a whole answer with a small text body. A 2xx has no body: the tunnel begins behind it.
+ * Others close the connection unless keep is set. extra (NULL: none) is whole field lines, CR LF
+ * each. Returns its length or -ENOBUFS. */
+ssize_t http_answer_compose(int status, bool keep, const char *extra, const char *text, char *buf,
                             size_t size);
 
 /* "Bad Gateway"; "Unknown" for a status that this module never answers. Static storage. */

@@ -31,8 +31,7 @@ bool http_span_ieq(http_span_t span, const char *text); /* ASCII case ignored */
 typedef struct http_scan_s {
     size_t scanned;
     size_t line;  /* where the line that is being read begins */
-    size_t first; /* the start line ends here; 0: not yet */
-    size_t fields;
+    size_t lines; /* so many are whole */
 } http_scan_t;
 
 /* The length of the head that begins at data, with its empty line, once it is whole; 0 when it is
@@ -41,7 +40,7 @@ typedef struct http_scan_s {
 ssize_t http_head_end(http_scan_t *scan, const void *data, size_t len);
 
 /* After http_head_end gave 0 for len bytes: how many more may be read without reading behind the
- * head, 1 to 4. */
+ * head, 1 to 3. One who can keep what is behind it reads more at a time. */
 size_t http_head_need(const http_scan_t *scan, const void *data, size_t len);
 
 /* Cuts the next line, without its end, off the front of *rest. False when there is none. */
@@ -58,7 +57,8 @@ bool http_field_find(http_span_t fields, const char *name, http_span_t *value);
 bool http_field_has(http_span_t fields, const char *name, const char *token);
 
 /* How the body is delimited by Transfer-Encoding and Content-Length (RFC 9112 section 6). *length
- * is -1 without a Content-Length. 0, or HERR_PROTOCOL (both, two that differ, no number). */
+ * is -1 without a Content-Length. 0, HERR_PROTOCOL (both, two that differ, no number), or
+ * HERR_UNSUPPORTED (another transfer coding than chunked). */
 int http_body_length(http_span_t fields, bool *chunked, int64_t *length);
 
 bool http_is_token(http_span_t span); /* RFC 9110 section 5.6.2 */

@@ -41,8 +41,8 @@ void socks__put_text(socks_buffers_t *b, const char *text);
 /* ATYP, address and port of SOCKS5. */
 void socks__put_address(socks_buffers_t *b, const char *host, uint16_t port);
 
-/* The address of SOCKS5 that begins with the ATYP in in[3]: 1 when it is whole and in host and port;
- * 0, having raised in_need; HERR_UNSUPPORTED for another type. Call it with in_len >= 5. */
+/* The address of SOCKS5 that begins with the ATYP in in[3]: 1 when it is whole and in host and
+ * port; 0, having raised in_need; HERR_UNSUPPORTED for another type. Call it with in_len >= 5. */
 int socks__get_address(socks_buffers_t *b, char *host, uint16_t *port);
 
 /* SOCKS4: the address in in[4..7] and the port in in[2..3]. */

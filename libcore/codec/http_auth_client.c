@@ -1,0 +1,204 @@
+#include "http_auth_int.h"
+
+#include "../base/hbase64.h"
+#include "../base/herr.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Whether a qop list ("auth,auth-int") has auth. */
+static bool offers_auth(const char *list)
+{
+    while (*list) {
+        size_t len = strcspn(list, ", \t");
+
+        if (http_span_ieq((http_span_t){list, len}, "auth"))
+            return true;
+        list += len + strspn(list + len, ", \t");
+    }
+    return false;
+}
+
+static void take_param(http_challenge_t *c, const http_param_t *param)
+{
+    char text[HTTP_AUTH_TEXT_SIZE];
+
+    if (!http_auth__unescape(param, text, sizeof(text)))
+        c->unusable = true;
+    else if (http_span_ieq(param->name, "realm"))
+        memcpy(c->realm, text, sizeof(text));
+    else if (http_span_ieq(param->name, "nonce"))
+        memcpy(c->nonce, text, sizeof(text));
+    else if (http_span_ieq(param->name, "opaque"))
+        memcpy(c->opaque, text, sizeof(text));
+    else if (http_span_ieq(param->name, "stale"))
+        c->stale = http_span_ieq(http_span(text), "true");
+    else if (http_span_ieq(param->name, "algorithm"))
+        c->unusable |= !http_auth__algorithm(http_span(text), &c->hash, &c->session);
+    else if (http_span_ieq(param->name, "qop")) {
+        c->qop = offers_auth(text);
+        c->unusable |= !c->qop;
+    }
+}
+
+/* "Negotiate YII..==": something that is no parameter, up to the comma. */
+static void skip_token68(http_span_t *rest)
+{
+    const char *comma = rest->len ? memchr(rest->data, ',', rest->len) : NULL;
+    size_t len = comma ? (size_t)(comma - rest->data) : rest->len;
+
+    rest->data += len;
+    rest->len -= len;
+}
+
+/* Whether a scheme stands here, and not what belongs to the one before: a token that a space, a
+ * comma or the end follows. */
+static bool at_scheme(http_span_t rest)
+{
+    http_span_t token;
+
+    http_auth__skip(&rest);
+    return rest.len == 0 ||
+           (http_auth__token(&rest, &token) && (rest.len == 0 || strchr(" \t,", rest.data[0])));
+}
+
+int http_challenge_next(http_span_t *value, http_challenge_t *challenge)
+{
+    http_span_t scheme;
+    http_param_t param;
+    int got;
+
+    memset(challenge, 0, sizeof(*challenge));
+    http_auth__skip(value);
+    if (value->len == 0)
+        return 0;
+    if (!http_auth__token(value, &scheme))
+        return HERR_SYNTAX;
+    if (http_span_ieq(scheme, "Basic"))
+        challenge->scheme = HTTP_AUTH_BASIC;
+    else if (http_span_ieq(scheme, "Digest"))
+        challenge->scheme = HTTP_AUTH_DIGEST;
+    if (value->len > 0 && !strchr(" \t,", value->data[0]))
+        return HERR_SYNTAX;
+    while ((got = http_auth__param(value, &param)) > 0)
+        take_param(challenge, &param);
+    if (challenge->scheme == HTTP_AUTH_UNKNOWN && !at_scheme(*value)) {
+        skip_token68(value);
+        got = 0;
+    }
+    challenge->unusable |= challenge->scheme == HTTP_AUTH_DIGEST && challenge->nonce[0] == '\0';
+    return got < 0 ? got : 1;
+}
+
+static int strength(const http_challenge_t *c)
+{
+    if (c->unusable || c->scheme == HTTP_AUTH_UNKNOWN)
+        return 0;
+    if (c->scheme == HTTP_AUTH_BASIC)
+        return 1;
+    return c->hash == HTTP_AUTH_MD5 ? 2 : 3;
+}
+
+int http_auth_choose(http_span_t fields, const char *name, http_challenge_t *challenge)
+{
+    http_span_t found, value;
+    http_challenge_t next;
+    int best = 0, count = 0;
+
+    while (http_field_next(&fields, &found, &value) > 0) {
+        if (!http_span_ieq(found, name))
+            continue;
+        while (count++ < HTTP_AUTH_CHALLENGES_MAX && http_challenge_next(&value, &next) > 0) {
+            if (strength(&next) <= best)
+                continue;
+            best = strength(&next);
+            *challenge = next;
+        }
+    }
+    return best > 0 ? 0 : -ENOENT;
+}
+
+static bool is_clean(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static ssize_t answer_basic(const http_auth_t *auth, char *buf, size_t size)
+{
+    char pair[2 * HTTP_AUTH_USER_SIZE];
+    char text[HBASE64_ENCODED_SIZE(sizeof(pair))];
+    http_writer_t w = {.buf = buf, .size = size};
+    int len = snprintf(pair, sizeof(pair), "%s:%s", auth->user, auth->password);
+
+    if (len < 0 || (size_t)len >= sizeof(pair) || strchr(auth->user, ':'))
+        return -EINVAL;
+    hbase64_encode(HBASE64_STANDARD, pair, (size_t)len, text, sizeof(text));
+    http_auth__put(&w, "Basic ");
+    http_auth__put(&w, text);
+    return http_auth__written(&w);
+}
+
+static void put_param(http_writer_t *w, const char *name, const char *value)
+{
+    http_auth__put(w, name);
+    http_auth__put_quoted(w, value, strlen(value));
+}
+
+static ssize_t answer_digest(const http_challenge_t *c, const http_auth_t *auth,
+                             const http_auth_hasher_t *hasher, char *buf, size_t size)
+{
+    const http_digest_t digest = {c->hash,
+                                  c->session,
+                                  c->qop,
+                                  http_span(auth->user),
+                                  http_span(c->realm),
+                                  http_span(auth->password),
+                                  auth->method,
+                                  auth->uri,
+                                  http_span(c->nonce),
+                                  http_span(auth->cnonce),
+                                  auth->count};
+    http_writer_t w = {.buf = buf, .size = size};
+    char hex[HTTP_AUTH_HEX_SIZE], tail[32];
+    int len = http_auth__response(hasher, &digest, hex);
+
+    if (len < 0)
+        return len;
+    put_param(&w, "Digest username=", auth->user);
+    put_param(&w, ", realm=", c->realm);
+    put_param(&w, ", nonce=", c->nonce);
+    http_auth__put(&w, ", uri=");
+    http_auth__put_quoted(&w, auth->uri.data, auth->uri.len);
+    if (c->hash != HTTP_AUTH_MD5 || c->session) {
+        http_auth__put(&w, ", algorithm=");
+        http_auth__put(&w, http_auth__algorithm_name(c->hash, c->session));
+    }
+    put_param(&w, ", response=", hex);
+    if (c->qop) {
+        snprintf(tail, sizeof(tail), ", qop=auth, nc=%08x", auth->count);
+        http_auth__put(&w, tail);
+    }
+    if (c->qop || c->session)
+        put_param(&w, ", cnonce=", auth->cnonce);
+    if (c->opaque[0])
+        put_param(&w, ", opaque=", c->opaque);
+    return http_auth__written(&w);
+}
+
+ssize_t http_auth_answer(const http_challenge_t *challenge, const http_auth_t *auth,
+                         const http_auth_hasher_t *hasher, char *buf, size_t size)
+{
+    if (!is_clean(auth->user) || !is_clean(auth->password))
+        return -EINVAL;
+    if (!challenge || challenge->scheme == HTTP_AUTH_BASIC)
+        return answer_basic(auth, buf, size);
+    if (challenge->scheme != HTTP_AUTH_DIGEST || challenge->unusable || !hasher)
+        return -EINVAL;
+    if (!auth->cnonce || !auth->cnonce[0] || !is_clean(auth->cnonce))
+        return -EINVAL;
+    return answer_digest(challenge, auth, hasher, buf, size);
+}

@@ -1,0 +1,406 @@
+#include "http_connect.h"
+
+#include "../base/herr.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#define STATUS_MIN 100
+#define STATUS_DIGITS 3
+#define PORT_DIGITS_MAX 5
+#define HTTP_PORT 80
+#define VERSION_LEN 8 /* "HTTP/1.1" */
+
+/* The length that snprintf tells, if it was all written. */
+static ssize_t written(int n, size_t size)
+{
+    return n < 0 || (size_t)n >= size ? -ENOBUFS : n;
+}
+
+ssize_t http_authority(const char *host, uint16_t port, char *buf, size_t size)
+{
+    bool v6 = strchr(host, ':') != NULL;
+
+    return written(snprintf(buf, size, "%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", port),
+                   size);
+}
+
+/* A byte that may stand in a name; brackets and colons are dealt with before. */
+static bool is_host_byte(unsigned char c)
+{
+    return c > ' ' && c != 0x7f && !strchr("/?#@[]:\\\"<>", c);
+}
+
+static bool is_host_text(const char *host)
+{
+    uint8_t ip[sizeof(struct in6_addr)];
+    size_t len = strlen(host);
+
+    if (inet_pton(AF_INET6, host, ip) == 1)
+        return true;
+    for (size_t i = 0; i < len; i++) {
+        if (!is_host_byte((unsigned char)host[i]))
+            return false;
+    }
+    return len > 0 && len < HTTP_HOST_SIZE;
+}
+
+/* Text that stays on its line. */
+static bool is_field_text(const char *text)
+{
+    for (; *text; text++) {
+        if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* ---- client ---------------------------------------------------------------------------------- */
+
+ssize_t http_connect_compose(const http_connect_t *request, char *buf, size_t size)
+{
+    const char *agent = request->user_agent ? request->user_agent : "";
+    const char *value = request->authorization ? request->authorization : "";
+    char authority[HTTP_AUTHORITY_SIZE];
+
+    if (!is_host_text(request->host) || !is_field_text(agent) || !is_field_text(value))
+        return -EINVAL;
+    if (http_authority(request->host, request->port, authority, sizeof(authority)) < 0)
+        return -EINVAL;
+    return written(snprintf(buf, size,
+                            "CONNECT %s HTTP/1.1\r\n"
+                            "Host: %s\r\n"
+                            "%s%s%s%s%s%s\r\n",
+                            authority, authority, *agent ? "User-Agent: " : "", agent,
+                            *agent ? "\r\n" : "", *value ? "Proxy-Authorization: " : "", value,
+                            *value ? "\r\n" : ""),
+                   size);
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* "HTTP/1.x" at the start of the text: x, or -1. */
+static int minor_version(http_span_t text)
+{
+    if (text.len < VERSION_LEN || memcmp(text.data, "HTTP/1.", VERSION_LEN - 1) != 0)
+        return -1;
+    return is_digit(text.data[VERSION_LEN - 1]) ? text.data[VERSION_LEN - 1] - '0' : -1;
+}
+
+/* "HTTP/1.1 200 OK"; what follows the number may be missing, and some leave out its space. */
+static int parse_status_line(http_answer_t *answer, http_span_t line, int *minor)
+{
+    const char *digits = line.data + VERSION_LEN + 1;
+
+    *minor = minor_version(line);
+    if (*minor < 0 || line.len < VERSION_LEN + 1 + STATUS_DIGITS || digits[-1] != ' ')
+        return HERR_PROTOCOL;
+    for (int i = 0; i < STATUS_DIGITS; i++) {
+        if (!is_digit(digits[i]))
+            return HERR_PROTOCOL;
+        answer->status = answer->status * 10 + (digits[i] - '0');
+    }
+    answer->line = (http_span_t){digits, line.len - VERSION_LEN - 1};
+    if (answer->line.len > STATUS_DIGITS && digits[STATUS_DIGITS] != ' ')
+        return HERR_PROTOCOL;
+    return answer->status < STATUS_MIN ? HERR_PROTOCOL : 0;
+}
+
+static bool keeps_alive(http_span_t fields, int minor)
+{
+    if (http_field_has(fields, "Connection", "close") ||
+        http_field_has(fields, "Proxy-Connection", "close"))
+        return false;
+    return minor > 0 || http_field_has(fields, "Connection", "keep-alive") ||
+           http_field_has(fields, "Proxy-Connection", "keep-alive");
+}
+
+int http_answer_parse(http_answer_t *answer, const void *head, size_t len)
+{
+    http_span_t rest = {head, len}, line, name, value;
+    bool chunked;
+    int err, minor;
+
+    *answer = (http_answer_t){.body_length = -1};
+    if (!http_line_next(&rest, &line))
+        return HERR_PROTOCOL;
+    err = parse_status_line(answer, line, &minor);
+    answer->fields = rest;
+    while (err == 0 && (err = http_field_next(&rest, &name, &value)) > 0)
+        err = 0;
+    if (err < 0)
+        return err;
+    if (answer->status / 100 == 1 || answer->status == 204 || answer->status == 304)
+        answer->body_length = 0;
+    else if (http_body_length(answer->fields, &chunked, &answer->body_length) < 0)
+        answer->body_length = -1;
+    answer->keep_alive = answer->body_length >= 0 && keeps_alive(answer->fields, minor);
+    return 0;
+}
+
+/* ---- server ---------------------------------------------------------------------------------- */
+
+static bool parse_port(http_span_t text, uint16_t *port)
+{
+    uint32_t n = 0;
+
+    if (text.len == 0 || text.len > PORT_DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.data[i]))
+            return false;
+        n = n * 10 + (uint32_t)(text.data[i] - '0');
+    }
+    *port = (uint16_t)n;
+    return n > 0 && n <= UINT16_MAX;
+}
+
+/* "host:port", "[v6]:port"; without a port it stays as it is. */
+static bool parse_authority(http_request_t *request, http_span_t text)
+{
+    bool bracket = text.len > 0 && text.data[0] == '[';
+    const char *begin = text.data + bracket;
+    const char *end = text.len ? memchr(text.data, bracket ? ']' : ':', text.len) : NULL;
+    http_span_t behind = {"", 0};
+    size_t len;
+
+    if (bracket && !end)
+        return false;
+    len = end ? (size_t)(end - begin) : text.len;
+    if (len >= sizeof(request->host))
+        return false;
+    memcpy(request->host, begin, len);
+    request->host[len] = '\0';
+    if (end)
+        behind = (http_span_t){end + bracket, (size_t)(text.data + text.len - end) - bracket};
+    if (behind.len > 0 &&
+        (behind.data[0] != ':' ||
+         !parse_port((http_span_t){behind.data + 1, behind.len - 1}, &request->port)))
+        return false;
+    return is_host_text(request->host) && bracket == (strchr(request->host, ':') != NULL);
+}
+
+/* The target of all but CONNECT: "http://host[:port][/path][?query]". */
+static int parse_url(http_request_t *request)
+{
+    static const char scheme[] = "http://";
+    http_span_t rest = request->target;
+    size_t authority = 0;
+
+    if (rest.len < sizeof(scheme) - 1 ||
+        !http_span_ieq((http_span_t){rest.data, sizeof(scheme) - 1}, scheme))
+        return rest.data[0] == '/' || rest.data[0] == '*' ? 400 : 501;
+    rest.data += sizeof(scheme) - 1;
+    rest.len -= sizeof(scheme) - 1;
+    while (authority < rest.len && !strchr("/?", rest.data[authority]))
+        authority++;
+    request->port = HTTP_PORT;
+    if (memchr(rest.data, '#', rest.len) ||
+        !parse_authority(request, (http_span_t){rest.data, authority}))
+        return 400;
+    request->path = (http_span_t){rest.data + authority, rest.len - authority};
+    if (request->path.len == 0)
+        request->path = http_span_ieq(request->method, "OPTIONS") ? HTTP_SPAN("*") : HTTP_SPAN("/");
+    return 0;
+}
+
+/* Method, target and version, one space between. */
+static int parse_request_line(http_request_t *request, http_span_t line)
+{
+    const char *first = memchr(line.data, ' ', line.len);
+    const char *last = memrchr(line.data, ' ', line.len);
+    http_span_t version;
+
+    if (!first || first == last)
+        return 400;
+    request->method = (http_span_t){line.data, (size_t)(first - line.data)};
+    request->target = (http_span_t){first + 1, (size_t)(last - first) - 1};
+    version = (http_span_t){last + 1, (size_t)(line.data + line.len - last) - 1};
+    if (!http_is_token(request->method) || request->target.len == 0 ||
+        memchr(request->target.data, ' ', request->target.len) ||
+        memchr(request->target.data, '\t', request->target.len))
+        return 400;
+    request->minor = minor_version(version);
+    if (request->minor >= 0 && version.len == VERSION_LEN)
+        return 0;
+    return version.len == VERSION_LEN && memcmp(version.data, "HTTP/", 5) == 0 ? 505 : 400;
+}
+
+/* HTTP/1.1 has exactly one Host (RFC 9112 section 3.2). */
+static int check_fields(http_request_t *request)
+{
+    http_span_t rest = request->fields, name, value;
+    bool chunked;
+    int err, hosts = 0;
+
+    while ((err = http_field_next(&rest, &name, &value)) > 0)
+        hosts += http_span_ieq(name, "Host");
+    if (err < 0 || hosts > 1 || (hosts == 0 && request->minor > 0))
+        return 400;
+    err = http_body_length(request->fields, &chunked, &request->body_length);
+    if (err < 0)
+        return err == HERR_UNSUPPORTED ? 501 : 400;
+    if (chunked)
+        return 411;
+    if (request->body_length < 0)
+        request->body_length = 0;
+    return request->connect && request->body_length > 0 ? 400 : 0;
+}
+
+int http_request_parse(http_request_t *request, const void *head, size_t len)
+{
+    http_span_t rest = {head, len}, line;
+    int status;
+
+    *request = (http_request_t){.method = {"", 0}, .target = {"", 0}, .path = {"", 0}};
+    if (!http_line_next(&rest, &line) || line.len == 0)
+        return 400;
+    request->fields = rest;
+    status = parse_request_line(request, line);
+    if (status != 0)
+        return status;
+    request->connect = request->method.len == 7 && memcmp(request->method.data, "CONNECT", 7) == 0;
+    if (!request->connect)
+        status = parse_url(request);
+    else if (!parse_authority(request, request->target) || request->port == 0)
+        status = 400;
+    return status != 0 ? status : check_fields(request);
+}
+
+/* Fields that are between the client and this proxy alone (RFC 9110 section 7.6.1). The transfer
+ * coding is not among them: the body is passed on as it is. */
+static bool ends_here(const http_request_t *request, http_span_t name)
+{
+    static const char *const names[] = {"Host",
+                                        "Connection",
+                                        "Proxy-Connection",
+                                        "Keep-Alive",
+                                        "Proxy-Authorization",
+                                        "Proxy-Authenticate",
+                                        "TE",
+                                        "Upgrade",
+                                        NULL};
+    http_span_t rest = request->fields, found, value;
+
+    for (size_t i = 0; names[i]; i++) {
+        if (http_span_ieq(name, names[i]))
+            return true;
+    }
+    while (http_field_next(&rest, &found, &value) > 0) {
+        char token[64];
+
+        if (!http_span_ieq(found, "Connection") || name.len >= sizeof(token))
+            continue;
+        memcpy(token, name.data, name.len);
+        token[name.len] = '\0';
+        if (http_field_has((http_span_t){found.data, (size_t)(rest.data - found.data)},
+                           "Connection", token))
+            return true;
+    }
+    return false;
+}
+
+typedef struct writer_s {
+    char *buf;
+    size_t size, len;
+    bool full;
+} writer_t;
+
+static void put(writer_t *w, http_span_t span)
+{
+    if (span.len > w->size - w->len) {
+        w->full = true;
+        return;
+    }
+    if (span.len > 0)
+        memcpy(w->buf + w->len, span.data, span.len);
+    w->len += span.len;
+}
+
+ssize_t http_request_forward(const http_request_t *request, char *buf, size_t size)
+{
+    http_span_t rest = request->fields, name, value;
+    char authority[HTTP_AUTHORITY_SIZE];
+    writer_t w = {.buf = buf, .size = size};
+    ssize_t len = http_authority(request->host, request->port, authority, sizeof(authority));
+
+    if (len < 0)
+        return len;
+    if (request->port == HTTP_PORT)
+        *strrchr(authority, ':') = '\0';
+    put(&w, request->method);
+    put(&w, request->path.data[0] == '?' ? HTTP_SPAN(" /") : HTTP_SPAN(" "));
+    put(&w, request->path);
+    put(&w, HTTP_SPAN(" HTTP/1.1\r\nHost: "));
+    put(&w, http_span(authority));
+    put(&w, HTTP_SPAN("\r\n"));
+    while (http_field_next(&rest, &name, &value) > 0) {
+        if (ends_here(request, name))
+            continue;
+        put(&w, name);
+        put(&w, HTTP_SPAN(": "));
+        put(&w, value);
+        put(&w, HTTP_SPAN("\r\n"));
+    }
+    put(&w, request->minor ? HTTP_SPAN("Via: 1.1 hnet\r\n") : HTTP_SPAN("Via: 1.0 hnet\r\n"));
+    put(&w, HTTP_SPAN("Connection: close\r\n\r\n"));
+    return w.full ? -ENOBUFS : (ssize_t)w.len;
+}
+
+const char *http_status_text(int status)
+{
+    switch (status) {
+    case 200:
+        return "Connection established";
+    case 400:
+        return "Bad Request";
+    case 403:
+        return "Forbidden";
+    case 407:
+        return "Proxy Authentication Required";
+    case 408:
+        return "Request Timeout";
+    case 411:
+        return "Length Required";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Unknown";
+    }
+}
+
+ssize_t http_answer_compose(int status, bool keep, const char *extra, const char *text, char *buf,
+                            size_t size)
+{
+    if (status / 100 == 2)
+        return written(snprintf(buf, size, "HTTP/1.1 %d %s\r\n%s\r\n", status,
+                                http_status_text(status), extra ? extra : ""),
+                       size);
+    return written(snprintf(buf, size,
+                            "HTTP/1.1 %d %s\r\n"
+                            "%s"
+                            "Content-Type: text/plain\r\n"
+                            "Content-Length: %zu\r\n"
+                            "%s"
+                            "\r\n"
+                            "%s\n",
+                            status, http_status_text(status), extra ? extra : "", strlen(text) + 1,
+                            keep ? "" : "Connection: close\r\n", text),
+                   size);
+}
