@@ -15,7 +15,7 @@ http_auth_hasher_t hdigest_hasher(void);
 
 #define HDIGEST_NONCE_SIZE 33 /* 128 random bits in hexadecimal digits and a NUL */
 
-/* A client's nonce from the system's random numbers. 0 or -errno. */
+/* A client's nonce from the system's random numbers. 0 or -EIO. */
 int hdigest_cnonce(char text[HDIGEST_NONCE_SIZE]);
 
 #endif
