@@ -1,0 +1,387 @@
+/* A connection: OpenSSL between an hio and its socket.
+ *
+ * States:  handshake -> established -> failed. After a failure OpenSSL is not called again.
+ * Invariant: a call of OpenSSL follows an empty error queue, so what it leaves there is its own. */
+#include "htls_int.h"
+
+#include "../base/hmem.h"
+
+#include <string.h>
+
+#define RECORD_MAX 16384    /* RFC 8446 section 5.1 */
+#define DRAIN_MAX (1 << 20) /* thrown away before a close */
+
+static int keep_alpn(htls_t *tls)
+{
+    const unsigned char *name;
+    unsigned len;
+
+    OSSL.SSL_get0_alpn_selected(tls->ssl, &name, &len);
+    if (len == 0)
+        return !tls->ctx->options.alpn_required
+                   ? 0
+                   : htls__fail(tls, HERR_TLS, "the peer asks for no application protocol (ALPN)");
+    tls->alpn = hmem_zalloc(len + 1);
+    if (!tls->alpn)
+        return -ENOMEM;
+    memcpy(tls->alpn, name, len);
+    return 0;
+}
+
+static int handshake(hio_t *io, void *ctx)
+{
+    htls_t *tls = ctx;
+    int rc;
+
+    tls->begun = true;
+    tls->drained = tls->full = false;
+    OSSL.ERR_clear_error();
+    rc = OSSL.SSL_do_handshake(tls->ssl);
+    if (rc != 1) {
+        rc = htls__result(tls, io, rc, 0);
+        return rc == 0 ? htls__fail(tls, HERR_TRUNCATED,
+                                    "the peer closed the connection during the TLS handshake")
+                       : rc;
+    }
+    rc = keep_alpn(tls);
+    if (rc < 0)
+        return rc;
+    tls->established = true;
+    tls->readable = OSSL.SSL_has_pending(tls->ssl) == 1;
+    tls->ktls_send = OSSL.BIO_ctrl(tls->bio, BIO_CTRL_GET_KTLS_SEND, 0, NULL) > 0;
+    tls->ktls_receive = OSSL.BIO_ctrl(tls->bio, BIO_CTRL_GET_KTLS_RECV, 0, NULL) > 0;
+    return 0;
+}
+
+/* As many records as there are, or fit: they share one system call and one read callback. */
+static ssize_t read_records(hio_t *io, void *ctx, void *buf, size_t size)
+{
+    htls_t *tls = ctx;
+    size_t total = 0, n;
+    int rc;
+
+    if (tls->read_ended)
+        return tls->read_end;
+    tls->drained = tls->full = false;
+    tls->readable = true;
+    while (total < size) {
+        OSSL.ERR_clear_error();
+        rc = OSSL.SSL_read_ex(tls->ssl, (char *)buf + total, size - total, &n);
+        if (rc == 1) {
+            total += n;
+            continue;
+        }
+        rc = htls__result(tls, io, rc, HV_READ);
+        tls->read_ended = rc != -EAGAIN;
+        tls->read_end = rc;
+        tls->readable = tls->read_ended; /* the end is told after the data */
+        return total > 0 ? (ssize_t)total : rc;
+    }
+    return (ssize_t)total;
+}
+
+static bool pending(hio_t *io, void *ctx)
+{
+    (void)io;
+    return ((htls_t *)ctx)->readable;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* A place in spans of which left bytes are still to be sent. */
+typedef struct cursor_s {
+    const struct iovec *iov;
+    size_t offset; /* in the first of them */
+    size_t left;
+} cursor_t;
+
+static void advance(cursor_t *at, size_t n)
+{
+    if (n > at->left)
+        n = at->left;
+    at->left -= n;
+    while (n > 0) {
+        size_t rest = at->iov->iov_len - at->offset;
+
+        if (n < rest) {
+            at->offset += n;
+            return;
+        }
+        n -= rest;
+        at->iov++;
+        at->offset = 0;
+    }
+}
+
+/* The plaintext of the next record: where it lies, if it lies in one piece, else gathered. */
+static const char *next_record(const cursor_t *at, char *scratch, size_t len)
+{
+    const struct iovec *iov = at->iov;
+    size_t offset = at->offset, n = 0;
+
+    if (iov->iov_len - offset >= len)
+        return (const char *)iov->iov_base + offset;
+    while (n < len) {
+        size_t part = iov->iov_len - offset;
+
+        if (part > len - n)
+            part = len - n;
+        memcpy(scratch + n, (const char *)iov->iov_base + offset, part);
+        n += part;
+        iov++;
+        offset = 0;
+    }
+    return scratch;
+}
+
+/* The kernel makes the records. */
+static ssize_t write_plain(htls_t *tls, const struct iovec *iov, int n)
+{
+    struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+    ssize_t rc = sendmsg(tls->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (rc >= 0)
+        return rc;
+    return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
+/* A record that was begun is finished with the same length, even if less may pass now (a rate
+ * limit): its bytes are in OpenSSL already, and in the hio's queue still. */
+static ssize_t write_records(hio_t *io, void *ctx, const struct iovec *iov, int n)
+{
+    htls_t *tls = ctx;
+    char scratch[RECORD_MAX];
+    cursor_t at = {iov, 0, 0};
+    size_t total = 0, done;
+
+    if (tls->ktls_send)
+        return write_plain(tls, iov, n);
+    for (int i = 0; i < n; i++)
+        at.left += iov[i].iov_len;
+    tls->drained = tls->full = false;
+    while (at.left > 0) {
+        size_t len = at.left < RECORD_MAX ? at.left : RECORD_MAX;
+        const char *data = next_record(&at, scratch, len);
+        int rc;
+
+        if (len < tls->write_pending) {
+            data = scratch;
+            len = tls->write_pending;
+        }
+        tls->more = at.left > len;
+        OSSL.ERR_clear_error();
+        rc = OSSL.SSL_write_ex(tls->ssl, data, len, &done);
+        tls->more = false;
+        if (rc != 1) {
+            rc = htls__result(tls, io, rc, HV_WRITE);
+            tls->write_pending = rc == -EAGAIN ? len : 0;
+            if (rc == 0)
+                rc = -EPIPE;
+            return total > 0 ? (ssize_t)total : rc;
+        }
+        tls->write_pending = 0;
+        total += done;
+        advance(&at, done);
+    }
+    return (ssize_t)total;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static int send_close_notify(hio_t *io, void *ctx)
+{
+    htls_t *tls = ctx;
+    int rc;
+
+    if (!tls->established || tls->failed)
+        return 0;
+    tls->drained = tls->full = false;
+    OSSL.ERR_clear_error();
+    rc = OSSL.SSL_shutdown(tls->ssl);
+    if (rc >= 0)
+        return 0;
+    return htls__result(tls, io, rc, HV_WRITE) == -EAGAIN ? -EAGAIN
+                                                          : 0; /* it closes, for good or ill */
+}
+
+/* A close with bytes unread is a reset, which can take from the peer what it was sent last: an
+ * alert, or the end of the data when all that is unread is a session ticket. */
+static void drain(int fd)
+{
+    char rest[4096];
+    ssize_t n = 0;
+
+    for (size_t total = 0; total < DRAIN_MAX; total += (size_t)n) {
+        n = recv(fd, rest, sizeof(rest), MSG_DONTWAIT);
+        if (n <= 0)
+            return;
+    }
+}
+
+static void free_tls(htls_t *tls)
+{
+    OSSL.SSL_free(tls->ssl);
+    htls__chain_free(tls->refused);
+    htls__set_free(tls->set);
+    htls_ctx_free(tls->ctx);
+    hmem_free(tls->name);
+    hmem_free(tls->alpn);
+    hmem_free(tls->error);
+    hmem_free(tls);
+}
+
+static void on_free(hio_t *io, void *ctx)
+{
+    (void)io;
+    drain(((htls_t *)ctx)->fd);
+    free_tls(ctx);
+}
+
+const hio_transport_t htls__transport = {
+    .name = "tls",
+    .handshake = handshake,
+    .read = read_records,
+    .write = write_records,
+    .pending = pending,
+    .shutdown = send_close_notify,
+    .free = on_free,
+};
+
+/* ---- making one ------------------------------------------------------------------------------ */
+
+static htls_t *new_tls(const hio_t *io, htls_ctx_t *ctx)
+{
+    htls_t *tls = hmem_zalloc(sizeof(*tls));
+
+    if (!tls)
+        return NULL;
+    tls->ctx = htls_ctx_ref(ctx);
+    tls->set = htls__set_get(ctx);
+    tls->fd = hio_fd(io);
+    tls->ssl = OSSL.SSL_new(tls->set->ctxs[0]);
+    tls->bio = tls->ssl ? htls__bio_new(tls) : NULL;
+    if (!tls->bio || OSSL.SSL_set_ex_data(tls->ssl, 0, tls) != 1) {
+        OSSL.BIO_free(tls->bio);
+        free_tls(tls);
+        return NULL;
+    }
+    OSSL.SSL_set_bio(tls->ssl, tls->bio, tls->bio);
+    return tls;
+}
+
+/* The name as certificates and SNI have it: no brackets or zone of an address, no dot at the end. */
+static char *clean_name(const char *name)
+{
+    char *copy = hmem_strdup(name);
+    size_t len = copy ? strlen(copy) : 0;
+
+    if (len > 1 && copy[len - 1] == '.')
+        copy[len - 1] = '\0';
+    if (copy && strchr(copy, ':') && strchr(copy, '%'))
+        *strchr(copy, '%') = '\0';
+    return copy;
+}
+
+static int set_name(htls_t *tls, const char *name)
+{
+    X509_VERIFY_PARAM *param = OSSL.SSL_get0_param(tls->ssl);
+
+    if (!name || !*name)
+        return 0;
+    tls->name = clean_name(name);
+    if (!tls->name)
+        return -ENOMEM;
+    if (OSSL.X509_VERIFY_PARAM_set1_ip_asc(param, tls->name) == 1)
+        return 0;
+    OSSL.X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (OSSL.X509_VERIFY_PARAM_set1_host(param, tls->name, 0) != 1 ||
+        OSSL.SSL_ctrl(tls->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                      tls->name) != 1)
+        return -EINVAL; /* longer than a name can be */
+    return 0;
+}
+
+static int install(hio_t *io, htls_t *tls)
+{
+    int rc = hio_set_transport(io, &htls__transport, tls);
+
+    if (rc < 0)
+        free_tls(tls);
+    return rc;
+}
+
+int htls_client(hio_t *io, htls_ctx_t *ctx, const char *name)
+{
+    htls_t *tls;
+    int rc;
+
+    if (!(hio_type(io) & HIO_TYPE_SOCK_STREAM) || ctx->options.server)
+        return -EINVAL;
+    tls = new_tls(io, ctx);
+    if (!tls)
+        return -ENOMEM;
+    rc = set_name(tls, name);
+    if (rc < 0) {
+        free_tls(tls);
+        return rc;
+    }
+    htls__session_use(tls);
+    OSSL.SSL_set_connect_state(tls->ssl);
+    return install(io, tls);
+}
+
+int htls_server(hio_t *io, htls_ctx_t *ctx)
+{
+    htls_t *tls;
+
+    if (!(hio_type(io) & HIO_TYPE_SOCK_STREAM) || !ctx->options.server)
+        return -EINVAL;
+    tls = new_tls(io, ctx);
+    if (!tls)
+        return -ENOMEM;
+    tls->server = true;
+    OSSL.SSL_set_accept_state(tls->ssl);
+    return install(io, tls);
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+htls_t *htls__of(const hio_t *io)
+{
+    return hio_transport(io) == &htls__transport ? hio_transport_ctx(io) : NULL;
+}
+
+bool htls_is_tls(const hio_t *io)
+{
+    return htls__of(io) != NULL;
+}
+
+static const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+int htls_info(const hio_t *io, htls_info_t *info)
+{
+    htls_t *tls = htls__of(io);
+    const char *group = NULL;
+    long nid;
+
+    memset(info, 0, sizeof(*info));
+    if (!tls || !tls->established)
+        return HERR_CLOSED;
+    nid = OSSL.SSL_ctrl(tls->ssl, SSL_CTRL_GET_NEGOTIATED_GROUP, 0, NULL);
+    if (nid > 0)
+        group = OSSL.SSL_group_to_name(tls->ssl, (int)nid);
+    info->version = OSSL.SSL_get_version(tls->ssl);
+    info->cipher = OSSL.SSL_CIPHER_get_name(OSSL.SSL_get_current_cipher(tls->ssl));
+    info->group = text_or_empty(group);
+    info->alpn = text_or_empty(tls->alpn);
+    info->server_name = text_or_empty(OSSL.SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name));
+    info->resumed = OSSL.SSL_session_reused(tls->ssl) == 1;
+    info->verified = tls->server ? OSSL.SSL_get0_peer_certificate(tls->ssl) != NULL
+                                 : !tls->ctx->options.insecure;
+    info->ktls_send = tls->ktls_send;
+    info->ktls_receive = tls->ktls_receive;
+    return 0;
+}

@@ -1,0 +1,102 @@
+/* The socket as OpenSSL sees it: its own socket BIO, save that reading and writing never raise
+ * SIGPIPE, never block whatever the descriptor's flags are, and ask the kernel nothing that is known
+ * already (a short read has emptied the socket, a short write has filled it). */
+#include "htls_int.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static htls_t *tls_of(const BIO *bio)
+{
+    return (htls_t *)OSSL.BIO_get_callback_arg(bio);
+}
+
+static int try_again(BIO *bio, int flags)
+{
+    OSSL.BIO_set_flags(bio, flags | BIO_FLAGS_SHOULD_RETRY);
+    return -1;
+}
+
+static int failed(htls_t *tls, BIO *bio, int retry)
+{
+    if (errno == EINTR || errno == EWOULDBLOCK)
+        return try_again(bio, retry);
+    tls->errnum = errno;
+    return -1;
+}
+
+/* The beginning of what the peer says: if it is not TLS, people want to see it. */
+static void keep_first(htls_t *tls, const char *buf, size_t len)
+{
+    size_t room = sizeof(tls->first) - tls->first_len;
+
+    if (len > room)
+        len = room;
+    memcpy(tls->first + tls->first_len, buf, len);
+    tls->first_len = (unsigned char)(tls->first_len + len);
+}
+
+static int on_read(BIO *bio, char *buf, int size)
+{
+    htls_t *tls = tls_of(bio);
+    ssize_t n;
+
+    OSSL.BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
+    if (OSSL.BIO_ctrl(bio, BIO_CTRL_GET_KTLS_RECV, 0, NULL) > 0)
+        return OSSL.BIO_meth_get_read(OSSL.BIO_s_socket())(bio, buf, size);
+    if (tls->drained)
+        return try_again(bio, BIO_FLAGS_READ);
+    n = recv(tls->fd, buf, (size_t)size, MSG_DONTWAIT);
+    if (n < 0)
+        return failed(tls, bio, BIO_FLAGS_READ);
+    tls->eof = n == 0;
+    tls->drained = n < size;
+    if (!tls->established)
+        keep_first(tls, buf, (size_t)n);
+    return (int)n;
+}
+
+static int on_write(BIO *bio, const char *buf, int len)
+{
+    htls_t *tls = tls_of(bio);
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0);
+    ssize_t n;
+
+    OSSL.BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
+    if (OSSL.BIO_ctrl(bio, BIO_CTRL_GET_KTLS_SEND, 0, NULL) > 0)
+        return OSSL.BIO_meth_get_write(OSSL.BIO_s_socket())(bio, buf, len);
+    if (tls->full)
+        return try_again(bio, BIO_FLAGS_WRITE);
+    n = send(tls->fd, buf, (size_t)len, flags);
+    if (n < 0)
+        return failed(tls, bio, BIO_FLAGS_WRITE);
+    tls->full = n < len;
+    return (int)n;
+}
+
+BIO_METHOD *htls__bio_method(void)
+{
+    const BIO_METHOD *socket = OSSL.BIO_s_socket();
+    BIO_METHOD *method = OSSL.BIO_meth_new(BIO_TYPE_SOCKET, "hnet socket");
+
+    if (!method)
+        return NULL;
+    OSSL.BIO_meth_set_create(method, OSSL.BIO_meth_get_create(socket));
+    OSSL.BIO_meth_set_destroy(method, OSSL.BIO_meth_get_destroy(socket));
+    OSSL.BIO_meth_set_ctrl(method, OSSL.BIO_meth_get_ctrl(socket)); /* kTLS is set up in it */
+    OSSL.BIO_meth_set_read(method, on_read);
+    OSSL.BIO_meth_set_write(method, on_write);
+    return method;
+}
+
+BIO *htls__bio_new(htls_t *tls)
+{
+    BIO *bio = OSSL.BIO_new(tls->ctx->bio_method);
+
+    if (!bio)
+        return NULL;
+    OSSL.BIO_int_ctrl(bio, BIO_C_SET_FD, BIO_NOCLOSE, tls->fd);
+    OSSL.BIO_set_callback_arg(bio, (char *)tls);
+    return bio;
+}
