@@ -269,7 +269,7 @@ static htls_t *new_tls(const hio_t *io, htls_ctx_t *ctx)
     return tls;
 }
 
-/* The name as certificates and SNI have it: no brackets or zone of an address, no dot at the end. */
+/* The name as certificates and SNI have it: no zone of an address, no dot at the end. */
 static char *clean_name(const char *name)
 {
     char *copy = hmem_strdup(name);

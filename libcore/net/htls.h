@@ -79,8 +79,9 @@ htls_ctx_t *htls_ctx_ref(htls_ctx_t *ctx);
 /* One owner less; connections keep what they need. NULL is legal. Any thread. */
 void htls_ctx_free(htls_ctx_t *ctx);
 
-/* Server: one more certificate, used for the names that it is made for (SNI, wildcards too); the one
- * of the options answers every other name. Before connections are made. Errors as above. */
+/* Server: one more certificate, used for the names that it is made for (SNI, wildcards too); the
+ * one of the options answers every other name. Before connections are made. Errors as above; -EINVAL
+ * for a client, and past 256 of them. */
 int htls_ctx_add_cert(htls_ctx_t *ctx, const char *cert_file, const char *key_file, char *error,
                       size_t error_size);
 
@@ -95,12 +96,13 @@ const char *htls_ctx_fingerprint(const htls_ctx_t *ctx, char *buf, size_t size);
  * a proxy): the handshake then starts from the loop, and the connect callback follows it. name is
  * sent as SNI (unless it is an address) and must be in the certificate; NULL: no SNI, and only the
  * chain is verified. A session of the same context and name is resumed. The hio's connect timeout
- * covers the handshake. 0 or -ENOMEM. */
+ * covers the handshake. 0, -EINVAL (no stream socket, a server's context, a name that is too long),
+ * HERR_CLOSED or -ENOMEM. */
 int htls_client(hio_t *io, htls_ctx_t *ctx, const char *name);
 
 /* Makes an accepted hio a TLS server; before hio_read. The handshake starts from the loop; the
  * connect callback, if there is one, follows it; reading and writing wait for it. It may take
- * HTLS_HANDSHAKE_TIMEOUT_MS, or what hio_set_connect_timeout says. 0 or -ENOMEM. */
+ * HTLS_HANDSHAKE_TIMEOUT_MS, or what hio_set_connect_timeout said before. Errors as above. */
 int htls_server(hio_t *io, htls_ctx_t *ctx);
 
 bool htls_is_tls(const hio_t *io);

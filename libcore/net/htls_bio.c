@@ -1,6 +1,6 @@
 /* The socket as OpenSSL sees it: its own socket BIO, save that reading and writing never raise
- * SIGPIPE, never block whatever the descriptor's flags are, and ask the kernel nothing that is known
- * already (a short read has emptied the socket, a short write has filled it). */
+ * SIGPIPE, never block whatever the descriptor's flags are, and ask the kernel nothing that is
+ * known already (a short read has emptied the socket, a short write has filled it). */
 #include "htls_int.h"
 
 #include <errno.h>

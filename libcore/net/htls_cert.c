@@ -133,7 +133,7 @@ void htls__chain_free(STACK_OF(X509) * chain)
     OSSL.OPENSSL_sk_pop_free((OPENSSL_STACK *)chain, (OPENSSL_sk_freefunc)OSSL.X509_free);
 }
 
-/* ---- the peer's chain ------------------------------------------------------------------------- */
+/* ---- the peer's chain ------------------------------------------------------------------------ */
 
 /* Certificate index, borrowed. What a server's peer sent does not count its own certificate. */
 static X509 *chain_cert(const htls_t *tls, int index)

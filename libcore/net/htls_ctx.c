@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- sets ------------------------------------------------------------------------------------- */
+/* ---- sets ------------------------------------------------------------------------------------ */
 
 void htls__set_free(htls_set_t *set)
 {
@@ -89,7 +89,7 @@ int htls_ctx_reload(htls_ctx_t *ctx, char *error, size_t error_size)
     return 0;
 }
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static const size_t strings[] = {
     offsetof(htls_options_t, ca_file),          offsetof(htls_options_t, ca_dir),
@@ -185,7 +185,7 @@ static int set_up(htls_ctx_t *ctx, const htls_options_t *options, const htls_rep
     return htls_ctx_reload(ctx, report->text, report->size);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 int htls_ctx_new(const htls_options_t *options, htls_ctx_t **out, char *error, size_t error_size)
 {
@@ -238,7 +238,7 @@ void htls_ctx_free(htls_ctx_t *ctx)
     hmem_free(ctx);
 }
 
-/* ---- more certificates ------------------------------------------------------------------------ */
+/* ---- more certificates ----------------------------------------------------------------------- */
 
 static int append_files(htls_ctx_t *ctx, const char *cert_file, const char *key_file)
 {

@@ -1,5 +1,5 @@
-/* Why a connection failed, in one line: OpenSSL's reasons in the words of somebody who wants to know
- * what to do about it. */
+/* Why a connection failed, in one line: OpenSSL's reasons in the words of somebody who wants to
+ * know what to do about it. */
 #include "htls_int.h"
 
 #include "../base/hmem.h"
@@ -46,7 +46,7 @@ const char *htls__reason(void)
     return reason ? reason : "no reason given";
 }
 
-/* ---- what the peer's alert says: RFC 8446 section 6.2, RFC 5246 section 7.2.2 ----------------- */
+/* ---- what the peer's alert says: RFC 8446 section 6.2, RFC 5246 section 7.2.2 ---------------- */
 
 static const char *alert_text(int alert)
 {

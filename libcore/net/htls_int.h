@@ -290,7 +290,7 @@ htls_t *htls__of(const hio_t *io);
 BIO_METHOD *htls__bio_method(void);
 BIO *htls__bio_new(htls_t *tls);
 
-/* ---- htls_ctx.c, htls_self_signed.c, htls_session.c ------------------------------------------- */
+/* ---- htls_ctx.c, htls_self_signed.c, htls_session.c ------------------------------------------ */
 
 htls_set_t *htls__set_get(htls_ctx_t *ctx); /* one more owner of what counts now */
 void htls__set_free(htls_set_t *set);
@@ -305,13 +305,13 @@ int htls__session_new(SSL *ssl, SSL_SESSION *session); /* OpenSSL's callback */
 void htls__session_use(htls_t *tls);                   /* resume, if there is one for this name */
 void htls__sessions_clear(htls_ctx_t *ctx);
 
-/* ---- htls_verify.c ---------------------------------------------------------------------------- */
+/* ---- htls_verify.c --------------------------------------------------------------------------- */
 
 int htls__pins_parse(htls_pins_t *pins, const char *text, const htls_report_t *report);
 int htls__trust(SSL_CTX *ssl_ctx, const htls_options_t *options, const htls_report_t *report);
 int htls__verify(X509_STORE_CTX *store, void *arg); /* OpenSSL's callback, instead of its own */
 
-/* ---- htls_error.c ----------------------------------------------------------------------------- */
+/* ---- htls_error.c ---------------------------------------------------------------------------- */
 
 /* What a call of OpenSSL that returned rc means: 0 (end of data), -EAGAIN (hio_transport_want was
  * called for a readiness that is not the usual one), or the error, whose text is kept. */
@@ -319,7 +319,7 @@ int htls__result(htls_t *tls, hio_t *io, int rc, int usual);
 int htls__fail(htls_t *tls, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 const char *htls__reason(void); /* of OpenSSL's first error, in short */
 
-/* ---- htls_cert.c ------------------------------------------------------------------------------ */
+/* ---- htls_cert.c ----------------------------------------------------------------------------- */
 
 const char *htls__name_text(const X509_NAME *name, char *buf, size_t size);
 const char *htls__cert_names(X509 *cert, char *buf, size_t size);

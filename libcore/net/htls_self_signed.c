@@ -1,5 +1,5 @@
-/* A certificate for now: ECDSA P-256, signed by itself, for this machine's names; neither it nor its
- * key is ever written to a file. */
+/* A certificate for now: ECDSA P-256, signed by itself, for this machine's names; neither it nor
+ * its key is ever written to a file. */
 #include "htls_int.h"
 
 #include "../base/hstr.h"

@@ -1,5 +1,5 @@
-/* The sessions that a client may resume: the latest of each name, in the context, the longest unused
- * one forgotten first. A TLS 1.3 ticket is used once (RFC 8446 appendix C.4). */
+/* The sessions that a client may resume: the latest of each name, in the context, the oldest
+ * forgotten first. A TLS 1.3 ticket is used once (RFC 8446 appendix C.4). */
 #include "htls_int.h"
 
 #include "../base/hmem.h"

@@ -23,7 +23,7 @@ static int bad(const htls_report_t *report, const char *what, const char *value)
     return htls__report(report, HERR_SYNTAX, "%s: \"%s\" is not understood", what, value);
 }
 
-/* ---- ciphers ---------------------------------------------------------------------------------- */
+/* ---- ciphers --------------------------------------------------------------------------------- */
 
 static int append(char *list, const char *item, size_t len)
 {
@@ -57,7 +57,7 @@ static int set_ciphers(SSL_CTX *ssl_ctx, const char *ciphers, const htls_report_
     return bad(report, "ciphers", ciphers ? ciphers : CIPHERS);
 }
 
-/* ---- certificate and key ---------------------------------------------------------------------- */
+/* ---- certificate and key --------------------------------------------------------------------- */
 
 int htls__readable(const char *file, const htls_report_t *report)
 {
@@ -152,7 +152,7 @@ static int set_cert(SSL_CTX *ssl_ctx, htls_ctx_t *ctx, const htls_cert_files_t *
     return 0;
 }
 
-/* ---- callbacks -------------------------------------------------------------------------------- */
+/* ---- callbacks ------------------------------------------------------------------------------- */
 
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *in, unsigned in_len, void *arg)
@@ -196,7 +196,7 @@ static void on_keylog(const SSL *ssl, const char *line)
         return; /* a disk that is full must not end connections */
 }
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static void set_server(SSL_CTX *ssl_ctx, htls_ctx_t *ctx)
 {

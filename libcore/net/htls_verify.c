@@ -1,5 +1,5 @@
-/* Whether the peer's certificate is accepted: the trust that a context has, pinned keys, and the line
- * that tells why not. */
+/* Whether the peer's certificate is accepted: the trust that a context has, pinned keys, and the
+ * line that tells why not. */
 #include "htls_int.h"
 
 #include "../base/hstr.h"
@@ -12,7 +12,7 @@
 #define SUBJECT_SIZE 200
 #define NAMES_SIZE 200
 
-/* ---- pinned keys ------------------------------------------------------------------------------ */
+/* ---- pinned keys ----------------------------------------------------------------------------- */
 
 #define PIN_PREFIX "sha256//"
 #define PIN_BASE64_LEN 44 /* 32 bytes */
@@ -93,7 +93,7 @@ static bool is_pinned(const htls_pins_t *pins, X509 *cert)
     return false;
 }
 
-/* ---- trust ------------------------------------------------------------------------------------ */
+/* ---- trust ----------------------------------------------------------------------------------- */
 
 /* Whether a directory holds certificates under their hashes ("002c0b4f.0"). */
 static bool is_hashed(const char *path)
@@ -112,8 +112,8 @@ static bool is_hashed(const char *path)
     return found;
 }
 
-/* The system's store: where it has a hashed directory, only the one issuer that a chain needs is read
- * from it, when it is needed; the bundle in one file takes 20 ms. */
+/* The system's store: where it has a hashed directory, only the one issuer that a chain needs is
+ * read from it, when it is needed; the bundle in one file takes 20 ms. */
 static int trust_system(SSL_CTX *ssl_ctx)
 {
     const char *dir = getenv(OSSL.X509_get_default_cert_dir_env());
@@ -204,7 +204,7 @@ int htls__trust(SSL_CTX *ssl_ctx, const htls_options_t *options, const htls_repo
     return rc;
 }
 
-/* ---- the verdict ------------------------------------------------------------------------------ */
+/* ---- the verdict ----------------------------------------------------------------------------- */
 
 static void date_of(const ASN1_TIME *time, char *buf, size_t size)
 {

@@ -94,7 +94,7 @@ static inline void fixture_remove(void)
     run_command((const char *[]){"rm", "-rf", fixture_dir, NULL});
 }
 
-/* ---- contexts --------------------------------------------------------------------------------- */
+/* ---- contexts -------------------------------------------------------------------------------- */
 
 static inline htls_ctx_t *make_ctx(const htls_options_t *options)
 {
@@ -123,7 +123,7 @@ static inline htls_ctx_t *client_ctx(void)
     return make_ctx(&(htls_options_t){.ca_file = fixture_path("ca.pem")});
 }
 
-/* ---- two ends on one loop --------------------------------------------------------------------- */
+/* ---- two ends on one loop -------------------------------------------------------------------- */
 
 typedef struct tls_end_s {
     seen_t seen; /* first: the hio's user data is both */
