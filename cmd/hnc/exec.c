@@ -1,13 +1,41 @@
 #include "exec.h"
 
+#include "base/hlist.h"
+#include "base/hmem.h"
+#include "event/hsignal.h"
+#include "net/hrelay.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ARGS_MAX 255
 #define SHELL "/bin/sh"
+#define LINGER_MS 5000 /* for a TLS peer that stays when the program is gone and nothing moves */
+
+typedef struct program_s {
+    hlist_t link;
+    exec_t *exec;
+    pid_t pid; /* 0: it has ended */
+    hio_t *io; /* TLS: the connection, while it lives */
+    int status;
+} program_t;
+
+struct exec_s {
+    hnc_t *hnc;
+    exec_ended_cb ended_cb;
+    void *arg;
+    hlist_t programs;
+    size_t count;
+};
+
+/* Who talks to the program. */
+typedef struct ends_s {
+    haddr_t peer, local;
+} ends_t;
 
 /* Splits a command at its spaces; a backslash takes a character as it is, quotes keep spaces.
  * Writes into text. Returns the number of words, -1 for too many. */
@@ -41,30 +69,37 @@ static int split(char *text, char *argv[ARGS_MAX + 1])
     return n;
 }
 
+/* An address that is not known has no length. */
 static void set_address(const char *host_name, const char *port_name, const haddr_t *addr)
 {
     char host[HADDR_FORMAT_SIZE];
     char port[8];
 
+    if (addr->len == 0)
+        return;
     snprintf(port, sizeof(port), "%d", haddr_port(&addr->u.sa));
     setenv(host_name, haddr_ip(&addr->u.sa, host, sizeof(host)), 1);
     setenv(port_name, port, 1);
 }
 
-static void set_environment(const options_t *o, int fd)
+static void set_environment(const options_t *o, const ends_t *ends)
 {
-    haddr_t addr;
-
-    if (hsocket_peer(fd, &addr) == 0)
-        set_address("NCAT_REMOTE_ADDR", "NCAT_REMOTE_PORT", &addr);
-    if (hsocket_local(fd, &addr) == 0)
-        set_address("NCAT_LOCAL_ADDR", "NCAT_LOCAL_PORT", &addr);
+    set_address("NCAT_REMOTE_ADDR", "NCAT_REMOTE_PORT", &ends->peer);
+    set_address("NCAT_LOCAL_ADDR", "NCAT_LOCAL_PORT", &ends->local);
     setenv("NCAT_PROTO", o->unix_path ? "UNIX" : o->udp ? "UDP" : "TCP", 1);
 }
 
-int exec_replace(hnc_t *hnc, int fd)
+static void find_ends(int fd, ends_t *ends)
 {
-    const options_t *o = &hnc->options;
+    memset(ends, 0, sizeof(*ends));
+    if (hsocket_peer(fd, &ends->peer) != 0)
+        ends->peer.len = 0;
+    if (hsocket_local(fd, &ends->local) != 0)
+        ends->local.len = 0;
+}
+
+static int become(const options_t *o, int fd, const ends_t *ends)
+{
     char *argv[ARGS_MAX + 1] = {NULL};
     char *command = NULL;
     int err = hsocket_set_nonblocking(fd, false);
@@ -75,7 +110,7 @@ int exec_replace(hnc_t *hnc, int fd)
         hnc_say("exec: %s", herr_str(err));
         return 1;
     }
-    set_environment(o, fd);
+    set_environment(o, ends);
     signal(SIGPIPE, SIG_DFL);
     if (o->shell_command) {
         execl(SHELL, "sh", "-c", o->shell_command, (char *)NULL);
@@ -93,22 +128,182 @@ int exec_replace(hnc_t *hnc, int fd)
     return 1;
 }
 
-void exec_forget_children(void)
+int exec_replace(hnc_t *hnc, int fd)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT};
+    ends_t ends;
 
-    sigaction(SIGCHLD, &action, NULL);
+    find_ends(fd, &ends);
+    return become(&hnc->options, fd, &ends);
 }
 
-int exec_beside(hnc_t *hnc, int fd)
+/* ---- beside ---------------------------------------------------------------------------------- */
+
+static program_t *find(exec_t *exec, pid_t pid)
+{
+    hlist_t *node, *tmp;
+
+    HLIST_FOREACH (node, tmp, &exec->programs) {
+        program_t *program = HLIST_ENTRY(node, program_t, link);
+
+        if (program->pid == pid)
+            return program;
+    }
+    return NULL;
+}
+
+/* It is over once both the program and its connection are. */
+static void settle(program_t *program)
+{
+    exec_t *exec = program->exec;
+    int status = program->status;
+
+    if (program->pid != 0 || program->io)
+        return;
+    hlist_remove(&program->link);
+    exec->count--;
+    hmem_free(program);
+    if (exec->ended_cb)
+        exec->ended_cb(exec, status, exec->arg);
+}
+
+static void on_closed(hio_t *io)
+{
+    program_t *program = hevent_userdata(io);
+
+    if (hio_error(io) == -ECANCELED)
+        return;
+    program->io = NULL;
+    settle(program);
+}
+
+/* What the program wrote is still on its way. A peer that has heard its end and stays nevertheless
+ * would keep the connection for ever. */
+static void on_child(hsignal_t *sig)
+{
+    exec_t *exec = hevent_userdata(sig);
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        program_t *program = find(exec, pid);
+
+        if (!program)
+            continue;
+        program->pid = 0;
+        program->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (program->io)
+            hio_set_keepalive_timeout(program->io, LINGER_MS);
+        settle(program);
+    }
+}
+
+/* The loop may have other descriptors, but they close themselves; its signals end with exec. */
+static pid_t start(const exec_t *exec, int fd, const ends_t *ends)
 {
     pid_t pid = fork();
 
     if (pid == 0)
-        _exit(exec_replace(hnc, fd));
-    if (pid < 0) {
+        _exit(become(&exec->hnc->options, fd, ends));
+    if (pid < 0)
         hnc_say("fork: %s", strerror(errno));
-        return 1;
+    return pid;
+}
+
+/* TLS: the program gets one end of a pair, the other is relayed. */
+static pid_t start_relayed(const exec_t *exec, hio_t *io, const ends_t *ends)
+{
+    int fds[2];
+    hio_t *inner;
+    pid_t pid;
+    int err;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+        hnc_say("socketpair: %s", strerror(errno));
+        return -1;
     }
+    inner = hio_get(exec->hnc->loop, fds[0]);
+    err = inner ? hio_relay(io, inner) : -ENOMEM;
+    pid = err ? -1 : start(exec, fds[1], ends);
+    close(fds[1]);
+    if (err)
+        hnc_say("exec: %s", herr_str(err));
+    if (!inner)
+        close(fds[0]);
+    else if (pid < 0)
+        hio_abort(inner, 0);
+    return pid;
+}
+
+exec_t *exec_new(hnc_t *hnc, exec_ended_cb ended_cb, void *arg)
+{
+    exec_t *exec = hmem_zalloc(sizeof(*exec));
+    hsignal_t *sig = exec ? hsignal_add(hnc->loop, on_child, SIGCHLD) : NULL;
+
+    if (!sig) {
+        hnc_say("%s", herr_str(-ENOMEM));
+        hmem_free(exec);
+        return NULL;
+    }
+    hevent_set_userdata(sig, exec);
+    exec->hnc = hnc;
+    exec->ended_cb = ended_cb;
+    exec->arg = arg;
+    hlist_init(&exec->programs);
+    return exec;
+}
+
+/* In the list; io is given back on an error. */
+static int run_program(exec_t *exec, program_t *program, hio_t *io, const haddr_t *peer)
+{
+    bool tls = exec->hnc->options.ssl;
+    ends_t ends;
+
+    find_ends(hio_fd(io), &ends);
+    if (peer)
+        ends.peer = *peer;
+    program->exec = exec;
+    program->pid = tls ? start_relayed(exec, io, &ends) : start(exec, hio_fd(io), &ends);
+    if (program->pid < 0)
+        return 1;
+    if (tls) {
+        program->io = io;
+        hevent_set_userdata(io, program);
+        hio_setcb_close(io, on_closed);
+    } else {
+        hio_close(io);
+    }
+    hlist_push_back(&exec->programs, &program->link);
+    exec->count++;
     return 0;
+}
+
+int exec_start(exec_t *exec, hio_t *io, const haddr_t *peer)
+{
+    program_t *program = hmem_zalloc(sizeof(*program));
+
+    hio_setcb_connect(io, NULL);
+    hio_setcb_close(io, NULL);
+    if (!program)
+        hnc_say("exec: %s", herr_str(-ENOMEM));
+    else if (run_program(exec, program, io, peer) == 0)
+        return 0;
+    hmem_free(program);
+    hio_close(io);
+    return 1;
+}
+
+size_t exec_count(const exec_t *exec)
+{
+    return exec->count;
+}
+
+void exec_free(exec_t *exec)
+{
+    hlist_t *node;
+
+    if (!exec)
+        return;
+    while ((node = hlist_pop_front(&exec->programs)) != NULL)
+        hmem_free(HLIST_ENTRY(node, program_t, link));
+    hmem_free(exec);
 }

@@ -115,6 +115,9 @@ int hnc_socket_options(const options_t *o, hsocket_options_t *so, haddr_t *sourc
     memset(so, 0, sizeof(*so));
     so->recv_buffer = (int)o->receive_buffer;
     so->send_buffer = (int)o->send_buffer;
+    so->ttl = o->ttl;
+    so->min_ttl = o->min_ttl;
+    so->tos = o->tos;
     if (o->listen || (!o->source_addr && !o->source_port))
         return 0;
     so->source = source;

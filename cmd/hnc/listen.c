@@ -1,14 +1,18 @@
 /* listen: the server: one connection, or with -k any number at once; for datagrams one peer, or
- * with -k whoever sent last. */
+ * with -k whoever sent last. A stream has to be admitted before it is served. */
 #include "net/hlisten.h"
 
+#include "admit.h"
+#include "broker.h"
 #include "dump.h"
 #include "exec.h"
+#include "fdpass.h"
 #include "net/hresolve.h"
 #include "session.h"
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,9 +21,13 @@
 
 typedef struct listen_s {
     hnc_t *hnc;
-    session_t *session; /* NULL with -e and -c */
-    hio_t *listener;    /* NULL: closed */
-    int connection;     /* -1, or what a program gets once everything else is closed */
+    admit_t *admit;
+    /* What becomes of a connection: one of them is there, or none and connection is used. */
+    session_t *session;
+    broker_t *broker;
+    exec_t *exec;
+    hio_t *listener; /* NULL: closed */
+    int connection;  /* -1, or what a program gets once everything else is closed */
 } listen_t;
 
 static void note_address(const listen_t *l, const char *what, const struct sockaddr *addr)
@@ -48,29 +56,75 @@ static void on_session_idle(session_t *session, int err, void *arg)
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
-static void serve_stream(listen_t *l, hio_t *io)
+static size_t served(const listen_t *l)
 {
-    l->hnc->status = 0;
-    if (!options_exec(&l->hnc->options)) {
-        session_add(l->session, io);
-    } else if (l->hnc->options.keep_open) {
-        exec_beside(l->hnc, hio_fd(io));
-        hio_close(io);
-    } else {
-        l->connection = fcntl(hio_fd(io), F_DUPFD_CLOEXEC, 0);
-        hio_close(io);
-        hloop_stop(l->hnc->loop);
-    }
+    return l->broker    ? broker_count(l->broker)
+           : l->exec    ? exec_count(l->exec)
+           : l->session ? session_count(l->session)
+                        : 0;
 }
 
+static void on_exec_ended(exec_t *exec, int status, void *arg)
+{
+    listen_t *l = arg;
+
+    (void)exec;
+    if (options_serve_many(&l->hnc->options))
+        return;
+    l->hnc->status = status;
+    hloop_stop(l->hnc->loop);
+}
+
+/* The one connection leaves the loop: to become a program's, or to be passed on. */
+static void take_connection(listen_t *l, hio_t *io)
+{
+    l->connection = fcntl(hio_fd(io), F_DUPFD_CLOEXEC, 0);
+    hio_close(io);
+    hloop_stop(l->hnc->loop);
+}
+
+static void serve(listen_t *l, hio_t *io, const haddr_t *peer)
+{
+    if (l->broker)
+        broker_add(l->broker, io);
+    else if (l->session)
+        session_add(l->session, io);
+    else if (!l->exec)
+        take_connection(l, io);
+    else if (exec_start(l->exec, io, peer) != 0 && !options_serve_many(&l->hnc->options))
+        on_exec_ended(l->exec, 1, l);
+}
+
+static void on_passed(hio_t *io, const haddr_t *peer, void *arg)
+{
+    listen_t *l = arg;
+
+    l->hnc->status = 0;
+    if (!options_serve_many(&l->hnc->options)) {
+        hio_close(l->listener);
+        l->listener = NULL;
+    }
+    serve(l, io, peer);
+}
+
+static void on_refused(void *arg)
+{
+    listen_t *l = arg;
+
+    if (l->listener)
+        hio_accept(l->listener);
+}
+
+/* Who is to be served alone is admitted alone, too: the others wait until that is decided. */
 static void on_accept(hio_t *io)
 {
     listen_t *l = hevent_userdata(io);
 
     note_address(l, "Connection received on", hio_peeraddr(io));
-    if (!l->hnc->options.keep_open)
-        hio_close(l->listener);
-    serve_stream(l, io);
+    if (!options_serve_many(&l->hnc->options))
+        hio_read_stop(l->listener);
+    if (!admit_start(l->admit, io, served(l)))
+        on_refused(l);
 }
 
 /* ---- datagrams ------------------------------------------------------------------------------- */
@@ -239,15 +293,46 @@ static void note_listening(const listen_t *l)
     const options_t *o = &l->hnc->options;
     const struct sockaddr *local = hio_localaddr(l->listener);
 
-    if (!local)
-        return;
-    if (o->udp || o->unix_path)
+    if (local && (o->udp || o->unix_path))
         note_address(l, "Bound on", local);
     if (!o->udp)
         note_address(l, "Listening on", local);
+    if (o->test) /* the words that ncat's own tests wait for */
+        fprintf(stderr, "NCAT TEST: LISTEN\n");
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
+
+/* A program that is the only one takes this process over: then there is nothing to make. */
+static bool replaces(const options_t *o)
+{
+    return o->pass_fd || (options_exec(o) && !o->keep_open && !o->ssl && o->proxy_protocol == 0);
+}
+
+/* Who serves: 0, or 1 once a message is printed. */
+static int make_service(listen_t *l)
+{
+    const options_t *o = &l->hnc->options;
+
+    if (!o->udp) {
+        l->admit = admit_new(l->hnc, on_passed, on_refused, l);
+        if (!l->admit)
+            return 1;
+    }
+    if (replaces(o))
+        return 0;
+    if (options_exec(o)) {
+        l->exec = exec_new(l->hnc, on_exec_ended, l);
+        return l->exec ? 0 : 1;
+    }
+    if (dump_open(&l->hnc->dump, o->output_file, o->hex_file) != 0)
+        return 1;
+    if (o->broker)
+        l->broker = broker_new(l->hnc);
+    else
+        l->session = session_new(l->hnc, on_session_idle, l);
+    return l->broker || l->session ? 0 : 1;
+}
 
 static int open_listener(listen_t *l)
 {
@@ -258,25 +343,18 @@ static int open_listener(listen_t *l)
     if ((o->unix_path ? open_path(l) : open_port(l)) != 0)
         return 1;
     hevent_set_userdata(l->listener, l);
-    if (!options_exec(o)) {
-        if (dump_open(&l->hnc->dump, o->output_file, o->hex_file) != 0)
-            return 1;
-        l->session = session_new(l->hnc, on_session_idle, l);
-        if (!l->session)
-            return 1;
-    }
+    if (make_service(l) != 0)
+        return 1;
     note_listening(l);
     return 0;
 }
 
-static int serve(listen_t *l)
+static int run(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
 
     if (open_listener(l) != 0)
         return 1;
-    if (options_exec(o) && o->keep_open)
-        exec_forget_children();
     if (o->udp && options_exec(o))
         return exec_datagram(l);
     if (o->udp && read_datagrams(l) != 0)
@@ -291,10 +369,13 @@ int listen_run(hnc_t *hnc)
     int status;
 
     hnc->status = 1;
-    status = serve(&l);
+    status = run(&l);
     hloop_free(&hnc->loop);
+    admit_free(l.admit);
+    broker_free(l.broker);
+    exec_free(l.exec);
     session_free(l.session);
     if (l.connection >= 0)
-        status = exec_replace(hnc, l.connection);
+        status = hnc->options.pass_fd ? fdpass_send(l.connection) : exec_replace(hnc, l.connection);
     return status;
 }

@@ -3,6 +3,7 @@
 #include "base/hstr.h"
 #include "hnc.h"
 #include "net/hrate.h"
+#include "tos.h"
 
 #include <string.h>
 
@@ -10,6 +11,20 @@
 #define NEVER "hnc does not have it"
 
 static const char *const proxy_dns_names[] = {"remote", "local", "both", "none", NULL};
+
+static int take_tos(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    options_t *o = opts;
+    int tos = tos_parse(arg);
+
+    (void)option;
+    if (tos >= 0) {
+        o->tos = tos;
+        return 0;
+    }
+    hbytes_printf(why, "'%s' is no keyword and no number from 0 to 255", arg);
+    return tos;
+}
 
 /* clang-format off */
 static const hopt_t options[] = {
@@ -24,6 +39,17 @@ static const hopt_t options[] = {
                 .arg_name = "COMMAND"),
     HOPT_STRING('c', "sh-exec", options_t, shell_command,
                 "the same with a command line for /bin/sh", .arg_name = "COMMAND"),
+
+    HOPT_GROUP("Listening"),
+    HOPT_UINT('m', "max-conns", options_t, max_conns, 0, HNC_NO_LIMIT - 1,
+              "serve at most NUMBER clients at once and turn the others away; without it 100 "
+              "programs of -e and -c, and as many others as there are descriptors"),
+    HOPT_FLAG(0, "broker", options_t, broker,
+              "listen, and pass on to all clients what each of them sends"),
+    HOPT_FLAG(0, "chat", options_t, chat,
+              "the same line by line, with <user1> and so on in front"),
+    HOPT_FLAG(0, "test", options_t, test, "say NCAT TEST: LISTEN on stderr when listening",
+              .hidden = true),
 
     HOPT_GROUP("Connection"),
     HOPT_SET('4', NULL, options_t, family, AF_INET, "IPv4 only"),
@@ -41,6 +67,15 @@ static const hopt_t options[] = {
     HOPT_UINT('I', NULL, options_t, receive_buffer, 1, 1 << 30,
               "bytes of the socket's receive buffer"),
     HOPT_UINT('O', NULL, options_t, send_buffer, 1, 1 << 30, "bytes of the socket's send buffer"),
+    HOPT_INT('M', "ttl", options_t, ttl, 1, 255, "how many hops what is sent may take"),
+    HOPT_INT(0, "min-ttl", options_t, min_ttl, 1, 255,
+             "ignore what arrives with fewer hops left: what comes from farther away"),
+    HOPT_CALL('T', "tos", take_tos,
+              "type of service of what is sent: lowdelay, throughput, reliability, lowcost, "
+              "critical, inetcontrol, netcontrol, ef, af11 to af43, cs0 to cs7, or a number",
+              .arg_name = "KEYWORD"),
+    HOPT_FLAG('F', NULL, options_t, pass_fd,
+              "pass the connection on as a descriptor over stdout, a UNIX socket, and leave"),
 
     HOPT_GROUP("Proxy"),
     HOPT_LIST('x', NULL, options_t, nc_proxies,
@@ -68,6 +103,9 @@ static const hopt_t options[] = {
     HOPT_SPAN(0, "wait", options_t, connect_wait_ms, "give up connecting after TIME"),
     HOPT_SPAN('i', "delay", options_t, interval_ms,
               "wait TIME between lines sent, reads, and ports tried"),
+    HOPT_SPAN(0, "idle-timeout", options_t, idle_ms,
+              "give a connection up, with a message and status 1, when nothing came or went for "
+              "TIME"),
     HOPT_INT('q', NULL, options_t, quit_s, INT32_MIN, INT32_MAX / 1000,
              "after the end of stdin do as -N does, and leave NUMBER seconds later (0: when the "
              "peer has answered; negative: never)"),
@@ -85,6 +123,13 @@ static const hopt_t options[] = {
     HOPT_SIZE(0, "rate", options_t, rate, HRATE_MAX,
               "send and receive at most so many bytes a second, each"),
     HOPT_FLAG('N', NULL, options_t, shutdown, "end the sending side after the end of stdin"),
+    HOPT_FLAG(0, "no-shutdown", options_t, no_shutdown,
+              "leave the sending side open after the end of stdin, which is what hnc does "
+              "anyway; with -q, too"),
+    HOPT_FLAG('t', "telnet", options_t, telnet,
+              "refuse what a telnet server asks for, and take its commands out of the data"),
+    HOPT_UINT('W', NULL, options_t, receive_limit, 1, UINT32_MAX,
+              "leave after NUMBER datagrams or pieces of data have arrived"),
     HOPT_FLAG('d', NULL, options_t, no_stdin, "do not read stdin"),
     HOPT_FLAG('C', "crlf", options_t, crlf, "send CR LF for each LF"),
     HOPT_FLAG(0, "send-only", options_t, send_only,
@@ -100,26 +145,16 @@ static const hopt_t options[] = {
 
     HOPT_REFUSED('b', NULL, NULL, LATER),
     HOPT_REFUSED('D', NULL, NULL, NEVER),
-    HOPT_REFUSED('F', NULL, NULL, LATER),
-    HOPT_REFUSED('M', NULL, "TTL", LATER),
-    HOPT_REFUSED('m', "max-conns", "NUMBER", LATER),
     HOPT_REFUSED('S', NULL, NULL, NEVER),
-    HOPT_REFUSED('T', NULL, "KEYWORD", LATER),
-    HOPT_REFUSED('t', "telnet", NULL, LATER),
-    HOPT_REFUSED('W', NULL, "NUMBER", LATER),
     HOPT_REFUSED('Z', NULL, NULL, NEVER),
     HOPT_REFUSED('g', NULL, "HOPS", NEVER),
     HOPT_REFUSED('G', NULL, "NUMBER", NEVER),
     HOPT_REFUSED(0, "allow", "HOSTS", LATER),
     HOPT_REFUSED(0, "allowfile", "FILE", LATER),
     HOPT_REFUSED(0, "append-output", NULL, LATER),
-    HOPT_REFUSED(0, "broker", NULL, LATER),
-    HOPT_REFUSED(0, "chat", NULL, LATER),
     HOPT_REFUSED(0, "deny", "HOSTS", LATER),
     HOPT_REFUSED(0, "denyfile", "FILE", LATER),
-    HOPT_REFUSED(0, "idle-timeout", "TIME", LATER),
     HOPT_REFUSED(0, "lua-exec", "FILE", NEVER),
-    HOPT_REFUSED(0, "no-shutdown", NULL, LATER),
     HOPT_REFUSED(0, "sctp", NULL, NEVER),
     HOPT_REFUSED(0, "ssl", NULL, LATER),
     HOPT_REFUSED(0, "ssl-alpn", "LIST", LATER),
@@ -246,6 +281,19 @@ static const char *conflict(const options_t *o)
         {o->udp || o->unix_path, o->nc_proxies.count + o->ncat_proxies.count > 0,
          "cannot use a proxy with -u or -U"},
         {o->udp, o->proxy_protocol > 0, "cannot use --proxy-protocol and -u"},
+        {o->broker, o->udp, "cannot use --broker or --chat with -u"},
+        {o->broker, options_exec(o), "cannot use --broker or --chat with -e or -c"},
+        {o->broker, o->telnet || o->pass_fd, "cannot use --broker or --chat with -t or -F"},
+        {!o->listen, o->max_conns != HNC_NO_LIMIT, "must use -l with -m"},
+        {!o->listen, o->pass_fd, "must use -l with -F"},
+        {o->listen, o->proxy_type != NULL, "--proxy-type: there is no proxy server yet"},
+        {o->pass_fd, options_exec(o) || o->zero_io || o->keep_open,
+         "cannot use -F with -e, -c, -z or -k"},
+        {o->pass_fd, o->udp && o->listen, "cannot use -F with -u and -l"},
+        {o->shutdown, o->no_shutdown, "cannot use -N and --no-shutdown"},
+        {options_exec(o), o->idle_ms != HNC_NO_TIME || o->telnet || o->receive_limit > 0,
+         "cannot use --idle-timeout, -t or -W with -e or -c"},
+        {o->telnet, o->udp, "cannot use -t and -u"},
         {o->unix_path, o->source_port != NULL, "cannot use -p and -U"},
         {o->unix_path && !(o->udp && !o->listen), o->source_addr != NULL, "cannot use -s and -U"},
     };
@@ -336,9 +384,19 @@ static int take_preamble(options_t *o)
     return 0;
 }
 
+/* What follows from an option. */
+static void complete(options_t *o)
+{
+    o->broker |= o->chat;
+    o->listen |= o->broker;
+}
+
 int options_check(options_t *o, const hopt_list_t *operands_given)
 {
-    const char *message = conflict(o);
+    const char *message;
+
+    complete(o);
+    message = conflict(o);
 
     if (!message)
         message = empty(o, operands_given);
@@ -346,7 +404,7 @@ int options_check(options_t *o, const hopt_list_t *operands_given)
         return fail(message);
     if (o->preamble_text && take_preamble(o) != 0)
         return 1;
-    if (o->quit_s >= 0)
+    if (o->quit_s >= 0 && !o->no_shutdown)
         o->shutdown = true;
     if (o->unix_path)
         return take_path(o, operands_given);

@@ -105,4 +105,10 @@ static inline bool options_exec(const options_t *o)
     return o->exec_command || o->shell_command;
 }
 
+/* A server that goes on after its first connection. */
+static inline bool options_serve_many(const options_t *o)
+{
+    return o->listen && (o->keep_open || o->broker || o->proxy_type);
+}
+
 #endif

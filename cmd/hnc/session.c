@@ -3,19 +3,24 @@
 #include "base/hlist.h"
 #include "base/hmem.h"
 #include "base/htime.h"
+#include "codec/telnet.h"
 #include "dump.h"
 #include "input.h"
 #include "net/hrate.h"
 #include "output.h"
 
+#include <string.h>
+
 #define BUFFER_SIZE ((size_t)1024 * 1024)
 #define GRACE_MS 250
+#define TELNET_PIECE 1024
 
 typedef struct peer_s {
     hlist_t link;
     session_t *session;
     hio_t *io;
     bool ended; /* it sends no more */
+    telnet_t telnet;
 } peer_t;
 
 struct session_s {
@@ -25,6 +30,8 @@ struct session_s {
     session_moved_cb moved_cb; /* NULL: none */
     void *arg;
     hlist_t peers;
+    size_t count;
+    uint32_t receive_limit; /* -W: so many reads are left; 0: no limit */
     output_t output;
     pump_t pump; /* for one stream at a time; many peers share the loop's buffer */
     bool paced;  /* peers wait for the interval to pass */
@@ -112,28 +119,61 @@ static bool received(session_t *s, const void *data, size_t len)
     return s->output.io && !s->hnc->options.send_only;
 }
 
-void session_input(session_t *s, const void *data, size_t len)
+/* -W: that was the last one. */
+static void count_received(session_t *s)
 {
-    if (!received(s, data, len))
-        return;
-    if (output_write(&s->output, data, len))
-        update_reading(s);
+    if (s->receive_limit > 0 && --s->receive_limit == 0)
+        give_up(s);
 }
 
-static void on_peer_data(hio_t *io, void *buf, int len)
+void session_input(session_t *s, const void *data, size_t len)
+{
+    if (s->finishing)
+        return;
+    if (received(s, data, len) && output_write(&s->output, data, len))
+        update_reading(s);
+    count_received(s);
+}
+
+/* -t: answers the commands among the data and takes them out. What is left lies at the start. */
+static size_t strip_telnet(peer_t *peer, char *data, size_t len)
+{
+    char answers[TELNET_ANSWERS_SIZE(TELNET_PIECE)];
+    size_t left = 0;
+
+    for (size_t at = 0; at < len; at += TELNET_PIECE) {
+        size_t piece = len - at < TELNET_PIECE ? len - at : TELNET_PIECE;
+        size_t answers_len = 0;
+        size_t n = telnet_receive(&peer->telnet, data + at, piece, answers, &answers_len);
+
+        memmove(data + left, data + at, n);
+        left += n;
+        if (answers_len > 0)
+            hio_write(peer->io, answers, answers_len);
+    }
+    return left;
+}
+
+static void on_peer_data(hio_t *io, void *buf, int n)
 {
     peer_t *peer = hevent_userdata(io);
     session_t *s = peer->session;
+    size_t len = (size_t)n;
     pump_buffer_t *buffer;
 
+    if (s->hnc->options.telnet)
+        len = strip_telnet(peer, buf, len);
+    if (len == 0 && n > 0)
+        return;
     if (io != s->pump.source) {
-        session_input(s, buf, (size_t)len);
+        session_input(s, buf, len);
         return;
     }
     buffer = pump_take(&s->pump);
-    if (received(s, buf, (size_t)len))
-        pump_write(buffer, s->output.io, buf, (size_t)len);
+    if (received(s, buf, len))
+        pump_write(buffer, s->output.io, buf, len);
     pump_taken(buffer);
+    count_received(s);
 }
 
 static void on_output_drained(output_t *output)
@@ -291,6 +331,15 @@ static void on_peer_eof(hio_t *io)
         check_grace(s);
 }
 
+static void report_idle(session_t *s)
+{
+    const options_t *o = &s->hnc->options;
+
+    hnc_say("idle timeout expired (%u ms)", o->idle_ms);
+    if (!options_serve_many(o))
+        s->hnc->status = 1;
+}
+
 static void on_peer_closed(hio_t *io)
 {
     peer_t *peer = hevent_userdata(io);
@@ -300,12 +349,15 @@ static void on_peer_closed(hio_t *io)
     if (io == s->pump.source)
         pump_stop(&s->pump);
     hlist_remove(&peer->link);
+    s->count--;
     hmem_free(peer);
     if (s->finishing || err == -ECANCELED)
         return;
     if (err == -ENOMEM && s->hnc->status == 0) { /* ours, not the peer's: what it sent is lost */
         hnc_say("connection: %s", herr_str(err));
         s->hnc->status = 1;
+    } else if (err == -ETIMEDOUT && s->hnc->options.idle_ms != HNC_NO_TIME) {
+        report_idle(s);
     } else if (err != 0 && err != -ETIMEDOUT && s->hnc->options.verbose > 1) {
         hnc_say("%s", herr_str(err));
     }
@@ -341,6 +393,7 @@ session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg)
     }
     s->hnc = hnc;
     s->idle_cb = idle_cb;
+    s->receive_limit = hnc->options.receive_limit;
     s->arg = arg;
     hlist_init(&s->peers);
     pump_init(&s->pump, BUFFER_SIZE, 0, NULL, NULL);
@@ -362,6 +415,16 @@ void session_setcb_moved(session_t *s, session_moved_cb cb)
     s->moved_cb = cb;
 }
 
+/* 0: it may be idle for ever. */
+static int idle_time_ms(const options_t *o)
+{
+    uint32_t idle_ms = o->wait_ms < o->idle_ms ? o->wait_ms : o->idle_ms;
+
+    if (idle_ms == HNC_NO_TIME)
+        return 0;
+    return idle_ms == 0 ? 1 : idle_ms > INT32_MAX ? INT32_MAX : (int)idle_ms;
+}
+
 static int prepare_peer(peer_t *peer)
 {
     const options_t *o = &peer->session->hnc->options;
@@ -380,8 +443,7 @@ static int prepare_peer(peer_t *peer)
     hio_setcb_read(peer->io, on_peer_data);
     hio_setcb_close(peer->io, on_peer_closed);
     hio_set_close_timeout(peer->io, 0);
-    if (o->wait_ms != HNC_NO_TIME)
-        hio_set_keepalive_timeout(peer->io, o->wait_ms > 0 ? (int)o->wait_ms : 1);
+    hio_set_keepalive_timeout(peer->io, idle_time_ms(o));
     return 0;
 }
 
@@ -402,6 +464,7 @@ void session_add(session_t *s, hio_t *io)
         return;
     }
     hlist_push_back(&s->peers, &peer->link);
+    s->count++;
     touch(s);
     if (s->hnc->options.udp || s->hnc->options.keep_open)
         hio_read(io);
@@ -416,6 +479,11 @@ void session_add(session_t *s, hio_t *io)
 bool session_wants_more(const session_t *s)
 {
     return !s->input.ended || s->hnc->options.no_stdin || s->hnc->options.recv_only;
+}
+
+size_t session_count(const session_t *s)
+{
+    return s->count;
 }
 
 void session_finish(session_t *s)

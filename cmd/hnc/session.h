@@ -34,6 +34,9 @@ void session_setcb_moved(session_t *session, session_moved_cb cb);
 /* Takes over a connected hio, with its callbacks and user data. On an error it is closed. */
 void session_add(session_t *session, hio_t *io);
 
+/* How many peers there are. */
+size_t session_count(const session_t *session);
+
 /* Something that was read from a peer before session_add. */
 void session_input(session_t *session, const void *data, size_t len);
 
