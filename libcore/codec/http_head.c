@@ -64,8 +64,6 @@ size_t http_head_need(const http_scan_t *scan, const void *data, size_t len)
     const char *text = data;
     bool line_is_empty = len == scan->line || (len == scan->line + 1 && text[scan->line] == '\r');
 
-    if (scan->lines == 0)
-        return len == 0 ? 3 : 2;
     return line_is_empty ? 1 : 2;
 }
 

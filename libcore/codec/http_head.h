@@ -40,7 +40,7 @@ typedef struct http_scan_s {
 ssize_t http_head_end(http_scan_t *scan, const void *data, size_t len);
 
 /* After http_head_end gave 0 for len bytes: how many more may be read without reading behind the
- * head, 1 to 3. One who can keep what is behind it reads more at a time. */
+ * head, 1 or 2. One who can keep what is behind it reads more at a time. */
 size_t http_head_need(const http_scan_t *scan, const void *data, size_t len);
 
 /* Cuts the next line, without its end, off the front of *rest. False when there is none. */
