@@ -9,6 +9,7 @@
 #include "net/hresolve.h"
 #include "ports.h"
 #include "session.h"
+#include "terminal.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -448,7 +449,7 @@ static int prepare(dial_t *d)
         return 1;
     if (o->zero_io || options_exec(o))
         return 0;
-    if (dump_open(&d->hnc->dump, o->output_file, o->hex_file) != 0)
+    if (dump_open(&d->hnc->dump, o) != 0)
         return 1;
     d->session = session_new(d->hnc, on_session_idle, d);
     if (!d->session)
@@ -466,6 +467,7 @@ int dial_run(hnc_t *hnc)
         dial_on(&d);
         hloop_run(hnc->loop);
     }
+    terminal_close(hnc);
     hloop_free(&hnc->loop);
     hsocket_path_remove(&d.path);
     session_free(d.session);

@@ -1,109 +1,100 @@
 #include "dump.h"
 
 #include "base/hmem.h"
+#include "base/htime.h"
 #include "hnc.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_BYTES 16
-
 typedef struct dump_file_s {
     FILE *file;
     const char *name;
+    view_t view;
 } dump_file_t;
 
 struct dump_s {
     dump_file_t output;
     dump_file_t hex;
-    unsigned long long offset[2]; /* by direction */
+    hbytes_t text; /* of one chunk */
     int failed;
 };
 
-static int open_file(dump_file_t *f, const char *name)
+static int open_file(dump_file_t *f, const char *name, bool append)
 {
     if (!name)
         return 0;
     f->name = name;
-    f->file = fopen(name, "we");
+    f->file = fopen(name, append ? "ae" : "we");
     if (f->file)
         return 0;
     hnc_say("%s: %s", name, strerror(errno));
     return 1;
 }
 
-int dump_open(dump_t **dump, const char *output_file, const char *hex_file)
+int dump_open(dump_t **dump, const options_t *o)
 {
+    dump_t *d;
+
     *dump = NULL;
-    if (!output_file && !hex_file)
+    if (!o->output_file && !o->hex_file)
         return 0;
-    *dump = hmem_zalloc(sizeof(**dump));
-    if (!*dump) {
+    d = hmem_zalloc(sizeof(*d));
+    if (!d) {
         hnc_say("%s", herr_str(-ENOMEM));
         return 1;
     }
-    if (open_file(&(*dump)->output, output_file) == 0 && open_file(&(*dump)->hex, hex_file) == 0)
-        return 0;
-    dump_close(*dump);
-    *dump = NULL;
-    return 1;
+    d->hex.view.style = VIEW_HEX;
+    d->hex.view.timestamps = o->timestamps;
+    if (open_file(&d->output, o->output_file, o->append_output) != 0 ||
+        open_file(&d->hex, o->hex_file, o->append_output) != 0) {
+        dump_close(d);
+        return 1;
+    }
+    *dump = d;
+    return 0;
 }
 
-/* What is dumped can be read while the connection lives. */
-static void check(dump_t *dump, dump_file_t *f)
+static void fail(dump_t *dump, dump_file_t *f, const char *why)
 {
-    if (fflush(f->file) == 0 && !ferror(f->file))
-        return;
-    hnc_say("%s: %s", f->name, strerror(errno));
+    hnc_say("%s: %s", f->name, why);
     dump->failed = 1;
     fclose(f->file);
     f->file = NULL;
 }
 
-/* "> 00000010  68 65 6c 6c 6f 0a                                |hello.|" */
-static void hex_line(FILE *to, char mark, unsigned long long offset, const unsigned char *data,
-                     size_t len)
+/* What is dumped can be read while the connection lives. */
+static void write_chunk(dump_t *dump, dump_file_t *f, dump_direction_e direction,
+                        const hbuf_t *chunk)
 {
-    char text[LINE_BYTES + 1];
+    const hbuf_t *text = chunk;
+    hbuf_t formatted;
 
-    fprintf(to, "%c %08llx ", mark, offset);
-    for (size_t i = 0; i < LINE_BYTES; i++) {
-        if (i < len)
-            fprintf(to, " %02x", data[i]);
-        else
-            fputs("   ", to);
+    if (!f->file)
+        return;
+    if (f->view.style != VIEW_RAW) {
+        hbytes_clear(&dump->text);
+        if (view_format(&f->view, direction, chunk, htime_real_ms(), &dump->text) < 0) {
+            fail(dump, f, herr_str(-ENOMEM));
+            return;
+        }
+        formatted.base = dump->text.data;
+        formatted.len = dump->text.len;
+        text = &formatted;
     }
-    for (size_t i = 0; i < len; i++)
-        text[i] = data[i] >= ' ' && data[i] <= '~' ? (char)data[i] : '.';
-    text[len] = '\0';
-    fprintf(to, "  |%s|\n", text);
-}
-
-static void hex_data(dump_t *dump, dump_direction_e direction, const unsigned char *data,
-                     size_t len)
-{
-    char mark = direction == DUMP_SENT ? '>' : '<';
-
-    for (size_t i = 0; i < len; i += LINE_BYTES) {
-        size_t n = len - i < LINE_BYTES ? len - i : LINE_BYTES;
-
-        hex_line(dump->hex.file, mark, dump->offset[direction] + i, data + i, n);
-    }
-    dump->offset[direction] += len;
+    fwrite(text->base, 1, text->len, f->file);
+    if (fflush(f->file) != 0 || ferror(f->file))
+        fail(dump, f, strerror(errno));
 }
 
 void dump_data(dump_t *dump, dump_direction_e direction, const void *data, size_t len)
 {
+    hbuf_t chunk = {(char *)data, len};
+
     if (!dump)
         return;
-    if (dump->output.file) {
-        fwrite(data, 1, len, dump->output.file);
-        check(dump, &dump->output);
-    }
-    if (dump->hex.file) {
-        hex_data(dump, direction, data, len);
-        check(dump, &dump->hex);
-    }
+    write_chunk(dump, &dump->output, direction, &chunk);
+    write_chunk(dump, &dump->hex, direction, &chunk);
 }
 
 static void close_file(dump_t *dump, dump_file_t *f)
@@ -122,6 +113,7 @@ int dump_close(dump_t *dump)
         return 0;
     close_file(dump, &dump->output);
     close_file(dump, &dump->hex);
+    hbytes_deinit(&dump->text);
     failed = dump->failed;
     hmem_free(dump);
     return failed;

@@ -2,6 +2,7 @@
 #include "hnc.h"
 
 #include "dump.h"
+#include "terminal.h"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -27,12 +28,15 @@ static void print_line(const char *prefix, const char *fmt, va_list ap)
 static void print_line(const char *prefix, const char *fmt, va_list ap)
 {
     char text[MESSAGE_SIZE];
-    char line[4 * MESSAGE_SIZE]; /* an escape is \xNN */
+    char line[4 * MESSAGE_SIZE + 16]; /* an escape is \xNN */
+    size_t len = hstr_copy(line, sizeof(line), prefix);
 
     if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
         return;
-    hstr_escape(line, sizeof(line), text, strlen(text));
-    fprintf(stderr, "%s%s\n", prefix, line);
+    len += hstr_escape(line + len, sizeof(line) - len - 1, text, strlen(text));
+    line[len++] = '\n';
+    if (!terminal_show(line, len))
+        fwrite(line, 1, len, stderr);
 }
 
 void hnc_say(const char *fmt, ...)

@@ -10,13 +10,15 @@
 #include "event/hio.h"
 
 typedef struct dump_s dump_t;
+typedef struct hline_s hline_t;
 
 typedef struct hnc_s {
     options_t options;
     hloop_t *loop;
-    dump_t *dump; /* NULL: none */
-    int status;   /* the exit status so far */
-    int signo;    /* the signal that ended the run, 0: none */
+    dump_t *dump;  /* NULL: none */
+    hline_t *line; /* where the user types; NULL: stdin or stdout is no terminal */
+    int status;    /* the exit status so far */
+    int signo;     /* the signal that ended the run, 0: none */
 } hnc_t;
 
 /* One line on stderr: "hnc: ...", with control characters escaped. */

@@ -1,5 +1,7 @@
 #include "input.h"
 
+#include "terminal.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -27,9 +29,12 @@ static void settle(input_t *input)
     input->settled_cb(input);
 }
 
+static void give_typed(input_t *input);
+
 static void on_empty(pump_t *pump, void *arg)
 {
     (void)pump;
+    give_typed(arg);
     settle(arg);
 }
 
@@ -64,7 +69,9 @@ static void give_line(input_t *input)
         return;
     pump_release(buffer);
     pump_hold(&input->pump, input->held);
-    if (!input->io)
+    if (input->typing)
+        give_typed(input);
+    else if (!input->io)
         end(input);
 }
 
@@ -106,13 +113,9 @@ static const char *add_cr(input_t *input, pump_buffer_t *buffer, const char *dat
     return start;
 }
 
-static void on_data(hio_t *io, void *buf, int n)
+/* A filled buffer, with one user, goes on its way. */
+static void give(input_t *input, pump_buffer_t *buffer, const char *data, size_t len)
 {
-    input_t *input = hevent_userdata(io);
-    pump_buffer_t *buffer = pump_take(&input->pump);
-    const char *data = buf;
-    size_t len = (size_t)n;
-
     if (input->hnc->options.crlf)
         data = add_cr(input, buffer, data, &len);
     if (input->hnc->options.interval_ms > 0)
@@ -120,6 +123,13 @@ static void on_data(hio_t *io, void *buf, int n)
     else
         input->data_cb(input, buffer, data, len);
     pump_taken(buffer);
+}
+
+static void on_data(hio_t *io, void *buf, int n)
+{
+    input_t *input = hevent_userdata(io);
+
+    give(input, pump_take(&input->pump), buf, (size_t)n);
 }
 
 static void on_closed(hio_t *io)
@@ -138,6 +148,77 @@ static void on_closed(hio_t *io)
     end(input);
 }
 
+/* ---- typed at a terminal --------------------------------------------------------------------- */
+
+static void fail_typed(input_t *input)
+{
+    hnc_say("stdin: %s", herr_str(-ENOMEM));
+    input->hnc->status = 1;
+    hbytes_clear(&input->typed);
+    input->typing_ended = true;
+}
+
+/* As much as the buffers take; while something is left, no more lines are taken. */
+static void give_typed(input_t *input)
+{
+    size_t size = input->pump.size;
+
+    if (input->giving || !input->typing)
+        return;
+    input->giving = true;
+    while (input->typed.len > 0 && !input->held && !input->lines) {
+        pump_buffer_t *buffer = pump_lend(&input->pump);
+        size_t len = input->typed.len < size ? input->typed.len : size;
+
+        if (!buffer && !pump_is_empty(&input->pump))
+            break;
+        if (!buffer) {
+            fail_typed(input);
+            break;
+        }
+        memcpy(buffer->data, input->typed.data, len);
+        hbytes_consume(&input->typed, len);
+        give(input, buffer, buffer->data, len);
+    }
+    input->giving = false;
+    if (input->hnc->line)
+        hline_pause(input->hnc->line, input->typed.len > 0);
+    if (input->typing_ended && input->typed.len == 0)
+        end(input);
+}
+
+static void on_line(hline_t *line, const char *text, size_t len, void *arg)
+{
+    input_t *input = arg;
+
+    (void)line;
+    if (hbytes_append(&input->typed, text, len) < 0 || hbytes_append_char(&input->typed, '\n') < 0)
+        fail_typed(input);
+    give_typed(input);
+}
+
+/* Who types the end means the peer to hear of it. */
+static void on_line_eof(hline_t *line, void *arg)
+{
+    input_t *input = arg;
+    options_t *o = &input->hnc->options;
+
+    (void)line;
+    o->shutdown |= !o->no_shutdown;
+    input->typing_ended = true;
+    give_typed(input);
+}
+
+static void open_typing(input_t *input)
+{
+    input->typing = true;
+    if (terminal_open(input->hnc, on_line, on_line_eof, input) == 0)
+        return;
+    input->hnc->status = 1;
+    input->typing_ended = true;
+    give_typed(input);
+}
+
 /* ---- for the session ------------------------------------------------------------------------- */
 
 void input_init(input_t *input, hnc_t *hnc)
@@ -152,6 +233,7 @@ void input_init(input_t *input, hnc_t *hnc)
 void input_deinit(input_t *input)
 {
     pump_deinit(&input->pump);
+    hbytes_deinit(&input->typed);
 }
 
 /* nohup leaves a terminal's place to a /dev/null that is open for writing only. */
@@ -169,6 +251,10 @@ void input_open(input_t *input)
     if (input->opened)
         return;
     input->opened = true;
+    if (terminal_is_wanted(o) && is_readable()) {
+        open_typing(input);
+        return;
+    }
     if (!o->no_stdin && !o->recv_only && is_readable()) {
         input->io = hio_get(input->hnc->loop, STDIN_FILENO);
         if (!input->io) {
@@ -192,6 +278,7 @@ void input_hold(input_t *input, bool hold)
 {
     input->held = hold;
     pump_hold(&input->pump, hold || input->lines);
+    give_typed(input);
 }
 
 void input_close(input_t *input)
@@ -200,6 +287,7 @@ void input_close(input_t *input)
     input->pace = NULL;
     input->ended = true;
     input->settled = true;
+    terminal_close(input->hnc);
     if (input->io)
         hio_abort(input->io, -ECANCELED);
 }

@@ -1,5 +1,5 @@
-/* input: stdin on its way to the network: read in large buffers, with LF made CR LF (-C), and line
- * by line in intervals (-i). */
+/* input: stdin on its way to the network: read in large buffers, or typed line by line at a
+ * terminal; with LF made CR LF (-C), and line by line in intervals (-i). */
 #ifndef HNC_INPUT_H
 #define HNC_INPUT_H
 
@@ -15,11 +15,15 @@ typedef void (*input_event_cb)(input_t *input);
 
 struct input_s {
     hnc_t *hnc;
-    hio_t *io; /* NULL: not open yet, or at its end */
+    hio_t *io; /* NULL: not open yet, at its end, or lines are typed (hnc->line) */
     pump_t pump;
     bool opened;
     bool ended; /* ... and everything was given to data_cb */
     bool held;
+    bool typing;          /* lines come from hnc->line */
+    bool typing_ended;    /* ... no more of them */
+    bool giving;          /* in give_typed */
+    hbytes_t typed;       /* ... and these are still to be given */
     bool after_cr;        /* -C: the byte before was a CR */
     pump_buffer_t *lines; /* -i: lines of this buffer are still to be given */
     const char *line;     /* ... from here on */

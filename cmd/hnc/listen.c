@@ -9,6 +9,7 @@
 #include "fdpass.h"
 #include "net/hresolve.h"
 #include "session.h"
+#include "terminal.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -325,7 +326,7 @@ static int make_service(listen_t *l)
         l->exec = exec_new(l->hnc, on_exec_ended, l);
         return l->exec ? 0 : 1;
     }
-    if (dump_open(&l->hnc->dump, o->output_file, o->hex_file) != 0)
+    if (dump_open(&l->hnc->dump, o) != 0)
         return 1;
     if (o->broker)
         l->broker = broker_new(l->hnc);
@@ -370,6 +371,7 @@ int listen_run(hnc_t *hnc)
 
     hnc->status = 1;
     status = run(&l);
+    terminal_close(hnc);
     hloop_free(&hnc->loop);
     admit_free(l.admit);
     broker_free(l.broker);

@@ -42,6 +42,12 @@ typedef struct options_s {
     const char *source_addr;
     const char *output_file;
     const char *hex_file;
+    bool append_output;
+    bool timestamps;
+    bool hex;
+    bool json;
+    bool no_editing;
+    bool no_history;
     const char *exec_command;
     const char *shell_command;
     /* Listening. */

@@ -31,14 +31,20 @@ static void update_reading(pump_t *pump)
         hio_read_stop(pump->source);
 }
 
-/* Reads into this buffer from now on; it is made at its first use. */
+/* It gets its memory at its first use. */
+static bool make(pump_t *pump, pump_buffer_t *buffer)
+{
+    if (!buffer->data)
+        buffer->data = hmem_alloc(pump->size + pump->room);
+    return buffer->data != NULL;
+}
+
+/* Reads into this buffer from now on. */
 static int use(pump_t *pump, pump_buffer_t *buffer)
 {
     int err;
 
-    if (!buffer->data)
-        buffer->data = hmem_alloc(pump->size + pump->room);
-    if (!buffer->data)
+    if (!make(pump, buffer))
         return -ENOMEM;
     err = hio_set_readbuf(pump->source, buffer->data, pump->size);
     if (err == 0)
@@ -87,6 +93,16 @@ void pump_hold(pump_t *pump, bool hold)
 {
     pump->held = hold;
     update_reading(pump);
+}
+
+pump_buffer_t *pump_lend(pump_t *pump)
+{
+    pump_buffer_t *buffer = find_free(pump);
+
+    if (!buffer || !make(pump, buffer))
+        return NULL;
+    buffer->users = 1;
+    return buffer;
 }
 
 pump_buffer_t *pump_take(pump_t *pump)

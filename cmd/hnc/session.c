@@ -130,7 +130,7 @@ void session_input(session_t *s, const void *data, size_t len)
 {
     if (s->finishing)
         return;
-    if (received(s, data, len) && output_write(&s->output, data, len))
+    if (received(s, data, len) && output_received(&s->output, data, len))
         update_reading(s);
     count_received(s);
 }
@@ -154,6 +154,15 @@ static size_t strip_telnet(peer_t *peer, char *data, size_t len)
     return left;
 }
 
+/* Straight from the buffer, where nothing is to be added. */
+static void show_received(session_t *s, pump_buffer_t *buffer, const char *data, size_t len)
+{
+    if (output_is_plain(&s->output))
+        pump_write(buffer, s->output.io, data, len);
+    else if (output_received(&s->output, data, len))
+        update_reading(s);
+}
+
 static void on_peer_data(hio_t *io, void *buf, int n)
 {
     peer_t *peer = hevent_userdata(io);
@@ -171,7 +180,7 @@ static void on_peer_data(hio_t *io, void *buf, int n)
     }
     buffer = pump_take(&s->pump);
     if (received(s, buf, len))
-        pump_write(buffer, s->output.io, buf, len);
+        show_received(s, buffer, buf, len);
     pump_taken(buffer);
     count_received(s);
 }
@@ -181,6 +190,8 @@ static void on_output_drained(output_t *output)
     session_t *s = HLIST_ENTRY(output, session_t, output);
 
     update_reading(s);
+    if (!hlist_empty(&s->peers))
+        input_hold(&s->input, false);
 }
 
 static void on_output_closed(output_t *output)
@@ -215,6 +226,8 @@ static void on_input_data(input_t *input, pump_buffer_t *buffer, const char *dat
 
     moved(s, false);
     dump_data(s->hnc->dump, DUMP_SENT, data, len);
+    if (output_sent(&s->output, data, len))
+        input_hold(&s->input, true);
     HLIST_FOREACH (node, tmp, &s->peers) {
         hio_t *io = peer_of(node)->io;
 
@@ -500,6 +513,7 @@ void session_free(session_t *s)
         return;
     hrate_free(s->send_rate);
     hrate_free(s->receive_rate);
+    output_deinit(&s->output);
     input_deinit(&s->input);
     pump_deinit(&s->pump);
     hmem_free(s);

@@ -180,7 +180,7 @@ def test_ports_are_refused_in_the_same_words(lab, args, message):
 
 @pytest.mark.parametrize(
     "option",
-    "-b -D -S -Z -g1 -G4 --allow=a --allowfile=a --append-output --deny=a --denyfile=a "
+    "-b -D -S -Z -g1 -G4 --allow=a --allowfile=a --deny=a --denyfile=a "
     "--lua-exec=f --sctp --ssl --ssl-alpn=a --ssl-cert=f --ssl-ciphers=a "
     "--ssl-key=f --ssl-servername=a --ssl-trustfile=f --ssl-verify --vsock".split(),
 )

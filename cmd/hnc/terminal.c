@@ -1,0 +1,105 @@
+#include "terminal.h"
+
+#include "app/hhistory.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Messages are said from everywhere, and there is one terminal. */
+static hline_t *messages;
+
+bool terminal_is_wanted(const options_t *o)
+{
+    return !o->no_editing && !o->no_stdin && !o->recv_only && isatty(STDIN_FILENO) &&
+           isatty(STDOUT_FILENO);
+}
+
+/* Where nothing is set at all, what is typed is more likely UTF-8 than ASCII. */
+static void choose_locale(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    bool is_set = false;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+
+        is_set |= value && value[0] != '\0';
+    }
+    setlocale(LC_CTYPE, is_set ? "" : "C.UTF-8");
+}
+
+static bool is_dumb(void)
+{
+    const char *term = getenv("TERM");
+
+    return !term || term[0] == '\0' || strcmp(term, "dumb") == 0;
+}
+
+static bool is_same_terminal(int a, int b)
+{
+    struct stat of_a, of_b;
+
+    return isatty(a) && fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 &&
+           of_a.st_rdev == of_b.st_rdev;
+}
+
+static void open_history(const options_t *o, hbytes_t *path)
+{
+    int err = o->no_history ? 0 : hhistory_path(path, "hnc");
+
+    if (err < 0 && err != -ENOENT)
+        hnc_say("history: %s", herr_str(err));
+}
+
+int terminal_open(hnc_t *hnc, hline_cb line_cb, hline_eof_cb eof_cb, void *arg)
+{
+    hbytes_t path = {0};
+    hline_options_t options = {.name = "hnc",
+                               .input = STDIN_FILENO,
+                               .output = hio_get(hnc->loop, STDOUT_FILENO),
+                               .plain = is_dumb(),
+                               .line_cb = line_cb,
+                               .eof_cb = eof_cb,
+                               .arg = arg};
+    int err = -ENOMEM;
+
+    choose_locale();
+    hnc_watch_signals(hnc);
+    open_history(&hnc->options, &path);
+    options.history_path = path.data;
+    if (options.output)
+        err = hline_open(&hnc->line, &options);
+    if (err < 0) {
+        hnc_say("terminal: %s", herr_str(err));
+    } else {
+        if (is_same_terminal(STDERR_FILENO, STDOUT_FILENO))
+            messages = hnc->line;
+        if (hline_history_error(hnc->line) != 0)
+            hnc_say("history is off: %s: %s", path.data, herr_str(hline_history_error(hnc->line)));
+    }
+    hbytes_deinit(&path);
+    return err < 0 ? 1 : 0;
+}
+
+void terminal_close(hnc_t *hnc)
+{
+    int err;
+
+    if (!hnc->line)
+        return;
+    messages = NULL;
+    err = hline_close(hnc->line);
+    hnc->line = NULL;
+    if (err < 0)
+        hnc_say("history is not saved: %s", herr_str(err));
+}
+
+bool terminal_show(const char *text, size_t len)
+{
+    if (messages)
+        hline_message(messages, text, len);
+    return messages != NULL;
+}
