@@ -114,32 +114,54 @@ static void insertion_sort(hheap_entry_t *entries, size_t n)
     }
 }
 
+typedef struct range_s {
+    uint64_t key_min, key_max;
+    uint32_t order_min, order_max;
+    bool sorted;
+    bool in_order; /* whatever the keys are */
+} range_t;
+
+/* Orders count from base here, so that one that wrapped around is still the greater. */
+static range_t range_of(const hheap_entry_t *entries, size_t n, uint32_t base)
+{
+    range_t range = {UINT64_MAX, 0, UINT32_MAX, 0, true, true};
+
+    for (size_t i = 0; i < n; i++) {
+        uint64_t key = entries[i].key;
+        uint32_t order = entries[i].order - base;
+
+        range.sorted &= i == 0 || !hheap_before(&entries[i], &entries[i - 1]);
+        range.in_order &= order >= range.order_max;
+        range.key_min = key < range.key_min ? key : range.key_min;
+        range.key_max = key > range.key_max ? key : range.key_max;
+        range.order_min = order < range.order_min ? order : range.order_min;
+        range.order_max = order > range.order_max ? order : range.order_max;
+    }
+    return range;
+}
+
 void hheap_sort(hheap_entry_t *entries, hheap_entry_t *scratch, size_t n)
 {
-    uint64_t key_min = UINT64_MAX, key_max = 0;
-    uint32_t order_base = n ? entries[0].order - (1u << 31) : 0, order_max = 0,
-             order_min = UINT32_MAX;
+    uint32_t base = n ? entries[0].order - (1u << 31) : 0, span;
     hheap_entry_t *from = entries, *to = scratch, *swap;
+    range_t range;
 
     if (n < 64) {
         insertion_sort(entries, n);
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t order = entries[i].order - order_base;
-
-        key_min = entries[i].key < key_min ? entries[i].key : key_min;
-        key_max = entries[i].key > key_max ? entries[i].key : key_max;
-        order_min = order < order_min ? order : order_min;
-        order_max = order > order_max ? order : order_max;
-    }
+    range = range_of(entries, n, base);
+    if (range.sorted)
+        return;
     /* Least significant digits first: the order, then the key. Constant digits cost nothing. */
-    for (int shift = 0; shift < 32 && (order_max - order_min) >> shift; shift += RADIX_BITS) {
-        radix_pass(from, to, n, key_min, order_base + order_min, -shift - 1);
+    span = range.in_order ? 0 : range.order_max - range.order_min;
+    for (int shift = 0; shift < 32 && span >> shift; shift += RADIX_BITS) {
+        radix_pass(from, to, n, range.key_min, base + range.order_min, -shift - 1);
         swap = from, from = to, to = swap;
     }
-    for (int shift = 0; shift < 64 && (key_max - key_min) >> shift; shift += RADIX_BITS) {
-        radix_pass(from, to, n, key_min, order_base + order_min, shift);
+    for (int shift = 0; shift < 64 && (range.key_max - range.key_min) >> shift;
+         shift += RADIX_BITS) {
+        radix_pass(from, to, n, range.key_min, base + range.order_min, shift);
         swap = from, from = to, to = swap;
     }
     if (from != entries)
