@@ -73,27 +73,22 @@ static hslab_chunk_t *chunk_new(hslab_t *slab)
     chunk->memory = memory;
     chunk->number = slab->chunk_count;
     chunk->summary = UINT64_MAX;
+    chunk->marked_words = 0;
+    chunk->marked_link = (hlist_t){0};
     memset(chunk->free_slots, 0xff, sizeof(chunk->free_slots));
+    memset(chunk->marks, 0, sizeof(chunk->marks));
     return chunk;
 }
 
-void hslab_init(hslab_t *slab, size_t object_size)
+static hslab_word_t word_of(const hslab_t *slab, hslab_chunk_t *chunk, uint32_t word,
+                            uint64_t slots)
 {
-    memset(slab, 0, sizeof(*slab));
-    slab->object_size = ALIGNMENT;
-    while (slab->object_size < object_size && slab->object_size <= OBJECT_SIZE_MAX)
-        slab->object_size *= 2; /* past the maximum every alloc fails */
+    return (hslab_word_t){slots, chunk->number << HSLAB_CHUNK_BITS | word * HSLAB_WORD_SLOTS,
+                          (char *)(chunk + 1) + word * HSLAB_WORD_SLOTS * slab->object_size};
 }
 
-void hslab_deinit(hslab_t *slab)
-{
-    for (uint32_t i = 0; i < slab->chunk_count; i++)
-        hmem_free(slab->chunks[i]->memory);
-    hmem_free(slab->chunks);
-    hslab_init(slab, slab->object_size);
-}
-
-int hslab__grow(hslab_t *slab)
+/* Adds a chunk and makes it the first with room. 0 or -ENOMEM. */
+static int grow(hslab_t *slab)
 {
     uint32_t chunk = slab->chunk_count;
     hslab_chunk_t *fresh;
@@ -112,10 +107,105 @@ int hslab__grow(hslab_t *slab)
     return 0;
 }
 
-void hslab__chunk_full(hslab_t *slab, uint32_t chunk)
+void hslab_init(hslab_t *slab, size_t object_size)
 {
-    partial_map(slab)[chunk / 64] &= ~(1ULL << (chunk % 64));
-    slab->first_partial = next_partial(slab, chunk);
+    memset(slab, 0, sizeof(*slab));
+    hlist_init(&slab->marked);
+    slab->object_size = ALIGNMENT;
+    while (slab->object_size < object_size && slab->object_size <= OBJECT_SIZE_MAX)
+        slab->object_size *= 2; /* past the maximum every alloc fails */
+}
+
+void hslab_deinit(hslab_t *slab)
+{
+    for (uint32_t i = 0; i < slab->chunk_count; i++)
+        hmem_free(slab->chunks[i]->memory);
+    hmem_free(slab->chunks);
+    hslab_init(slab, slab->object_size);
+}
+
+uint32_t hslab_used(const hslab_t *slab)
+{
+    return slab->taken - (uint32_t)__builtin_popcountll(slab->run.slots);
+}
+
+static void mark(hslab_chunk_t *chunk, uint32_t word, uint64_t slots)
+{
+    if (!chunk->marked_words)
+        hlist_push_back(&chunk->slab->marked, &chunk->marked_link);
+    chunk->marked_words |= 1ULL << word;
+    chunk->marks[word] |= slots;
+}
+
+void hslab_mark(hslab_chunk_t *chunk, uint32_t slot)
+{
+    mark(chunk, slot / HSLAB_WORD_SLOTS, 1ULL << slot % HSLAB_WORD_SLOTS);
+}
+
+int hslab_refill(hslab_t *slab)
+{
+    hslab_chunk_t *chunk;
+    uint32_t word;
+
+    if (slab->first_partial == slab->chunk_count && grow(slab) != 0)
+        return -ENOMEM;
+    chunk = slab->chunks[slab->first_partial];
+    word = (uint32_t)__builtin_ctzll(chunk->summary);
+    slab->run = word_of(slab, chunk, word, chunk->free_slots[word]);
+    slab->taken += (uint32_t)__builtin_popcountll(slab->run.slots);
+    mark(chunk, word, slab->run.slots);
+    chunk->free_slots[word] = 0;
+    chunk->summary &= chunk->summary - 1;
+    if (chunk->summary == 0) {
+        partial_map(slab)[chunk->number / 64] &= ~(1ULL << (chunk->number % 64));
+        slab->first_partial = next_partial(slab, chunk->number);
+    }
+    return 0;
+}
+
+static uint32_t count_marked(const hslab_chunk_t *chunk)
+{
+    uint32_t n = 0;
+
+    for (uint64_t words = chunk->marked_words; words; words &= words - 1)
+        n += (uint32_t)__builtin_popcountll(chunk->marks[__builtin_ctzll(words)]);
+    return n;
+}
+
+uint32_t hslab_marked(const hslab_t *slab)
+{
+    uint32_t n = 0;
+    hlist_t *pos, *tmp;
+
+    HLIST_FOREACH (pos, tmp, &slab->marked)
+        n += count_marked(HLIST_ENTRY(pos, hslab_chunk_t, marked_link));
+    return n - (uint32_t)__builtin_popcountll(slab->run.slots);
+}
+
+/* What was not handed out is free again, and so has no mark. */
+static void end_run(hslab_t *slab)
+{
+    for (uint64_t rest = slab->run.slots; rest; rest &= rest - 1)
+        hslab_free(slab, slab->run.first + (uint32_t)__builtin_ctzll(rest));
+    slab->run.slots = 0;
+}
+
+bool hslab_take_marked(hslab_t *slab, hslab_word_t *word)
+{
+    end_run(slab);
+    while (!hlist_empty(&slab->marked)) {
+        hslab_chunk_t *chunk = HLIST_ENTRY(slab->marked.next, hslab_chunk_t, marked_link);
+        uint32_t w = (uint32_t)__builtin_ctzll(chunk->marked_words);
+
+        *word = word_of(slab, chunk, w, chunk->marks[w]);
+        chunk->marks[w] = 0;
+        chunk->marked_words &= chunk->marked_words - 1;
+        if (chunk->marked_words == 0)
+            hlist_remove(&chunk->marked_link);
+        if (word->slots)
+            return true;
+    }
+    return false;
 }
 
 void hslab__chunk_partial(hslab_t *slab, uint32_t chunk)

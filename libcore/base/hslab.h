@@ -1,14 +1,22 @@
 /* hslab: fixed-size objects, addressed by pointer or by a 32-bit index. Free slots are found by a
- * bitmap of chunks over a bitmap of words over a bitmap of slots, lowest first: O(1), and
+ * bitmap of chunks over a bitmap of words over a bitmap of slots, the lowest word first, and all
+ * free slots of a word are taken out at once as the "run" that is handed out next: O(1), and
  * neighbours in time are neighbours in memory. Memory is type-stable: it goes back only with
  * hslab_deinit, so an index that was ever handed out can be looked up for as long as the slab
  * lives. A chunk costs real memory only where its objects were touched, and an object's address
  * alone tells its chunk and slot, without a look at the object's own memory. Not thread-safe.
  *
- * Invariant: chunks[first_partial] has a free slot and no chunk below it has one; first_partial is
- * chunk_count when all slots are taken. */
+ * An object is marked when it is handed out; hslab_take_marked finds the marked ones, a word at a
+ * time. So a caller gets to know its new objects without a list of them.
+ *
+ * Invariants: chunks[first_partial] has a free slot and no chunk below it has one; first_partial is
+ * chunk_count when all slots are taken. A chunk is on the list of marked ones while marked_words,
+ * in which bit w stands for marks[w], is not 0. Slots of the run are marked and in no bitmap of
+ * free ones. */
 #ifndef HNET_BASE_HSLAB_H
 #define HNET_BASE_HSLAB_H
+
+#include "hlist.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -16,26 +24,39 @@
 
 #define HSLAB_CHUNK_BITS 12
 #define HSLAB_CHUNK_SLOTS (1u << HSLAB_CHUNK_BITS) /* 64 words of 64 bits under one summary word */
+#define HSLAB_WORD_SLOTS 64u
 #define HSLAB_SLOTS_MAX (1u << 30)
 
 /* Stands in front of its objects, in one allocation. Here only for the inline functions. */
 typedef struct hslab_chunk_s {
-    uint64_t summary; /* bit w: free_slots[w] is not 0 */
+    uint64_t summary;      /* bit w: free_slots[w] is not 0 */
+    uint64_t marked_words; /* bit w: marks[w] may be not 0 */
     struct hslab_s *slab;
     void *memory; /* the allocation, before alignment */
+    hlist_t marked_link;
     uint32_t number;
-    uint32_t unused[9]; /* to a cache line */
+    uint32_t unused[3]; /* to a cache line */
     uint64_t free_slots[64];
+    uint64_t marks[64];
     uint32_t tags[HSLAB_CHUNK_SLOTS];
 } hslab_chunk_t;
 
-/* Not to be moved once it has objects. */
+/* Some slots of a word: bit b is the one of index first + b, at objects + b * object_size. */
+typedef struct hslab_word_s {
+    uint64_t slots;
+    uint32_t first;
+    char *objects;
+} hslab_word_t;
+
+/* Not to be moved once it is set up. */
 typedef struct hslab_s {
     struct hslab_chunk_s **chunks; /* chunk_cap pointers, then a bitmap of the chunks with room */
+    hslab_word_t run;              /* handed out next */
     uint32_t chunk_count;
     uint32_t chunk_cap;
     uint32_t first_partial; /* no chunk below this one has a free slot */
-    uint32_t used;          /* objects alive */
+    uint32_t taken;         /* objects alive, and the run's */
+    hlist_t marked;         /* chunks */
     size_t object_size;     /* rounded up to a power of two, at least 64 */
 } hslab_t;
 
@@ -44,10 +65,22 @@ void hslab_init(hslab_t *slab, size_t object_size);
 /* Frees all memory, alive objects too. */
 void hslab_deinit(hslab_t *slab);
 
-/* The rare ways, for the inline functions only: adds a chunk and makes it first_partial, 0 or
- * -ENOMEM; the chunk is now full; it has room again. */
-int hslab__grow(hslab_t *slab);
-void hslab__chunk_full(hslab_t *slab, uint32_t chunk);
+/* Objects alive. */
+uint32_t hslab_used(const hslab_t *slab);
+
+/* Makes a run of at least one slot. 0 or -ENOMEM. */
+int hslab_refill(hslab_t *slab);
+
+/* Objects marked. Looks at each word that has got marks. */
+uint32_t hslab_marked(const hslab_t *slab);
+
+/* Takes the marks off one word's objects and tells which they are. The words come in the order in
+ * which their chunks got marks, and by address within a chunk. False: nothing is marked. */
+bool hslab_take_marked(hslab_t *slab, hslab_word_t *word);
+
+void hslab_mark(hslab_chunk_t *chunk, uint32_t slot);
+
+/* The rare way, for the inline functions only: the chunk has room again. */
 void hslab__chunk_partial(hslab_t *slab, uint32_t chunk);
 
 /* The object of an index that was handed out once; it may be free by now. */
@@ -71,6 +104,12 @@ static inline uint32_t hslab_slot_of(const void *object, size_t object_size)
     return (uint32_t)((uintptr_t)object / object_size) & (HSLAB_CHUNK_SLOTS - 1);
 }
 
+static inline uint32_t hslab_index_of(const void *object, size_t object_size)
+{
+    return hslab_chunk_of(object, object_size)->number << HSLAB_CHUNK_BITS |
+           hslab_slot_of(object, object_size);
+}
+
 /* A number beside each object that is the caller's to use: it is found without touching the
  * object, and neighbours share cache lines. hslab_alloc does not set it. */
 static inline uint32_t *hslab_tag(const hslab_t *slab, uint32_t index)
@@ -78,41 +117,43 @@ static inline uint32_t *hslab_tag(const hslab_t *slab, uint32_t index)
     return &slab->chunks[index >> HSLAB_CHUNK_BITS]->tags[index & (HSLAB_CHUNK_SLOTS - 1)];
 }
 
-/* An object, not zeroed, 64-byte aligned, and its index; NULL when out of memory. */
-static inline void *hslab_alloc(hslab_t *slab, uint32_t *index)
+/* An object of the run, which must not be empty. */
+static inline void *hslab_take(hslab_t *slab)
 {
-    hslab_chunk_t *chunk;
-    uint32_t word, bit;
+    uint32_t bit = (uint32_t)__builtin_ctzll(slab->run.slots);
 
-    if (__builtin_expect(slab->first_partial == slab->chunk_count, 0) && hslab__grow(slab) != 0)
-        return NULL;
-    chunk = slab->chunks[slab->first_partial];
-    word = (uint32_t)__builtin_ctzll(chunk->summary);
-    bit = (uint32_t)__builtin_ctzll(chunk->free_slots[word]);
-    *index = slab->first_partial << HSLAB_CHUNK_BITS | word << 6 | bit;
-    chunk->free_slots[word] &= chunk->free_slots[word] - 1;
-    slab->used++;
-    if (__builtin_expect(chunk->free_slots[word] == 0, 0)) {
-        chunk->summary &= chunk->summary - 1;
-        if (chunk->summary == 0)
-            hslab__chunk_full(slab, slab->first_partial);
-    }
-    return (char *)(chunk + 1) + (word << 6 | bit) * slab->object_size;
+    slab->run.slots &= slab->run.slots - 1;
+    return slab->run.objects + bit * slab->object_size;
 }
 
-/* Gives a slot of a chunk back. It must be alive. */
+/* An object, not zeroed, 64-byte aligned, marked; NULL when out of memory. */
+static inline void *hslab_alloc(hslab_t *slab)
+{
+    if (__builtin_expect(!slab->run.slots, 0) && hslab_refill(slab) < 0)
+        return NULL;
+    return hslab_take(slab);
+}
+
+/* Of an object that is alive. */
+static inline bool hslab_is_marked(const hslab_chunk_t *chunk, uint32_t slot)
+{
+    return chunk->marks[slot / HSLAB_WORD_SLOTS] >> slot % HSLAB_WORD_SLOTS & 1;
+}
+
+/* Gives a slot of a chunk back, and its mark. It must be alive. */
 static inline void hslab_free_slot(hslab_chunk_t *chunk, uint32_t slot)
 {
     hslab_t *slab = chunk->slab;
-    uint32_t word = slot >> 6;
-    uint64_t mask = 1ULL << (slot & 63);
+    uint32_t word = slot / HSLAB_WORD_SLOTS;
+    uint64_t mask = 1ULL << slot % HSLAB_WORD_SLOTS;
 
     assert(!(chunk->free_slots[word] & mask));
     if (__builtin_expect(chunk->summary == 0, 0))
         hslab__chunk_partial(slab, chunk->number);
     chunk->free_slots[word] |= mask;
     chunk->summary |= 1ULL << word;
-    slab->used--;
+    chunk->marks[word] &= ~mask;
+    slab->taken--;
 }
 
 /* The same by index. */

@@ -78,8 +78,8 @@ uint64_t hloop_now_ms(const hloop_t *loop);
 uint64_t hloop_now_us(const hloop_t *loop);
 uint64_t hloop_now_hrtime(const hloop_t *loop);
 
-/* Reads the clock again: for a callback that ran long. Timers are never early either way: the first
- * htimer call of each callback reads the clock itself. */
+/* Reads the clock again: for a callback that works long. Timers need it only where a callback adds
+ * or re-arms more than 8 of them: see htimer.h. */
 void hloop_update_time(hloop_t *loop);
 
 /* Fills in the counters. From the loop's thread. */

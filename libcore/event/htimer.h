@@ -1,5 +1,10 @@
-/* htimer: one-shot, repeating and cron-like timers. A timer never fires early, whatever clock the
- * callback that adds it has cached; equal deadlines fire in the order in which they were added. */
+/* htimer: one-shot, repeating and cron-like timers. Of equal time-outs the one that was added or
+ * re-armed first fires first.
+ *
+ * A timer never fires early: its interval begins when the call is made, not when the callback began
+ * that makes it. For that the first 8 calls of htimer_add and htimer_reset in a callback read the
+ * clock each. A callback that makes more of them reads it once in 256 calls from there on: if it
+ * works for long in between, it calls hloop_update_time before the next. */
 #ifndef HNET_EVENT_HTIMER_H
 #define HNET_EVENT_HTIMER_H
 

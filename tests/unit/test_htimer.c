@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "event/hidle.h"
+#include "event/hloop_int.h"
 #include "htimer_fixture.h"
 
 /* ---- never early ----------------------------------------------------------------------------- */
@@ -126,26 +127,118 @@ static void a_timer_added_by_a_long_idle_is_not_early(void **state)
     hloop_free(&loop);
 }
 
-static void on_twice_sleepy(htimer_t *timer)
+#define FEW HLOOP_CLOCK_READS
+#define MANY (4 * HLOOP_CLOCK_USES)
+
+/* As many calls as htimer.h promises to be exact, with work in between. */
+static void on_sleepy_again_and_again(htimer_t *timer)
 {
     lateness_t *lateness = hevent_userdata(timer);
 
-    add_checked(hevent_loop(timer), &lateness[0], 10);
-    pause_ms(30);
-    hloop_update_time(hevent_loop(timer));
-    add_checked(hevent_loop(timer), &lateness[1], 10);
+    for (int i = 0; i < FEW; i++) {
+        add_checked(hevent_loop(timer), &lateness[i], 60);
+        pause_ms(5);
+    }
 }
 
-static void update_time_serves_a_callback_that_adds_twice(void **state)
+static void a_callback_that_adds_works_and_adds_again_needs_not_update_the_time(void **state)
+{
+    hloop_t *loop = new_loop();
+    lateness_t lateness[FEW] = {0};
+
+    (void)state;
+    hevent_set_userdata(htimer_add(loop, on_sleepy_again_and_again, 1, 1), lateness);
+    for (int i = 0; i < FEW; i++) {
+        RUN_UNTIL(loop, lateness[i].fired);
+        assert_false(lateness[i].early);
+    }
+    hloop_free(&loop);
+}
+
+static void on_reset_twice(htimer_t *timer)
+{
+    lateness_t *lateness = hevent_userdata(timer);
+    htimer_t *checked;
+
+    checked = htimer_add(hevent_loop(timer), on_check, 10, 1);
+    hevent_set_userdata(checked, lateness);
+    pause_ms(30);
+    lateness->due_ns = htime_monotonic_ns() + 10 * HTIME_NS_PER_MS;
+    htimer_reset(checked, 10);
+}
+
+static void a_callback_that_works_before_it_re_arms_needs_not_update_the_time(void **state)
+{
+    hloop_t *loop = new_loop();
+    lateness_t lateness = {0};
+
+    (void)state;
+    hevent_set_userdata(htimer_add(loop, on_reset_twice, 1, 1), &lateness);
+    RUN_UNTIL(loop, lateness.fired);
+    assert_false(lateness.early);
+    hloop_free(&loop);
+}
+
+static void use_clock(hloop_t *loop, int times)
+{
+    for (int i = 0; i < times; i++)
+        htimer_del(htimer_add(loop, on_check, 10, 1));
+}
+
+static void on_many_calls(htimer_t *timer)
+{
+    use_clock(hevent_loop(timer), MANY);
+    pause_ms(30);
+    use_clock(hevent_loop(timer), HLOOP_CLOCK_USES);
+    add_checked(hevent_loop(timer), hevent_userdata(timer), 40);
+}
+
+static void on_many_calls_and_update(htimer_t *timer)
+{
+    use_clock(hevent_loop(timer), MANY);
+    pause_ms(30);
+    hloop_update_time(hevent_loop(timer));
+    add_checked(hevent_loop(timer), hevent_userdata(timer), 40);
+}
+
+static void a_callback_of_many_calls_reads_the_clock_now_and_then_and_when_told(void **state)
 {
     hloop_t *loop = new_loop();
     lateness_t lateness[2] = {0};
 
     (void)state;
-    hevent_set_userdata(htimer_add(loop, on_twice_sleepy, 1, 1), lateness);
-    RUN_UNTIL(loop, lateness[0].fired && lateness[1].fired);
-    assert_false(lateness[0].early);
-    assert_false(lateness[1].early);
+    hevent_set_userdata(htimer_add(loop, on_many_calls, 1, 1), &lateness[0]);
+    hevent_set_userdata(htimer_add(loop, on_many_calls_and_update, 1, 1), &lateness[1]);
+    for (int i = 0; i < 2; i++) {
+        RUN_UNTIL(loop, lateness[i].fired);
+        assert_false(lateness[i].early);
+    }
+    hloop_free(&loop);
+}
+
+static bool clock_ran_ahead;
+
+static void on_add_in_a_hurry(htimer_t *timer)
+{
+    hloop_t *loop = hevent_loop(timer);
+
+    for (int i = 0; i < 100 * HLOOP_CLOCK_USES; i++) {
+        htimer_del(htimer_add(loop, on_fire, 10, 1));
+        clock_ran_ahead |= loop->now_ns > htime_monotonic_ns();
+    }
+    fired_n = 1;
+}
+
+/* Each use finds the clock of the loop 1 ns later: that is never faster than time. */
+static void the_clock_of_the_loop_does_not_run_ahead(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    clock_ran_ahead = false;
+    assert_non_null(htimer_add(loop, on_add_in_a_hurry, 0, 1));
+    RUN_UNTIL(loop, fired_n == 1);
+    assert_false(clock_ran_ahead);
     hloop_free(&loop);
 }
 
@@ -153,12 +246,11 @@ static void update_time_serves_a_callback_that_adds_twice(void **state)
 
 static void on_add_many(htimer_t *timer)
 {
-    /* One clock read serves all adds of a callback, so these deadlines are equal. */
     for (int n = 0; n < 50; n++)
         add(hevent_loop(timer), 5, 1, n);
 }
 
-static void equal_deadlines_fire_in_the_order_they_were_added(void **state)
+static void equal_time_outs_fire_in_the_order_they_were_added(void **state)
 {
     hloop_t *loop = new_loop();
 
@@ -178,7 +270,7 @@ static void on_add_trio(htimer_t *timer)
 
     for (int i = 0; i < 3; i++)
         trio[i] = add(loop, 5, 1, i);
-    htimer_reset(trio[0], 5); /* the same deadline, but last now */
+    htimer_reset(trio[0], 5); /* the same time-out, but last now */
 }
 
 static void a_reset_timer_is_the_last_of_equal_ones(void **state)
@@ -194,16 +286,24 @@ static void a_reset_timer_is_the_last_of_equal_ones(void **state)
     hloop_free(&loop);
 }
 
-static uint64_t last_deadline_order;
+static uint64_t latest_deadline_ns;
 static bool out_of_order;
 
 static void on_fire_in_order(htimer_t *timer)
 {
-    uint64_t order = (uint64_t)(uintptr_t)hevent_userdata(timer);
+    uint64_t deadline_ns = (uint64_t)(uintptr_t)hevent_userdata(timer);
 
-    out_of_order |= order < last_deadline_order;
-    last_deadline_order = order;
+    out_of_order |= deadline_ns < latest_deadline_ns;
+    latest_deadline_ns = deadline_ns;
     fired_n++;
+}
+
+/* After a call: the deadline that it has set, known by the clock that it has used. */
+static void note_deadline(htimer_t *timer, uint32_t timeout_ms)
+{
+    uint64_t used_ns = hevent_loop(timer)->now_ns - 1;
+
+    hevent_set_userdata(timer, (uintptr_t)(used_ns + timeout_ms * HTIME_NS_PER_MS));
 }
 
 /* Each fifth is deleted, each fifth re-armed to and fro, half of those deleted too. */
@@ -213,34 +313,92 @@ static void on_add_very_many(htimer_t *adder)
         uint32_t timeout_ms = i * 7919 % 16;
         htimer_t *timer = htimer_add(hevent_loop(adder), on_fire_in_order, timeout_ms, 1);
 
-        hevent_set_userdata(timer, ((uintptr_t)timeout_ms << 32) + i);
+        note_deadline(timer, timeout_ms);
         if (i % 5 == 1) {
             htimer_reset(timer, timeout_ms + 1000);
             htimer_reset(timer, timeout_ms ? timeout_ms : 1);
-            hevent_set_userdata(timer, ((uintptr_t)(timeout_ms ? timeout_ms : 1) << 32) + i);
+            note_deadline(timer, timeout_ms ? timeout_ms : 1);
         }
         if (i % 5 == 0 || i % 10 == 6)
             htimer_del(timer);
     }
+}
+
+static void on_add_very_many_and_wait(htimer_t *adder)
+{
+    on_add_very_many(adder);
     pause_ms(20);
 }
 
-/* More are due than are popped one by one: the radix sort's way. The order is known by the timeout,
- * then by the order of adding, as all are added by one clock. */
-static void many_that_are_due_at_once_fire_in_order(void **state)
+static void begin_order(void)
+{
+    latest_deadline_ns = 0;
+    out_of_order = false;
+}
+
+/* Those never see the heap. */
+static void many_that_are_due_before_the_loop_waits_fire_in_order(void **state)
 {
     hloop_t *loop = new_loop();
 
     (void)state;
-    last_deadline_order = 0;
-    out_of_order = false;
-    assert_non_null(htimer_add(loop, on_add_very_many, 0, 1));
+    begin_order();
+    assert_non_null(htimer_add(loop, on_add_very_many_and_wait, 0, 1));
     RUN_UNTIL(loop, fired_n > 0);
     assert_int_equal(fired_n, 3500);
     settle(loop);
     assert_int_equal(fired_n, 3500);
     assert_false(out_of_order);
     assert_int_equal(hloop_ntimers(loop), 0);
+    hloop_free(&loop);
+}
+
+/* First in the heap among others, then due at once, more than are popped one by one. What is added
+ * at last is due with them, and has its place among them. */
+static void many_that_become_due_at_once_fire_in_order(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    begin_order();
+    for (uint32_t i = 0; i < 1000; i++) {
+        htimer_t *timer = htimer_add(loop, on_fire_in_order, 3600000 + i * 7919 % 16, 1);
+
+        if (i == 500)
+            settle(loop);
+        if (i % 2 == 1) {
+            htimer_reset(timer, 30 + i * 7919 % 16);
+            note_deadline(timer, 30 + i * 7919 % 16);
+        }
+    }
+    settle(loop);
+    pause_ms(50);
+    for (uint32_t i = 0; i < 11; i++)
+        note_deadline(htimer_add(loop, on_fire_in_order, i / 10 * 20, 1), i / 10 * 20);
+    RUN_UNTIL(loop, fired_n >= 511);
+    assert_int_equal(fired_n, 511);
+    assert_false(out_of_order);
+    assert_int_equal(hloop_ntimers(loop), 500);
+    hloop_free(&loop);
+}
+
+/* Repeating ones that are late begin their interval anew, in the order in which they fire. */
+static void repeating_ones_that_are_late_keep_their_order(void **state)
+{
+    hloop_t *loop = new_loop();
+    htimer_t *timers[20];
+
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        timers[i] = add(loop, 30, 2, i);
+    for (int i = 20; i-- > 0;)
+        htimer_reset(timers[i], 30);
+    pause_ms(100);
+    RUN_UNTIL(loop, fired_n >= 20);
+    pause_ms(60);
+    RUN_UNTIL(loop, fired_n >= 40);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(fired[20 + i], 19 - i);
     hloop_free(&loop);
 }
 
@@ -290,10 +448,15 @@ int main(void)
         TEST(a_timer_added_by_a_callback_that_ran_long_is_not_early),
         TEST(a_timer_added_by_a_long_post_is_not_early),
         TEST(a_timer_added_by_a_long_idle_is_not_early),
-        TEST(update_time_serves_a_callback_that_adds_twice),
-        TEST(equal_deadlines_fire_in_the_order_they_were_added),
+        TEST(a_callback_that_adds_works_and_adds_again_needs_not_update_the_time),
+        TEST(a_callback_that_works_before_it_re_arms_needs_not_update_the_time),
+        TEST(a_callback_of_many_calls_reads_the_clock_now_and_then_and_when_told),
+        TEST(the_clock_of_the_loop_does_not_run_ahead),
+        TEST(equal_time_outs_fire_in_the_order_they_were_added),
         TEST(a_reset_timer_is_the_last_of_equal_ones),
-        TEST(many_that_are_due_at_once_fire_in_order),
+        TEST(many_that_are_due_before_the_loop_waits_fire_in_order),
+        TEST(many_that_become_due_at_once_fire_in_order),
+        TEST(repeating_ones_that_are_late_keep_their_order),
         TEST(higher_priorities_fire_first),
         TEST(a_due_timer_whose_priority_changes_still_fires),
     };
