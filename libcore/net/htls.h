@@ -80,8 +80,8 @@ htls_ctx_t *htls_ctx_ref(htls_ctx_t *ctx);
 void htls_ctx_free(htls_ctx_t *ctx);
 
 /* Server: one more certificate, used for the names that it is made for (SNI, wildcards too); the
- * one of the options answers every other name. Before connections are made. Errors as above; -EINVAL
- * for a client, and past 256 of them. */
+ * one of the options answers every other name. Before connections are made. Errors as above, and
+ * -EINVAL past 256 of them or for a client. */
 int htls_ctx_add_cert(htls_ctx_t *ctx, const char *cert_file, const char *key_file, char *error,
                       size_t error_size);
 
