@@ -1,0 +1,400 @@
+/* Steps of a dial: resolve and connect (hdial_connect.c), each proxy (hdial_proxy.c), the PROXY
+ * header, TLS. The connection's callbacks belong to the dial until it is handed over. Whatever ends
+ * the dial frees it: after a call that may do so nothing of it is touched. */
+#include "hdial_int.h"
+
+#include "../base/hmem.h"
+#include "../codec/proxy_protocol.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REST_MS (INFINITE - 1)
+
+void hdial__set_timer(hdial_t *dial, hdial_timer_e what, int timeout_ms)
+{
+    dial->timer_for = what;
+    htimer_reset(dial->timer, what == HDIAL_TIMER_REST ? REST_MS : (uint32_t)timeout_ms);
+}
+
+bool hdial__say(hdial_t *dial, const char *format, ...)
+{
+    size_t room = sizeof(dial->error) - dial->error_len;
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(dial->error + dial->error_len, room, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= room) {
+        dial->error[dial->error_len] = '\0';
+        return false;
+    }
+    dial->error_len += (size_t)n;
+    return true;
+}
+
+const char *hdial__name(const hendpoint_t *ep, char *buf, size_t size)
+{
+    if (hendpoint_is_unix(ep))
+        return hendpoint_format(ep, buf, size);
+    snprintf(buf, size, "%s port %u", ep->host[0] ? ep->host : "this host", (unsigned)ep->port);
+    return buf;
+}
+
+uint64_t hdial__elapsed_us(const hdial_t *dial)
+{
+    uint64_t us = hloop_now_hrtime(dial->loop) - dial->start_us;
+
+    return us ? us : 1;
+}
+
+int hdial__need_dns(hdial_t *dial)
+{
+    int err;
+
+    if (dial->dns)
+        return 0;
+    err = hdns_new(dial->loop, NULL, &dial->dns);
+    dial->own_dns = err == 0;
+    return err;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void drop_io(hdial_t *dial)
+{
+    hio_t *io = dial->io;
+
+    dial->io = NULL;
+    if (!io)
+        return;
+    hio_setcb_connect(io, NULL);
+    hio_setcb_read(io, NULL);
+    hio_setcb_close(io, NULL);
+    hio_abort(io, 0);
+}
+
+static void free_dial(hdial_t *dial)
+{
+    hdial__connect_deinit(dial);
+    hdial__proxy_deinit(dial);
+    drop_io(dial);
+    if (dial->own_dns)
+        hdns_free(dial->dns);
+    htls_ctx_free(dial->options.tls);
+    htimer_del(dial->total);
+    htimer_del(dial->timer);
+    hmem_free(dial);
+}
+
+static void end(hdial_t *dial, hio_t *io, int err)
+{
+    dial->done = true;
+    hdial__connect_deinit(dial); /* before the callback: nothing may call back beside it */
+    hdial__proxy_deinit(dial);
+    drop_io(dial);
+    htimer_del(dial->total);
+    htimer_del(dial->timer);
+    dial->total = NULL;
+    dial->timer = NULL;
+    dial->cb(dial, io, err, dial->arg);
+    free_dial(dial);
+}
+
+void hdial__fail(hdial_t *dial, int err)
+{
+    end(dial, NULL, err);
+}
+
+static void succeed(hdial_t *dial)
+{
+    hio_t *io = dial->io;
+
+    dial->io = NULL;
+    dial->step = HDIAL_STEP_DONE;
+    hio_setcb_connect(io, NULL);
+    hio_setcb_close(io, NULL);
+    hio_setcb_read(io, NULL);
+    hevent_set_userdata(io, NULL);
+    end(dial, io, 0);
+}
+
+static void fail_because(hdial_t *dial, int err)
+{
+    dial->error_len = 0;
+    hdial__say(dial, "%s", herr_str(err));
+    hdial__fail(dial, err);
+}
+
+/* ---- the PROXY header ------------------------------------------------------------------------ */
+
+static void copy_address(struct sockaddr_storage *to, const struct sockaddr *from, socklen_t len)
+{
+    memset(to, 0, sizeof(*to));
+    memcpy(to, from, len < sizeof(*to) ? len : sizeof(*to));
+}
+
+/* Addresses of two families say nothing together: the header then names none. */
+static int send_header(hdial_t *dial)
+{
+    const hdial_options_t *o = &dial->options;
+    proxy_header_t header = {.version = o->proxy_protocol};
+    char text[PROXY_HEADER_MAX];
+    const struct sockaddr *source = o->proxy_source ? &o->proxy_source->u.sa : NULL;
+    const struct sockaddr *destination = o->proxy_destination ? &o->proxy_destination->u.sa : NULL;
+    ssize_t len;
+    int err;
+
+    if (!source)
+        source = hio_localaddr(dial->io);
+    if (!destination)
+        destination = hio_peeraddr(dial->io);
+    if (!source || !destination)
+        return -ENOMEM;
+    header.datagram = hendpoint_socktype(&dial->to) == SOCK_DGRAM;
+    if (source->sa_family == destination->sa_family) {
+        copy_address(&header.source, source, haddr_len(source));
+        copy_address(&header.destination, destination, haddr_len(destination));
+    }
+    len = proxy_compose(&header, false, text, sizeof(text));
+    if (len < 0)
+        return (int)len;
+    err = hio_write(dial->io, text, (size_t)len);
+    return err < 0 ? err : 0;
+}
+
+/* ---- TLS ------------------------------------------------------------------------------------- */
+
+static void fail_tls(hdial_t *dial, int err)
+{
+    char why[HTLS_ERROR_SIZE] = "";
+
+    if (dial->io && htls_is_tls(dial->io))
+        htls_error(dial->io, why, sizeof(why));
+    dial->io = NULL; /* it is closed, or closing by itself */
+    dial->step = dial->proxy < dial->options.proxy_count ? HDIAL_STEP_PROXY : HDIAL_STEP_TLS;
+    dial->error_len = 0;
+    hdial__say(dial, "TLS with %s: %s", dial->tls_with, why[0] ? why : herr_str(err));
+    hdial__fail(dial, err);
+}
+
+static void on_tls_close(hio_t *io)
+{
+    int err = hio_error(io);
+
+    fail_tls(hevent_userdata(io), err ? err : HERR_TRUNCATED);
+}
+
+static void on_tls_connect(hio_t *io)
+{
+    hdial_t *dial = hevent_userdata(io);
+
+    hdial__set_timer(dial, HDIAL_TIMER_REST, 0);
+    if (dial->proxy == dial->options.proxy_count) {
+        dial->tls_done = true;
+        dial->times.tls_us = hdial__elapsed_us(dial);
+    }
+    hdial__proceed(dial);
+}
+
+void hdial__tls(hdial_t *dial, htls_ctx_t *ctx, const char *name, const char *with)
+{
+    int err;
+
+    dial->tls_with = with;
+    if (htls_is_tls(dial->io)) {
+        dial->error_len = 0;
+        dial->step = HDIAL_STEP_TLS;
+        hdial__say(dial, "TLS with %s: not possible through an https proxy", with);
+        hdial__fail(dial, HERR_UNSUPPORTED);
+        return;
+    }
+    hio_setcb_connect(dial->io, on_tls_connect);
+    hio_setcb_close(dial->io, on_tls_close);
+    hio_set_connect_timeout(dial->io, HTLS_HANDSHAKE_TIMEOUT_MS);
+    err = htls_client(dial->io, ctx, name);
+    if (err)
+        fail_because(dial, err);
+    else
+        hdial__set_timer(dial, HDIAL_TIMER_TLS, HTLS_HANDSHAKE_TIMEOUT_MS + 1000);
+}
+
+static void start_tls(hdial_t *dial)
+{
+    const char *name = dial->options.tls_name;
+
+    dial->step = HDIAL_STEP_TLS;
+    if (!name)
+        name = dial->to.host;
+    hdial__tls(dial, dial->options.tls, name[0] ? name : NULL,
+               dial->to.host[0] ? dial->to.host : dial->to.path);
+}
+
+/* ---- the steps ------------------------------------------------------------------------------- */
+
+void hdial__proceed(hdial_t *dial)
+{
+    int err = 0;
+
+    if (dial->proxy < dial->options.proxy_count) {
+        dial->step = HDIAL_STEP_PROXY;
+        hdial__proxy_start(dial);
+        return;
+    }
+    if (dial->options.proxy_protocol && !dial->header_sent) {
+        dial->header_sent = true;
+        err = send_header(dial);
+    }
+    if (err)
+        fail_because(dial, err);
+    else if (dial->options.tls && !dial->tls_done)
+        start_tls(dial);
+    else
+        succeed(dial);
+}
+
+static void time_out_tls(hdial_t *dial)
+{
+    hio_t *io = dial->io;
+
+    hio_setcb_close(io, NULL);
+    hio_setcb_connect(io, NULL);
+    hio_abort(io, -ETIMEDOUT);
+    dial->io = NULL;
+    fail_tls(dial, -ETIMEDOUT);
+}
+
+static void on_timer(htimer_t *timer)
+{
+    hdial_t *dial = hevent_userdata(timer);
+
+    switch (dial->timer_for) {
+    case HDIAL_TIMER_BEGIN:
+        hdial__set_timer(dial, HDIAL_TIMER_REST, 0);
+        hdial__connect(dial);
+        break;
+    case HDIAL_TIMER_NAMES:
+    case HDIAL_TIMER_ATTEMPT:
+        hdial__connect_timer(dial);
+        break;
+    case HDIAL_TIMER_PROXY:
+        hdial__proxy_timed_out(dial);
+        break;
+    case HDIAL_TIMER_TLS:
+        time_out_tls(dial);
+        break;
+    case HDIAL_TIMER_REST:
+        break;
+    }
+}
+
+static void on_total(htimer_t *timer)
+{
+    hdial_t *dial = hevent_userdata(timer);
+
+    dial->total = NULL; /* frees itself */
+    if (!dial->io)
+        hdial__connect_timed_out(dial);
+    else if (dial->step == HDIAL_STEP_TLS)
+        time_out_tls(dial);
+    else
+        hdial__proxy_timed_out(dial);
+}
+
+/* ---- the beginning --------------------------------------------------------------------------- */
+
+static bool is_valid(const hendpoint_t *to, const hdial_options_t *o)
+{
+    bool stream = hendpoint_socktype(to) == SOCK_STREAM;
+
+    if (to->scheme == HENDPOINT_TLS && !o->tls)
+        return false;
+    if (!stream && (o->tls || o->proxy_count > 0))
+        return false;
+    if (o->proxy_count > HPROXY_CHAIN_MAX || (hendpoint_is_unix(to) && o->proxy_count > 0))
+        return false;
+    return o->proxy_protocol >= 0 && o->proxy_protocol <= 2 && (!o->addr_count || o->addrs);
+}
+
+static int set_timers(hdial_t *dial)
+{
+    int timeout_ms = dial->options.timeout_ms;
+
+    dial->timer_for = HDIAL_TIMER_BEGIN;
+    dial->timer = htimer_add(dial->loop, on_timer, 0, INFINITE);
+    if (!dial->timer)
+        return -ENOMEM;
+    hevent_set_userdata(dial->timer, dial);
+    if (timeout_ms < 0)
+        return 0;
+    dial->total =
+        htimer_add(dial->loop, on_total, (uint32_t)(timeout_ms ? timeout_ms : HDIAL_TIMEOUT_MS), 1);
+    if (!dial->total)
+        return -ENOMEM;
+    hevent_set_userdata(dial->total, dial);
+    return 0;
+}
+
+int hdial_start(hloop_t *loop, const hendpoint_t *to, const hdial_options_t *options, hdial_cb cb,
+                void *arg, hdial_t **out)
+{
+    static const hdial_options_t defaults;
+    hdial_t *dial;
+    int err;
+
+    if (!options)
+        options = &defaults;
+    if (!is_valid(to, options))
+        return -EINVAL;
+    dial = hmem_zalloc(sizeof(*dial));
+    if (!dial)
+        return -ENOMEM;
+    dial->loop = loop;
+    dial->to = dial->hop = *to;
+    dial->options = *options;
+    if (dial->options.tls)
+        htls_ctx_ref(dial->options.tls);
+    dial->dns = options->dns;
+    dial->cb = cb;
+    dial->arg = arg;
+    dial->start_us = hloop_now_hrtime(loop);
+    hlist_init(&dial->attempts);
+    err = options->proxy_count ? hdial__proxy_hop(&options->proxies[0], &dial->hop) : 0;
+    if (!err)
+        err = set_timers(dial);
+    if (err) {
+        free_dial(dial);
+        return err;
+    }
+    if (out)
+        *out = dial;
+    return 0;
+}
+
+void hdial_cancel(hdial_t *dial)
+{
+    if (dial)
+        free_dial(dial);
+}
+
+const char *hdial_error(const hdial_t *dial)
+{
+    return dial->error;
+}
+
+hdial_step_e hdial_step(const hdial_t *dial)
+{
+    return dial->step;
+}
+
+const haddr_t *hdial_addr(const hdial_t *dial)
+{
+    return &dial->addr;
+}
+
+void hdial_times(const hdial_t *dial, hdial_times_t *times)
+{
+    *times = dial->times;
+}
