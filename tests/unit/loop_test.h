@@ -131,6 +131,17 @@ static inline void small_buffers(int fd)
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
 }
 
+/* Waits for len bytes; how many came before the end. MSG_WAITALL may do with less. */
+static inline size_t plain_receive(int fd, char *buf, size_t len)
+{
+    size_t got = 0;
+    ssize_t n = 0;
+
+    while (got < len && (n = recv(fd, buf + got, len - got, 0)) > 0)
+        got += (size_t)n;
+    return got;
+}
+
 /* Everything that is there without waiting; -1 at a reset. *eof tells the end of data. */
 static inline ssize_t plain_drain(int fd, char *buf, size_t size, bool *eof)
 {
