@@ -172,6 +172,9 @@ void hio__on_ready(hio_t *io, int events)
     case HIO_STATE_CLOSING:
         on_ready_open(io, events);
         break;
+    case HIO_STATE_LINGER:
+        hio__linger_ready(io);
+        break;
     case HIO_STATE_CONNECTING:
         hio__connect_ready(io);
         break;
@@ -232,6 +235,7 @@ hio_ext_t *hio__ext(hio_t *io)
     io->ext->write_max = HIO_WRITE_MAX;
     io->ext->timeouts[HIO_TIMEOUT_CONNECT].timeout_ms = HIO_CONNECT_TIMEOUT_MS;
     io->ext->timeouts[HIO_TIMEOUT_CLOSE].timeout_ms = HIO_CLOSE_TIMEOUT_MS;
+    io->ext->timeouts[HIO_TIMEOUT_LINGER].timeout_ms = HIO_LINGER_TICK_MS;
     return io->ext;
 }
 

@@ -1,7 +1,7 @@
 /* hio: a descriptor on the loop: TCP, UDP and UNIX sockets, pipes, terminals and plain files, one
  * way to read, write and close for all of them.
  *
- * States:  (connecting ->) open -> closing (what is queued is sent) -> closed -> freed.
+ * States:  (connecting ->) open -> closing (what is sent arrives) -> closed -> freed.
  * Exactly one close callback ends every hio, never from inside hio_close; hio_error then tells the
  * cause (0: end of file or closed by the program). The pointer stays readable until that callback
  * returns. After it the memory is reused for another hio but never unmapped before the loop is
@@ -168,12 +168,18 @@ int hio_shutdown(hio_t *io);
 /* ---- closing --------------------------------------------------------------------------------- */
 
 /* Sends what is queued (for at most the close timeout), then closes; one that is still connecting
- * is given up at once. Idempotent, never calls back from inside. Any thread (a post). 0. */
+ * is given up at once. Idempotent, never calls back from inside. Any thread (a post). 0.
+ *
+ * A TCP connection that has sent something, and has input unread or output that the peer has not
+ * acknowledged, lingers, for a reset would destroy what is under way (RFC 1122, 4.2.2.13): it ends
+ * its sending side and drops what comes, until the peer ends as well, or has acknowledged all and
+ * sent nothing for 50 ms; for 2 s without an acknowledgement and 60 s (the close timeout) at most.
+ * The close callback comes after that. hio_abort closes at once. */
 int hio_close(hio_t *io);
 #define hio_close_async(io) hio_close(io)
 
-/* Closes without sending what is queued; err (0 or negative) is the cause that hio_error tells.
- * hio_reset also makes a TCP peer see a reset. */
+/* Closes without sending what is queued and without lingering; err (0 or negative) is the cause
+ * that hio_error tells. hio_reset also makes a TCP peer see a reset. */
 int hio_abort(hio_t *io, int err);
 int hio_reset(hio_t *io);
 

@@ -112,7 +112,7 @@ void hio__sent_all(hio_t *io)
 
     if (!closing && !hio__is(io, HIO_FLAG_SHUT_WANTED))
         return;
-    if (shut_down(io) && closing)
+    if (shut_down(io) && closing && !hio__linger(io))
         hio__finish(io, 0);
 }
 
@@ -158,7 +158,7 @@ int hio_close(hio_t *io)
         hio__sent_all(io);
     else if (!hio__is(io, HIO_FLAG_WRITE_GATED))
         hio__want(io, HV_WRITE, 0);
-    if (io->state != HIO_STATE_CLOSING)
+    if (io->state >= HIO_STATE_CLOSED)
         return 0;
     if (hio__ext(io))
         hio__timeout_start(io, HIO_TIMEOUT_CLOSE);

@@ -12,6 +12,9 @@
 #define HIO_WRITE_MAX (16 * 1024 * 1024)
 #define HIO_CONNECT_TIMEOUT_MS 10000
 #define HIO_CLOSE_TIMEOUT_MS 60000
+#define HIO_LINGER_MS 2000
+#define HIO_LINGER_TICK_MS 50
+#define HIO_LINGER_INPUT_MAX (16 * 1024 * 1024)
 #define HIO_READS_PER_EVENT 4  /* callbacks of one connection in one iteration */
 #define HIO_WRITES_PER_EVENT 4 /* system calls of one connection in one iteration */
 #define HIO_ACCEPTS_PER_EVENT 64
@@ -25,6 +28,7 @@ typedef enum {
     HIO_STATE_CONNECTING,
     HIO_STATE_HANDSHAKE,
     HIO_STATE_CLOSING,  /* sends what is queued */
+    HIO_STATE_LINGER,   /* all is sent; waits until the peer has it */
     HIO_STATE_CLOSED,   /* the close callback is due */
     HIO_STATE_DETACHED, /* on no loop */
     HIO_STATE_FREE
@@ -67,6 +71,7 @@ typedef enum {
     HIO_TIMEOUT_KEEPALIVE,
     HIO_TIMEOUT_HEARTBEAT,
     HIO_TIMEOUT_ACCEPT_PAUSE,
+    HIO_TIMEOUT_LINGER,
     HIO_TIMEOUT_COUNT
 } hio_timeout_e;
 
@@ -94,6 +99,14 @@ typedef struct hio_target_s {
     hio_source_t source;
 } hio_target_t;
 
+/* Since the lingering close began. */
+typedef struct hio_linger_s {
+    size_t input; /* bytes that were dropped */
+    bool came;    /* some since the last tick */
+    int unacknowledged;
+    int idle_ms; /* without an acknowledgement */
+} hio_linger_t;
+
 typedef struct hio_ext_s {
     hio_t *io;
     hlist_t always_link;
@@ -117,6 +130,7 @@ typedef struct hio_ext_s {
     bool source_known;   /* whether source_asked is right already */
     bool source_asked;   /* the kernel tells where datagrams came to */
     hio_source_t source; /* of the datagram in the read callback */
+    hio_linger_t linger;
     hio_timeout_t timeouts[HIO_TIMEOUT_COUNT];
 } hio_ext_t;
 
@@ -154,6 +168,7 @@ struct hio_s {
     uint8_t work;
     uint8_t transport_want;
     bool paused; /* the program was reading, stopped, and may go on */
+    bool has_sent;
 };
 
 static inline bool hio__is(const hio_t *io, unsigned flags)
@@ -166,10 +181,10 @@ static inline bool hio__is_datagram(const hio_t *io)
     return (io->type & HIO_TYPE_SOCK_DGRAM) != 0;
 }
 
-/* Open, or still sending before a close. */
+/* Open, or on the way to its close. */
 static inline bool hio__is_alive(const hio_t *io)
 {
-    return io->state <= HIO_STATE_CLOSING;
+    return io->state <= HIO_STATE_LINGER;
 }
 
 static inline hio_t *hio__of_always(hlist_t *node)
@@ -196,6 +211,11 @@ bool hio__make_nonblocking(int fd, hio_type_e type);
 void hio__finish(hio_t *io, int err); /* closed from now on; the callback comes later */
 void hio__do_close(hio_t *io);
 void hio__sent_all(hio_t *io); /* the queue is empty: shut down or close if that waits for it */
+
+/* hio_linger.c */
+bool hio__linger(hio_t *io); /* at the end of a close: whether that has to wait */
+void hio__linger_ready(hio_t *io);
+void hio__linger_tick(hio_t *io);
 
 /* hio_read.c */
 void hio__read_ready(hio_t *io);

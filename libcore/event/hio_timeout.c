@@ -12,6 +12,8 @@ static void on_close_timeout(hio_t *io)
 {
     if (io->state == HIO_STATE_CLOSING)
         hio__finish(io, -ETIMEDOUT);
+    else if (io->state == HIO_STATE_LINGER)
+        hio__finish(io, 0);
     else if (hio__is(io, HIO_FLAG_WRITE_BROKEN) && io->paused)
         hio__finish(io, io->error);
 }
@@ -62,6 +64,7 @@ static const struct {
     [HIO_TIMEOUT_KEEPALIVE] = {on_keepalive_timeout, false, true},
     [HIO_TIMEOUT_HEARTBEAT] = {on_heartbeat, false, true},
     [HIO_TIMEOUT_ACCEPT_PAUSE] = {on_accept_pause, true, false},
+    [HIO_TIMEOUT_LINGER] = {hio__linger_tick, false, false},
 };
 
 static void on_timer(htimer_t *timer)

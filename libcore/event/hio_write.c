@@ -66,6 +66,7 @@ static void write_failed(hio_t *io, int err)
 static void sent(hio_t *io, size_t n)
 {
     io->loop->stats.write_bytes += n;
+    io->has_sent = true;
     hio__touch(io, HIO_TIMEOUT_WRITE);
     hio__gate_passed(io, HV_WRITE, n);
     if (io->write_cb) {

@@ -7,56 +7,9 @@
 
 #include <cmocka.h>
 
-#include "loop_test.h"
+#include "hio_fixture.h"
 
 #include <sys/stat.h>
-
-#define BIG (2u << 20)
-
-static hloop_t *loop;
-static seen_t seen;
-static hio_t *io;
-static int peer;
-static char *data;
-
-static int setup(void **state)
-{
-    loop_test_setup(state);
-    loop = new_loop();
-    io = observed_tcp(loop, &seen, &peer);
-    small_buffers(hio_fd(io));
-    small_buffers(peer);
-    data = new_pattern(BIG);
-    return 0;
-}
-
-static void finish(void)
-{
-    hloop_free(&loop);
-    if (peer >= 0)
-        close(peer);
-    free(data);
-}
-
-/* Lets the peer take everything up to the end of data; the loop runs meanwhile. */
-static size_t peer_takes_all(void)
-{
-    static char buf[65536];
-    size_t got = 0;
-    bool eof = false;
-
-    while (!eof) {
-        ssize_t n = plain_drain(peer, buf, sizeof(buf), &eof);
-
-        assert_true(n >= 0);
-        for (ssize_t i = 0; i < n; i++)
-            assert_int_equal(buf[i], pattern(got + (size_t)i));
-        got += (size_t)n;
-        hloop_wakeup(loop);
-        assert_int_equal(hloop_run(loop), 0);
-    }
-    return got;
-}
 
 /* ---- the one close callback ------------------------------------------------------------------ */
 
@@ -75,7 +28,7 @@ static void close_calls_back_once_and_not_from_inside(void **state)
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.error, 0);
     assert_int_equal(hloop_nios(loop), 0);
-    finish();
+    hio_finish();
 }
 
 static void on_close_again(hio_t *self)
@@ -103,7 +56,7 @@ static void the_close_callback_may_do_anything_to_the_dead(void **state)
     settle(loop);
     assert_int_equal(seen.closes, 1);
     assert_int_equal(hloop_ntimers(loop), 0);
-    finish();
+    hio_finish();
 }
 
 static void on_read_close(hio_t *self, void *buf, int len)
@@ -122,7 +75,7 @@ static void closing_in_the_read_callback_ends_the_reading(void **state)
     assert_int_equal(write(peer, "0123456789012345678901234567890", 31), 31);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.reads, 1);
-    finish();
+    hio_finish();
 }
 
 static void on_write_close(hio_t *self, const void *buf, int len)
@@ -138,7 +91,7 @@ static void closing_in_the_write_callback(void **state)
     hio_write(io, data, 10);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.writes, 1);
-    finish();
+    hio_finish();
 }
 
 static void what_was_sent_is_told_before_the_close(void **state)
@@ -148,7 +101,7 @@ static void what_was_sent_is_told_before_the_close(void **state)
     hio_close(io);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.wrote, 10);
-    finish();
+    hio_finish();
 }
 
 /* ---- what is queued -------------------------------------------------------------------------- */
@@ -169,7 +122,7 @@ static void close_sends_what_is_queued(void **state)
     assert_int_equal(seen.error, 0);
     assert_int_equal(seen.wrote, BIG);
     assert_int_equal(hloop_ntimers(loop), 0);
-    finish();
+    hio_finish();
 }
 
 static void a_close_that_cannot_send_ends_by_its_timeout(void **state)
@@ -183,7 +136,7 @@ static void a_close_that_cannot_send_ends_by_its_timeout(void **state)
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, -ETIMEDOUT);
     assert_true(now_ms() - start >= 49);
-    finish();
+    hio_finish();
 }
 
 static void abort_drops_what_is_queued_and_tells_the_cause(void **state)
@@ -195,7 +148,7 @@ static void abort_drops_what_is_queued_and_tells_the_cause(void **state)
     hio_abort(io, -EIO); /* the first cause counts */
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, -EPROTO);
-    finish();
+    hio_finish();
 }
 
 static void abort_ends_a_close_that_waits(void **state)
@@ -208,7 +161,7 @@ static void abort_ends_a_close_that_waits(void **state)
     hio_abort(io, -EINTR);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, -EINTR);
-    finish();
+    hio_finish();
 }
 
 static void reset_shows_as_a_reset(void **state)
@@ -220,7 +173,7 @@ static void reset_shows_as_a_reset(void **state)
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(recv(peer, &byte, 1, 0), -1);
     assert_int_equal(errno, ECONNRESET);
-    finish();
+    hio_finish();
 }
 
 /* ---- the peer's end of data ------------------------------------------------------------------ */
@@ -236,7 +189,7 @@ static void an_end_of_data_closes_without_an_error(void **state)
     assert_int_equal(seen.error, 0);
     assert_int_equal(seen.got, 100);
     assert_int_equal(seen.reads, 1); /* no callback of zero bytes */
-    finish();
+    hio_finish();
 }
 
 static void an_end_of_data_drops_nothing_that_is_queued(void **state)
@@ -250,7 +203,7 @@ static void an_end_of_data_drops_nothing_that_is_queued(void **state)
     assert_int_equal(peer_takes_all(), BIG);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, 0);
-    finish();
+    hio_finish();
 }
 
 /* Named fault: half-close loses the reply. */
@@ -274,7 +227,7 @@ static void with_an_eof_callback_the_sending_side_stays_open(void **state)
     assert_int_equal(peer_takes_all(), BIG);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, 0);
-    finish();
+    hio_finish();
 }
 
 /* ---- resets in each state -------------------------------------------------------------------- */
@@ -288,7 +241,7 @@ static void a_reset_while_reading(void **state)
     peer = -1;
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, -ECONNRESET);
-    finish();
+    hio_finish();
 }
 
 static void a_reset_while_sending(void **state)
@@ -300,7 +253,7 @@ static void a_reset_while_sending(void **state)
     peer = -1;
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, -ECONNRESET);
-    finish();
+    hio_finish();
 }
 
 static void a_reset_while_reading_and_sending(void **state)
@@ -313,7 +266,7 @@ static void a_reset_while_reading_and_sending(void **state)
     peer = -1;
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, -ECONNRESET);
-    finish();
+    hio_finish();
 }
 
 static void a_reset_while_closing(void **state)
@@ -326,7 +279,7 @@ static void a_reset_while_closing(void **state)
     peer = -1;
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, -ECONNRESET);
-    finish();
+    hio_finish();
 }
 
 static void a_reset_after_our_shutdown(void **state)
@@ -339,7 +292,7 @@ static void a_reset_after_our_shutdown(void **state)
     peer = -1;
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, -ECONNRESET);
-    finish();
+    hio_finish();
 }
 
 static void a_write_after_a_reset_tells_the_cause_and_closes(void **state)
@@ -354,7 +307,7 @@ static void a_write_after_a_reset_tells_the_cause_and_closes(void **state)
     assert_int_equal(seen.closes, 0);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, rc);
-    finish();
+    hio_finish();
 }
 
 /* The peer has answered and gone: the write fails, but the answer is read first. */
@@ -375,7 +328,7 @@ static void what_the_peer_sent_before_it_went_is_read(void **state)
     RUN_UNTIL(loop, local.closes == 1);
     assert_int_equal(local.got, 50);
     assert_int_equal(local.error, -EPIPE);
-    finish();
+    hio_finish();
 }
 
 static void the_cause_of_a_broken_write_outlives_a_close(void **state)
@@ -393,7 +346,7 @@ static void the_cause_of_a_broken_write_outlives_a_close(void **state)
     hio_close(pair);
     RUN_UNTIL(loop, local.closes == 1);
     assert_int_equal(local.error, -EPIPE);
-    finish();
+    hio_finish();
 }
 
 static void on_accept_nothing(hio_t *accepted)
@@ -420,7 +373,7 @@ static void closing_while_connecting_and_while_accepting(void **state)
     assert_int_equal(seen_connecting.connects, 0);
     assert_int_equal(seen_connecting.error, 0);
     assert_int_equal(hloop_ntimers(loop), 0);
-    finish();
+    hio_finish();
 }
 
 /* ---- others ---------------------------------------------------------------------------------- */
@@ -453,7 +406,7 @@ static void an_hio_closed_by_another_gets_nothing_more(void **state)
     assert_true(seen_other.reads <= 1);
     assert_int_equal(seen_other.error, -ECANCELED);
     close(other_peer);
-    finish();
+    hio_finish();
 }
 
 /* Ten connections are ready at once. The first callback closes the other nine and opens as many new
@@ -515,7 +468,7 @@ static void a_reused_descriptor_hears_nothing_of_the_old_one(void **state)
     fresh_n = MANY; /* the loop's end opens no more */
     for (int i = 0; i < MANY; i++)
         close(peers[i]);
-    finish();
+    hio_finish();
 }
 
 static void standard_descriptors_leave_no_hole(void **state)
@@ -538,10 +491,10 @@ static void standard_descriptors_leave_no_hole(void **state)
     assert_int_equal(st.st_rdev, null.st_rdev);
     dup2(saved, STDIN_FILENO);
     close(saved);
-    finish();
+    hio_finish();
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, setup)
+#define TEST(f) cmocka_unit_test_setup(f, hio_setup)
 
 int main(void)
 {

@@ -8,31 +8,15 @@
 #include <cmocka.h>
 
 #include "event/hio_ops.h"
-#include "loop_test.h"
+#include "hio_fixture.h"
 
-#define BIG (2u << 20)
-
-static hloop_t *loop;
-static seen_t seen;
-static hio_t *io;
-static int peer;
 static uint64_t start_ns;
 
 static int setup(void **state)
 {
-    loop_test_setup(state);
-    loop = new_loop();
-    io = observed_tcp(loop, &seen, &peer);
-    small_buffers(hio_fd(io));
-    small_buffers(peer);
+    hio_setup(state);
     start_ns = htime_monotonic_ns();
     return 0;
-}
-
-static void finish(void)
-{
-    hloop_free(&loop);
-    close(peer);
 }
 
 static bool passed_ms(uint64_t ms)
@@ -75,7 +59,7 @@ static void a_quiet_connection_ends_by_its_keepalive(void **state)
     assert_true(passed_ms(40));
     assert_int_equal(seen.error, -ETIMEDOUT);
     assert_int_equal(hloop_ntimers(loop), 0);
-    finish();
+    hio_finish();
 }
 
 static void reading_keeps_it_alive(void **state)
@@ -94,7 +78,7 @@ static void reading_keeps_it_alive(void **state)
     }
     RUN_UNTIL(loop, seen.closes == 1);
     assert_true(passed_ms(60) || seen.reads < 4);
-    finish();
+    hio_finish();
 }
 
 static void writing_keeps_it_alive(void **state)
@@ -110,7 +94,7 @@ static void writing_keeps_it_alive(void **state)
     }
     RUN_UNTIL(loop, seen.closes == 1);
     assert_true(passed_ms(50));
-    finish();
+    hio_finish();
 }
 
 static uint64_t read_ns;
@@ -133,7 +117,7 @@ static void activity_after_a_long_callback_counts_from_then(void **state)
     RUN_UNTIL(loop, seen.closes == 1);
     if (seen.reads == 1)
         assert_true(htime_monotonic_ns() - read_ns >= 40 * HTIME_NS_PER_MS);
-    finish();
+    hio_finish();
 }
 
 static void nothing_read_while_reading_is_a_timeout(void **state)
@@ -147,13 +131,11 @@ static void nothing_read_while_reading_is_a_timeout(void **state)
     RUN_UNTIL(loop, seen.closes == 1);
     assert_true(passed_ms(40));
     assert_int_equal(seen.error, -ETIMEDOUT);
-    finish();
+    hio_finish();
 }
 
 static void nothing_sent_while_queued_is_a_timeout(void **state)
 {
-    char *data = new_pattern(BIG);
-
     (void)state;
     hio_set_write_timeout(io, 40);
     run_for(80);
@@ -163,8 +145,7 @@ static void nothing_sent_while_queued_is_a_timeout(void **state)
     RUN_UNTIL(loop, seen.closes == 1);
     assert_true(passed_ms(40));
     assert_int_equal(seen.error, -ETIMEDOUT);
-    finish();
-    free(data);
+    hio_finish();
 }
 
 static void a_limit_can_be_taken_back(void **state)
@@ -180,7 +161,7 @@ static void a_limit_can_be_taken_back(void **state)
     run_for(60);
     assert_int_equal(seen.closes, 0);
     assert_int_equal(hloop_ntimers(loop), 0);
-    finish();
+    hio_finish();
 }
 
 static void a_limit_can_be_changed(void **state)
@@ -190,7 +171,7 @@ static void a_limit_can_be_changed(void **state)
     hio_set_keepalive_timeout(io, 20);
     start_ns = htime_monotonic_ns();
     RUN_UNTIL(loop, seen.closes == 1);
-    finish();
+    hio_finish();
 }
 
 /* ---- heartbeats ------------------------------------------------------------------------------ */
@@ -213,7 +194,7 @@ static void a_peer_that_answers_no_heartbeat_is_given_up(void **state)
     assert_int_equal(seen.error, HERR_HEARTBEAT);
     assert_int_equal(beats, 3);
     assert_true(passed_ms(45));
-    finish();
+    hio_finish();
 }
 
 /* Answers ten heartbeats; false if the hio was closed meanwhile. */
@@ -240,7 +221,7 @@ static void a_peer_that_answers_is_kept(void **state)
 
     for (; !answer_ten(); tries++) {
         assert_true(tries < 10);
-        finish();
+        hio_finish();
         setup(state);
     }
     hio_set_heartbeat(io, 0, NULL);
@@ -248,7 +229,7 @@ static void a_peer_that_answers_is_kept(void **state)
     assert_int_equal(beats, 10);
     assert_int_equal(seen.closes, 0);
     assert_int_equal(hloop_ntimers(loop), 0);
-    finish();
+    hio_finish();
 }
 
 /* Only what was read counts as an answer, not that somebody began to read. */
@@ -264,7 +245,7 @@ static void starting_to_read_is_no_answer(void **state)
         assert_true(beats <= 3);
     }
     assert_int_equal(seen.error, HERR_HEARTBEAT);
-    finish();
+    hio_finish();
 }
 
 static void close_in_beat(hio_t *self)
@@ -282,7 +263,7 @@ static void a_heartbeat_may_close(void **state)
     assert_int_equal(seen.error, 0);
     run_for(20);
     assert_int_equal(beats, 1);
-    finish();
+    hio_finish();
 }
 
 /* ---- gates: what a rate limit holds back is not the peer's fault ----------------------------- */
@@ -324,7 +305,7 @@ static void what_a_gate_holds_back_is_no_timeout(void **state)
     hio_gate_open(io, HV_READ);
     RUN_UNTIL(loop, (seen.reads == 1 && seen.writes == 1) || seen.closes == 1);
     assert_true(seen.closes == 0 || passed_ms(20));
-    finish();
+    hio_finish();
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)

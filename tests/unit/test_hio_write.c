@@ -7,56 +7,7 @@
 
 #include <cmocka.h>
 
-#include "loop_test.h"
-
-#define BIG (4u << 20)
-#define MIB (1u << 20)
-
-static hloop_t *loop;
-static seen_t seen;
-static hio_t *io;
-static int peer;
-static char *data;
-
-/* One end of a connection whose kernel buffers are small, so that a big write is queued. */
-static int setup(void **state)
-{
-    loop_test_setup(state);
-    loop = new_loop();
-    io = observed_tcp(loop, &seen, &peer);
-    small_buffers(hio_fd(io));
-    small_buffers(peer);
-    data = new_pattern(BIG);
-    return 0;
-}
-
-static void finish(void)
-{
-    hloop_free(&loop);
-    close(peer);
-    free(data);
-}
-
-/* Takes what the peer has got and compares it with the pattern; true at the end of data. */
-static bool peer_takes(size_t *got)
-{
-    static char buf[65536];
-    bool eof = false;
-    ssize_t n = plain_drain(peer, buf, sizeof(buf), &eof);
-
-    assert_true(n >= 0);
-    for (ssize_t i = 0; i < n; i++)
-        assert_int_equal(buf[i], pattern(*got + (size_t)i));
-    *got += (size_t)n;
-    return eof;
-}
-
-#define RUN_UNTIL_PEER_HAS(size)                                                                   \
-    for (size_t got_ = 0; got_ < (size);) {                                                        \
-        peer_takes(&got_);                                                                         \
-        hloop_wakeup(loop);                                                                        \
-        assert_int_equal(hloop_run(loop), 0);                                                      \
-    }
+#include "hio_fixture.h"
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
@@ -72,7 +23,7 @@ static void a_small_write_goes_out_at_once(void **state)
     assert_int_equal(poll(&readable, 1, 10000), 1);
     RUN_UNTIL(loop, seen.writes == 1);
     assert_int_equal(seen.wrote, 100);
-    finish();
+    hio_finish();
 }
 
 static void what_the_kernel_does_not_take_is_queued_and_sent_in_order(void **state)
@@ -87,7 +38,7 @@ static void what_the_kernel_does_not_take_is_queued_and_sent_in_order(void **sta
     RUN_UNTIL_PEER_HAS(BIG);
     RUN_UNTIL(loop, seen.wrote == BIG);
     assert_int_equal(hio_write_bufsize(io), 0);
-    finish();
+    hio_finish();
 }
 
 static void spans_are_sent_as_one(void **state)
@@ -106,7 +57,7 @@ static void spans_are_sent_as_one(void **state)
     assert_int_equal(hio_writev(io, spans, -1), -EINVAL);
     assert_int_equal(hio_write(io, data, 0), 0);
     RUN_UNTIL_PEER_HAS(at);
-    finish();
+    hio_finish();
 }
 
 /* Named fault: a write callback that writes recurses. */
@@ -138,7 +89,7 @@ static void a_write_callback_that_writes_does_not_recurse(void **state)
     RUN_UNTIL(loop, rewrites == 1000);
     assert_int_equal(deepest, 1);
     peer = -1; /* the loop owns it */
-    finish();
+    hio_finish();
 }
 
 /* ---- limits ---------------------------------------------------------------------------------- */
@@ -169,7 +120,7 @@ static void drained_comes_once_the_queue_has_fallen(void **state)
         hloop_run(loop);
     }
     assert_int_equal(seen.drained, 1);
-    finish();
+    hio_finish();
 }
 
 static void limits_that_contradict_are_refused(void **state)
@@ -180,7 +131,7 @@ static void limits_that_contradict_are_refused(void **state)
     assert_int_equal(hio_set_watermarks(io, 0, 0, 0), 0);
     assert_int_equal(hio_set_max_write_bufsize(io, 100), 0);
     assert_int_equal(hio_write(io, data, 101), HERR_QUEUE_FULL);
-    finish();
+    hio_finish();
 }
 
 /* Named fault: a queued write past 16 MiB closes the connection. */
@@ -212,7 +163,7 @@ static void a_write_past_the_limit_is_refused_and_nothing_else(void **state)
         assert_int_equal(hloop_run(loop), 0);
     }
     assert_int_equal(hio_write(io, data, 10), 10); /* and it goes on */
-    finish();
+    hio_finish();
 }
 
 /* ---- cork ------------------------------------------------------------------------------------ */
@@ -232,7 +183,7 @@ static void corked_pieces_leave_together(void **state)
     assert_int_equal(hio_write_bufsize(io), 0);
     hio_uncork(io);
     RUN_UNTIL_PEER_HAS(20);
-    finish();
+    hio_finish();
 }
 
 static void a_cork_is_pulled_at_the_end_of_the_iteration(void **state)
@@ -243,7 +194,7 @@ static void a_cork_is_pulled_at_the_end_of_the_iteration(void **state)
     RUN_UNTIL_PEER_HAS(30);
     assert_int_equal(hio_write(io, "more", 4), 4);
     assert_int_equal(hio_write_bufsize(io), 0); /* uncorked for good */
-    finish();
+    hio_finish();
 }
 
 static void closing_pulls_the_cork(void **state)
@@ -258,7 +209,7 @@ static void closing_pulls_the_cork(void **state)
     while (!peer_takes(&got))
         ;
     assert_int_equal(got, 30);
-    finish();
+    hio_finish();
 }
 
 /* ---- without copying ------------------------------------------------------------------------- */
@@ -283,7 +234,7 @@ static void a_borrowed_buffer_is_freed_once_when_it_was_sent(void **state)
     RUN_UNTIL(loop, frees == 1);
     settle(loop);
     assert_int_equal(frees, 1);
-    finish();
+    hio_finish();
 }
 
 static void a_borrowed_buffer_sent_at_once_is_freed_at_once(void **state)
@@ -296,7 +247,7 @@ static void a_borrowed_buffer_sent_at_once_is_freed_at_once(void **state)
     assert_int_equal(frees, 2);
     assert_int_equal(hio_write_nocopy(io, data + 100, 10, NULL, NULL), 10);
     RUN_UNTIL_PEER_HAS(110);
-    finish();
+    hio_finish();
 }
 
 static void a_borrowed_buffer_is_freed_once_when_the_hio_closes(void **state)
@@ -308,7 +259,7 @@ static void a_borrowed_buffer_is_freed_once_when_the_hio_closes(void **state)
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(frees, 1);
     assert_int_equal(seen.error, -EIO);
-    finish();
+    hio_finish();
 }
 
 static void a_borrowed_buffer_is_freed_once_when_the_peer_resets(void **state)
@@ -321,7 +272,7 @@ static void a_borrowed_buffer_is_freed_once_when_the_peer_resets(void **state)
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(frees, 1);
     assert_int_equal(seen.error, -ECONNRESET);
-    finish();
+    hio_finish();
 }
 
 static void a_refused_borrowed_buffer_stays_the_callers(void **state)
@@ -334,7 +285,7 @@ static void a_refused_borrowed_buffer_stays_the_callers(void **state)
     assert_int_equal(hio_write_nocopy(io, data, 1, on_free, &frees), HERR_CLOSED);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(frees, 0);
-    finish();
+    hio_finish();
 }
 
 static void copied_and_borrowed_pieces_keep_their_order(void **state)
@@ -348,7 +299,7 @@ static void copied_and_borrowed_pieces_keep_their_order(void **state)
             assert_int_equal(hio_write(io, data + at, BIG / 64), BIG / 64);
     }
     RUN_UNTIL_PEER_HAS(BIG);
-    finish();
+    hio_finish();
 }
 
 static void on_free_write(void *buf, void *arg)
@@ -368,7 +319,7 @@ static void a_free_callback_may_write(void **state)
     peer = -1;
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(frees, 3);
-    finish();
+    hio_finish();
 }
 
 /* ---- shutting down one side ------------------------------------------------------------------ */
@@ -394,10 +345,10 @@ static void shutdown_comes_after_what_is_queued(void **state)
     hio_close(io);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(hio_shutdown(io), HERR_CLOSED);
-    finish();
+    hio_finish();
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, setup)
+#define TEST(f) cmocka_unit_test_setup(f, hio_setup)
 
 /* Sending broke while the program paused reading for a slow receiver of its own: it may read on
  * later, but a pause that never ends is ended by the close timeout. */
@@ -425,7 +376,7 @@ static void what_the_peer_sent_before_it_went_survives_a_pause(void **state)
         assert_int_equal(local.got, reads_on ? 50 : 0);
         assert_int_equal(local.error, -EPIPE);
     }
-    finish();
+    hio_finish();
 }
 
 int main(void)
