@@ -61,9 +61,9 @@ ssize_t proxy_parse(proxy_header_t *header, const void *data, size_t len, char *
 size_t proxy_need(const void *data, size_t len);
 
 /* Writes the header. Version 1 has neither TLVs nor UNIX addresses (they become UNKNOWN) nor
- * datagrams. checksum (version 2): a CRC32C is added behind the TLVs. Returns its length, or
+ * datagrams. with_checksum (version 2): a CRC32C is added behind the TLVs. Returns its length, or
  * -EINVAL (version, two families), -ENOBUFS, HERR_FRAME_SIZE (too many TLVs). */
-ssize_t proxy_compose(const proxy_header_t *header, bool checksum, void *buf, size_t size);
+ssize_t proxy_compose(const proxy_header_t *header, bool with_checksum, void *buf, size_t size);
 
 typedef struct proxy_tlv_s {
     int type; /* proxy_tlv_e, or another number 0..255 */
