@@ -41,8 +41,8 @@ int pump_start(pump_t *pump, hio_t *source);
 /* The source is closed or has ended. */
 void pump_stop(pump_t *pump);
 
-/* A free buffer for data that does not come from the source, with one user: the caller, who ends with
- * pump_taken. NULL: all are in use (the empty callback tells when not), or out of memory. */
+/* A free buffer for data that does not come from the source, with one user: the caller, who ends
+ * with pump_taken. NULL: all are in use (the empty callback tells when not), or out of memory. */
 pump_buffer_t *pump_lend(pump_t *pump);
 
 /* Stops reading, and goes on. */

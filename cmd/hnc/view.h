@@ -13,8 +13,8 @@ typedef enum { DUMP_SENT, DUMP_RECEIVED } dump_direction_e;
 typedef enum {
     VIEW_RAW,
     VIEW_HEX, /* "> 00000010  68 65 6c 6c 6f 0a  ...  |hello.|": direction, offset, bytes, ASCII */
-    VIEW_JSON /* one object a chunk and line: time, direction, length, data, and "encoding": "base64"
-               * where the data are no UTF-8 */
+    VIEW_JSON /* one object a chunk and line: time, direction, length, data, and where these are
+               * not UTF-8 "encoding": "base64" */
 } view_style_e;
 
 typedef struct view_s {

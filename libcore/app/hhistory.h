@@ -26,8 +26,8 @@ void hhistory_deinit(hhistory_t *h);
  * before), or -ENOMEM. */
 int hhistory_add(hhistory_t *h, const char *line);
 
-/* Reads the file into an empty history. 0, also when there is none; -errno; -EINVAL when it is not a
- * text file, -EFBIG past HHISTORY_FILE_MAX. On an error nothing is added. */
+/* Reads the file into an empty history. 0, also when there is none; -errno; -EINVAL when it is not
+ * a text file, -EFBIG past HHISTORY_FILE_MAX. On an error nothing is added. */
 int hhistory_load(hhistory_t *h, const char *path);
 
 /* Adds the fresh entries to the file, which only its owner may read, and keeps the newest max
@@ -37,7 +37,8 @@ int hhistory_load(hhistory_t *h, const char *path);
 int hhistory_save(hhistory_t *h, const char *path);
 
 /* Appends "$XDG_STATE_HOME/PROGRAM/history", or the same in ~/.local/state (XDG Base Directory
- * Specification: a relative path there does not count). 0, -ENOENT (there is no HOME) or -ENOMEM. */
+ * Specification: a relative path there does not count). 0, -ENOENT (there is no HOME) or
+ * -ENOMEM. */
 int hhistory_path(hbytes_t *path, const char *program);
 
 #endif

@@ -6,14 +6,14 @@
  *
  * Readline gets whole characters and whole pastes from memory, so it never waits, and what it draws
  * goes through the same hio as the program's output, so both stay in order. What was written and
- * does not end in a line feed yet ("login: ") stands in front of the line being typed, as its prompt,
- * until the rest arrives.
+ * does not end in a line feed yet ("login: ") stands in front of the line being typed, as its
+ * prompt, until the rest arrives.
  *
  * Readline is loaded at the first hline_open. Without it (WITH_READLINE=no, no library) lines come
  * as the terminal itself edits them, and all else works the same.
  *
- * Readline has one state for the whole process, so there is one hline at a time. Widths are those of
- * the locale's LC_CTYPE, which the program sets. */
+ * Readline has one state for the whole process, so there is one hline at a time. Widths are those
+ * of the locale's LC_CTYPE, which the program sets. */
 #ifndef HNET_APP_HLINE_H
 #define HNET_APP_HLINE_H
 
@@ -54,8 +54,9 @@ bool hline_is_edited(const hline_t *line);
  * written either. */
 int hline_history_error(const hline_t *line);
 
-/* Data for the terminal, as it is (control sequences too), above the line being typed. An unfinished
- * last line is kept in front of the typed text; past HLINE_TAIL_MAX bytes it is ended. */
+/* Data for the terminal, as it is (control sequences too), above the line being typed. An
+ * unfinished last line is kept in front of the typed text; past HLINE_TAIL_MAX bytes it is
+ * ended. */
 #define HLINE_TAIL_MAX ((size_t)1024)
 void hline_write(hline_t *line, const void *data, size_t len);
 
@@ -65,8 +66,8 @@ void hline_message(hline_t *line, const void *text, size_t len);
 /* Stops reading keys and goes on: they wait in the terminal. */
 void hline_pause(hline_t *line, bool pause);
 
-/* Ends it: the terminal is as it was, the history saved. NULL is legal; legal in its callbacks, which
- * come no more. Before the loop is freed. 0, or why the history could not be saved. */
+/* Ends it: the terminal is as it was, the history saved. NULL is legal; legal in its callbacks,
+ * which come no more. Before the loop is freed. 0, or why the history could not be saved. */
 int hline_close(hline_t *line);
 
 #endif

@@ -41,6 +41,7 @@ typedef struct readline_lib_s {
     HLIB_FUNCTION(rl_get_keymap_by_name);
     HLIB_FUNCTION(rl_variable_value);
     HLIB_FUNCTION(rl_insert);
+    HLIB_FUNCTION(rl_free);
     HLIB_FUNCTION(using_history);
     HLIB_FUNCTION(stifle_history);
     HLIB_FUNCTION(add_history);
@@ -68,7 +69,8 @@ static const hlib_symbol_t symbols[] = {
     SYMBOL(rl_initialize), SYMBOL(rl_callback_handler_install),
     SYMBOL(rl_callback_handler_remove), SYMBOL(rl_callback_read_char),
     SYMBOL(rl_callback_sigcleanup), SYMBOL(rl_set_prompt), SYMBOL(rl_on_new_line),
-    SYMBOL(rl_redisplay), SYMBOL(rl_clear_visible_line), SYMBOL(rl_resize_terminal), SYMBOL(rl_reset_screen_size),
+    SYMBOL(rl_redisplay), SYMBOL(rl_clear_visible_line), SYMBOL(rl_resize_terminal),
+    SYMBOL(rl_reset_screen_size), SYMBOL(rl_free),
     SYMBOL(rl_tty_set_echoing), SYMBOL(rl_bind_key_in_map), SYMBOL(rl_get_keymap_by_name),
     SYMBOL(rl_variable_value), SYMBOL(rl_insert), SYMBOL(using_history), SYMBOL(stifle_history),
     SYMBOL(add_history), SYMBOL(clear_history), SYMBOL(rl_catch_signals),
@@ -142,8 +144,7 @@ static void activate(hline_t *line)
     const char *paste = rl.rl_variable_value("enable-bracketed-paste");
     bool on = paste && strcmp(paste, "on") == 0;
 
-    if (htty_enter(fileno(line->keyboard), HTTY_KEYS, on ? PASTE_ON : NULL, on ? PASTE_OFF : NULL) <
-        0)
+    if (htty_enter(fileno(line->keyboard), on ? PASTE_ON : NULL, on ? PASTE_OFF : NULL) < 0)
         return;
     line->active = true;
     rl.rl_reset_screen_size();
@@ -271,7 +272,7 @@ static void on_line(char *text)
         if (hhistory_add(&line->history, text) > 0)
             rl.add_history(text);
         hline__deliver(line, text, strlen(text));
-        free(text);
+        rl.rl_free(text);
     } else {
         hline__end(line);
     }

@@ -53,8 +53,8 @@ static inline bool hline__keys_ready(const hline_keys_t *keys)
     return keys->next < keys->limit;
 }
 
-/* States: active (the terminal is in our mode) -> suspended (stopped, or in the background) -> active
- * ... -> ended. Without readline it is never active. */
+/* States: active (the terminal is in our mode) -> suspended (stopped, or in the background) ->
+ * active ... -> ended. Without readline it is never active. */
 struct hline_s {
     hline_options_t options;
     hloop_t *loop;

@@ -77,21 +77,18 @@ static void unwatch(void)
     }
 }
 
-static int switch_mode(htty_mode_e mode)
+static int switch_mode(void)
 {
     struct termios now = terminal.saved;
 
-    now.c_lflag &= ~(tcflag_t)ECHO;
-    if (mode == HTTY_KEYS) {
-        now.c_lflag &= ~(tcflag_t)(ICANON | IEXTEN);
-        now.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IGNCR | ISTRIP);
-        now.c_cc[VMIN] = 1;
-        now.c_cc[VTIME] = 0;
-    }
+    now.c_lflag &= ~(tcflag_t)(ECHO | ICANON | IEXTEN);
+    now.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IGNCR | ISTRIP);
+    now.c_cc[VMIN] = 1;
+    now.c_cc[VTIME] = 0;
     return tcsetattr(terminal.fd, TCSANOW, &now) < 0 ? -errno : 0;
 }
 
-int htty_enter(int fd, htty_mode_e mode, const char *hello, const char *farewell)
+int htty_enter(int fd, const char *hello, const char *farewell)
 {
     struct termios saved;
     int err;
@@ -112,7 +109,7 @@ int htty_enter(int fd, htty_mode_e mode, const char *hello, const char *farewell
         terminal.at_exit = atexit(restore) == 0;
     watch();
     terminal.entered = 1;
-    err = switch_mode(mode);
+    err = switch_mode();
     if (err == 0 && hello && write(fd, hello, strlen(hello)) < 0)
         err = -errno;
     if (err < 0)

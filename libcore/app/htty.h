@@ -1,4 +1,4 @@
-/* htty: a terminal in a mode of the program's own, and back as it was however the process ends: by
+/* htty: a terminal that gives each key at once, and back as it was however the process ends: by
  * htty_leave, exit, or a signal that nobody else handles.
  *
  * A handler of signals has to find it, so a process has at most one at a time. */
@@ -7,15 +7,11 @@
 
 #include <stdbool.h>
 
-typedef enum htty_mode_e {
-    HTTY_KEYS,  /* each key at once, not echoed; Ctrl-C and the like still send signals */
-    HTTY_SILENT /* lines, but not echoed: for passwords */
-} htty_mode_e;
-
-/* Switches the terminal at fd. `hello` is written to it now, `farewell` at the end (NULL: nothing);
- * farewell is borrowed until then. 0; -errno (-ENOTTY: no terminal); -EBUSY when one is switched
- * already; -EAGAIN when the process is in the background: the terminal is not its own then. */
-int htty_enter(int fd, htty_mode_e mode, const char *hello, const char *farewell);
+/* Switches the terminal at fd: keys are not echoed, Ctrl-C and the like still send signals. `hello`
+ * is written to it now, `farewell` at the end (NULL: nothing); farewell is borrowed until then. 0;
+ * -errno (-ENOTTY: no terminal); -EBUSY when one is switched already; -EAGAIN when the process is
+ * in the background: the terminal is not its own then. */
+int htty_enter(int fd, const char *hello, const char *farewell);
 
 /* Back as it was. Left alone if the process is in the background by now. Without htty_enter nothing
  * happens. */
