@@ -88,7 +88,8 @@ static int on_password(char *buf, int size, int writing, void *arg)
                                           password->options->password_arg);
 }
 
-static int bad_file(const char *file, const password_t *password, const htls_report_t *report)
+static int bad_file(const char *what, const char *file, const password_t *password,
+                    const htls_report_t *report)
 {
     unsigned long code = OSSL.ERR_peek_error();
     int reason = ERR_GET_REASON(code);
@@ -97,8 +98,8 @@ static int bad_file(const char *file, const password_t *password, const htls_rep
         return htls__report(report, HERR_CERTIFICATE, "%s: the key has a password", file);
     if (password->asked)
         return htls__report(report, HERR_CERTIFICATE, "%s: wrong password", file);
-    if (ERR_GET_LIB(code) == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE)
-        return htls__report(report, HERR_CERTIFICATE, "%s: not in it, or not in PEM", file);
+    if (reason == PEM_R_NO_START_LINE || reason == ERR_R_UNSUPPORTED)
+        return htls__report(report, HERR_CERTIFICATE, "%s: no %s in it, or not in PEM", file, what);
     return htls__report(report, HERR_CERTIFICATE, "%s: %s", file, htls__reason());
 }
 
@@ -116,7 +117,7 @@ static int read_key(SSL_CTX *ssl_ctx, const char *file, password_t *password,
     if (ERR_GET_REASON(OSSL.ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
         ERR_GET_REASON(OSSL.ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH)
         return htls__report(report, HERR_CERTIFICATE, "%s: not the key of the certificate", file);
-    return bad_file(file, password, report);
+    return bad_file("key", file, password, report);
 }
 
 static int use_files(SSL_CTX *ssl_ctx, const htls_options_t *options,
@@ -131,7 +132,7 @@ static int use_files(SSL_CTX *ssl_ctx, const htls_options_t *options,
     OSSL.SSL_CTX_set_default_passwd_cb_userdata(ssl_ctx, &password);
     OSSL.ERR_clear_error();
     if (OSSL.SSL_CTX_use_certificate_chain_file(ssl_ctx, files->cert) != 1)
-        rc = bad_file(files->cert, &password, report);
+        rc = bad_file("certificate", files->cert, &password, report);
     if (rc == 0)
         rc = read_key(ssl_ctx, files->key ? files->key : files->cert, &password, report);
     OSSL.SSL_CTX_set_default_passwd_cb_userdata(ssl_ctx, NULL);

@@ -227,6 +227,19 @@ static inline void tls_end(void)
     hloop_free(&tls.loop);
     htls_ctx_free(tls.server_ctx);
     htls_ctx_free(tls.client_ctx);
+    tls.server_ctx = tls.client_ctx = NULL;
+}
+
+static inline int run_with_certificates(const char *group, const struct CMUnitTest *tests, size_t n)
+{
+    int failed = 1;
+
+    if (fixture_make() == 0)
+        failed = run_on_each_poller(group, tests, n);
+    else
+        print_error("the openssl command has made no certificates\n");
+    fixture_remove();
+    return failed;
 }
 
 #define TLS_UNTIL(condition) RUN_UNTIL(tls.loop, condition)

@@ -55,25 +55,12 @@ static void what_was_agreed_on_is_told(void **state)
     tls_end();
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    return fixture_make();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(echo_of_every_size_is_whole),
         cmocka_unit_test(what_was_agreed_on_is_told),
     };
-    int failed;
 
-    if (setup(NULL) != 0) {
-        fixture_remove();
-        return 1;
-    }
-    failed = run_on_each_poller("htls", tests, ARRAY_LENGTH(tests));
-    fixture_remove();
-    return failed;
+    return run_with_certificates("htls", tests, ARRAY_LENGTH(tests));
 }
