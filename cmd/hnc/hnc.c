@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/hstart.h"
 #include "base/hstr.h"
 #include "event/hsignal.h"
 #include "net/hresolve.h"
@@ -167,8 +168,11 @@ void hnc_watch_signals(hnc_t *hnc)
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        hsignal_t *sig = hsignal_add(hnc->loop, on_signal, signals[i]);
+        hsignal_t *sig;
 
+        if (signals[i] == SIGHUP && hnc->options.ssl && options_serve_many(&hnc->options))
+            continue; /* asks for the certificates to be read again */
+        sig = hsignal_add(hnc->loop, on_signal, signals[i]);
         if (sig)
             hevent_set_userdata(sig, hnc);
     }
@@ -184,28 +188,29 @@ static void on_log(hlog_level_e level, const char *text, size_t len, void *userd
 
 /* The loop's warnings are for the user: connections that are turned away for want of
  * descriptors. */
-static hloop_t *new_loop(hlog_t **log)
+static hloop_t *new_loop(hlog_t **log, char why[HSTART_WHY_SIZE])
 {
     hloop_options_t options = {0};
 
     *log = hlog_new(HLOG_WARN, on_log, NULL);
     options.log = *log;
     options.read_size = READ_SIZE;
-    return hloop_new_with(&options);
+    return hstart_loop(&options, why, HSTART_WHY_SIZE);
 }
 
 static int run(hnc_t *hnc, const hopt_list_t *operands)
 {
     options_t *o = &hnc->options;
+    char why[HSTART_WHY_SIZE];
     hlog_t *log;
     int status;
 
     if (open_standard_fds() != 0 || options_check(o, operands) != 0)
         return 1;
     signal(SIGPIPE, SIG_IGN);
-    hnc->loop = new_loop(&log);
+    hnc->loop = new_loop(&log, why);
     if (!hnc->loop) {
-        hnc_say("event loop: %s", strerror(errno));
+        hnc_say("cannot open the event loop: %s", why);
         hlog_free(log);
         return 1;
     }

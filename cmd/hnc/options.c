@@ -10,6 +10,7 @@
 #define LATER "it is not part of hnc yet"
 #define NEVER "hnc does not have it"
 
+static const char *const tls_versions[] = {"1.2", "1.3", NULL}; /* hnc_tls_version_e */
 static const char *const proxy_dns_names[] = {"remote", "local", "both", "none", NULL};
 
 static int take_tos(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
@@ -76,6 +77,41 @@ static const hopt_t options[] = {
               .arg_name = "KEYWORD"),
     HOPT_FLAG('F', NULL, options_t, pass_fd,
               "pass the connection on as a descriptor over stdout, a UNIX socket, and leave"),
+
+    HOPT_GROUP("TLS"),
+    HOPT_FLAG(0, "ssl", options_t, ssl,
+              "use TLS; each of the options below means it, too", .alias = "tls"),
+    HOPT_SET(0, "ssl-verify", options_t, ssl_verify, 1,
+             "check the certificate of the server and its name, which hnc does anyway; with -l ask "
+             "clients for a certificate and check it"),
+    HOPT_SET(0, "insecure", options_t, ssl_verify, 0,
+             "accept any certificate of the server", .alias = "no-ssl-verify"),
+    HOPT_STRING(0, "ssl-trustfile", options_t, ssl_trustfile,
+                "trust the certificates in FILE (PEM) instead of the system's", .arg_name = "FILE"),
+    HOPT_STRING(0, "ssl-cert", options_t, ssl_cert, "our certificate (PEM), with its chain",
+                .arg_name = "FILE"),
+    HOPT_STRING(0, "ssl-key", options_t, ssl_key,
+                "its key (PEM), if it is not in the same file; a password is asked for",
+                .arg_name = "FILE"),
+    HOPT_STRING(0, "ssl-servername", options_t, ssl_servername,
+                "the name that is sent to the server and checked, instead of the host's",
+                .arg_name = "NAME"),
+    HOPT_STRING(0, "ssl-alpn", options_t, ssl_alpn,
+                "protocols that are offered, or accepted, the best first, with commas between",
+                .arg_name = "LIST"),
+    HOPT_STRING(0, "ssl-ciphers", options_t, ssl_ciphers, "ciphers, as OpenSSL lists them",
+                .arg_name = "LIST"),
+    HOPT_FLAG(0, "tls-self-signed", options_t, tls_self_signed,
+              "with -l: make a certificate now, and say its fingerprint; this is what happens "
+              "without --ssl-cert"),
+    HOPT_ENUM(0, "tls-min", options_t, tls_min, tls_versions, "the oldest version"),
+    HOPT_ENUM(0, "tls-max", options_t, tls_max, tls_versions, "the newest version"),
+    HOPT_STRING(0, "tls-pin", options_t, tls_pin,
+                "the peer's key has to be one of these: sha256//BASE64, with semicolons between, "
+                "or a file with a public key",
+                .arg_name = "PIN"),
+    HOPT_FLAG(0, "tls-info", options_t, tls_info,
+              "say on stderr what was agreed on, and show the peer's certificates"),
 
     HOPT_GROUP("Proxy"),
     HOPT_LIST('x', NULL, options_t, nc_proxies,
@@ -171,14 +207,6 @@ static const hopt_t options[] = {
     HOPT_REFUSED(0, "denyfile", "FILE", LATER),
     HOPT_REFUSED(0, "lua-exec", "FILE", NEVER),
     HOPT_REFUSED(0, "sctp", NULL, NEVER),
-    HOPT_REFUSED(0, "ssl", NULL, LATER),
-    HOPT_REFUSED(0, "ssl-alpn", "LIST", LATER),
-    HOPT_REFUSED(0, "ssl-cert", "FILE", LATER),
-    HOPT_REFUSED(0, "ssl-ciphers", "LIST", LATER),
-    HOPT_REFUSED(0, "ssl-key", "FILE", LATER),
-    HOPT_REFUSED(0, "ssl-servername", "NAME", LATER),
-    HOPT_REFUSED(0, "ssl-trustfile", "FILE", LATER),
-    HOPT_REFUSED(0, "ssl-verify", NULL, LATER),
     HOPT_REFUSED(0, "vsock", NULL, LATER),
     HOPT_END,
 };
@@ -312,6 +340,18 @@ static const char *conflict(const options_t *o)
         {options_exec(o), o->idle_ms != HNC_NO_TIME || o->telnet || o->receive_limit > 0,
          "cannot use --idle-timeout, -t or -W with -e or -c"},
         {o->telnet, o->udp, "cannot use -t and -u"},
+        {o->ssl, o->udp, "cannot use --ssl and -u"},
+        {o->ssl, o->pass_fd, "cannot use --ssl and -F"},
+        {o->ssl, o->zero_io, "cannot use --ssl and -z"},
+        {o->ssl_key != NULL, !o->ssl_cert, "must use --ssl-cert with --ssl-key"},
+        {o->tls_self_signed, !o->listen || o->ssl_cert,
+         "must use -l and cannot use --ssl-cert with --tls-self-signed"},
+        {o->listen, o->ssl_servername != NULL, "cannot use --ssl-servername and -l"},
+        {o->listen, o->ssl_verify == 0, "cannot use --insecure and -l"},
+        {o->listen && o->ssl_verify < 1, o->ssl_trustfile || o->tls_pin,
+         "must use --ssl-verify with --ssl-trustfile or --tls-pin and -l"},
+        {o->tls_max == HNC_TLS_1_2, o->tls_min == HNC_TLS_1_3,
+         "--tls-min is newer than --tls-max"},
         {o->unix_path, o->source_port != NULL, "cannot use -p and -U"},
         {o->unix_path && !(o->udp && !o->listen), o->source_addr != NULL, "cannot use -s and -U"},
     };
@@ -407,6 +447,9 @@ static void complete(options_t *o)
 {
     o->broker |= o->chat;
     o->listen |= o->broker;
+    o->ssl |= o->ssl_verify >= 0 || o->ssl_trustfile || o->ssl_cert || o->ssl_key ||
+              o->ssl_servername || o->ssl_alpn || o->ssl_ciphers || o->tls_self_signed ||
+              o->tls_pin || o->tls_info || o->tls_min != HNC_TLS_ANY || o->tls_max != HNC_TLS_ANY;
 }
 
 int options_check(options_t *o, const hopt_list_t *operands_given)

@@ -7,6 +7,7 @@
 #include "dump.h"
 #include "input.h"
 #include "net/hrate.h"
+#include "net/htls.h"
 #include "output.h"
 
 #include <string.h>
@@ -344,6 +345,20 @@ static void on_peer_eof(hio_t *io)
         check_grace(s);
 }
 
+/* A server has many peers, whose faults are their own. */
+static void report_tls(session_t *s, hio_t *io, int err)
+{
+    char why[HTLS_ERROR_SIZE];
+
+    htls_error(io, why, sizeof(why));
+    if (options_serve_many(&s->hnc->options)) {
+        hnc_note(s->hnc, "TLS: %s", why[0] ? why : herr_str(err));
+        return;
+    }
+    hnc_say("TLS: %s", why[0] ? why : herr_str(err));
+    s->hnc->status = 1;
+}
+
 static void report_idle(session_t *s)
 {
     const options_t *o = &s->hnc->options;
@@ -371,6 +386,8 @@ static void on_peer_closed(hio_t *io)
         s->hnc->status = 1;
     } else if (err == -ETIMEDOUT && s->hnc->options.idle_ms != HNC_NO_TIME) {
         report_idle(s);
+    } else if (err == HERR_TLS || err == HERR_TRUNCATED || err == HERR_CERTIFICATE) {
+        report_tls(s, io, err);
     } else if (err != 0 && err != -ETIMEDOUT && s->hnc->options.verbose > 1) {
         hnc_say("%s", herr_str(err));
     }

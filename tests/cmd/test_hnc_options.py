@@ -86,6 +86,19 @@ def fails(lab, args, *named, status=1, **options):
         ("-lF -c cat 0", "-c"),
         ("-t -u 127.0.0.1 1", "-t"),
         ("-W 0 127.0.0.1 1", "'0'"),
+        ("--ssl -u 127.0.0.1 1", "-u"),
+        ("--ssl-key k 127.0.0.1 1", "--ssl-cert"),
+        ("--tls-self-signed 127.0.0.1 1", "-l"),
+        ("-l --tls-self-signed --ssl-cert c 0", "--ssl-cert"),
+        ("-l --ssl-servername a 0", "--ssl-servername"),
+        ("-l --insecure 0", "--insecure"),
+        ("-l --ssl-trustfile f 0", "--ssl-verify"),
+        ("-l --ssl-cert /nonexistent/c 0", "/nonexistent/c"),
+        ("-l --ssl-verify --ssl-trustfile /nonexistent/t 0", "/nonexistent/t"),
+        ("-l --ssl-ciphers nonsense 0", "nonsense"),
+        ("-l --ssl-alpn , 0", "ALPN"),
+        ("--tls-min 1.1 127.0.0.1 1", "'1.1'"),
+        ("--tls-min 1.3 --tls-max 1.2 127.0.0.1 1", "--tls-min"),
         ("-W 1 -c cat 127.0.0.1 1", "-W"),
         ("-M 256 127.0.0.1 1", "'256'"),
         ("-M 0 127.0.0.1 1", "'0'"),
@@ -181,8 +194,7 @@ def test_ports_are_refused_in_the_same_words(lab, args, message):
 @pytest.mark.parametrize(
     "option",
     "-b -D -S -Z -g1 -G4 --allow=a --allowfile=a --deny=a --denyfile=a "
-    "--lua-exec=f --sctp --ssl --ssl-alpn=a --ssl-cert=f --ssl-ciphers=a "
-    "--ssl-key=f --ssl-servername=a --ssl-trustfile=f --ssl-verify --vsock".split(),
+    "--lua-exec=f --sctp --vsock".split(),
 )
 def test_an_option_of_nc_or_ncat_that_is_missing_is_refused_by_name(lab, option):
     name = option.split("=")[0] if option.startswith("--") else option[:2]
