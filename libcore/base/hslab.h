@@ -104,12 +104,6 @@ static inline uint32_t hslab_slot_of(const void *object, size_t object_size)
     return (uint32_t)((uintptr_t)object / object_size) & (HSLAB_CHUNK_SLOTS - 1);
 }
 
-static inline uint32_t hslab_index_of(const void *object, size_t object_size)
-{
-    return hslab_chunk_of(object, object_size)->number << HSLAB_CHUNK_BITS |
-           hslab_slot_of(object, object_size);
-}
-
 /* A number beside each object that is the caller's to use: it is found without touching the
  * object, and neighbours share cache lines. hslab_alloc does not set it. */
 static inline uint32_t *hslab_tag(const hslab_t *slab, uint32_t index)
@@ -126,11 +120,12 @@ static inline void *hslab_take(hslab_t *slab)
     return slab->run.objects + bit * slab->object_size;
 }
 
-/* An object, not zeroed, 64-byte aligned, marked; NULL when out of memory. */
-static inline void *hslab_alloc(hslab_t *slab)
+/* An object, not zeroed, 64-byte aligned, marked, and its index; NULL when out of memory. */
+static inline void *hslab_alloc(hslab_t *slab, uint32_t *index)
 {
     if (__builtin_expect(!slab->run.slots, 0) && hslab_refill(slab) < 0)
         return NULL;
+    *index = slab->run.first + (uint32_t)__builtin_ctzll(slab->run.slots);
     return hslab_take(slab);
 }
 

@@ -14,16 +14,6 @@
 
 #define MANY (20 * HSLAB_CHUNK_SLOTS + 100)
 
-/* An object and its index. */
-static void *take(hslab_t *slab, uint32_t *index)
-{
-    void *object = hslab_alloc(slab);
-
-    if (object)
-        *index = hslab_index_of(object, slab->object_size);
-    return object;
-}
-
 static void objects_are_aligned_distinct_and_found_by_index(void **state)
 {
     hslab_t slab;
@@ -33,7 +23,7 @@ static void objects_are_aligned_distinct_and_found_by_index(void **state)
     assert_int_equal(slab.object_size, 128);
     for (uint32_t i = 0; i < MANY; i++) {
         uint32_t index = 0;
-        uint32_t *object = take(&slab, &index);
+        uint32_t *object = hslab_alloc(&slab, &index);
 
         assert_non_null(object);
         assert_int_equal(index, i); /* lowest first */
@@ -64,18 +54,18 @@ static void freed_slots_are_taken_again_the_lowest_first(void **state)
     (void)state;
     hslab_init(&slab, 1);
     for (uint32_t i = 0; i < MANY; i++)
-        assert_non_null(take(&slab, &index));
+        assert_non_null(hslab_alloc(&slab, &index));
     for (int upwards = 0; upwards < 2; upwards++) {
         while (hslab_take_marked(&slab, &word)) /* the rest of the last word is put back */
             ;
         for (size_t i = 0; i < n; i++)
             hslab_free(&slab, holes[upwards ? i : n - 1 - i]);
         for (size_t i = 0; i < n; i++) {
-            assert_non_null(take(&slab, &index));
+            assert_non_null(hslab_alloc(&slab, &index));
             assert_int_equal(index, holes[i]);
         }
     }
-    assert_non_null(take(&slab, &index));
+    assert_non_null(hslab_alloc(&slab, &index));
     assert_int_equal(index, MANY);
     hslab_deinit(&slab);
 }
@@ -104,7 +94,7 @@ static void alignment_does_not_depend_on_the_allocator(void **state)
     (void)state;
     hmem_set_allocator(&skewed);
     hslab_init(&slab, 64);
-    object = take(&slab, &index);
+    object = hslab_alloc(&slab, &index);
     assert_non_null(object);
     assert_int_equal((uintptr_t)object % 64, 0);
     memset(hslab_get(&slab, HSLAB_CHUNK_SLOTS - 1), 0xff, 64);
@@ -145,7 +135,7 @@ static void alloc_one(model_t *model)
 {
     uint32_t index = 0, expected;
 
-    assert_non_null(take(&model->slab, &index));
+    assert_non_null(hslab_alloc(&model->slab, &index));
     if (first_of_run(model) == MODEL_SLOTS)
         begin_run(model);
     expected = first_of_run(model);
@@ -228,7 +218,7 @@ static void new_objects_are_marked_and_found_in_order(void **state)
     hslab_init(&slab, 64);
     assert_false(hslab_take_marked(&slab, &word));
     for (uint32_t i = 0; i < MANY; i++)
-        assert_non_null(take(&slab, &index));
+        assert_non_null(hslab_alloc(&slab, &index));
     for (uint32_t i = 1; i < MANY; i += 3) /* what is freed has no mark */
         hslab_free(&slab, i);
     while (hslab_take_marked(&slab, &word)) {
@@ -252,7 +242,7 @@ static void a_freed_object_can_still_be_looked_up(void **state)
 
     (void)state;
     hslab_init(&slab, sizeof(int));
-    object = take(&slab, &index);
+    object = hslab_alloc(&slab, &index);
     *object = 7;
     hslab_free(&slab, index);
     assert_int_equal(hslab_used(&slab), 0);
@@ -280,7 +270,7 @@ static void memory_that_is_not_used_is_not_resident(void **state)
     (void)state;
     hslab_init(&slab, 8192); /* 32 MiB a chunk */
     before = resident_bytes();
-    assert_non_null(take(&slab, &index));
+    assert_non_null(hslab_alloc(&slab, &index));
     assert_true(resident_bytes() < before + (8U << 20));
     hslab_deinit(&slab);
 }
@@ -294,7 +284,7 @@ static void an_object_too_large_for_memory_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         hslab_init(&slab, sizes[i]);
-        assert_null(take(&slab, &index));
+        assert_null(hslab_alloc(&slab, &index));
         hslab_deinit(&slab);
     }
 }
@@ -307,14 +297,14 @@ static int fill_and_empty(void *arg)
 
     (void)arg;
     hslab_init(&slab, 64);
-    while (n < MANY && take(&slab, &index))
+    while (n < MANY && hslab_alloc(&slab, &index))
         n++;
     if (n < MANY)
         err = -ENOMEM;
     for (uint32_t i = 0; i < n; i += 3) /* what was handed out before is still good */
         hslab_free(&slab, i);
     for (uint32_t i = 0; i < n; i += 3)
-        assert_non_null(take(&slab, &index));
+        assert_non_null(hslab_alloc(&slab, &index));
     hslab_deinit(&slab);
     return err;
 }
@@ -335,12 +325,12 @@ static void works_again_once_there_is_memory(void **state)
     hslab_init(&slab, 64);
     for (int fail_at = 1; fail_at <= 2; fail_at++) {
         oom_begin(&oom, fail_at, true);
-        assert_null(take(&slab, &index));
+        assert_null(hslab_alloc(&slab, &index));
         hslab_deinit(&slab);
         oom_end();
         assert_int_equal(oom.live, 0);
     }
-    assert_non_null(take(&slab, &index));
+    assert_non_null(hslab_alloc(&slab, &index));
     assert_int_equal(index, 0);
     hslab_deinit(&slab);
 }
@@ -355,7 +345,7 @@ static void an_object_tells_its_chunk_slot_and_tag(void **state)
     for (uint32_t i = 0; i < 2 * HSLAB_CHUNK_SLOTS + 10; i++) {
         for (int s = 0; s < 2; s++) {
             uint32_t index = 0;
-            const void *object = take(&slabs[s], &index);
+            const void *object = hslab_alloc(&slabs[s], &index);
             const hslab_chunk_t *chunk = hslab_chunk_of(object, slabs[s].object_size);
 
             assert_ptr_equal(chunk->slab, &slabs[s]);
