@@ -142,7 +142,8 @@ int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb
 /* A datagram to an address; hio_write sends to the peer address (in a read callback: the sender,
  * and from the address that it has asked where the socket is bound to every one).
  * Datagrams written inside a read callback leave together (sendmmsg). One that cannot be sent fails
- * alone: a direct send tells its error, a queued one is dropped as the network drops them. */
+ * alone: a direct send tells its error, a queued one is dropped as the network drops them. At most
+ * 16,384 are queued, however small: HERR_QUEUE_FULL then, as for too many bytes. */
 int hio_sendto(hio_t *io, const void *buf, size_t len, const struct sockaddr *addr,
                socklen_t addrlen);
 
@@ -186,8 +187,8 @@ int hio_reset(hio_t *io);
 /* ---- connecting and accepting ---------------------------------------------------------------- */
 
 /* Starts to connect to the peer address; the connect callback, or the close callback with the
- * cause, follows later. Writes before that are queued. 0 or a negative error, and then the hio
- * is as before. */
+ * cause, follows later. Writes before that are queued. A UNIX listener whose backlog is full is
+ * tried again until the connect timeout. 0 or a negative error, and then the hio is as before. */
 int hio_connect(hio_t *io);
 
 /* Accepts connections of a listening socket: each new hio goes to the accept callback. Descriptor

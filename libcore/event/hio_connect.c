@@ -1,3 +1,5 @@
+/* Connecting, with one thing that no poller tells: a UNIX listener whose backlog is full refuses
+ * with EAGAIN, and when there is room again is found out by trying, at growing intervals. */
 #include "hio_int.h"
 
 #include <netinet/in.h>
@@ -53,6 +55,8 @@ void hio__connect_ready(hio_t *io)
     socklen_t len = sizeof(int);
     int err = 0;
 
+    if (io->ext->timeouts[HIO_TIMEOUT_CONNECT_RETRY].timer)
+        return; /* that was of before */
     if (getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
         err = errno;
     if (err != 0)
@@ -68,6 +72,32 @@ static int start_connect(hio_t *io)
     if (connect(io->fd, (struct sockaddr *)ext->peer, ext->peer_len) == 0)
         return 0;
     return errno == EINTR ? -EINPROGRESS : -errno;
+}
+
+static bool is_backlog_full(const hio_t *io, int rc)
+{
+    return rc == -EAGAIN && io->type == HIO_TYPE_UNIX_STREAM;
+}
+
+/* Nothing is waited for meanwhile: a socket that is not connected counts as hung up. */
+static int retry_after(hio_t *io, int delay_ms)
+{
+    io->ext->timeouts[HIO_TIMEOUT_CONNECT_RETRY].timeout_ms = delay_ms;
+    return hio__timeout_try(io, HIO_TIMEOUT_CONNECT_RETRY);
+}
+
+void hio__connect_retry(hio_t *io)
+{
+    int delay_ms = io->ext->timeouts[HIO_TIMEOUT_CONNECT_RETRY].timeout_ms * 2;
+    int rc = start_connect(io);
+
+    if (is_backlog_full(io, rc))
+        rc = retry_after(io,
+                         delay_ms < HIO_CONNECT_RETRY_MAX_MS ? delay_ms : HIO_CONNECT_RETRY_MAX_MS);
+    else if (rc == 0)
+        hio__handshake(io);
+    if (rc < 0)
+        hio__finish(io, rc);
 }
 
 int hio_connect(hio_t *io)
@@ -89,6 +119,14 @@ int hio_connect(hio_t *io)
     if (rc < 0)
         return rc;
     rc = start_connect(io);
+    if (is_backlog_full(io, rc)) {
+        rc = retry_after(io, HIO_CONNECT_RETRY_MIN_MS);
+        if (rc == 0) {
+            io->state = HIO_STATE_CONNECTING;
+            hio__want(io, 0, HV_RDWR);
+            return 0;
+        }
+    }
     if (rc < 0 && rc != -EINPROGRESS) {
         hio__timeout_stop(io, HIO_TIMEOUT_CONNECT);
         return rc;

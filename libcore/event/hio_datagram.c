@@ -151,8 +151,13 @@ static void sent(hio_t *io, size_t n)
 static int queue_datagram(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
                           socklen_t addr_len, const hio_source_t *source)
 {
-    hio_chunk_t *chunk = hio__chunk_copy(iov, n, 0, 0);
+    hio_chunk_t *chunk;
 
+    if (!hio__ext(io))
+        return -ENOMEM;
+    if (io->ext->datagrams_queued >= HIO_DATAGRAMS_QUEUED_MAX)
+        return HERR_QUEUE_FULL;
+    chunk = hio__chunk_copy(iov, n, 0, 0);
     if (!chunk)
         return -ENOMEM;
     chunk->cap = 0; /* a message ends here: nothing may be appended */
@@ -169,6 +174,7 @@ static int queue_datagram(hio_t *io, const struct iovec *iov, int n, const struc
             chunk->target->source = *source;
     }
     hio__queue_push(io, chunk);
+    io->ext->datagrams_queued++;
     return 0;
 }
 
@@ -330,6 +336,7 @@ static bool flush_once(hio_t *io)
 
         hio__gate_passed(io, HV_WRITE, len);
         hio__queue_pop(io);
+        io->ext->datagrams_queued--;
         sent(io, len);
     }
     return true;

@@ -11,6 +11,8 @@
 #define HIO_WRITE_HIGH (1024 * 1024)
 #define HIO_WRITE_MAX (16 * 1024 * 1024)
 #define HIO_CONNECT_TIMEOUT_MS 10000
+#define HIO_CONNECT_RETRY_MIN_MS 1
+#define HIO_CONNECT_RETRY_MAX_MS 100
 #define HIO_CLOSE_TIMEOUT_MS 60000
 #define HIO_LINGER_MS 2000
 #define HIO_LINGER_TICK_MS 50
@@ -21,6 +23,7 @@
 #define HIO_IOV_MAX 64
 #define HIO_DATAGRAM_MAX 65536
 #define HIO_DATAGRAM_BATCH_MAX 64
+#define HIO_DATAGRAMS_QUEUED_MAX 16384
 
 /* hio_t.state */
 typedef enum {
@@ -65,6 +68,7 @@ typedef enum {
 
 typedef enum {
     HIO_TIMEOUT_CONNECT,
+    HIO_TIMEOUT_CONNECT_RETRY,
     HIO_TIMEOUT_CLOSE,
     HIO_TIMEOUT_READ,
     HIO_TIMEOUT_WRITE,
@@ -85,7 +89,6 @@ typedef struct hio_gate_slot_s {
     void *ctx;
 } hio_gate_slot_t;
 
-/* What most connections never need. Made when first asked for. */
 /* The address of ours that a datagram came to, as sendmsg takes it; len 0: the kernel chooses. */
 typedef struct hio_source_s {
     size_t len;
@@ -107,6 +110,7 @@ typedef struct hio_linger_s {
     int idle_ms; /* without an acknowledgement */
 } hio_linger_t;
 
+/* What most connections never need. Made when first asked for. */
 typedef struct hio_ext_s {
     hio_t *io;
     hlist_t always_link;
@@ -127,6 +131,7 @@ typedef struct hio_ext_s {
     struct sockaddr_storage *peer;
     socklen_t peer_len;
     unsigned datagram_batch;
+    unsigned datagrams_queued;
     bool source_known;   /* whether source_asked is right already */
     bool source_asked;   /* the kernel tells where datagrams came to */
     hio_source_t source; /* of the datagram in the read callback */
@@ -258,6 +263,7 @@ void hio__source_take(struct msghdr *msg, hio_source_t *source);
 
 /* hio_connect.c, hio_accept.c */
 void hio__connect_ready(hio_t *io);
+void hio__connect_retry(hio_t *io);
 void hio__handshake(hio_t *io);
 void hio__do_connected(hio_t *io);
 void hio__accept_ready(hio_t *io);

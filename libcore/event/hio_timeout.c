@@ -58,6 +58,7 @@ static const struct {
     bool at_once;
 } limits[HIO_TIMEOUT_COUNT] = {
     [HIO_TIMEOUT_CONNECT] = {on_connect_timeout, true, false},
+    [HIO_TIMEOUT_CONNECT_RETRY] = {hio__connect_retry, true, false},
     [HIO_TIMEOUT_CLOSE] = {on_close_timeout, true, false},
     [HIO_TIMEOUT_READ] = {on_read_timeout, false, true},
     [HIO_TIMEOUT_WRITE] = {on_write_timeout, false, true},

@@ -361,6 +361,27 @@ static void corked_datagrams_stay_datagrams(void **state)
     close(fd);
 }
 
+static void empty_datagrams_do_not_pile_up(void **state)
+{
+    struct sockaddr_in other;
+    int fd = bound_socket(SOCK_DGRAM, &other);
+
+    (void)state;
+    hio_set_peeraddr(io, (struct sockaddr *)&other, sizeof(other));
+    hio_cork(io);
+    for (int i = 0; i < 16384; i++)
+        assert_int_equal(hio_write(io, "", 0), 0);
+    assert_int_equal(hio_write(io, "", 0), HERR_QUEUE_FULL);
+    assert_int_equal(hio_write(io, "x", 1), HERR_QUEUE_FULL);
+    assert_int_equal(hloop_run(loop), 0); /* uncorks */
+    assert_int_equal(hio_write(io, "", 0), 0);
+    hio_close(io);
+    RUN_UNTIL(loop, seen.closes == 1);
+    assert_int_equal(seen.error, 0);
+    hloop_free(&loop);
+    close(fd);
+}
+
 static void unix_datagrams_work_alike(void **state)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -509,6 +530,7 @@ int main(void)
         TEST(a_connected_client_hears_a_refusal),
         TEST(a_refusal_does_not_close_a_server),
         TEST(corked_datagrams_stay_datagrams),
+        TEST(empty_datagrams_do_not_pile_up),
         TEST(unix_datagrams_work_alike),
         TEST(on_every_ipv4_address_answers_come_from_the_one_asked),
         TEST(on_every_address_answers_come_from_the_one_asked),
