@@ -424,6 +424,11 @@ void hio_setcb_read(hio_t *io, hread_cb cb)
     io->read_cb = cb;
 }
 
+hread_cb hio_getcb_read(const hio_t *io)
+{
+    return io->read_cb;
+}
+
 void hio_setcb_write(hio_t *io, hwrite_cb cb)
 {
     io->write_cb = cb;

@@ -87,6 +87,7 @@ int hio_set_context(hio_t *io, void *context);
 void hio_setcb_accept(hio_t *io, haccept_cb cb);
 void hio_setcb_connect(hio_t *io, hconnect_cb cb);
 void hio_setcb_read(hio_t *io, hread_cb cb);
+hread_cb hio_getcb_read(const hio_t *io);
 void hio_setcb_write(hio_t *io, hwrite_cb cb);
 void hio_setcb_close(hio_t *io, hclose_cb cb);
 

@@ -41,7 +41,7 @@ void hio__do_connected(hio_t *io)
 
     hio__want(io, 0, HV_WRITE);
     hio__read_connected(io);
-    if (io->queue_head || hio__is(io, HIO_FLAG_SHUT_WANTED))
+    if (io->queue_head || io->awaits_writable || hio__is(io, HIO_FLAG_SHUT_WANTED))
         hio__flush(io);
     if (io->state != HIO_STATE_OPEN || !io->ext || !io->ext->connect_cb)
         return;

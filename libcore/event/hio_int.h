@@ -174,6 +174,7 @@ struct hio_s {
     uint8_t transport_want;
     bool paused; /* the program was reading, stopped, and may go on */
     bool has_sent;
+    bool awaits_writable; /* somebody has bytes for it that are not queued here */
 };
 
 static inline bool hio__is(const hio_t *io, unsigned flags)
@@ -231,6 +232,10 @@ void hio__eof(hio_t *io);
 void hio__read_pending(hio_t *io); /* what the transport holds is read before the loop waits */
 
 /* hio_write.c */
+int hio__check_write(hio_t *io, size_t total); /* 0 or why nothing can be written */
+size_t hio__may_send(hio_t *io, size_t total); /* at once, past the queue */
+void hio__sent(hio_t *io, size_t n);
+void hio__write_failed(hio_t *io, int err);
 void hio__await_reading(hio_t *io); /* sending broke: at the latest the close timeout closes it */
 int hio__write_spans(hio_t *io, const struct iovec *iov, int n);
 void hio__flush(hio_t *io);
@@ -244,7 +249,8 @@ void hio__gate_passed(hio_t *io, int direction, size_t n);
 hio_chunk_t *hio__chunk_copy(const struct iovec *iov, int n, size_t skip, size_t cap_min);
 void hio__queue_push(hio_t *io, hio_chunk_t *chunk);
 int hio__queue_copy(hio_t *io, const struct iovec *iov, int n, size_t skip);
-void hio__queue_pop(hio_t *io); /* the first piece whole */
+void hio__queue_fallen(hio_t *io); /* to its length now; it may have drained */
+void hio__queue_pop(hio_t *io);    /* the first piece whole */
 void hio__queue_consume(hio_t *io, size_t n);
 int hio__queue_iov(const hio_t *io, struct iovec *iov, int max, size_t bytes_max);
 void hio__chunk_free(hio_chunk_t *chunk);

@@ -1,7 +1,8 @@
 /* hio_ops: what lies below and beside an hio, for libcore's own layers. Three hooks, each a table
  * with a context, so that the hot path of a plain socket pays one pointer test each:
  *   transport  how bytes get to and from the descriptor (plain, TLS);
- *   filter     what becomes of bytes that were read before the read callback (framing, relay);
+ *   filter     what becomes of bytes that are read, before the read callback (framing), or in its
+ *              stead (relay);
  *   gate       how many bytes may pass now (rate limits). */
 #ifndef HNET_EVENT_HIO_OPS_H
 #define HNET_EVENT_HIO_OPS_H
@@ -48,7 +49,12 @@ typedef struct hio_filter_s {
     /* The peer's end of data, before the EOF callback or the close. May be NULL. */
     void (*eof)(hio_t *io, void *ctx);
     void (*free)(hio_t *io, void *ctx);
+    /* Instead of a read: moves up to max bytes to where they are to go. How many, 0 at the end of
+     * data, -EAGAIN, the cause of the close, or -ENOTSUP: read as usual this time. May be NULL. */
+    ssize_t (*move)(hio_t *io, void *ctx, size_t max);
 } hio_filter_t;
+
+#define HIO_MOVE_MAX ((size_t)1024 * 1024) /* bytes that one call moves */
 
 /* Installs a filter, freeing the one before; NULL removes it. 0 or -ENOMEM. */
 int hio_set_filter(hio_t *io, const hio_filter_t *filter, void *ctx);
@@ -59,6 +65,22 @@ void *hio_filter_ctx(const hio_t *io);
  * deliver no more. */
 bool hio_deliver(hio_t *io, char *buf, size_t len);
 bool hio_is_reading(const hio_t *io);
+
+/* For move: reads into a buffer of its own. As a transport's read. */
+ssize_t hio_read_some(hio_t *io, void *buf, size_t len);
+
+/* For move: sends up to max bytes of a plain file to a stream, in the kernel alone. How many, 0 at
+ * the end of the file, -EAGAIN: none now (when `to` takes no more, hio_await_writable was called
+ * for it), -ENOTSUP: read as usual, which also tells errors of the file; else what `to` says to the
+ * write, as with hio_write. SIGPIPE has to be ignored. */
+ssize_t hio_sendfile(hio_t *from, hio_t *to, size_t max);
+
+/* Whether that is possible: between such two without a transport, `to` being non-blocking. */
+bool hio_can_sendfile(const hio_t *from, const hio_t *to);
+
+/* For whoever has bytes for io that it cannot take now: io counts as above its high watermark until
+ * it can be written to and nothing is queued; then the drained callback runs. */
+void hio_await_writable(hio_t *io);
 
 typedef struct hio_gate_s {
     /* How many of `want` bytes may pass now; 0 stops this direction until hio_gate_open. */

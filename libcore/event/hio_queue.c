@@ -119,15 +119,21 @@ int hio__queue_check(hio_t *io, size_t len)
     return len > max || io->queued > max - len ? HERR_QUEUE_FULL : 0;
 }
 
-static void shrunk(hio_t *io, size_t n)
+void hio__queue_fallen(hio_t *io)
 {
     size_t low = io->ext ? io->ext->write_low : HIO_WRITE_LOW;
 
+    if (!hio__is(io, HIO_FLAG_ABOVE_HIGH) || io->queued > (io->awaits_writable ? 0 : low))
+        return;
+    io->awaits_writable = false;
+    io->flags &= (uint16_t)~HIO_FLAG_ABOVE_HIGH;
+    hloop__add_work(io->loop, io, HIO_WORK_DRAINED);
+}
+
+static void shrunk(hio_t *io, size_t n)
+{
     io->queued -= n;
-    if (hio__is(io, HIO_FLAG_ABOVE_HIGH) && io->queued <= low) {
-        io->flags &= (uint16_t)~HIO_FLAG_ABOVE_HIGH;
-        hloop__add_work(io->loop, io, HIO_WORK_DRAINED);
-    }
+    hio__queue_fallen(io);
 }
 
 static void pop_chunk(hio_t *io)

@@ -43,7 +43,7 @@ void hio_gate_open(hio_t *io, int direction)
     } else if (direction == HV_WRITE && hio__is(io, HIO_FLAG_WRITE_GATED)) {
         io->flags &= (uint16_t)~HIO_FLAG_WRITE_GATED;
         hio__timeout_restart(io, HIO_TIMEOUT_WRITE);
-        if (io->queue_head)
+        if (io->queue_head || io->awaits_writable)
             hio__want(io, HV_WRITE, 0);
     }
 }
@@ -80,10 +80,10 @@ static ssize_t read_plain(hio_t *io, char *buf, size_t size)
     return -errno;
 }
 
-static ssize_t read_some(hio_t *io, char *buf, size_t size)
+ssize_t hio_read_some(hio_t *io, void *buf, size_t len)
 {
-    return io->transport ? io->transport->read(io, io->transport_ctx, buf, size)
-                         : read_plain(io, buf, size);
+    return io->transport ? io->transport->read(io, io->transport_ctx, buf, len)
+                         : read_plain(io, buf, len);
 }
 
 bool hio_is_reading(const hio_t *io)
@@ -137,8 +137,8 @@ static void read_failed(hio_t *io, int err)
     hio__finish(io, err);
 }
 
-/* What one read brought; false: stop for now. */
-static bool take(hio_t *io, char *buf, ssize_t n, size_t size)
+/* Counts what one read or move brought; false: no bytes. */
+static bool took(hio_t *io, ssize_t n)
 {
     if (n == -EAGAIN)
         return false;
@@ -153,14 +153,61 @@ static bool take(hio_t *io, char *buf, ssize_t n, size_t size)
     io->loop->stats.read_bytes += (uint64_t)n;
     hio__touch(io, HIO_TIMEOUT_READ);
     hio__gate_passed(io, HV_READ, (size_t)n);
-    if (io->ext && io->ext->filter) {
-        io->ext->filter->input(io, io->ext->filter_ctx, buf, (size_t)n);
-        if (!hio_is_reading(io))
-            return false;
-    } else if (!hio_deliver(io, buf, (size_t)n)) {
+    return true;
+}
+
+/* Hands on what one read brought; false: stop for now. */
+static bool hand_on(hio_t *io, char *buf, size_t n)
+{
+    if (!io->ext || !io->ext->filter)
+        return hio_deliver(io, buf, n);
+    io->ext->filter->input(io, io->ext->filter_ctx, buf, n);
+    return hio_is_reading(io);
+}
+
+/* Past the read callback, if the filter does that; *more: it may go on at once. False: it
+ * does not. */
+static bool move_once(hio_t *io, bool *more)
+{
+    const hio_ext_t *ext = io->ext;
+    size_t max;
+    ssize_t n;
+
+    if (!ext || !ext->filter || !ext->filter->move || hio__is(io, HIO_FLAG_READ_ONCE))
+        return false;
+    *more = false;
+    max = hio__gate_allow(io, HV_READ, HIO_MOVE_MAX);
+    if (max == 0)
+        return true;
+    hloop__enter(io->loop);
+    n = ext->filter->move(io, ext->filter_ctx, max);
+    hloop__leave(io->loop);
+    if (n == -ENOTSUP)
+        return false;
+    *more = took(io, n) && (size_t)n == max && hio_is_reading(io);
+    return true;
+}
+
+/* False: stop for now. */
+static bool read_once(hio_t *io)
+{
+    bool more;
+    size_t size;
+    ssize_t n;
+    char *buf;
+
+    if (move_once(io, &more))
+        return more;
+    buf = hio__read_buffer(io, &size);
+    if (!buf) {
+        hio__finish(io, -ENOMEM);
         return false;
     }
-    return (size_t)n == size;
+    size = hio__gate_allow(io, HV_READ, size);
+    if (size == 0)
+        return false;
+    n = hio_read_some(io, buf, size);
+    return took(io, n) && hand_on(io, buf, (size_t)n) && (size_t)n == size;
 }
 
 void hio__read_pending(hio_t *io)
@@ -183,17 +230,7 @@ void hio__read_ready(hio_t *io)
         hio__datagram_read(io);
         return;
     }
-    for (int i = 0; i < HIO_READS_PER_EVENT; i++) {
-        size_t size;
-        char *buf = hio__read_buffer(io, &size);
-
-        if (!buf) {
-            hio__finish(io, -ENOMEM);
-            return;
-        }
-        size = hio__gate_allow(io, HV_READ, size);
-        if (size == 0 || !take(io, buf, read_some(io, buf, size), size))
-            break;
+    for (int i = 0; i < HIO_READS_PER_EVENT && read_once(io); i++) {
         if (!(io->type & HIO_TYPE_SOCKET) && !io->transport)
             break; /* a blocking descriptor must not be read again without being ready */
     }

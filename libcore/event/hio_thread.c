@@ -195,7 +195,7 @@ int hio_attach(hloop_t *loop, hio_t *io)
         hio__want(io, HV_READ, 0);
         hio__read_pending(io);
     }
-    if (io->queue_head && !hio__is(io, HIO_FLAG_WRITE_GATED))
+    if ((io->queue_head || io->awaits_writable) && !hio__is(io, HIO_FLAG_WRITE_GATED))
         hio__want(io, HV_WRITE, 0);
     if (io->work)
         hloop__add_work(loop, io, io->work); /* callbacks that were due when it was detached */

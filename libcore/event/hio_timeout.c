@@ -26,7 +26,7 @@ static void on_read_timeout(hio_t *io)
 
 static void on_write_timeout(hio_t *io)
 {
-    if (io->queued > 0 && !hio__is(io, HIO_FLAG_WRITE_GATED))
+    if ((io->queued > 0 || io->awaits_writable) && !hio__is(io, HIO_FLAG_WRITE_GATED))
         hio__finish(io, -ETIMEDOUT);
 }
 

@@ -46,7 +46,7 @@ void hio__await_reading(hio_t *io)
 /* Sending is over. What the peer sent before is still in the kernel, maybe the reply that says why:
  * it is read first, the close with this cause comes at its end. A program that has paused reading
  * gets the time to go on. */
-static void write_failed(hio_t *io, int err)
+void hio__write_failed(hio_t *io, int err)
 {
     bool peer_is_gone = err == -EPIPE || err == -ECONNRESET;
 
@@ -63,7 +63,7 @@ static void write_failed(hio_t *io, int err)
     hio__drop_queue(io); /* last: it calls back */
 }
 
-static void sent(hio_t *io, size_t n)
+void hio__sent(hio_t *io, size_t n)
 {
     io->loop->stats.write_bytes += n;
     io->has_sent = true;
@@ -75,21 +75,26 @@ static void sent(hio_t *io, size_t n)
     }
 }
 
+size_t hio__may_send(hio_t *io, size_t total)
+{
+    if (io->state != HIO_STATE_OPEN || io->queued > 0 ||
+        hio__is(io, HIO_FLAG_CORKED | HIO_FLAG_WRITE_GATED | HIO_FLAG_BLOCKING))
+        return 0;
+    return hio__gate_allow(io, HV_WRITE, total);
+}
+
 /* Sends without queueing: bytes, 0 if now is not the time, or the error. */
 static ssize_t send_now(hio_t *io, const struct iovec *iov, int n, size_t total)
 {
     ssize_t rc;
 
-    if (io->state != HIO_STATE_OPEN || io->queued > 0 ||
-        hio__is(io, HIO_FLAG_CORKED | HIO_FLAG_WRITE_GATED | HIO_FLAG_BLOCKING) || n > HIO_IOV_MAX)
-        return 0;
-    if (hio__gate_allow(io, HV_WRITE, total) < total)
+    if (n > HIO_IOV_MAX || hio__may_send(io, total) < total)
         return 0;
     rc = write_some(io, iov, n);
     if (rc == -EAGAIN)
         return 0;
     if (rc > 0)
-        sent(io, (size_t)rc);
+        hio__sent(io, (size_t)rc);
     return rc;
 }
 
@@ -102,7 +107,7 @@ static void want_write(hio_t *io)
         hio__want(io, HV_WRITE, 0);
 }
 
-static int check_write(hio_t *io, size_t total)
+int hio__check_write(hio_t *io, size_t total)
 {
     if (io->state >= HIO_STATE_CLOSING ||
         hio__is(io, HIO_FLAG_WRITE_BROKEN | HIO_FLAG_SHUT_WANTED | HIO_FLAG_LISTEN))
@@ -110,6 +115,15 @@ static int check_write(hio_t *io, size_t total)
     if (total > INT_MAX)
         return -EMSGSIZE;
     return hio__queue_check(io, total);
+}
+
+void hio_await_writable(hio_t *io)
+{
+    if (!io->awaits_writable && io->queued == 0)
+        hio__timeout_restart(io, HIO_TIMEOUT_WRITE);
+    io->awaits_writable = true;
+    io->flags |= HIO_FLAG_ABOVE_HIGH;
+    want_write(io);
 }
 
 static size_t total_of(const struct iovec *iov, int n)
@@ -131,7 +145,7 @@ int hio__write_spans(hio_t *io, const struct iovec *iov, int n)
         return hio__post_write(io, iov, n);
     if (hio__is_datagram(io))
         return hio__datagram_write(io, iov, n, NULL, 0);
-    rc = check_write(io, total);
+    rc = hio__check_write(io, total);
     if (rc < 0 || total == 0)
         return rc;
     done = send_now(io, iov, n, total);
@@ -145,7 +159,7 @@ int hio__write_spans(hio_t *io, const struct iovec *iov, int n)
             want_write(io);
     }
     if (done < 0) {
-        write_failed(io, (int)done);
+        hio__write_failed(io, (int)done);
         return (int)done;
     }
     return (int)total;
@@ -174,8 +188,8 @@ int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb
     struct iovec iov = {(void *)buf, len};
     hio_chunk_t *chunk;
     ssize_t done;
-    int rc =
-        hio__is_datagram(io) ? hio__datagram_write(io, &iov, 1, NULL, 0) : check_write(io, len);
+    int rc = hio__is_datagram(io) ? hio__datagram_write(io, &iov, 1, NULL, 0)
+                                  : hio__check_write(io, len);
 
     if (rc < 0)
         return rc;
@@ -190,7 +204,7 @@ int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb
     done = send_now(io, &iov, 1, len);
     if (done < 0) {
         hmem_free(chunk);
-        write_failed(io, (int)done);
+        hio__write_failed(io, (int)done);
         return (int)done;
     }
     chunk->base = (void *)buf;
@@ -224,11 +238,11 @@ static bool flush_once(hio_t *io)
     if (rc == -EAGAIN)
         return false;
     if (rc < 0) {
-        write_failed(io, (int)rc);
+        hio__write_failed(io, (int)rc);
         return false;
     }
     hio__queue_consume(io, (size_t)rc);
-    sent(io, (size_t)rc);
+    hio__sent(io, (size_t)rc);
     return (size_t)rc == total_of(iov, n) && !hio__is(io, HIO_FLAG_BLOCKING);
 }
 
@@ -250,6 +264,7 @@ void hio__flush(hio_t *io)
         return;
     }
     hio__want(io, 0, HV_WRITE);
+    hio__queue_fallen(io);
     hio__sent_all(io);
 }
 
@@ -266,7 +281,8 @@ void hio_uncork(hio_t *io)
     if (!hio__is(io, HIO_FLAG_CORKED))
         return;
     io->flags &= (uint16_t)~HIO_FLAG_CORKED;
-    if (io->queue_head && (io->state == HIO_STATE_OPEN || io->state == HIO_STATE_CLOSING) &&
+    if ((io->queue_head || io->awaits_writable) &&
+        (io->state == HIO_STATE_OPEN || io->state == HIO_STATE_CLOSING) &&
         !hio__is(io, HIO_FLAG_WRITE_GATED))
         hio__flush(io);
 }
