@@ -5,6 +5,7 @@
 static void destroy(hfilter_t *filter)
 {
     hframe__free(filter->frame);
+    hcarry__free(filter->carry);
     if (filter->path)
         hsocket_path_remove(filter->path);
     hmem_free(filter->path);
@@ -52,6 +53,19 @@ static void on_eof(hio_t *io, void *ctx)
         hframe__eof(filter->frame);
 }
 
+static ssize_t on_move(hio_t *io, void *ctx, size_t max)
+{
+    hfilter_t *filter = ctx;
+    ssize_t n;
+
+    if (!filter->carry || filter->frame)
+        return -ENOTSUP;
+    filter->busy++;
+    n = hcarry__move(io, filter->carry, max);
+    leave(filter);
+    return n;
+}
+
 static void on_free(hio_t *io, void *ctx)
 {
     hfilter_t *filter = ctx;
@@ -65,7 +79,7 @@ static void on_free(hio_t *io, void *ctx)
         hrelay__gone(io, relay);
 }
 
-static const hio_filter_t ops = {on_input, on_resume, on_eof, on_free};
+static const hio_filter_t ops = {on_input, on_resume, on_eof, on_free, on_move};
 
 hfilter_t *hfilter__find(const hio_t *io)
 {
@@ -92,6 +106,7 @@ void hfilter__trim(hio_t *io)
 {
     hfilter_t *filter = hfilter__find(io);
 
-    if (filter && !filter->frame && !filter->relay && !filter->path && filter->busy == 0)
+    if (filter && !filter->frame && !filter->relay && !filter->carry && !filter->path &&
+        filter->busy == 0)
         hio_set_filter(io, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "hrelay.h"
 
 #include "../base/hmem.h"
+#include "hcarry.h"
 #include "hframe.h"
 #include "hlisten.h"
 #include "hrelay_int.h"
@@ -95,38 +96,51 @@ static bool is_datagram(const hio_t *io)
 
 /* A connection that broke closes by itself, after what its peer had sent is read, and that closes
  * this side. What it merely refuses is lost: then there is no stream any more. */
-static void write_failed(pair_side_t *from, hio_t *to, int err)
+static void write_failed(pair_side_t *from, hio_t *to, ssize_t err)
 {
     hio_t *io = from->side.io;
 
     if (is_datagram(io) || is_datagram(to))
         from->dropped++;
     else if (err == HERR_QUEUE_FULL || err == -EMSGSIZE || err == -ENOMEM)
-        hio_abort(io, err);
+        hio_abort(io, (int)err);
     else
         hio_read_stop(io);
+}
+
+/* After n bytes were written to the other side, or an error. */
+static void written(pair_side_t *from, hio_t *to, ssize_t n)
+{
+    hio_t *io = from->side.io;
+
+    if (n < 0) {
+        write_failed(from, to, n);
+        return;
+    }
+    from->sent_bytes += (uint64_t)n;
+    if (hio_write_above_high(to) && hio_is_reading(io)) {
+        from->paused = true;
+        hio_read_stop(io);
+    }
 }
 
 static void pair_write(hrelay_side_t *side, const void *buf, size_t len)
 {
     pair_side_t *from = (pair_side_t *)side;
     hio_t *to = pair_upstream(side);
-    int n;
 
-    if (!to) {
+    if (to)
+        written(from, to, hio_write(to, buf, len));
+    else
         from->dropped++;
-        return;
-    }
-    n = hio_write(to, buf, len);
-    if (n < 0) {
-        write_failed(from, to, n);
-        return;
-    }
-    from->sent_bytes += len;
-    if (hio_write_above_high(to) && hio_is_reading(side->io)) {
-        from->paused = true;
-        hio_read_stop(side->io);
-    }
+}
+
+static void on_carried(hio_t *io, hio_t *to, ssize_t n)
+{
+    pair_side_t *from = pair_side(io);
+
+    if (from)
+        written(from, to, n);
 }
 
 static void on_drained(hio_t *io)
@@ -236,14 +250,22 @@ int hio_setup_upstream(hio_t *io1, hio_t *io2)
     return 0;
 }
 
+/* The read callback takes what is not carried: datagrams, or all of it when memory is short. */
+static void carry_both_ways(hio_t *io1, hio_t *io2)
+{
+    hio_setcb_read(io1, hio_write_upstream);
+    hio_setcb_read(io2, hio_write_upstream);
+    (void)hcarry_start(io1, io2, on_carried);
+    (void)hcarry_start(io2, io1, on_carried);
+}
+
 int hio_relay(hio_t *io1, hio_t *io2)
 {
     int err = hio_setup_upstream(io1, io2);
 
     if (err != 0)
         return err;
-    hio_setcb_read(io1, hio_write_upstream);
-    hio_setcb_read(io2, hio_write_upstream);
+    carry_both_ways(io1, io2);
     hio_unset_unpack(io1);
     hio_unset_unpack(io2);
     hio_read_upstream(io1);
@@ -307,8 +329,7 @@ static int connect_upstream(hio_t *io, hio_t *upstream)
         return err;
     hio_setcb_connect(upstream, hio_read_upstream);
     hio_read_stop(io);
-    hio_setcb_read(io, hio_write_upstream);
-    hio_setcb_read(upstream, hio_write_upstream);
+    carry_both_ways(io, upstream);
     return 0;
 }
 

@@ -1,0 +1,113 @@
+#include "hcarry.h"
+
+#include "../base/hmem.h"
+#include "hfilter_int.h"
+
+typedef struct hcarry_s {
+    hio_handle_t to;
+    hcarry_cb cb;
+    hread_cb read_cb; /* another one wants the bytes itself */
+    bool by_kernel;
+    bool refused; /* the kernel cannot do it after all */
+} hcarry_t;
+
+static void release(void *buf, void *arg)
+{
+    (void)arg;
+    hmem_free(buf);
+}
+
+/* What cannot be sent at once is borrowed by the queue of `to`, and that has to be empty before the
+ * next is read: so there is one buffer at most. */
+static ssize_t copy(hio_t *from, hio_t *to, hcarry_cb cb, size_t max)
+{
+    char *buf = hmem_alloc(max);
+    ssize_t n, rc;
+
+    if (!buf)
+        return -ENOTSUP;
+    n = hio_read_some(from, buf, max);
+    if (n <= 0) {
+        hmem_free(buf);
+        return n;
+    }
+    rc = hio_write_nocopy(to, buf, (size_t)n, release, NULL);
+    if (rc < 0)
+        hmem_free(buf);
+    else if (hio_write_bufsize(to) > 0)
+        hio_await_writable(to);
+    cb(from, to, rc);
+    return n;
+}
+
+static ssize_t in_kernel(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
+{
+    ssize_t n = hio_sendfile(from, to, max);
+
+    if (n == -ENOTSUP) {
+        carry->refused = true;
+        return n;
+    }
+    if (n > 0 || (n < 0 && n != -EAGAIN))
+        carry->cb(from, to, n);
+    else if (hio_write_above_high(to))
+        carry->cb(from, to, 0);
+    return n < 0 ? -EAGAIN : n; /* an error is of `to` */
+}
+
+ssize_t hcarry__move(hio_t *from, hcarry_t *carry, size_t max)
+{
+    hio_t *to = hio_from_handle(carry->to);
+
+    if (!to || carry->refused || hio_getcb_read(from) != carry->read_cb)
+        return -ENOTSUP;
+    return carry->by_kernel ? in_kernel(from, to, carry, max) : copy(from, to, carry->cb, max);
+}
+
+void hcarry__free(hcarry_t *carry)
+{
+    hmem_free(carry);
+}
+
+static bool is_stream(const hio_t *io)
+{
+    return (hio_type(io) & HIO_TYPE_SOCK_DGRAM) == 0 && hio_type(io) != HIO_TYPE_NOTIFY;
+}
+
+bool hcarry_is_kernel(const hio_t *from, const hio_t *to)
+{
+    return hio_can_sendfile(from, to);
+}
+
+int hcarry_start(hio_t *from, hio_t *to, hcarry_cb cb)
+{
+    hfilter_t *filter;
+
+    if (!is_stream(from) || !is_stream(to))
+        return -ENOTSUP;
+    filter = hfilter__of(from);
+    if (!filter)
+        return -ENOMEM;
+    if (!filter->carry)
+        filter->carry = hmem_alloc(sizeof(*filter->carry));
+    if (!filter->carry) {
+        hfilter__trim(from);
+        return -ENOMEM;
+    }
+    *filter->carry = (hcarry_t){.to = hio_handle(to),
+                                .cb = cb,
+                                .read_cb = hio_getcb_read(from),
+                                .by_kernel = hio_can_sendfile(from, to)};
+    return 0;
+}
+
+void hcarry_stop(hio_t *from)
+{
+    hfilter_t *filter = hfilter__find(from);
+
+    if (!filter || !filter->carry)
+        return;
+    hcarry__free(filter->carry);
+    filter->carry = NULL;
+    hfilter__trim(from);
+}
