@@ -6,6 +6,7 @@
 #include "codec/telnet.h"
 #include "dump.h"
 #include "input.h"
+#include "net/hcarry.h"
 #include "net/hrate.h"
 #include "net/htls.h"
 #include "output.h"
@@ -244,6 +245,30 @@ static void on_peer_drained(hio_t *io)
     peer_t *peer = hevent_userdata(io);
 
     input_hold(&peer->session->input, false);
+}
+
+static void on_carried(hio_t *from, hio_t *to, ssize_t n)
+{
+    session_t *s = HLIST_ENTRY((input_t *)hevent_userdata(from), session_t, input);
+
+    if (n > 0)
+        moved(s, false);
+    if (n < 0)
+        hcarry_stop(from); /* nobody takes it: read and dropped until the peer is closed */
+    else if (hio_write_above_high(to))
+        input_hold(&s->input, true);
+}
+
+/* Where nothing looks at the bytes of a file and there is one peer to send them to, the kernel moves
+ * them by itself. */
+static void carry_input(session_t *s, hio_t *peer)
+{
+    const options_t *o = &s->hnc->options;
+    hio_t *input = s->input.io;
+
+    if (input && !o->udp && !o->crlf && !o->keep_open && o->interval_ms == 0 && !s->hnc->dump &&
+        hcarry_is_kernel(input, peer))
+        (void)hcarry_start(input, peer, on_carried); /* else they are read as usual */
 }
 
 /* Stdin is at its end: what that means for a peer. */
@@ -502,6 +527,7 @@ void session_add(session_t *s, hio_t *io)
         hio_abort(io, -ENOMEM);
     input_hold(&s->input, false);
     input_open(&s->input);
+    carry_input(s, io);
     if (s->input.ended)
         finish_sending(s, peer);
 }
