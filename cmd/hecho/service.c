@@ -85,9 +85,10 @@ int service_with_loop(service_t *service, int index, int (*run)(service_t *servi
     int err = -ENOMEM;
 
     service->step = "open the event loop";
+    service->why[0] = '\0';
     service->early_note[0] = '\0';
     if (log) {
-        service->loop = hloop_new_with(&options);
+        service->loop = hstart_loop(&options, service->why, sizeof(service->why));
         err = service->loop ? 0 : -errno;
     }
     if (!err && service->early_note[0])
@@ -100,6 +101,11 @@ int service_with_loop(service_t *service, int index, int (*run)(service_t *servi
     server_end(service);
     hlog_free(log);
     return err;
+}
+
+const char *service_why(const service_t *service, int err)
+{
+    return service->why[0] ? service->why : herr_str(err);
 }
 
 void service_reload(service_t *service)
@@ -277,9 +283,10 @@ static int serve(service_t *service)
     if (service->is_announced)
         service_report_totals(service);
     if (err < 0 && service->is_announced)
-        report_note(&service->report, "error", "cannot %s: %s", service->step, herr_str(err));
+        report_note(&service->report, "error", "cannot %s: %s", service->step,
+                    service_why(service, err));
     else if (err < 0)
-        report_say("cannot %s: %s", service->step, herr_str(err));
+        report_say("cannot %s: %s", service->step, service_why(service, err));
     return err ? 1 : 0;
 }
 

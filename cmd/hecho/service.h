@@ -6,6 +6,7 @@
 #ifndef HNET_HECHO_SERVICE_H
 #define HNET_HECHO_SERVICE_H
 
+#include "app/hstart.h"
 #include "event/hloop.h"
 #include "net/hendpoint.h"
 #include "net/hsocket.h"
@@ -32,10 +33,11 @@ typedef struct service_s {
     char *chargen;
     unsigned stop_ticks;
     struct hworkers_s *workers;
-    const char *step;     /* what is being done: it follows "cannot" when it fails */
-    bool is_announced;    /* from then on the log gets what happens */
-    char early_note[128]; /* from the loop that is being opened */
-    uint64_t noted_ns;    /* the last line that the loop had logged */
+    const char *step;          /* what is being done: it follows "cannot" when it fails */
+    char why[HSTART_WHY_SIZE]; /* it failed, when an error's text does not tell enough */
+    bool is_announced;         /* from then on the log gets what happens */
+    char early_note[128];      /* from the loop that is being opened */
+    uint64_t noted_ns;         /* the last line that the loop had logged */
 } service_t;
 
 /* service.c: the sum of all processes, into the log. */
@@ -46,6 +48,9 @@ void service_reload(service_t *service);
 
 /* service.c: makes service->loop and calls run. Its result, or a negative error. */
 int service_with_loop(service_t *service, int index, int (*run)(service_t *service, int index));
+
+/* service.c: why the step failed with err: valid until the next call, and while service is. */
+const char *service_why(const service_t *service, int err);
 
 /* service.c: when nothing but serving is left to do: drops privileges, tells the addresses and that
  * the server runs. 0, or SERVICE_TOLD after a message. */

@@ -58,7 +58,7 @@ static int worker_main(int index, void *userdata)
     err = service_with_loop(service, index, run_worker);
     if (err)
         report_note(&service->report, "error", "worker %d: cannot %s: %s", index, service->step,
-                    herr_str(err));
+                    service_why(service, err));
     return err ? 1 : 0;
 }
 

@@ -313,6 +313,13 @@ int hloop_stop(hloop_t *loop)
 
 /* ---- making and freeing ---------------------------------------------------------------------- */
 
+const char *hloop_poller_name(unsigned i)
+{
+    const hpoller_t *poller = hpoller_at(i);
+
+    return poller ? poller->name : NULL;
+}
+
 static int try_poller(hloop_t *loop, const hpoller_t *poller)
 {
     int rc = poller->init(loop);

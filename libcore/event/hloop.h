@@ -23,7 +23,7 @@ typedef enum { HLOOP_STATUS_STOP, HLOOP_STATUS_RUNNING } hloop_status_e;
 
 typedef struct hloop_options_s {
     int flags;
-    const char *poller; /* "epoll", "poll", "select", "io_uring"; NULL: HNET_POLLER, or the best */
+    const char *poller; /* a hloop_poller_name; NULL: what HNET_POLLER says, or the best */
     size_t read_size;   /* bytes of the shared read buffer; 0: 64 KiB */
     hlog_t *log;        /* borrowed; NULL: silent */
 } hloop_options_t;
@@ -49,6 +49,10 @@ hloop_t *hloop_new(int flags);
 /* The same with options (NULL: defaults). A poller that the kernel refuses falls back to epoll,
  * then poll; an unknown name gives NULL and errno EINVAL. */
 hloop_t *hloop_new_with(const hloop_options_t *options);
+
+/* The i-th poller that is built in: "epoll", "poll", "select", "io_uring" in order of preference,
+ * where io_uring comes last as it is only used when asked for. NULL past the last. */
+const char *hloop_poller_name(unsigned i);
 
 /* Closes everything that is still alive (close callbacks run with -ECANCELED), frees the loop and
  * sets *loop to NULL. Not from inside hloop_run; not while another thread may still post. */
