@@ -68,6 +68,14 @@ static inline void begin(world_t *w)
     hio_setcb_close(w->io, on_close);
 }
 
+/* The same, and frames are read from it. */
+static inline void begin_frames(world_t *w, const unpack_setting_t *setting)
+{
+    begin(w);
+    assert_int_equal(hio_set_unpack(w->io, setting), 0);
+    hio_read(w->io);
+}
+
 static inline void end(world_t *w)
 {
     hloop_free(&w->loop);

@@ -30,9 +30,7 @@ static void frames_come_whole_wherever_the_stream_is_split(void **state)
         for (size_t cut = 0; cut <= cases[c].len; cut++) {
             world_t w;
 
-            begin(&w);
-            assert_int_equal(hio_set_unpack(w.io, cases[c].setting), 0);
-            hio_read(w.io);
+            begin_frames(&w, cases[c].setting);
             if (cut > 0)
                 send_and_read(&w, cases[c].stream, cut);
             if (cut < cases[c].len)
@@ -55,9 +53,7 @@ static void frames_come_whole_when_bytes_arrive_one_by_one(void **state)
     world_t w;
 
     (void)state;
-    begin(&w);
-    assert_int_equal(hio_set_unpack(w.io, &counted), 0);
-    hio_read(w.io);
+    begin_frames(&w, &counted);
     for (size_t i = 0; i + 1 < sizeof(stream); i++)
         send_and_read(&w, stream + i, 1);
     assert_int_equal(w.pieces, 3);
@@ -73,9 +69,7 @@ static void a_frame_larger_than_the_read_buffer_is_put_together(void **state)
     world_t w;
 
     (void)state;
-    begin(&w);
-    assert_int_equal(hio_set_unpack(w.io, &lines), 0);
-    hio_read(w.io);
+    begin_frames(&w, &lines);
     for (size_t i = 0; i < 2 * size; i++)
         stream[i] = (char)('a' + i % 23);
     stream[size - 1] = '\n';
@@ -138,10 +132,8 @@ static void a_callback_may_write_the_byte_behind_its_frame(void **state)
     world_t w;
 
     (void)state;
-    begin(&w);
+    begin_frames(&w, &triples);
     w.on_piece = write_behind;
-    assert_int_equal(hio_set_unpack(w.io, &triples), 0);
-    hio_read(w.io);
     send_text(&w, "abcdefghij");
     expect_log(&w, "abc|def|ghi|");
     send_text(&w, "klm");
@@ -201,10 +193,8 @@ static void frames_behind_a_stop_are_kept_and_come_when_reading_starts_again(voi
     world_t w;
 
     (void)state;
-    begin(&w);
+    begin_frames(&w, &lines);
     w.on_piece = stop_it;
-    assert_int_equal(hio_set_unpack(w.io, &lines), 0);
-    hio_read(w.io);
     send_text(&w, "one\ntwo\nthree\nfo");
     expect_log(&w, "one\n|");
     hio_read(w.io);
@@ -240,10 +230,8 @@ static void framing_can_be_changed_in_the_middle_of_a_batch(void **state)
 
     (void)state;
     for (int held = 0; held < 2; held++) {
-        begin(&w);
+        begin_frames(&w, &lines);
         w.on_piece = then_triples;
-        assert_int_equal(hio_set_unpack(w.io, &lines), 0);
-        hio_read(w.io);
         if (held)
             send_and_read(&w, "o", 1);
         send_text(&w, held ? "ne\ntwo\nabcdef\ng" : "one\ntwo\nabcdef\ng");
@@ -260,10 +248,8 @@ static void framing_can_be_removed_in_the_middle_of_a_batch(void **state)
 
     (void)state;
     for (int held = 0; held < 2; held++) {
-        begin(&w);
+        begin_frames(&w, &lines);
         w.on_piece = then_raw;
-        assert_int_equal(hio_set_unpack(w.io, &lines), 0);
-        hio_read(w.io);
         if (held)
             send_and_read(&w, "o", 1);
         send_text(&w, held ? "ne\ntwo\nabc\ndef" : "one\ntwo\nabc\ndef");
@@ -279,10 +265,8 @@ static void removed_while_stopped_what_is_held_still_comes(void **state)
     world_t w;
 
     (void)state;
-    begin(&w);
+    begin_frames(&w, &lines);
     w.on_piece = stop_it;
-    assert_int_equal(hio_set_unpack(w.io, &lines), 0);
-    hio_read(w.io);
     send_text(&w, "one\ntwo\nabc");
     expect_log(&w, "one\n|");
     hio_unset_unpack(w.io);
@@ -296,9 +280,7 @@ static void changed_from_outside_the_rest_is_cut_by_the_new_rule(void **state)
     world_t w;
 
     (void)state;
-    begin(&w);
-    assert_int_equal(hio_set_unpack(w.io, &lines), 0);
-    hio_read(w.io);
+    begin_frames(&w, &lines);
     send_and_read(&w, "abcde", 5);
     assert_int_equal(w.pieces, 0);
     assert_int_equal(hio_set_unpack(w.io, &triples), 0);
@@ -335,10 +317,8 @@ static void another_filter_set_in_a_callback_gets_the_rest(void **state)
 
     (void)state;
     for (int held = 0; held < 2; held++) {
-        begin(&w);
+        begin_frames(&w, &lines);
         w.on_piece = then_other;
-        assert_int_equal(hio_set_unpack(w.io, &lines), 0);
-        hio_read(w.io);
         if (held)
             send_and_read(&w, "o", 1);
         send_text(&w, held ? "ne\ntwo\nabc" : "one\ntwo\nabc");

@@ -111,9 +111,7 @@ static void asked_from_outside_a_piece_is_cut_out_of_what_is_held(void **state)
     world_t w;
 
     (void)state;
-    begin(&w);
-    assert_int_equal(hio_set_unpack(w.io, &lines), 0);
-    hio_read(w.io);
+    begin_frames(&w, &lines);
     send_and_read(&w, "abcde", 5);
     assert_int_equal(hio_readbytes(w.io, 2), 0);
     assert_int_equal(w.pieces, 0);
@@ -161,9 +159,7 @@ static void an_impossible_frame_closes_with_frame_error(void **state)
     world_t w;
 
     (void)state;
-    begin(&w);
-    assert_int_equal(hio_set_unpack(w.io, &varint), 0);
-    hio_read(w.io);
+    begin_frames(&w, &varint);
     send_text(&w, "\3abc\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
     fixture_run(w.loop, is_closed, &w);
     assert_int_equal(w.error, HERR_FRAME);

@@ -82,6 +82,13 @@ static void end(world_t *w)
     }
 }
 
+/* This one has more to send than the limit lets through. */
+static void fill_limited(const world_t *w, int i)
+{
+    assert_int_equal(hio_set_write_rate(w->io[i], w->rate), 0);
+    assert_int_equal(hio_write(w->io[i], block, QUEUE), QUEUE);
+}
+
 static uint64_t total(const world_t *w)
 {
     uint64_t sum = 0;
@@ -158,8 +165,7 @@ static void no_more_is_written_than_the_limit_allows(void **state)
 
     (void)state;
     begin(&w, 1, 4000000, 20000);
-    assert_int_equal(hio_set_write_rate(w.io[0], w.rate), 0);
-    assert_int_equal(hio_write(w.io[0], block, QUEUE), QUEUE);
+    fill_limited(&w, 0);
     run_to(&w, 500000, false);
     assert_true(stats_of(&w).passed_bytes >= 500000);
     end(&w);
@@ -183,8 +189,7 @@ static void a_burst_passes_at_once_and_the_limit_holds_for_what_follows(void **s
 
     (void)state;
     begin(&w, 1, 1, 50000); /* after the burst a byte a second */
-    assert_int_equal(hio_set_write_rate(w.io[0], w.rate), 0);
-    assert_int_equal(hio_write(w.io[0], block, QUEUE), QUEUE);
+    fill_limited(&w, 0);
     run_to(&w, 50000, false);
     fixture_settle(w.loop);
     step(&w);
@@ -219,8 +224,7 @@ static void members_that_wait_are_served_in_turns(void **state)
     for (int r = 0; r < 2; r++) {
         begin(&w, MEMBERS, rates[r][0], rates[r][1]);
         for (int i = 0; i < MEMBERS; i++) {
-            assert_int_equal(hio_set_write_rate(w.io[i], w.rate), 0);
-            assert_int_equal(hio_write(w.io[i], block, QUEUE), QUEUE);
+            fill_limited(&w, i);
         }
         run_to(&w, rates[r][2], false);
         for (int i = 0; i < MEMBERS; i++)
@@ -307,8 +311,7 @@ static void a_limit_that_is_taken_away_lets_the_rest_pass(void **state)
 
     (void)state;
     begin(&w, 1, 1, 1000);
-    assert_int_equal(hio_set_write_rate(w.io[0], w.rate), 0);
-    assert_int_equal(hio_write(w.io[0], block, QUEUE), QUEUE);
+    fill_limited(&w, 0);
     run_to(&w, 1000, false);
     fixture_settle(w.loop);
     assert_int_equal(stats_of(&w).waiting, 1);
@@ -345,8 +348,7 @@ static void numbers_may_change_while_somebody_waits(void **state)
 
     (void)state;
     begin(&w, 1, 1, 1000);
-    assert_int_equal(hio_set_write_rate(w.io[0], w.rate), 0);
-    assert_int_equal(hio_write(w.io[0], block, QUEUE), QUEUE);
+    fill_limited(&w, 0);
     run_to(&w, 1000, false);
     fixture_settle(w.loop);
     assert_int_equal(hrate_set(w.rate, 4000000, 30000), 0);
