@@ -107,4 +107,23 @@ static inline void oom_run(oom_scenario_cb scenario, void *arg)
     assert_true(oom_run_pass(scenario, arg, true) > 0);
 }
 
+/* For a scenario that forks: each process goes on with a copy of the count, so that more allocations
+ * may fail than this one makes. Goes on until nothing has failed anywhere. */
+static inline void oom_run_forking(oom_scenario_cb scenario, void *arg)
+{
+    int result = -ENOMEM;
+    oom_t oom = {0};
+
+    for (long fail_at = 1; result != 0 || oom.count >= fail_at; fail_at++) {
+        assert_true(fail_at < OOM_ALLOCATIONS_MAX);
+        oom_begin(&oom, fail_at, false);
+        result = scenario(arg);
+        oom_end();
+        assert_int_equal(oom.live, 0);
+        if (result != 0)
+            assert_int_equal(result, -ENOMEM);
+    }
+    assert_true(oom.count > 0);
+}
+
 #endif

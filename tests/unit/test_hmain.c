@@ -1,6 +1,7 @@
 /* The program is two: cmocka's tests, and with a first argument a small server, which they run. */
 #include "app/hmain.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,10 +16,10 @@
 
 #include "app/hdaemon.h"
 #include "app/hopt_doc.h"
-#include "app/hprivilege.h"
 #include "base/hmem.h"
 #include "base/htime.h"
 #include "event/htimer.h"
+#include "oom.h"
 
 #define WAIT_MS 20000
 #define LIFE_MS 60000 /* of a server that nobody stops */
@@ -385,43 +386,97 @@ static void wrong_use_is_one_line(void **state)
     assert_string_equal(text, "mini: unknown group 'no-such-group'\n");
 }
 
-/* In a process of its own: what is given up does not come back. */
-static void privileges_are_dropped_for_good(void **state)
+/* ---- out of memory: an exit status, and nothing left behind ---- */
+
+/* What main would do; the exit status of the server. */
+static int begin_and_end(hmain_options_t *options)
 {
-    hbytes_t why = {0};
+    const hmain_callbacks_t callbacks = {on_stop, on_reload, on_user, NULL};
+    hloop_t *loop = NULL;
+    hmain_t *app;
+    int status = hmain_begin("mini", options, &app);
+
+    if (status != HMAIN_RUN) {
+        assert_null(app);
+        return status;
+    }
+    loop = hloop_new(0);
+    status = loop == NULL || hmain_watch(app, loop, &callbacks) < 0 ? 1 : hmain_ready(app);
+    if (loop != NULL)
+        hmain_unwatch(app);
+    hloop_free(&loop);
+    return hmain_end(app, status);
+}
+
+static int tell_status(hmain_options_t *options)
+{
+    hmain_t *app;
+    int status = hmain_begin("mini", options, &app);
+
+    assert_null(app);
+    return status == 3 ? 0 : status;
+}
+
+/* Each failure has its message, which nobody wants to read here. */
+static int quietly(int (*run)(hmain_options_t *), hmain_options_t *options)
+{
+    int null_fd = open("/dev/null", O_WRONLY), out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
     int status;
-    pid_t pid;
+
+    assert_true(null_fd >= 0 && out >= 0 && err >= 0);
+    fflush(stdout);
+    dup2(null_fd, STDOUT_FILENO);
+    dup2(null_fd, STDERR_FILENO);
+    status = run(options);
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    close(null_fd);
+    close(out);
+    close(err);
+    return status == 1 ? -ENOMEM : status;
+}
+
+static int in_the_foreground(void *arg)
+{
+    hmain_options_t *options = arg;
+    int status = quietly(begin_and_end, options);
+
+    assert_int_equal(access(options->pid_file, F_OK), -1);
+    return status;
+}
+
+/* The daemon is a copy of this process: it must not go on with the tests. */
+static int in_the_background(void *arg)
+{
+    pid_t test = getpid();
+    int status = quietly(begin_and_end, arg);
+
+    if (getpid() != test)
+        _exit(status == -ENOMEM ? 1 : status);
+    while (waitpid(-1, NULL, 0) > 0)
+        continue;
+    return status;
+}
+
+static int asked_for_the_status(void *arg)
+{
+    return quietly(tell_status, arg);
+}
+
+static void out_of_memory_is_an_error_at_every_allocation(void **state)
+{
+    char path[64];
+    hmain_options_t options = {.pid_file = path};
 
     (void)state;
-    assert_int_equal(hprivilege_drop(NULL, NULL, &why), 0);
-    if (geteuid() != 0) {
-        assert_int_equal(hprivilege_drop("0", NULL, &why), -EPERM);
-        hbytes_deinit(&why);
-        return;
-    }
-    pid = fork();
-    if (pid == 0) {
-        gid_t groups[64];
-
-        /* A number without an entry has no group: root's would stay. */
-        if (hprivilege_drop("4000000001", NULL, &why) != HERR_RESOLVE || getuid() != 0)
-            _exit(5);
-        hbytes_deinit(&why);
-        if (hprivilege_drop("65534", "65533", &why) != 0)
-            _exit(1);
-        if (getuid() != 65534 || geteuid() != 65534 || getegid() != 65533)
-            _exit(2);
-        if (setuid(0) == 0 || setgid(0) == 0)
-            _exit(3);
-        for (int i = getgroups(64, groups) - 1; i >= 0; i--) {
-            if (groups[i] == 0)
-                _exit(4);
-        }
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-    hbytes_deinit(&why);
+    snprintf(path, sizeof(path), "%s/pid", dir);
+    oom_run(in_the_foreground, &options);
+    options.action = HMAIN_STATUS;
+    oom_run(asked_for_the_status, &options);
+    options.action = HMAIN_NONE;
+    options.daemon = true;
+    oom_run_forking(in_the_background, &options);
 }
 
 #define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -439,7 +494,7 @@ int main(int argc, char **argv)
         WITH_DIR(restart_ends_the_old_one_and_starts_a_new_one),
         WITH_DIR(stop_gives_up_after_its_time_and_a_second_one_is_final),
         WITH_DIR(wrong_use_is_one_line),
-        cmocka_unit_test(privileges_are_dropped_for_good),
+        WITH_DIR(out_of_memory_is_an_error_at_every_allocation),
     };
 
     if (argc > 1 && strcmp(argv[1], "serve") == 0)
