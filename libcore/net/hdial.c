@@ -84,6 +84,7 @@ static void free_dial(hdial_t *dial)
     if (dial->own_dns)
         hdns_free(dial->dns);
     htls_ctx_free(dial->options.tls);
+    htls_ctx_free(dial->options.proxy_tls);
     htimer_del(dial->total);
     htimer_del(dial->timer);
     hmem_free(dial);
@@ -315,6 +316,10 @@ static bool is_valid(const hendpoint_t *to, const hdial_options_t *o)
         return false;
     if (o->proxy_count > HPROXY_CHAIN_MAX || (hendpoint_is_unix(to) && o->proxy_count > 0))
         return false;
+    for (size_t i = 1; i < o->proxy_count; i++) {
+        if (strncmp(o->proxies[i].host, "unix:", 5) == 0)
+            return false; /* no proxy reaches it */
+    }
     return o->proxy_protocol >= 0 && o->proxy_protocol <= 2 && (!o->addr_count || o->addrs);
 }
 
@@ -342,7 +347,7 @@ int hdial_start(hloop_t *loop, const hendpoint_t *to, const hdial_options_t *opt
 {
     static const hdial_options_t defaults;
     hdial_t *dial;
-    int err;
+    int err = 0;
 
     if (!options)
         options = &defaults;
@@ -356,12 +361,15 @@ int hdial_start(hloop_t *loop, const hendpoint_t *to, const hdial_options_t *opt
     dial->options = *options;
     if (dial->options.tls)
         htls_ctx_ref(dial->options.tls);
+    if (dial->options.proxy_tls)
+        htls_ctx_ref(dial->options.proxy_tls);
     dial->dns = options->dns;
     dial->cb = cb;
     dial->arg = arg;
     dial->start_us = hloop_now_hrtime(loop);
     hlist_init(&dial->attempts);
-    err = options->proxy_count ? hdial__proxy_hop(&options->proxies[0], &dial->hop) : 0;
+    if (options->proxy_count)
+        err = hdial__proxy_hop(&options->proxies[0], &dial->hop);
     if (!err)
         err = set_timers(dial);
     if (err) {

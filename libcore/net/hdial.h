@@ -34,7 +34,7 @@ typedef enum {
 /* An address did not answer; others may still be tried. For programs that tell each of them. */
 typedef void (*hdial_attempt_cb)(hdial_t *dial, const haddr_t *addr, int err, void *arg);
 
-/* All zero is the default. What it points at lives until the dial is over, the tls context may be
+/* All zero is the default. What it points at lives until the dial is over; the tls contexts may be
  * given back at once. */
 typedef struct hdial_options_s {
     hdns_t *dns;              /* NULL: one for this dial */
@@ -52,6 +52,7 @@ typedef struct hdial_options_s {
                            proxies, before TLS); 0: none */
     const haddr_t *proxy_source; /* ... with these addresses; NULL: the connection's own */
     const haddr_t *proxy_destination;
+    htls_ctx_t *proxy_tls;       /* for https proxies; NULL: one with htls's defaults */
     htls_ctx_t *tls;             /* NULL: plain; a tls:// end point without one gives -EINVAL */
     const char *tls_name;        /* NULL: the host of the end point; "": no SNI, no name check */
     hdial_attempt_cb attempt_cb; /* NULL: none */

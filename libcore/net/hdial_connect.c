@@ -356,6 +356,19 @@ void hdial__connect(hdial_t *dial)
         advance(dial);
 }
 
+void hdial__connect_again(hdial_t *dial)
+{
+    int err = keep(&dial->families[IPV6], &dial->addr, 1);
+
+    if (err) {
+        hdial__say(dial, "%s", herr_str(err));
+        hdial__fail(dial, err);
+        return;
+    }
+    dial->step = HDIAL_STEP_CONNECT;
+    advance(dial);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 void hdial__connect_timed_out(hdial_t *dial)

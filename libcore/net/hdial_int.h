@@ -20,6 +20,7 @@ typedef struct hdial_family_s {
 } hdial_family_t;
 
 typedef struct hdial_talk_s hdial_talk_t;
+typedef struct hdial_login_s hdial_login_t;
 
 /* What dial->timer is for. */
 typedef enum {
@@ -55,8 +56,11 @@ struct hdial_s {
     haddr_t addr;
     hio_t *io; /* connected */
 
-    size_t proxy; /* this one is talked to; proxy_count: they are behind us */
+    size_t proxy;   /* this one is talked to; proxy_count: they are behind us */
+    size_t secured; /* TLS was begun with so many of them */
     hdial_talk_t *talk;
+    hdial_login_t *logins[HPROXY_CHAIN_MAX]; /* what proxies asked for */
+    htls_ctx_t *own_tls;                     /* for an https proxy, without options.proxy_tls */
     bool header_sent, tls_done;
     const char *tls_with; /* whose handshake it is, for messages */
 
@@ -83,7 +87,8 @@ void hdial__tls(hdial_t *dial, htls_ctx_t *ctx, const char *name, const char *wi
 uint64_t hdial__elapsed_us(const hdial_t *dial); /* since the start, at least 1 */
 
 /* hdial_connect.c */
-void hdial__connect(hdial_t *dial); /* the beginning */
+void hdial__connect(hdial_t *dial);       /* the beginning */
+void hdial__connect_again(hdial_t *dial); /* to the address that has connected before */
 void hdial__connect_timer(hdial_t *dial);
 void hdial__connect_timed_out(hdial_t *dial); /* says which addresses have not answered */
 void hdial__connect_deinit(hdial_t *dial);
@@ -93,7 +98,6 @@ int hdial__family(const hdial_t *dial); /* the one that may be used; 0: both */
 int hdial__proxy_hop(const hproxy_t *proxy, hendpoint_t *hop); /* 0 or an error */
 void hdial__proxy_start(hdial_t *dial);
 void hdial__proxy_timed_out(hdial_t *dial);
-void hdial__proxy_closed(hdial_t *dial, int err); /* the connection ended during the talk */
 void hdial__proxy_deinit(hdial_t *dial);
 
 #endif
