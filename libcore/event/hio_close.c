@@ -116,6 +116,20 @@ void hio__sent_all(hio_t *io)
         hio__finish(io, 0);
 }
 
+/* The transport gives up. When the fault is not the socket's it has told the peer why: that must
+ * arrive, so what the peer has sent meanwhile is no reason for a reset. */
+void hio__transport_failed(hio_t *io, int err)
+{
+    if (io->error == 0)
+        io->error = err;
+    io->has_sent = true;
+    io->flags &= (uint16_t) ~(HIO_FLAG_READING | HIO_FLAG_CORKED);
+    if (err > HERR_CLOSED || !hio__linger(io))
+        hio__finish(io, err);
+    else
+        hio__timeout_start(io, HIO_TIMEOUT_CLOSE);
+}
+
 int hio_shutdown(hio_t *io)
 {
     if (io->state >= HIO_STATE_CLOSING)

@@ -30,7 +30,7 @@ void hio__handshake(hio_t *io)
         io->transport_want = 0;
         hio__want(io, want, HV_RDWR & ~want);
     } else {
-        hio__finish(io, rc);
+        hio__transport_failed(io, rc);
     }
 }
 

@@ -216,6 +216,7 @@ bool hio__make_nonblocking(int fd, hio_type_e type);
 /* hio_close.c */
 void hio__finish(hio_t *io, int err); /* closed from now on; the callback comes later */
 void hio__do_close(hio_t *io);
+void hio__transport_failed(hio_t *io, int err);
 void hio__sent_all(hio_t *io); /* the queue is empty: shut down or close if that waits for it */
 
 /* hio_linger.c */

@@ -134,7 +134,10 @@ static void read_failed(hio_t *io, int err)
 
     if (io->error == 0 || tells_why)
         io->error = err;
-    hio__finish(io, err);
+    if (io->transport)
+        hio__transport_failed(io, err);
+    else
+        hio__finish(io, err);
 }
 
 /* Counts what one read or move brought; false: no bytes. */

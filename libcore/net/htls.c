@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-#define RECORD_MAX 16384    /* RFC 8446 section 5.1 */
-#define DRAIN_MAX (1 << 20) /* thrown away before a close */
+#define RECORD_MAX 16384 /* RFC 8446 section 5.1 */
 
 static int keep_alpn(htls_t *tls)
 {
@@ -204,20 +203,6 @@ static int send_close_notify(hio_t *io, void *ctx)
                                                           : 0; /* it closes, for good or ill */
 }
 
-/* A close with bytes unread is a reset, which can take from the peer what it was sent last: an
- * alert, or the end of the data when all that is unread is a session ticket. */
-static void drain(int fd)
-{
-    char rest[4096];
-    ssize_t n = 0;
-
-    for (size_t total = 0; total < DRAIN_MAX; total += (size_t)n) {
-        n = recv(fd, rest, sizeof(rest), MSG_DONTWAIT);
-        if (n <= 0)
-            return;
-    }
-}
-
 static void free_tls(htls_t *tls)
 {
     OSSL.SSL_free(tls->ssl);
@@ -233,7 +218,6 @@ static void free_tls(htls_t *tls)
 static void on_free(hio_t *io, void *ctx)
 {
     (void)io;
-    drain(((htls_t *)ctx)->fd);
     free_tls(ctx);
 }
 

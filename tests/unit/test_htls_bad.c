@@ -168,6 +168,26 @@ static void a_client_certificate_that_is_asked_for_counts(void **state)
     }
 }
 
+static void send_much(hio_t *io)
+{
+    static char much[1 << 20];
+
+    end_on_connect(io);
+    assert_int_equal(hio_write(io, much, sizeof(much)), sizeof(much));
+}
+
+/* To a client of TLS 1.3 the handshake is done before the server has seen its certificate. */
+static void the_alert_arrives_though_the_client_sends_on(void **state)
+{
+    (void)state;
+    tls_open(asking_ctx(HTLS_CLIENT_CERT_REQUIRED), client_ctx());
+    hio_setcb_connect(tls_connect(), send_much);
+    TLS_UNTIL(tls.client.seen.closes && tls.server.seen.closes);
+    assert_says(&tls.server, HERR_CERTIFICATE, "has sent no certificate");
+    assert_says(&tls.client, HERR_TLS, "the peer's alert: certificate required");
+    tls_end();
+}
+
 /* ---- settings that do not meet --------------------------------------------------------------- */
 
 static void what_two_ends_have_not_in_common_is_named(void **state)
@@ -407,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_key_that_is_not_pinned_is_refused_even_if_anything_goes),
         cmocka_unit_test(the_certificate_that_was_refused_can_be_shown),
         cmocka_unit_test(a_client_certificate_that_is_asked_for_counts),
+        cmocka_unit_test(the_alert_arrives_though_the_client_sends_on),
         cmocka_unit_test(what_two_ends_have_not_in_common_is_named),
         cmocka_unit_test(a_client_without_alpn_is_refused_where_it_is_required),
         cmocka_unit_test(a_server_that_speaks_no_tls_is_told),
