@@ -11,10 +11,18 @@
 /* Messages are said from everywhere, and there is one terminal. */
 static hline_t *messages;
 
+/* Such as that of an editor, which edits the lines itself. */
+static bool is_dumb(void)
+{
+    const char *term = getenv("TERM");
+
+    return !term || term[0] == '\0' || strcmp(term, "dumb") == 0;
+}
+
 bool terminal_is_wanted(const options_t *o)
 {
     return !o->no_editing && !o->no_stdin && !o->recv_only && isatty(STDIN_FILENO) &&
-           isatty(STDOUT_FILENO);
+           isatty(STDOUT_FILENO) && !is_dumb();
 }
 
 /* Where nothing is set at all, what is typed is more likely UTF-8 than ASCII. */
@@ -29,13 +37,6 @@ static void choose_locale(void)
         is_set |= value && value[0] != '\0';
     }
     setlocale(LC_CTYPE, is_set ? "" : "C.UTF-8");
-}
-
-static bool is_dumb(void)
-{
-    const char *term = getenv("TERM");
-
-    return !term || term[0] == '\0' || strcmp(term, "dumb") == 0;
 }
 
 static bool is_same_terminal(int a, int b)
@@ -60,7 +61,6 @@ int terminal_open(hnc_t *hnc, hline_cb line_cb, hline_eof_cb eof_cb, void *arg)
     hline_options_t options = {.name = "hnc",
                                .input = STDIN_FILENO,
                                .output = hio_get(hnc->loop, STDOUT_FILENO),
-                               .plain = is_dumb(),
                                .line_cb = line_cb,
                                .eof_cb = eof_cb,
                                .arg = arg};

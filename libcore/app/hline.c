@@ -17,6 +17,7 @@ void hline_write(hline_t *line, const void *data, size_t len)
 {
     hbytes_t out = {0};
 
+    hline__edit_resume(line);
     if (!line->active) {
         emit(line, data, len);
         return;

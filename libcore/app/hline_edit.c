@@ -151,6 +151,12 @@ static void activate(hline_t *line)
     draw(line);
 }
 
+void hline__edit_resume(hline_t *line)
+{
+    if (line->edited && !line->active && !line->ended)
+        activate(line);
+}
+
 /* What is on the screen stays there. */
 static void deactivate(hline_t *line, const char *end)
 {
@@ -282,8 +288,7 @@ static void on_line(char *text)
 
 void hline__edit_keys(hline_t *line)
 {
-    if (!line->active)
-        activate(line);
+    hline__edit_resume(line);
     hio_cork(line->options.output);
     while (!line->ended && !line->paused && hline__keys_ready(&line->keys))
         rl.rl_callback_read_char();
@@ -408,6 +413,11 @@ int hline__edit_begin(hline_t *line)
 }
 
 void hline__edit_keys(hline_t *line)
+{
+    (void)line;
+}
+
+void hline__edit_resume(hline_t *line)
 {
     (void)line;
 }

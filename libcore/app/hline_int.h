@@ -89,6 +89,9 @@ int hline__edit_begin(hline_t *line);
 /* Takes the keys that are ready. */
 void hline__edit_keys(hline_t *line);
 
+/* Back from the background? A shell need not tell (SIGCONT comes only to what had stopped). */
+void hline__edit_resume(hline_t *line);
+
 /* The typed line leaves the screen, and comes back below what was written meanwhile. */
 void hline__edit_hide(hline_t *line);
 void hline__edit_show(hline_t *line);
