@@ -58,9 +58,9 @@ typedef struct hdial_options_s {
     hdial_attempt_cb attempt_cb; /* NULL: none */
 } hdial_options_t;
 
-/* Once, from the loop and never inside hdial_start, unless cancelled: err 0 and a connected hio that
- * is not reading and has no callbacks; or io NULL, err, and hdial_error. The dial is freed
- * when the callback returns. */
+/* Once, from the loop and never inside hdial_start, unless cancelled: err 0 and a connected hio
+ * that is not reading and has no callbacks; or io NULL, err, and hdial_error. Not a byte behind a
+ * proxy's answer has been read. The dial is freed when the callback returns. */
 typedef void (*hdial_cb)(hdial_t *dial, hio_t *io, int err, void *arg);
 
 /* Starts. A datagram end point (udp, unixgram) is resolved and connected to the first address that

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #define TOTAL_TIMEOUT_MS 10000
 #define LABEL_MAX 63
@@ -149,57 +148,6 @@ static void tell_addrs(hdns_query_t *query)
     query->cb.addrs(query, query->err, n ? addrs : NULL, n, query->arg);
 }
 
-/* The running sum of RFC 2782: each record is next with the probability of its weight. */
-static size_t pick(const hdns_record_t *records, size_t n)
-{
-    uint32_t sum = 0, random = 0;
-
-    for (size_t i = 0; i < n; i++)
-        sum += records[i].weight;
-    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-        return 0;
-    random %= sum + 1;
-    for (size_t i = 0; i < n; i++) {
-        if (random <= records[i].weight)
-            return i;
-        random -= records[i].weight;
-    }
-    return 0;
-}
-
-static void swap(hdns_record_t *a, hdns_record_t *b)
-{
-    hdns_record_t copy = *a;
-
-    *a = *b;
-    *b = copy;
-}
-
-/* By priority; SRV of one priority in the random order of RFC 2782, where those without a weight
- * are looked at first. */
-static void order(hdns_record_t *records, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        for (size_t k = i; k > 0; k--) {
-            const hdns_record_t *a = &records[k - 1], *b = &records[k];
-
-            if (a->priority < b->priority ||
-                (a->priority == b->priority && (a->weight == 0 || b->weight != 0)))
-                break;
-            swap(&records[k - 1], &records[k]);
-        }
-    }
-    for (size_t i = 0; i < n && records[i].type == HDNS_SRV; i++) {
-        size_t same = i + 1, chosen;
-
-        while (same < n && records[same].priority == records[i].priority)
-            same++;
-        chosen = i + pick(records + i, same - i);
-        for (; chosen > i; chosen--)
-            swap(&records[chosen], &records[chosen - 1]);
-    }
-}
-
 static void tell_records(hdns_query_t *query)
 {
     hdns_record_t records[HDNS_RECORDS_MAX];
@@ -209,7 +157,7 @@ static void tell_records(hdns_query_t *query)
     if (n > 0)
         memcpy(records, answer->records, n * sizeof(records[0]));
     if (query->parts[0].type == HDNS_SRV || query->parts[0].type == HDNS_MX)
-        order(records, n);
+        hdns__order_records(records, n);
     query->cb.records(query, query->err, n ? records : NULL, n, query->arg);
 }
 
@@ -388,13 +336,13 @@ static hdns_answer_t *find_here(const hdns_part_t *part, const haddr_t *number)
         return address_answer(number, part->type);
     if (!is_legal(query->name))
         return &impossible;
-    if (is_localhost(query->name)) {
-        haddr_loopback(&addr, part->type == HDNS_TYPE_A ? AF_INET : AF_INET6, 0);
-        return address_answer(&addr, part->type);
-    }
     answer = hdns__hosts_find(query->dns, query->name, part->type);
-    if (answer)
+    if (answer) {
         query->dns->stats.hosts_hits++;
+    } else if (is_localhost(query->name)) {
+        haddr_loopback(&addr, part->type == HDNS_TYPE_A ? AF_INET : AF_INET6, 0);
+        answer = address_answer(&addr, part->type);
+    }
     return answer;
 }
 

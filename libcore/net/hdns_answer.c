@@ -271,7 +271,6 @@ static hdns_answer_t *negative(reader_t *r, bool no_such_name)
 static hdns_answer_t *parse(reader_t *r, bool no_such_name)
 {
     static const char bad[] = "the name server's answer is broken";
-    hdns_answer_t *answer;
     int err = skip_questions(r);
 
     if (!err)
@@ -284,8 +283,9 @@ static hdns_answer_t *parse(reader_t *r, bool no_such_name)
         return negative(r, no_such_name);
     for (size_t i = 0; i < r->count; i++)
         r->records[i].text = r->texts.data ? r->texts.data + r->offsets[i] : "";
-    answer = hdns__answer_new(r->records, r->count, r->ttl_s);
-    return answer;
+    if (r->type == HDNS_TYPE_AAAA && r->count > 1)
+        hdns__order_ipv6(r->records, r->count);
+    return hdns__answer_new(r->records, r->count, r->ttl_s);
 }
 
 static hdns_answer_t *failure(int status)

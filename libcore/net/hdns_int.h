@@ -4,6 +4,7 @@
  *   hdns_cache.c    questions: on the wire, in line for it, answered and kept
  *   hdns_channel.c  c-ares over the loop's sockets and timer
  *   hdns_answer.c   what a name server said, as records
+ *   hdns_order.c    which of them comes first
  *
  * A query of the program has one part for each type of record. A part waits on a question, which
  * parts that ask the same share; an answer never changes and is shared by all that hold it. */
@@ -88,6 +89,10 @@ hdns_answer_t *hdns__answer_error(int err, const char *why);
 hdns_answer_t *hdns__answer_new(const hdns_record_t *records, size_t n, uint32_t ttl_s);
 /* What a server said to a question of this type; status is c-ares's. Never NULL. */
 hdns_answer_t *hdns__answer_parse(int type, int status, const unsigned char *data, int len);
+
+/* hdns_order.c */
+void hdns__order_records(hdns_record_t *records, size_t n); /* by priority and weight */
+void hdns__order_ipv6(hdns_record_t *records, size_t n);    /* AAAA, the best first */
 
 /* hdns_cache.c */
 int hdns__cache_init(hdns_t *dns);

@@ -203,17 +203,18 @@ static inline void dns_records(dns_message_t *m, const char *name, unsigned type
 }
 
 /* The name of the question, with dots, and its type. */
-static inline unsigned dns_question(const unsigned char *data, size_t len, char *name, size_t *end)
+static inline unsigned dns_question(const unsigned char *data, size_t len, char name[300],
+                                    size_t *end)
 {
-    size_t pos = 12;
+    size_t pos = 12, n = 0;
 
-    *name = '\0';
     while (pos < len && data[pos]) {
-        strncat(name, (const char *)data + pos + 1, data[pos]);
+        memcpy(name + n, data + pos + 1, data[pos]);
+        n += data[pos];
+        name[n++] = '.';
         pos += 1u + data[pos];
-        if (data[pos])
-            strcat(name, ".");
     }
+    name[n > 0 ? n - 1 : 0] = '\0';
     *end = pos + 5;
     return (unsigned)data[pos + 1] << 8 | data[pos + 2];
 }
