@@ -136,7 +136,8 @@ static const hopt_t options[] = {
     HOPT_GROUP("Time"),
     HOPT_SPAN('w', NULL, options_t, wait_ms,
               "give up connecting after TIME, and leave when nothing came or went for TIME"),
-    HOPT_SPAN(0, "wait", options_t, connect_wait_ms, "give up connecting after TIME"),
+    HOPT_SPAN(0, "wait", options_t, port_wait_ms,
+              "try until the port answers, and give up after TIME"),
     HOPT_SPAN('i', "delay", options_t, interval_ms,
               "wait TIME between lines sent, reads, and ports tried"),
     HOPT_SPAN(0, "idle-timeout", options_t, idle_ms,
@@ -295,7 +296,6 @@ void options_init(options_t *o)
     memset(o, 0, sizeof(*o));
     o->quit_s = -1;
     o->wait_ms = HNC_NO_TIME;
-    o->connect_wait_ms = HNC_NO_TIME;
     o->idle_ms = HNC_NO_TIME;
     o->max_conns = HNC_NO_LIMIT;
     o->ssl_verify = -1;
@@ -350,8 +350,7 @@ static const char *conflict(const options_t *o)
         {o->listen, o->ssl_verify == 0, "cannot use --insecure and -l"},
         {o->listen && o->ssl_verify < 1, o->ssl_trustfile || o->tls_pin,
          "must use --ssl-verify with --ssl-trustfile or --tls-pin and -l"},
-        {o->tls_max == HNC_TLS_1_2, o->tls_min == HNC_TLS_1_3,
-         "--tls-min is newer than --tls-max"},
+        {o->tls_max == HNC_TLS_1_2, o->tls_min == HNC_TLS_1_3, "--tls-min is newer than --tls-max"},
         {o->unix_path, o->source_port != NULL, "cannot use -p and -U"},
         {o->unix_path && !(o->udp && !o->listen), o->source_addr != NULL, "cannot use -s and -U"},
     };

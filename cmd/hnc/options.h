@@ -34,7 +34,6 @@ typedef struct options_s {
     int family; /* AF_INET, AF_INET6; 0: both */
     int quit_s; /* -q; negative: never */
     uint32_t wait_ms;
-    uint32_t connect_wait_ms; /* --wait: connecting alone */
     uint32_t interval_ms;
     uint32_t receive_buffer;
     uint32_t send_buffer;

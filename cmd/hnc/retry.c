@@ -10,19 +10,18 @@
 #define WAIT_MAX_MS 1000
 #define PART_SIZE 32
 
-/* The part of text before the next colon, and moves text behind it. False: it is too long. */
-static bool next_part(const char **text, char part[PART_SIZE])
+/* A time that ends at a colon or the end of the text, and moves text there. */
+static int take_time(const char **text, uint32_t *ms)
 {
     size_t len = strcspn(*text, ":");
+    char part[PART_SIZE];
 
     if (len >= PART_SIZE)
-        return false;
+        return HERR_SYNTAX;
     memcpy(part, *text, len);
     part[len] = '\0';
     *text += len;
-    if (**text == ':')
-        (*text)++;
-    return true;
+    return htime_parse_span_ms(part, ms);
 }
 
 /* "fixed", "linear", "exponential" or nothing, in front of the times. */
@@ -37,33 +36,31 @@ static void take_policy(reconn_setting_t *backoff, const char **text)
         size_t len = strlen(policies[i].name);
 
         if (strncmp(*text, policies[i].name, len) == 0 &&
-            ((*text)[len] == ':' || (*text)[len] == '\0')) {
+            ((*text)[len] == '\0' || ((*text)[len] == ':' && (*text)[len + 1] != '\0'))) {
             backoff->delay_policy = policies[i].policy;
             *text += len + ((*text)[len] == ':' ? 1 : 0);
+            return;
         }
     }
 }
 
+/* Nothing, FIRST or FIRST:MAX. */
 static int take_times(reconn_setting_t *backoff, const char *text)
 {
-    char part[PART_SIZE];
-    int err = 0;
+    int err;
 
-    if (*text != '\0') {
-        if (!next_part(&text, part))
-            return HERR_SYNTAX;
-        err = htime_parse_span_ms(part, &backoff->min_delay);
-    }
-    if (err == 0 && backoff->max_delay < backoff->min_delay)
+    if (*text == '\0')
+        return 0;
+    err = take_time(&text, &backoff->min_delay);
+    if (err == 0 && *text == ':') {
+        text++;
+        err = take_time(&text, &backoff->max_delay);
+    } else if (backoff->max_delay < backoff->min_delay) {
         backoff->max_delay = backoff->min_delay;
-    if (err == 0 && *text != '\0') {
-        if (!next_part(&text, part) || *text != '\0')
-            return HERR_SYNTAX;
-        err = htime_parse_span_ms(part, &backoff->max_delay);
     }
-    if (err == 0 && backoff->max_delay < backoff->min_delay)
-        err = HERR_RANGE;
-    return err;
+    if (err == 0 && *text != '\0')
+        err = HERR_SYNTAX;
+    return err == 0 && backoff->max_delay < backoff->min_delay ? HERR_RANGE : err;
 }
 
 int retry_init(retry_t *retry, const options_t *o)
@@ -99,6 +96,11 @@ int retry_time_left_ms(const retry_t *retry)
         return 0;
     left_ms = (retry->deadline_ns - now_ns) / HTIME_NS_PER_MS;
     return left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+}
+
+bool retry_is_over(const retry_t *retry)
+{
+    return retry_time_left_ms(retry) == 0;
 }
 
 int64_t retry_delay_ms(retry_t *retry)

@@ -18,6 +18,9 @@ int retry_init(retry_t *retry, const options_t *o);
 /* How many ms to wait before the next attempt, -1: there is none. */
 int64_t retry_delay_ms(retry_t *retry);
 
+/* Whether the time of --wait has run out. */
+bool retry_is_over(const retry_t *retry);
+
 /* A connection stands: the delays begin anew, and --wait has got what it wanted. */
 void retry_connected(retry_t *retry);
 

@@ -1,0 +1,209 @@
+"""hnc through proxies that are other people's programs: microsocks, tinyproxy, ncat."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from conftest import wait_until
+
+HOST = "127.0.0.1"
+
+
+def echo_peer(lab):
+    """A server that sends back what it gets until the end, then closes."""
+    port = lab.port()
+    lab.spawn("hecho", f"{HOST}:{port}")
+    lab.wait_bound(port)
+    return port
+
+
+def microsocks(lab, *args):
+    port = lab.port()
+    lab.spawn("microsocks", "-i", HOST, "-p", port, *args)
+    lab.wait_bound(port)
+    return port
+
+
+def tinyproxy(lab, *lines):
+    port = lab.port()
+    conf = lab.folder / "tinyproxy.conf"
+    conf.write_text(
+        f"Port {port}\nListen {HOST}\nTimeout 60\nMaxClients 10\nAllow {HOST}\n"
+        + "".join(f"{line}\n" for line in lines)
+    )
+    lab.spawn("tinyproxy", "-d", "-c", conf)
+    lab.wait_bound(port)
+    return port
+
+
+def ncat_proxy(lab, *args):
+    port = lab.port()
+    lab.spawn("ncat", "-lk", "--proxy-type", "http", *args, HOST, port)
+    lab.wait_bound(port)
+    return port
+
+
+def says(lab, args, data=b"hello\n", **options):
+    """What comes back over hnc, which has to end well."""
+    done = lab.run("hnc", "-N", *args, data=data, **options)
+    assert done.wait() == 0, done
+    return done.out()
+
+
+class Scripted:
+    """A proxy that answers with fixed bytes, whatever it is asked, and keeps what it read."""
+
+    def __init__(self, answer, close=True):
+        self.answer, self.close, self.read = answer, close, b""
+        self.listener = socket.create_server((HOST, 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        try:
+            while True:
+                peer, _ = self.listener.accept()
+                self.read += peer.recv(65536)
+                peer.sendall(self.answer)
+                if self.close:
+                    peer.close()
+        except OSError:
+            pass
+
+
+@pytest.mark.parametrize("option", [["-x"], ["-X", "5", "-x"], ["--proxy-type", "socks5", "--proxy"]])
+def test_socks5_through_microsocks(lab, option):
+    assert says(lab, [*option, f"{HOST}:{microsocks(lab)}", HOST, echo_peer(lab)]) == b"hello\n"
+
+
+def test_socks5_with_a_name_that_the_proxy_looks_up(lab):
+    target = echo_peer(lab)
+    assert says(lab, ["-x", f"{HOST}:{microsocks(lab)}", "localhost", target]) == b"hello\n"
+
+
+@pytest.mark.parametrize("how", ["url", "option", "environment"])
+def test_socks5_with_user_and_password(lab, how):
+    proxy = microsocks(lab, "-u", "joe", "-P", "se:cret")
+    target = echo_peer(lab)
+    env = dict(os.environ)
+    if how == "url":
+        args = ["-x", f"socks5://joe:se%3acret@{HOST}:{proxy}"]
+    elif how == "option":
+        args = ["-x", f"{HOST}:{proxy}", "--proxy-auth", "joe:se:cret"]
+    else:
+        args = ["-x", f"{HOST}:{proxy}"]
+        env["NCAT_PROXY_AUTH"] = "joe:se:cret"
+    assert says(lab, [*args, HOST, target], env=env) == b"hello\n"
+
+
+def test_a_wrong_password_is_told(lab):
+    proxy = microsocks(lab, "-u", "joe", "-P", "secret")
+    done = lab.run("hnc", "-x", f"socks5://joe:wrong@{HOST}:{proxy}", HOST, 9)
+    assert done.wait() == 1
+    assert f"proxy {HOST}:{proxy}" in done.err() and "wrong" not in done.err()
+    assert len(done.err().splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", [["--proxy"], ["-X", "connect", "-x"]])
+def test_http_connect_through_tinyproxy(lab, option):
+    proxy = tinyproxy(lab)
+    assert says(lab, [*option, f"{HOST}:{proxy}", HOST, echo_peer(lab)]) == b"hello\n"
+
+
+def test_http_connect_with_basic_authentication(lab):
+    proxy = tinyproxy(lab, "BasicAuth joe secret")
+    target = echo_peer(lab)
+    args = ["--proxy", f"{HOST}:{proxy}", "--proxy-auth", "joe:secret", HOST, target]
+    assert says(lab, args) == b"hello\n"
+    refused = lab.run("hnc", "--proxy", f"{HOST}:{proxy}", HOST, target)
+    assert refused.wait() == 1 and " 407 " in refused.err()
+
+
+def test_http_connect_with_digest_authentication(lab):
+    proxy = ncat_proxy(lab, "--proxy-auth", "joe:secret")
+    args = ["--proxy", f"{HOST}:{proxy}", "--proxy-auth", "joe:secret", HOST, echo_peer(lab)]
+    assert says(lab, args) == b"hello\n"
+
+
+def test_a_chain_of_three_proxies(lab):
+    chain = []
+    for url in (f"socks5://{HOST}:{microsocks(lab)}", f"http://{HOST}:{tinyproxy(lab)}",
+                f"socks5h://{HOST}:{microsocks(lab)}"):
+        chain += ["--proxy", url]
+    assert says(lab, [*chain, HOST, echo_peer(lab)]) == b"hello\n"
+
+
+def test_a_big_transfer_through_a_proxy_is_whole(lab):
+    data = os.urandom(3 << 20)
+    assert says(lab, ["-x", f"{HOST}:{microsocks(lab)}", HOST, echo_peer(lab)], data=data) == data
+
+
+def test_all_proxy_and_no_proxy_are_heeded(lab):
+    target = echo_peer(lab)
+    dead = lab.port()
+    env = {**os.environ, "ALL_PROXY": f"socks5h://{HOST}:{microsocks(lab)}"}
+    assert says(lab, [HOST, target], env=env) == b"hello\n"
+    env["ALL_PROXY"] = f"socks5h://{HOST}:{dead}"
+    done = lab.run("hnc", HOST, target, env=env)
+    assert done.wait() == 1 and str(dead) in done.err()
+    assert says(lab, ["--proxy", "none", HOST, target], env=env) == b"hello\n"
+    env["NO_PROXY"] = "example.com,127.0.0.0/8"
+    assert says(lab, [HOST, target], env=env) == b"hello\n"
+
+
+@pytest.mark.parametrize(
+    "answer, named",
+    [
+        (b"", "closed"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "403 Forbidden"),
+        (b"HTTP/1.1 200", "closed"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", ""),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200000, ""),
+        (b"HTTP/1.1 502 \x1b[2Jbad\r\n\r\n", "502"),
+        (b"\x00" * 64, ""),
+    ],
+)
+def test_nonsense_of_an_http_proxy_is_told_in_one_line(lab, answer, named):
+    proxy = Scripted(answer)
+    done = lab.run("hnc", "--proxy", f"{HOST}:{proxy.port}", HOST, 9)
+    assert done.wait() == 1
+    assert f"proxy {HOST}:{proxy.port}" in done.err() and named in done.err()
+    assert len(done.err().splitlines()) == 1 and "\x1b" not in done.err()
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x05", b"\x05\xff", b"\x04\x00", b"HTTP/1.1 400 Bad\r\n\r\n"])
+def test_nonsense_of_a_socks_proxy_is_told_in_one_line(lab, answer):
+    proxy = Scripted(answer)
+    done = lab.run("hnc", "-x", f"{HOST}:{proxy.port}", HOST, 9)
+    assert done.wait() == 1
+    assert f"proxy {HOST}:{proxy.port}" in done.err()
+    assert len(done.err().splitlines()) == 1
+
+
+def test_what_the_target_says_right_behind_the_answer_is_not_lost(lab):
+    proxy = Scripted(b"HTTP/1.1 200 OK\r\n\r\nbanner\n")
+    done = lab.run("hnc", "--proxy", f"{HOST}:{proxy.port}", HOST, 9)
+    assert done.wait() == 0 and done.out() == b"banner\n"
+    wait_until(lambda: proxy.read, "the request")
+    assert proxy.read.startswith(f"CONNECT {HOST}:9 HTTP/1.".encode())
+    proxy = Scripted(b"\x05\x00" + b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x09" + b"banner\n")
+    done = lab.run("hnc", "-x", f"{HOST}:{proxy.port}", HOST, 9)
+    assert done.wait() == 0 and done.out() == b"banner\n"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["-x", "nonsense://h:1"],
+        ["-x", "h:70000"],
+        ["-x", ""],
+        ["-X", "7", "-x", "h:1"],
+        ["-u", "-x", "h:1"],
+        [a for _ in range(9) for a in ("-x", "h:1")],
+    ],
+)
+def test_a_bad_proxy_is_refused(lab, args):
+    done = lab.run("hnc", *args, HOST, 9)
+    assert done.wait() == 1 and len(done.err().splitlines()) == 1
