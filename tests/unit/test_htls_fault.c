@@ -1,0 +1,299 @@
+/* What goes wrong around TLS: no memory, bytes damaged on the way, many threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "htls_fixture.h"
+#include "oom.h"
+
+/* ---- no memory ------------------------------------------------------------------------------- */
+
+static void accept_or_close(hio_t *io)
+{
+    observe_end(io, &tls.server);
+    if (htls_server(io, tls.server_ctx) < 0 || hio_read(io) < 0)
+        hio_close(io);
+}
+
+static void echo_or_close(hio_t *io, void *buf, int len)
+{
+    if (hio_write(io, buf, (size_t)len) < 0)
+        hio_close(io);
+}
+
+static int start_client(const char *data, size_t len)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
+    hio_t *io = hio_get(tls.loop, fd);
+
+    if (!io) {
+        close(fd);
+        return -ENOMEM;
+    }
+    observe_end(io, &tls.client);
+    rc = hio_set_peeraddr(io, (struct sockaddr *)&tls.addr, sizeof(tls.addr));
+    if (rc == 0)
+        rc = htls_client(io, tls.client_ctx, "a.test");
+    if (rc == 0)
+        rc = hio_connect(io);
+    if (rc == 0)
+        rc = hio_read(io);
+    if (rc == 0)
+        rc = hio_write(io, data, len);
+    return rc < 0 ? rc : 0;
+}
+
+static int listen_here(void)
+{
+    int fd = bound_socket(SOCK_STREAM | SOCK_NONBLOCK, &tls.addr);
+    hio_t *io;
+
+    tls.loop = hloop_new_with(&(hloop_options_t){HLOOP_FLAG_RUN_ONCE, test_poller, 0, NULL});
+    io = tls.loop ? hio_get(tls.loop, fd) : NULL;
+    if (!io) {
+        close(fd);
+        return -ENOMEM;
+    }
+    hio_setcb_accept(io, accept_or_close);
+    return hio_accept(io);
+}
+
+static int make_contexts(void)
+{
+    const htls_options_t server = {.server = true,
+                                   .alpn = "x",
+                                   .cert_file = fixture_path("good.pem"),
+                                   .key_file = fixture_path("good.key")};
+    const htls_options_t client = {.alpn = "x", .ca_file = fixture_path("ca.pem")};
+    int rc = htls_ctx_new(&server, &tls.server_ctx, NULL, 0);
+
+    if (rc == 0)
+        rc = htls_ctx_add_cert(tls.server_ctx, fixture_path("other.pem"), fixture_path("other.key"),
+                               NULL, 0);
+    if (rc == 0)
+        rc = htls_ctx_new(&client, &tls.client_ctx, NULL, 0);
+    return rc;
+}
+
+/* Everything from the files to an echo. */
+static int everything(void *arg)
+{
+    static char data[100000];
+    int rc;
+
+    (void)arg;
+    memset(&tls, 0, sizeof(tls));
+    rc = listen_here();
+    if (rc == 0)
+        rc = make_contexts();
+    if (rc == 0)
+        rc = start_client(data, sizeof(data));
+    for (int i = 0; rc == 0 && i < 20000 && !tls.client.seen.closes; i++) {
+        hloop_wakeup(tls.loop);
+        rc = hloop_run(tls.loop);
+        if (tls.server.seen.io)
+            hio_setcb_read(tls.server.seen.io, echo_or_close);
+        if (tls.client.seen.io && tls.client.seen.got == sizeof(data))
+            hio_close(tls.client.seen.io);
+    }
+    if (rc == 0 && tls.client.seen.got < sizeof(data))
+        rc = -ENOMEM;
+    tls_end();
+    return rc;
+}
+
+static void out_of_memory_anywhere_is_an_error_and_no_leak(void **state)
+{
+    (void)state;
+    oom_run(everything, NULL);
+}
+
+/* ---- damage ---------------------------------------------------------------------------------- */
+
+/* Between the two ends: what comes from one goes to the other, but for one bit. */
+typedef struct damage_s {
+    int to_client, to_server; /* sockets of the middle */
+    size_t at;                /* byte from the client that is flipped */
+    size_t passed;
+} damage_t;
+
+static bool carry(int from, int to, damage_t *damage)
+{
+    char buf[4096];
+    ssize_t n = recv(from, buf, sizeof(buf), MSG_DONTWAIT);
+
+    if (n <= 0)
+        return n < 0 && errno == EAGAIN;
+    if (damage && damage->at >= damage->passed && damage->at - damage->passed < (size_t)n)
+        buf[damage->at - damage->passed] ^= 1;
+    if (damage)
+        damage->passed += (size_t)n;
+    return send(to, buf, (size_t)n, MSG_NOSIGNAL) == n;
+}
+
+static void run_with_damage(damage_t *damage)
+{
+    int client[2], server[2];
+    hio_t *io;
+
+    memset(&tls, 0, sizeof(tls));
+    tls.loop = new_loop();
+    tls.server_ctx = server_ctx("good");
+    tls.client_ctx = client_ctx();
+    tcp_pair(client);
+    tcp_pair(server);
+    tls_on_accept(hio_get(tls.loop, server[0]));
+    io = hio_get(tls.loop, client[0]);
+    observe_end(io, &tls.client);
+    assert_int_equal(htls_client(io, tls.client_ctx, "a.test"), 0);
+    assert_int_equal(hio_read(io), 0);
+    assert_int_equal(hio_write(io, fixture_script, 1000), 1000);
+    while (!tls.server.seen.closes && tls.server.seen.got < 1000) {
+        hloop_wakeup(tls.loop);
+        assert_int_equal(hloop_run(tls.loop), 0);
+        carry(client[1], server[1], damage);
+        carry(server[1], client[1], NULL);
+    }
+    close(client[1]);
+    close(server[1]);
+    tls_end();
+}
+
+/* A bit that flips anywhere, in the handshake or the data, ends the connection with an error that
+ * is not the one of a plain socket. */
+static void a_flipped_bit_is_found_wherever_it_is(void **state)
+{
+    damage_t damage = {.at = SIZE_MAX};
+    size_t total;
+
+    (void)state;
+    run_with_damage(&damage);
+    assert_int_equal(tls.server.seen.got, 1000);
+    total = damage.passed;
+    assert_true(total > 1000);
+    for (size_t at = 5; at < total; at += 37) {
+        damage = (damage_t){.at = at};
+        run_with_damage(&damage);
+        assert_int_equal(tls.server.seen.got, 0);
+        assert_string_not_equal(tls.server.error, "");
+    }
+    damage = (damage_t){.at = total - 20};
+    run_with_damage(&damage);
+    assert_int_equal(tls.server.seen.error, HERR_TLS);
+    assert_non_null(strstr(tls.server.error, "damaged on the way (bad record MAC)"));
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+enum { THREADS = 3, TALKS = 12 };
+
+typedef struct talker_s {
+    pthread_t thread;
+    hloop_t *loop;
+    htls_ctx_t *ctx;
+    struct sockaddr_in addr;
+    int done, errors;
+} talker_t;
+
+static void talker_next(talker_t *talker);
+
+static void talker_on_read(hio_t *io, void *buf, int len)
+{
+    (void)buf;
+    (void)len;
+    hio_close(io);
+}
+
+static void talker_on_close(hio_t *io)
+{
+    talker_t *talker = hevent_userdata(io);
+
+    talker->errors += hio_error(io) != 0;
+    if (++talker->done < TALKS)
+        talker_next(talker);
+    else
+        hloop_stop(talker->loop);
+}
+
+static void talker_next(talker_t *talker)
+{
+    hio_t *io = hio_get(talker->loop, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+    hevent_set_userdata(io, talker);
+    hio_setcb_read(io, talker_on_read);
+    hio_setcb_close(io, talker_on_close);
+    hio_set_peeraddr(io, (struct sockaddr *)&talker->addr, sizeof(talker->addr));
+    if (htls_client(io, talker->ctx, "a.test") < 0 || hio_connect(io) < 0 || hio_read(io) < 0 ||
+        hio_write(io, "hello", 5) < 0)
+        hio_abort(io, -ENOMEM);
+}
+
+static void *talk(void *arg)
+{
+    talker_t *talker = arg;
+
+    talker_next(talker);
+    hloop_run(talker->loop);
+    hloop_free(&talker->loop);
+    return NULL;
+}
+
+static void echo(hio_t *io, void *buf, int len)
+{
+    hio_write(io, buf, (size_t)len);
+}
+
+static void accept_to_echo(hio_t *io)
+{
+    hio_setcb_read(io, echo);
+    if (htls_server(io, tls.server_ctx) < 0 || hio_read(io) < 0)
+        hio_close(io);
+}
+
+/* Clients in threads of their own share one context, which is loaded again all the time, as is the
+ * server's. */
+static void threads_share_a_context_that_is_reloaded(void **state)
+{
+    talker_t talkers[THREADS] = {0};
+    int done = 0;
+
+    (void)state;
+    tls_open(server_ctx("good"), client_ctx());
+    hio_setcb_accept(tls.listener, accept_to_echo);
+    for (int i = 0; i < THREADS; i++) {
+        talkers[i].loop = new_loop_with(0);
+        talkers[i].ctx = tls.client_ctx;
+        talkers[i].addr = tls.addr;
+        assert_int_equal(pthread_create(&talkers[i].thread, NULL, talk, &talkers[i]), 0);
+    }
+    while (done < THREADS) {
+        hloop_wakeup(tls.loop);
+        assert_int_equal(hloop_run(tls.loop), 0);
+        assert_int_equal(htls_ctx_reload(tls.server_ctx, NULL, 0), 0);
+        assert_int_equal(htls_ctx_reload(tls.client_ctx, NULL, 0), 0);
+        while (done < THREADS && pthread_tryjoin_np(talkers[done].thread, NULL) == 0)
+            done++;
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(talkers[i].done, TALKS);
+        assert_int_equal(talkers[i].errors, 0);
+    }
+    tls_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(out_of_memory_anywhere_is_an_error_and_no_leak),
+        cmocka_unit_test(a_flipped_bit_is_found_wherever_it_is),
+        cmocka_unit_test(threads_share_a_context_that_is_reloaded),
+    };
+
+    return run_with_certificates("htls, faults", tests, ARRAY_LENGTH(tests));
+}
