@@ -10,7 +10,8 @@ import threading
 
 import pytest
 
-from conftest import BIN, TIMEOUT, wait_until
+import examples
+from conftest import TIMEOUT, wait_until
 from hecho_lab import SANITIZED, as_root, become_nobody, exchange, fill, json_lines, read_all, read_exactly
 from hecho_lab import hecho, public_folder, public_hecho  # noqa: F401
 
@@ -486,32 +487,17 @@ def test_help_version_and_the_manual_agree(lab):
     assert all(option in manual for option in options)
 
 
-def examples(lab):
-    """The command lines of the help, without "hecho"."""
-    text = lab.run("hecho", "--help").out().decode()
-    return [shlex.split(line)[1:] for line in re.findall(r"^  (hecho .*)$", text.split("Examples:")[1], re.M)]
-
-
-# The commands are seen at /mnt: where they are may be below the /tmp that is hidden.
-NAMESPACE = f"""mount --bind {shlex.quote(str(BIN))} /mnt && mount -t tmpfs tmpfs /tmp &&
-    ip link set lo up && cd / && exec "$@\""""
-IN_A_NAMESPACE = ["-r", "-n", "-m", "sh", "-c", NAMESPACE, "sh"]
-
-
 def test_every_example_works_as_printed(lab):
-    """In a network and a /tmp of their own: their ports and paths are fixed."""
-    if lab.run("unshare", *IN_A_NAMESPACE, "true").wait() != 0:
-        pytest.skip("no namespaces here")
-    hecho_path = "/mnt/hecho"
-    lines = examples(lab)
+    examples.need_namespaces(lab)
+    lines = [shlex.split(line) for line in examples.lines(lab, "hecho")]
     servers = [args for args in lines if "-s" not in args and "-d" not in args]
     assert len(servers) >= 4
     for args in servers:
-        process = lab.spawn("unshare", *IN_A_NAMESPACE, hecho_path, *args)
+        process = lab.spawn("unshare", *examples.namespace(*args))
         process.wait_err("listening on ")
         process.signal(signal.SIGTERM)
         assert process.wait() == 0, process
-    start, stop = [shlex.join([hecho_path, *args]) for args in lines if "-s" in args or "-d" in args]
-    both = lab.run("unshare", *IN_A_NAMESPACE, "sh", "-c", f"{start} && {stop} && cat /tmp/hecho.log")
+    start, stop = [shlex.join(args) for args in lines if "-s" in args or "-d" in args]
+    both = lab.run("unshare", *examples.namespace("sh", "-c", f"cd / && {start} && {stop} && cat /tmp/hecho.log"))
     assert both.wait() == 0, both
     assert [line["event"] for line in json_lines(both.out().decode().split("\n", 1)[1])] == ["listening", "summary"]

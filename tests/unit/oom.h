@@ -107,8 +107,8 @@ static inline void oom_run(oom_scenario_cb scenario, void *arg)
     assert_true(oom_run_pass(scenario, arg, true) > 0);
 }
 
-/* For a scenario that forks: each process goes on with a copy of the count, so that more allocations
- * may fail than this one makes. Goes on until nothing has failed anywhere. */
+/* For a scenario that forks: each process goes on with a copy of the count, so more allocations may
+ * fail than this one makes. Goes on until nothing has failed anywhere. */
 static inline void oom_run_forking(oom_scenario_cb scenario, void *arg)
 {
     int result = -ENOMEM;
