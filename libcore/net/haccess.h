@@ -26,15 +26,15 @@ typedef struct haccess_s haccess_t;
 int haccess_new(haccess_t **access);
 void haccess_free(haccess_t *access); /* NULL is legal */
 
-/* Adds what an option says: specifications, separated by commas (as far as they are not within an
- * IPv4 pattern) or space. 0; or HERR_SYNTAX, HERR_RANGE, HERR_RESOLVE, -ENOBUFS
- * (HACCESS_RULES_MAX), -ENOMEM, and then error (may be NULL) is one line that quotes it and what
- * was added before it stays. */
+/* Adds what an option says: specifications with commas or space between (so a list of octets, which
+ * has commas, goes into a file only). 0; or HERR_SYNTAX, HERR_RANGE, HERR_RESOLVE, -ENOBUFS
+ * (HACCESS_RULES_MAX), -ENOMEM, and then error (may be NULL) is one line that quotes it, and what
+ * came before it has been added. Names block. */
 int haccess_add(haccess_t *access, haccess_verdict_e verdict, const char *text, char *error,
                 size_t error_size);
 
-/* Adds a file of them: separated by space and line ends, "#" begins a comment. Also the -errno of
- * the file, -EFBIG past HACCESS_FILE_MAX; error names file and line. An empty file that is added to
+/* Adds a file of them: space and line ends between, "#" begins a comment. Also the -errno of the
+ * file, -EFBIG past HACCESS_FILE_MAX; error names file and line. An empty file that is added to
  * HACCESS_ALLOW allows nobody. */
 int haccess_add_file(haccess_t *access, haccess_verdict_e verdict, const char *path, char *error,
                      size_t error_size);
