@@ -198,7 +198,7 @@ static void begin(dial_t *d)
     if (!o->numeric || proxy_resolves(&d->proxies, o))
         err = hdns_new(d->hnc->loop, NULL, &d->dns);
     if (err == 0 && d->dns && d->ports.count > 1 && d->proxies.count == 0)
-        err = hdns_resolve(d->dns, o->host, 0, o->family, on_resolved, d, NULL);
+        err = hdns_resolve(d->dns, o->host, o->family, on_resolved, d, NULL);
     else if (err == 0)
         dial__go_on(d);
     if (err) {

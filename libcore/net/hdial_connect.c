@@ -286,6 +286,8 @@ static void on_addrs(hdns_query_t *query, int err, const haddr_t *addrs, size_t 
     family->query = NULL;
     family->open = false;
     family->err = err ? err : keep(family, addrs, count);
+    for (size_t i = 0; i < family->count; i++)
+        haddr_set_port(&family->addrs[i].u.sa, dial->hop.port);
     if (err)
         hstr_copy(family->why, sizeof(family->why), hdns_error(query));
     names_changed(dial);
@@ -294,8 +296,8 @@ static void on_addrs(hdns_query_t *query, int err, const haddr_t *addrs, size_t 
 static int ask(hdial_t *dial, int which)
 {
     hdial_family_t *family = &dial->families[which];
-    int err = hdns_resolve(dial->dns, dial->hop.host, dial->hop.port,
-                           which == IPV6 ? AF_INET6 : AF_INET, on_addrs, dial, &family->query);
+    int err = hdns_resolve(dial->dns, dial->hop.host, which == IPV6 ? AF_INET6 : AF_INET, on_addrs,
+                           dial, &family->query);
 
     family->err = err;
     family->open = err == 0;

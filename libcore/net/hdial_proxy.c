@@ -409,9 +409,8 @@ static int resolve(hdial_t *dial)
     int err = hdial__need_dns(dial);
 
     return err ? err
-               : hdns_resolve(dial->dns, dial->talk->host, 0,
-                              only_v4 ? AF_INET : dial->options.family, on_addrs, dial,
-                              &dial->talk->query);
+               : hdns_resolve(dial->dns, dial->talk->host, only_v4 ? AF_INET : dial->options.family,
+                              on_addrs, dial, &dial->talk->query);
 }
 
 static int new_talk(hdial_t *dial)

@@ -26,7 +26,6 @@ struct hdns_query_s {
     bool done; /* the timer runs the callback */
     bool absolute;
     int err;
-    uint16_t port;
     uint32_t scope_id; /* of a link-local address in numbers */
     unsigned open;     /* parts without an answer */
     unsigned part_count;
@@ -123,7 +122,7 @@ static size_t add_addrs(const hdns_query_t *query, const hdns_answer_t *answer, 
         haddr_t *addr = &addrs[n++];
 
         memset(addr, 0, sizeof(*addr));
-        haddr_any(addr, answer->records[i].len == 4 ? AF_INET : AF_INET6, query->port);
+        haddr_any(addr, answer->records[i].len == 4 ? AF_INET : AF_INET6, 0);
         if (answer->records[i].len == 4) {
             memcpy(&addr->u.sin.sin_addr, answer->records[i].text, 4);
         } else {
@@ -316,12 +315,12 @@ static hdns_answer_t *address_answer(const haddr_t *addr, int type)
 /* Numbers, also as "127.1", which inet_aton has taught people. */
 static bool parse_number(hdns_query_t *query, haddr_t *addr)
 {
-    if (haddr_parse(addr, query->name, query->port) == 0) {
+    if (haddr_parse(addr, query->name, 0) == 0) {
         if (addr->u.sa.sa_family == AF_INET6)
             query->scope_id = addr->u.sin6.sin6_scope_id;
         return true;
     }
-    haddr_any(addr, AF_INET, query->port);
+    haddr_any(addr, AF_INET, 0);
     return inet_aton(query->name, &addr->u.sin.sin_addr) != 0;
 }
 
@@ -422,8 +421,8 @@ static int started(hdns_query_t *query, hdns_query_t **out)
     return 0;
 }
 
-int hdns_resolve(hdns_t *dns, const char *host, uint16_t port, int family, hdns_addrs_cb cb,
-                 void *arg, hdns_query_t **out)
+int hdns_resolve(hdns_t *dns, const char *host, int family, hdns_addrs_cb cb, void *arg,
+                 hdns_query_t **out)
 {
     hdns_query_t *query = new_query(dns, WANTS_ADDRS, host, arg);
     haddr_t number;
@@ -432,7 +431,6 @@ int hdns_resolve(hdns_t *dns, const char *host, uint16_t port, int family, hdns_
     if (!query)
         return -ENOMEM;
     query->cb.addrs = cb;
-    query->port = port;
     if (family != AF_INET)
         add_part(query, HDNS_TYPE_AAAA);
     if (family != AF_INET6)

@@ -46,11 +46,11 @@ void hdns_free(hdns_t *dns);
 typedef void (*hdns_addrs_cb)(hdns_query_t *query, int err, const haddr_t *addrs, size_t count,
                               void *arg);
 
-/* The addresses of host, with this port set; family AF_INET, AF_INET6 or 0 for both (AAAA and A are
- * asked at the same time). Numbers ("192.0.2.1", "fe80::1%eth0") and "localhost" need no server. 0
+/* The addresses of host, their ports 0; family AF_INET, AF_INET6 or 0 for both (AAAA and A are asked
+ * at the same time, IPv6 comes first). Numbers ("192.0.2.1", "fe80::1%eth0") and "localhost" need no server. 0
  * and *query (may be NULL), or -ENOMEM. */
-int hdns_resolve(hdns_t *dns, const char *host, uint16_t port, int family, hdns_addrs_cb cb,
-                 void *arg, hdns_query_t **query);
+int hdns_resolve(hdns_t *dns, const char *host, int family, hdns_addrs_cb cb, void *arg,
+                 hdns_query_t **query);
 
 typedef enum { HDNS_SRV = 33, HDNS_TXT = 16, HDNS_PTR = 12, HDNS_MX = 15 } hdns_type_e;
 

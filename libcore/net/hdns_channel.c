@@ -278,6 +278,7 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *addr, ares_so
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): c-ares's signature */
 static ares_ssize_t receive(ares_socket_t fd, void *buf, size_t size, int flags,
                             struct sockaddr *from, ares_socklen_t *from_len, void *arg)
 {

@@ -32,8 +32,8 @@ typedef struct hproxy_s {
 
 /* "[TYPE://][USER[:PASSWORD]@]HOST[:PORT]"; TYPE as in the enum, socks is socks4, percent escapes
  * in USER and PASSWORD; HOST may be unix:/path; without TYPE fallback counts; default ports 1080,
- * and 3128 for http, 443 for https. 0, HERR_SYNTAX, HERR_RANGE; then error (may be NULL) is one line that never shows the
- * password. */
+ * and 3128 for http, 443 for https. 0, HERR_SYNTAX, HERR_RANGE; then error (may be NULL) is one
+ * line that never shows the password. */
 int hproxy_parse(hproxy_t *proxy, const char *text, hproxy_type_e fallback, char *error,
                  size_t error_size);
 
@@ -43,7 +43,8 @@ const char *hproxy_format(const hproxy_t *proxy, char *buf, size_t size);
 /* What the environment says for a connection to host:port by this URL scheme ("" or NULL: any):
  * SCHEME_proxy (lower case; upper case too but HTTP_PROXY), then ALL_PROXY, all_proxy; and
  * NO_PROXY, no_proxy: "*", or names (with what ends in them), addresses and CIDR blocks, each with
- * an optional port, separated by commas. An empty variable counts as none. 1: use *proxy, 0: none, or an error of hproxy_parse. */
+ * an optional port, separated by commas. An empty variable counts as
+ * none. 1: use *proxy, 0: none, or an error of hproxy_parse. */
 int hproxy_from_env(hproxy_t *proxy, const char *scheme, const char *host, uint16_t port,
                     char *error, size_t error_size);
 

@@ -116,7 +116,7 @@ static inline void on_name(hdns_query_t *query, int err, const char *name, void 
 static inline void ask(world_t *w, const char *name, int family, result_t *r)
 {
     memset(r, 0, sizeof(*r));
-    assert_int_equal(hdns_resolve(w->dns, name, 80, family, on_addrs, r, &r->query), 0);
+    assert_int_equal(hdns_resolve(w->dns, name, family, on_addrs, r, &r->query), 0);
     assert_int_equal(r->calls, 0); /* never from inside */
     RUN_UNTIL(w->loop, r->calls > 0);
     settle(w->loop);

@@ -19,17 +19,17 @@ static void numbers_and_localhost_need_no_server(void **state)
         int err;
         const char *first;
     } rows[] = {
-        {"192.0.2.1", 0, 0, "192.0.2.1:80"},
-        {"2001:db8::1", 0, 0, "[2001:db8::1]:80"},
-        {"fe80::1%lo", AF_INET6, 0, "[fe80::1%lo]:80"},
-        {"127.1", 0, 0, "127.0.0.1:80"},
+        {"192.0.2.1", 0, 0, "192.0.2.1:0"},
+        {"2001:db8::1", 0, 0, "[2001:db8::1]:0"},
+        {"fe80::1%lo", AF_INET6, 0, "[fe80::1%lo]:0"},
+        {"127.1", 0, 0, "127.0.0.1:0"},
         {"192.0.2.1", AF_INET6, HERR_RESOLVE, ""},
         {"::1", AF_INET, HERR_RESOLVE, ""},
-        {"localhost", 0, 0, "[::1]:80"},
-        {"LocalHost.", AF_INET, 0, "127.0.0.1:80"},
-        {"a.localhost", AF_INET6, 0, "[::1]:80"},
-        {"alias", 0, 0, "192.0.2.9:80"},
-        {"IN.hosts", AF_INET, 0, "192.0.2.9:80"},
+        {"localhost", 0, 0, "[::1]:0"},
+        {"LocalHost.", AF_INET, 0, "127.0.0.1:0"},
+        {"a.localhost", AF_INET6, 0, "[::1]:0"},
+        {"alias", 0, 0, "192.0.2.9:0"},
+        {"IN.hosts", AF_INET, 0, "192.0.2.9:0"},
         {"in.hosts", AF_INET6, HERR_RESOLVE, ""},
     };
     world_t w;
@@ -88,12 +88,12 @@ static void the_hosts_file_is_read_as_people_write_it(void **state)
                "");
     use(&w);
     ask(&w, "two", AF_INET, &r);
-    assert_string_equal(r.addrs[0], "10.0.0.2:80");
+    assert_string_equal(r.addrs[0], "10.0.0.2:0");
     ask(&w, "one", 0, &r);
     assert_int_equal(r.count, 3);
-    assert_string_equal(r.addrs[0], "[::5]:80");
-    assert_string_equal(r.addrs[1], "10.0.0.1:80");
-    assert_string_equal(r.addrs[2], "10.0.0.3:80");
+    assert_string_equal(r.addrs[0], "[::5]:0");
+    assert_string_equal(r.addrs[1], "10.0.0.1:0");
+    assert_string_equal(r.addrs[2], "10.0.0.3:0");
     assert_int_equal(w.server.asked, 0);
     ask(&w, "two.not.nx.", 0, &r);
     assert_true(w.server.asked > 0);
@@ -112,13 +112,13 @@ static void a_hosts_file_that_has_changed_is_read_again(void **state)
     begin(&w);
     use(&w);
     ask(&w, "in.hosts", AF_INET, &r);
-    assert_string_equal(r.addrs[0], "192.0.2.9:80");
+    assert_string_equal(r.addrs[0], "192.0.2.9:0");
     f = fopen(w.hosts, "w");
     fputs("192.0.2.77 in.hosts\n", f);
     fclose(f);
     hdns_reload(w.dns);
     ask(&w, "in.hosts", AF_INET, &r);
-    assert_string_equal(r.addrs[0], "192.0.2.77:80");
+    assert_string_equal(r.addrs[0], "192.0.2.77:0");
     end(&w);
 }
 
@@ -135,12 +135,12 @@ static void both_families_are_asked_at_the_same_time(void **state)
     ask(&w, "both.test", 0, &r);
     assert_int_equal(r.err, 0);
     assert_int_equal(r.count, 2);
-    assert_string_equal(r.addrs[0], "[::1]:80");
-    assert_string_equal(r.addrs[1], "127.0.0.1:80");
+    assert_string_equal(r.addrs[0], "[::1]:0");
+    assert_string_equal(r.addrs[1], "127.0.0.1:0");
     assert_int_equal(w.server.asked, 2);
     ask(&w, "v4.test", 0, &r);
     assert_int_equal(r.count, 1);
-    assert_string_equal(r.addrs[0], "127.0.0.1:80");
+    assert_string_equal(r.addrs[0], "127.0.0.1:0");
     ask(&w, "v6.test", AF_INET6, &r);
     assert_int_equal(r.count, 1);
     end(&w);
@@ -184,7 +184,7 @@ static void a_silent_server_costs_its_time_limit_and_delays_nobody(void **state)
     use(&w);
     memset(slow, 0, sizeof(slow));
     for (size_t i = 0; i < ARRAY_LENGTH(silent); i++)
-        assert_int_equal(hdns_resolve(w.dns, silent[i], 80, 0, on_addrs, &slow[i], NULL), 0);
+        assert_int_equal(hdns_resolve(w.dns, silent[i], 0, on_addrs, &slow[i], NULL), 0);
     ask(&w, "both.test", 0, &r);
     assert_int_equal(r.err, 0);
     for (size_t i = 0; i < ARRAY_LENGTH(silent); i++) {
@@ -207,7 +207,7 @@ static void the_total_time_limit_takes_the_family_that_is_there(void **state)
     ask(&w, "slow6.test", 0, &r);
     assert_int_equal(r.err, 0);
     assert_int_equal(r.count, 1);
-    assert_string_equal(r.addrs[0], "127.0.0.1:80");
+    assert_string_equal(r.addrs[0], "127.0.0.1:0");
     ask(&w, "silent.test", 0, &r);
     assert_int_equal(r.err, -ETIMEDOUT);
     assert_string_equal(r.error, "no name server answered within 0.05 s");
@@ -257,11 +257,11 @@ static void long_answers_come_by_tcp(void **state)
     assert_int_equal(w.server.asked_tcp, 1);
     ask(&w, "many.test", AF_INET6, &r);
     assert_int_equal(r.count, HDNS_ADDRS_MAX);
-    assert_string_equal(r.addrs[63], "[::40]:80");
+    assert_string_equal(r.addrs[63], "[::40]:0");
     ask(&w, "many.test", 0, &r);
     assert_int_equal(r.count, HDNS_ADDRS_MAX);
-    assert_string_equal(r.addrs[31], "[::20]:80");
-    assert_string_equal(r.addrs[32], "127.0.0.1:80");
+    assert_string_equal(r.addrs[31], "[::20]:0");
+    assert_string_equal(r.addrs[32], "127.0.0.1:0");
     end(&w);
 }
 
@@ -275,7 +275,7 @@ static void aliases_are_followed(void **state)
     use(&w);
     ask(&w, "cname.test", AF_INET, &r);
     assert_int_equal(r.err, 0);
-    assert_string_equal(r.addrs[0], "127.0.0.1:80");
+    assert_string_equal(r.addrs[0], "127.0.0.1:0");
     end(&w);
 }
 

@@ -92,7 +92,7 @@ static void the_same_question_is_sent_once(void **state)
     use(&w);
     memset(r, 0, sizeof(r));
     for (int i = 0; i < 5; i++)
-        assert_int_equal(hdns_resolve(w.dns, "v4.test", 80, AF_INET, on_addrs, &r[i], NULL), 0);
+        assert_int_equal(hdns_resolve(w.dns, "v4.test", AF_INET, on_addrs, &r[i], NULL), 0);
     for (int i = 0; i < 5; i++) {
         RUN_UNTIL(w.loop, r[i].calls > 0);
         assert_int_equal(r[i].err, 0);
@@ -121,7 +121,7 @@ static void more_than_the_wire_takes_wait_in_line(void **state)
     memset(&total, 0, sizeof(total));
     for (int i = 0; i < CROWD; i++) {
         snprintf(name, sizeof(name), "v4.%d.test", i);
-        assert_int_equal(hdns_resolve(w.dns, name, 80, AF_INET, on_addrs, &total, NULL), 0);
+        assert_int_equal(hdns_resolve(w.dns, name, AF_INET, on_addrs, &total, NULL), 0);
     }
     hdns_stats(w.dns, &stats);
     assert_int_equal(stats.open, CROWD);
@@ -146,7 +146,7 @@ static void a_cancelled_query_is_silent_in_every_state(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         for (int steps = 0; steps < 6; steps++) {
             memset(&r, 0, sizeof(r));
-            assert_int_equal(hdns_resolve(w.dns, names[i], 1, 0, on_addrs, &r, &r.query), 0);
+            assert_int_equal(hdns_resolve(w.dns, names[i], 0, on_addrs, &r, &r.query), 0);
             for (int k = 0; k < steps && r.calls == 0; k++) {
                 hloop_wakeup(w.loop);
                 hloop_run(w.loop);
@@ -173,9 +173,9 @@ static void freed_with_questions_open(void **state)
     begin(&w);
     use(&w);
     memset(&r, 0, sizeof(r));
-    hdns_resolve(w.dns, "silent.test", 1, 0, on_addrs, &r, NULL);
-    hdns_resolve(w.dns, "trunc.test", 1, 0, on_addrs, &r, NULL);
-    hdns_resolve(w.dns, "127.0.0.1", 1, 0, on_addrs, &r, NULL);
+    hdns_resolve(w.dns, "silent.test", 0, on_addrs, &r, NULL);
+    hdns_resolve(w.dns, "trunc.test", 0, on_addrs, &r, NULL);
+    hdns_resolve(w.dns, "127.0.0.1", 0, on_addrs, &r, NULL);
     hdns_free(w.dns);
     w.dns = NULL;
     settle(w.loop);
@@ -204,9 +204,9 @@ static void freed_in_its_own_callback(void **state)
     (void)state;
     begin(&w);
     use(&w);
-    hdns_resolve(w.dns, "silent.test", 1, 0, on_addrs, &r, NULL);
-    hdns_resolve(w.dns, "both.test", 1, 0, on_addrs_free, &w, NULL);
-    hdns_resolve(w.dns, "both.test", 1, 0, on_addrs, &r, NULL);
+    hdns_resolve(w.dns, "silent.test", 0, on_addrs, &r, NULL);
+    hdns_resolve(w.dns, "both.test", 0, on_addrs_free, &w, NULL);
+    hdns_resolve(w.dns, "both.test", 0, on_addrs, &r, NULL);
     RUN_UNTIL(w.loop, !w.dns);
     settle(w.loop);
     assert_int_equal(r.calls, 0);
@@ -221,7 +221,7 @@ static void a_reload_leaves_open_questions_alone(void **state)
     (void)state;
     begin(&w);
     use(&w);
-    hdns_resolve(w.dns, "both.test", 1, 0, on_addrs, &r, NULL);
+    hdns_resolve(w.dns, "both.test", 0, on_addrs, &r, NULL);
     hdns_reload(w.dns);
     ask(&w, "v4.test", AF_INET, &after);
     assert_int_equal(after.err, 0);
@@ -274,7 +274,7 @@ static int oom_scenario(void *arg)
     for (size_t i = 0; i < ARRAY_LENGTH(names) && !err; i++) {
         result_t r = {0};
 
-        err = hdns_resolve(dns, names[i], 80, AF_INET, on_addrs, &r, NULL);
+        err = hdns_resolve(dns, names[i], AF_INET, on_addrs, &r, NULL);
         while (!err && r.calls == 0)
             hloop_run(loop);
         if (!err && r.err)
