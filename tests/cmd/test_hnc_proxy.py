@@ -212,3 +212,38 @@ def test_what_the_target_says_right_behind_the_answer_is_not_lost(lab):
 def test_a_bad_proxy_is_refused(lab, args):
     done = lab.run("hnc", *args, HOST, 9)
     assert done.wait() == 1 and len(done.err().splitlines()) == 1
+
+
+def sshd(lab):
+    """A server of our own for this user: (port, options with which ssh logs in)."""
+    key, host_key = lab.path("key"), lab.path("host_key")
+    for path in (key, host_key):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    config = lab.folder / "sshd_config"
+    config.write_text(
+        f"HostKey {host_key}\nAuthorizedKeysFile {key}.pub\nStrictModes no\nUsePAM no\n"
+        f"PidFile none\nListenAddress {HOST}\nPermitRootLogin yes\n"
+    )
+    if os.geteuid() == 0:
+        os.makedirs("/run/sshd", exist_ok=True)  # it insists
+    port = lab.port()
+    lab.spawn("/usr/sbin/sshd", "-D", "-f", config, "-p", port)
+    lab.wait_bound(port)
+    options = [
+        "-F", "none", "-i", key, "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes",
+        "-o", f"UserKnownHostsFile={lab.path('known_hosts')}", "-o", "LogLevel=ERROR",
+    ]
+    return port, options
+
+
+@pytest.mark.parametrize("fdpass", ["no", "yes"])
+def test_ssh_goes_through_hnc_as_its_proxy_command(lab, fdpass):
+    lab.program("ssh")
+    port, options = sshd(lab)
+    flag = "-F " if fdpass == "yes" else ""
+    command = f"{lab.program('hnc')} {flag}-X 5 -x {HOST}:{microsocks(lab)} %h %p"
+    done = lab.run(
+        "ssh", *options, "-o", f"ProxyCommand={command}", "-o", f"ProxyUseFdpass={fdpass}",
+        "-p", port, HOST, "cat", data=b"through two programs\n",
+    )
+    assert done.wait() == 0 and done.out() == b"through two programs\n", done
