@@ -1,19 +1,34 @@
+/* A connection's way:
+ *
+ *     limit, access -> (PROXY header, access again) -> (TLS handshake) -> passed
+ *
+ * Each one that is under way has a time limit and is counted by -m. */
 #include "admit.h"
 
 #include "base/hlist.h"
 #include "base/hmem.h"
+#include "codec/proxy_protocol.h"
 #include "event/hsignal.h"
+#include "event/htimer.h"
+#include "net/haccess.h"
 #include "tls.h"
 
 #include <signal.h>
+#include <string.h>
 
 #define PROGRAMS_MAX 100 /* -m with -e and -c: as ncat has it */
+#define HEADER_TIMEOUT_MS 10000
 
 typedef struct entrant_s {
     hlist_t link;
     admit_t *admit;
     hio_t *io;
     haddr_t peer;
+    htimer_t *timer;
+    const char *why; /* it was refused: NULL: as hio_error says */
+    size_t header_len;
+    char error[PROXY_ERROR_SIZE];
+    char header[PROXY_HEADER_MAX];
 } entrant_t;
 
 struct admit_s {
@@ -21,7 +36,8 @@ struct admit_s {
     admit_passed_cb passed_cb;
     admit_refused_cb refused_cb;
     void *arg;
-    htls_ctx_t *tls; /* NULL: plain */
+    haccess_t *access; /* NULL: everyone */
+    htls_ctx_t *tls;   /* NULL: plain */
     hlist_t entrants;
     size_t count;
 };
@@ -31,7 +47,49 @@ static const char *name_of(const haddr_t *addr, char *buf, size_t size)
     return haddr_format(&addr->u.sa, addr->len, buf, size);
 }
 
-/* ---- limits -------------------------------------------------------------------------------------- */
+/* ---- lists and limits ------------------------------------------------------------------------ */
+
+static int add_access(haccess_t *access, const options_t *o)
+{
+    const struct {
+        const hopt_list_t *list;
+        haccess_verdict_e verdict;
+        bool file;
+    } sources[] = {
+        {&o->allow, HACCESS_ALLOW, false},
+        {&o->allow_files, HACCESS_ALLOW, true},
+        {&o->deny, HACCESS_DENY, false},
+        {&o->deny_files, HACCESS_DENY, true},
+    };
+    char error[HACCESS_ERROR_SIZE];
+    int err = 0;
+
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        for (size_t k = 0; k < sources[i].list->count && err == 0; k++) {
+            const char *text = sources[i].list->items[k];
+
+            err = sources[i].file
+                      ? haccess_add_file(access, sources[i].verdict, text, error, sizeof(error))
+                      : haccess_add(access, sources[i].verdict, text, error, sizeof(error));
+        }
+    }
+    if (err)
+        hnc_say("%s", error);
+    return err ? 1 : 0;
+}
+
+static int make_access(admit_t *a)
+{
+    const options_t *o = &a->hnc->options;
+
+    if (!options_access(o))
+        return 0;
+    if (haccess_new(&a->access) < 0) {
+        hnc_say("%s", herr_str(-ENOMEM));
+        return 1;
+    }
+    return add_access(a->access, o);
+}
 
 static uint32_t limit(const options_t *o)
 {
@@ -47,8 +105,10 @@ static bool is_welcome(const admit_t *a, const haddr_t *peer, size_t served)
         hnc_note(a->hnc, "New connection denied: connection limit reached (%u)", max);
         return false;
     }
-    (void)peer;
-    return true;
+    if (haccess_check(a->access, &peer->u.sa))
+        return true;
+    hnc_note(a->hnc, "New connection denied: not allowed");
+    return false;
 }
 
 /* ---- entrants -------------------------------------------------------------------------------- */
@@ -57,6 +117,7 @@ static void remove_entrant(entrant_t *e)
 {
     hlist_remove(&e->link);
     e->admit->count--;
+    htimer_del(e->timer);
     hmem_free(e);
 }
 
@@ -67,9 +128,15 @@ static void report(const entrant_t *e)
     char why[HTLS_ERROR_SIZE] = "";
 
     name_of(&e->peer, name, sizeof(name));
-    htls_error(e->io, why, sizeof(why));
-    hnc_note(hnc, "TLS handshake with %s failed: %s", name,
-             why[0] ? why : herr_str(hio_error(e->io)));
+    if (e->admit->tls && !e->why)
+        htls_error(e->io, why, sizeof(why));
+    if (e->why)
+        hnc_note(hnc, "PROXY header from %s: %s", name, e->why);
+    else if (e->admit->tls)
+        hnc_note(hnc, "TLS handshake with %s failed: %s", name,
+                 why[0] ? why : herr_str(hio_error(e->io)));
+    else
+        hnc_note(hnc, "%s: %s", name, herr_str(hio_error(e->io)));
 }
 
 static void on_closed(hio_t *io)
@@ -83,6 +150,7 @@ static void on_closed(hio_t *io)
         if (a->tls)
             tls_report_chain(a->hnc, io);
     }
+    e->timer = over ? NULL : e->timer; /* the loop's end has freed it */
     remove_entrant(e);
     if (!over)
         a->refused_cb(a->arg);
@@ -155,6 +223,89 @@ static int make_tls(admit_t *a)
     return 0;
 }
 
+/* ---- the PROXY header ------------------------------------------------------------------------ */
+
+static void refuse(entrant_t *e, const char *why)
+{
+    e->why = why;
+    hio_abort(e->io, HERR_PROTOCOL);
+}
+
+static void on_header_timeout(htimer_t *timer)
+{
+    entrant_t *e = hevent_userdata(timer);
+
+    e->timer = NULL;
+    refuse(e, "it did not come in time");
+}
+
+/* The header says who comes; a proxy's own connections (health checks) are its own. */
+static void take_header(entrant_t *e, const proxy_header_t *header)
+{
+    admit_t *a = e->admit;
+    char proxy[HADDR_FORMAT_SIZE], source[HADDR_FORMAT_SIZE], to[HADDR_FORMAT_SIZE];
+    haddr_t destination = {0};
+
+    htimer_del(e->timer);
+    e->timer = NULL;
+    hio_read_stop(e->io);
+    hio_set_readbuf(e->io, NULL, 0);
+    name_of(&e->peer, proxy, sizeof(proxy));
+    if (header->local || header->source.ss_family == AF_UNSPEC) {
+        hnc_note(a->hnc, "PROXY header from %s: version %d, no addresses", proxy, header->version);
+    } else {
+        const struct sockaddr *from = (const struct sockaddr *)&header->source;
+        const struct sockaddr *dest = (const struct sockaddr *)&header->destination;
+
+        haddr_set(&e->peer, from, haddr_len(from));
+        haddr_set(&destination, dest, haddr_len(dest));
+        hnc_note(a->hnc, "PROXY header from %s: version %d, %s to %s", proxy, header->version,
+                 name_of(&e->peer, source, sizeof(source)), name_of(&destination, to, sizeof(to)));
+    }
+    if (haccess_check(a->access, &e->peer.u.sa))
+        begin_tls(e);
+    else
+        refuse(e, "not allowed");
+}
+
+static void on_header(hio_t *io, void *buf, int len)
+{
+    entrant_t *e = hevent_userdata(io);
+    proxy_header_t header;
+    ssize_t rc;
+
+    (void)buf;
+    e->header_len += (size_t)len;
+    rc = proxy_parse(&header, e->header, e->header_len, e->error, sizeof(e->error));
+    if (rc > 0)
+        take_header(e, &header);
+    else if (rc < 0)
+        refuse(e, e->error);
+    else
+        hio_set_readbuf(io, e->header + e->header_len, proxy_need(e->header, e->header_len));
+}
+
+static void on_header_eof(hio_t *io)
+{
+    refuse(hevent_userdata(io), "the connection ended before it was whole");
+}
+
+static void begin_header(entrant_t *e)
+{
+    int err = hio_setcb_eof(e->io, on_header_eof);
+
+    e->timer = htimer_add(e->admit->hnc->loop, on_header_timeout, HEADER_TIMEOUT_MS, 1);
+    if (err == 0 && e->timer)
+        err = hio_set_readbuf(e->io, e->header, proxy_need(e->header, 0));
+    if (err < 0 || !e->timer) {
+        hio_abort(e->io, -ENOMEM);
+        return;
+    }
+    hevent_set_userdata(e->timer, e);
+    hio_setcb_read(e->io, on_header);
+    hio_read(e->io);
+}
+
 /* ---- for listen ------------------------------------------------------------------------------ */
 
 admit_t *admit_new(hnc_t *hnc, admit_passed_cb passed_cb, admit_refused_cb refused_cb, void *arg)
@@ -170,7 +321,7 @@ admit_t *admit_new(hnc_t *hnc, admit_passed_cb passed_cb, admit_refused_cb refus
     a->refused_cb = refused_cb;
     a->arg = arg;
     hlist_init(&a->entrants);
-    if (make_tls(a) == 0)
+    if (make_access(a) == 0 && make_tls(a) == 0)
         return a;
     admit_free(a);
     return NULL;
@@ -191,7 +342,10 @@ static bool enter(admit_t *a, hio_t *io, const haddr_t *peer)
     a->count++;
     hevent_set_userdata(io, e);
     hio_setcb_close(io, on_closed);
-    begin_tls(e);
+    if (a->hnc->options.proxy_protocol > 0)
+        begin_header(e);
+    else
+        begin_tls(e);
     return true;
 }
 
@@ -206,7 +360,7 @@ bool admit_start(admit_t *a, hio_t *io, size_t served)
         hio_close(io);
         return false;
     }
-    if (!a->tls) {
+    if (!a->tls && a->hnc->options.proxy_protocol == 0) {
         a->passed_cb(io, &peer, a->arg);
         return true;
     }
@@ -220,6 +374,7 @@ void admit_free(admit_t *a)
 {
     if (!a)
         return;
+    haccess_free(a->access);
     htls_ctx_free(a->tls);
     hmem_free(a);
 }

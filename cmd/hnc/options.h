@@ -110,6 +110,11 @@ static inline bool options_exec(const options_t *o)
     return o->exec_command || o->shell_command;
 }
 
+static inline bool options_access(const options_t *o)
+{
+    return o->allow.count + o->allow_files.count + o->deny.count + o->deny_files.count > 0;
+}
+
 /* A server that goes on after its first connection. */
 static inline bool options_serve_many(const options_t *o)
 {

@@ -11,6 +11,7 @@
 #include "net/htls.h"
 #include "output.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BUFFER_SIZE ((size_t)1024 * 1024)
@@ -371,26 +372,35 @@ static void on_peer_eof(hio_t *io)
 }
 
 /* A server has many peers, whose faults are their own. */
-static void report_tls(session_t *s, hio_t *io, int err)
+static void fail(session_t *s, const char *what, const char *why)
 {
-    char why[HTLS_ERROR_SIZE];
-
-    htls_error(io, why, sizeof(why));
     if (options_serve_many(&s->hnc->options)) {
-        hnc_note(s->hnc, "TLS: %s", why[0] ? why : herr_str(err));
+        hnc_note(s->hnc, "%s: %s", what, why);
         return;
     }
-    hnc_say("TLS: %s", why[0] ? why : herr_str(err));
+    hnc_say("%s: %s", what, why);
     s->hnc->status = 1;
 }
 
-static void report_idle(session_t *s)
+/* How a connection broke. With TLS it has to end by itself, or something may be missing; without,
+ * nobody can tell. */
+static void report_end(session_t *s, hio_t *io, int err, bool ended)
 {
     const options_t *o = &s->hnc->options;
+    char why[HTLS_ERROR_SIZE];
 
-    hnc_say("idle timeout expired (%u ms)", o->idle_ms);
-    if (!options_serve_many(o))
+    if (err == -ENOMEM && s->hnc->status == 0) { /* ours, not the peer's: what it sent is lost */
+        hnc_say("connection: %s", herr_str(err));
         s->hnc->status = 1;
+    } else if (err == -ETIMEDOUT && o->idle_ms != HNC_NO_TIME) {
+        snprintf(why, sizeof(why), "expired (%u ms)", o->idle_ms);
+        fail(s, "idle timeout", why);
+    } else if (err != 0 && err != -ETIMEDOUT && o->ssl && !ended) {
+        htls_error(io, why, sizeof(why));
+        fail(s, "TLS", why[0] ? why : herr_str(err));
+    } else if (err != 0 && err != -ETIMEDOUT && o->verbose > 1) {
+        hnc_say("%s", herr_str(err));
+    }
 }
 
 static void on_peer_closed(hio_t *io)
@@ -398,6 +408,7 @@ static void on_peer_closed(hio_t *io)
     peer_t *peer = hevent_userdata(io);
     session_t *s = peer->session;
     int err = hio_error(io);
+    bool ended = peer->ended;
 
     if (io == s->pump.source)
         pump_stop(&s->pump);
@@ -406,16 +417,7 @@ static void on_peer_closed(hio_t *io)
     hmem_free(peer);
     if (s->finishing || err == -ECANCELED)
         return;
-    if (err == -ENOMEM && s->hnc->status == 0) { /* ours, not the peer's: what it sent is lost */
-        hnc_say("connection: %s", herr_str(err));
-        s->hnc->status = 1;
-    } else if (err == -ETIMEDOUT && s->hnc->options.idle_ms != HNC_NO_TIME) {
-        report_idle(s);
-    } else if (err == HERR_TLS || err == HERR_TRUNCATED || err == HERR_CERTIFICATE) {
-        report_tls(s, io, err);
-    } else if (err != 0 && err != -ETIMEDOUT && s->hnc->options.verbose > 1) {
-        hnc_say("%s", herr_str(err));
-    }
+    report_end(s, io, err, ended);
     if (hlist_empty(&s->peers)) {
         input_hold(&s->input, true);
         s->idle_cb(s, err, s->arg);

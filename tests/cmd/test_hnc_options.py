@@ -77,6 +77,12 @@ def fails(lab, args, *named, status=1, **options):
         ("-z -c cat 127.0.0.1 1", "-z"),
         ("-m 1 127.0.0.1 1", "-m"),
         ("-l -m x 0", "'x'"),
+        ("--allow 127.0.0.1 127.0.0.1 1", "-l"),
+        ("-lu --deny 127.0.0.1 0", "-u"),
+        ("-l --allow 1.2.3.4/33 127.0.0.1 0", "1.2.3.4/33"),
+        ("-l --deny 1.2.3.256 127.0.0.1 0", "1.2.3.256"),
+        ("-l --allowfile /nonexistent/f 127.0.0.1 0", "/nonexistent/f"),
+        ("-l --denyfile /nonexistent/f 127.0.0.1 0", "/nonexistent/f"),
         ("-l -m -1 0", "'-1'"),
         ("--broker -u 0", "-u"),
         ("--chat -c cat 0", "-c"),
@@ -193,8 +199,7 @@ def test_ports_are_refused_in_the_same_words(lab, args, message):
 
 @pytest.mark.parametrize(
     "option",
-    "-b -D -S -Z -g1 -G4 --allow=a --allowfile=a --deny=a --denyfile=a "
-    "--lua-exec=f --sctp --vsock".split(),
+    "-b -D -S -Z -g1 -G4 --lua-exec=f --sctp --vsock".split(),
 )
 def test_an_option_of_nc_or_ncat_that_is_missing_is_refused_by_name(lab, option):
     name = option.split("=")[0] if option.startswith("--") else option[:2]
