@@ -235,10 +235,9 @@ static bool make_candidate(const hdns_query_t *query, size_t i, char name[HDNS_N
     int n;
 
     if (i == alone)
-        n = snprintf(name, HDNS_NAME_SIZE, "%s", query->name);
-    else
-        n = snprintf(name, HDNS_NAME_SIZE, "%s.%s", query->name,
-                     hdns__domain(channel, alone_first ? i - 1 : i));
+        return hstr_copy(name, HDNS_NAME_SIZE, query->name) <= NAME_MAX_LEN;
+    n = snprintf(name, HDNS_NAME_SIZE, "%s.%s", query->name,
+                 hdns__domain(channel, alone_first ? i - 1 : i));
     return n >= 0 && n <= NAME_MAX_LEN;
 }
 

@@ -14,7 +14,7 @@
 #define HDNS_ADDRS_MAX 64     /* addresses of one name */
 #define HDNS_RECORDS_MAX 64   /* records of one answer */
 #define HDNS_NAME_SIZE 256    /* a name in text with its NUL */
-#define HDNS_CACHE_MAX 1024   /* names, default */
+#define HDNS_CACHE_MAX 4096   /* answers, default; a name in both families has two */
 #define HDNS_QUERIES_MAX 4096 /* at once, on the wire; the rest waits in line */
 
 typedef struct hdns_s hdns_t;
@@ -28,7 +28,7 @@ typedef struct hdns_options_s {
     int timeout_ms;          /* of the first try of one server; 0: 2,000 */
     int tries;               /* of each server; 0: 2 */
     int total_timeout_ms;    /* for the whole query; 0: 10,000 */
-    size_t cache_max;        /* names kept; 0: HDNS_CACHE_MAX */
+    size_t cache_max;        /* answers kept; 0: HDNS_CACHE_MAX */
     bool no_cache;
     bool no_search; /* names are looked up as they are */
 } hdns_options_t;
@@ -46,9 +46,9 @@ void hdns_free(hdns_t *dns);
 typedef void (*hdns_addrs_cb)(hdns_query_t *query, int err, const haddr_t *addrs, size_t count,
                               void *arg);
 
-/* The addresses of host, their ports 0; family AF_INET, AF_INET6 or 0 for both (AAAA and A are asked
- * at the same time, IPv6 comes first). Numbers ("192.0.2.1", "fe80::1%eth0") and "localhost" need no server. 0
- * and *query (may be NULL), or -ENOMEM. */
+/* The addresses of host, their ports 0; family AF_INET, AF_INET6 or 0 for both (AAAA and A are
+ * asked at the same time, IPv6 comes first). Numbers ("192.0.2.1", "fe80::1%eth0") and "localhost"
+ * need no server. 0 and *query (may be NULL), or -ENOMEM. */
 int hdns_resolve(hdns_t *dns, const char *host, int family, hdns_addrs_cb cb, void *arg,
                  hdns_query_t **query);
 
