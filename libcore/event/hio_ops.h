@@ -16,7 +16,8 @@ typedef struct hio_transport_s {
     /* Before the first byte; 0 when done, -EAGAIN to be called again on readiness (see
      * hio_transport_want), else the cause of the close. NULL: nothing to do. */
     int (*handshake)(hio_t *io, void *ctx);
-    /* Bytes, 0 at the end of data, -EAGAIN, or the cause of the close. */
+    /* Bytes, 0 at the end of data, -EAGAIN, or the cause of the close. HERR_TRUNCATED is an end of
+     * data too, and the cause of the close that comes one day: the peer may still read. */
     ssize_t (*read)(hio_t *io, void *ctx, void *buf, size_t len);
     ssize_t (*write)(hio_t *io, void *ctx, const struct iovec *iov, int n);
     /* Whether read may give data without the descriptor being readable, asked after a read that

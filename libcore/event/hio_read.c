@@ -145,7 +145,9 @@ static bool took(hio_t *io, ssize_t n)
 {
     if (n == -EAGAIN)
         return false;
-    if (n == 0) {
+    if (n == HERR_TRUNCATED && io->error == 0)
+        io->error = HERR_TRUNCATED;
+    if (n == 0 || n == HERR_TRUNCATED) {
         hio__eof(io);
         return false;
     }

@@ -50,7 +50,8 @@ void hio__write_failed(hio_t *io, int err)
 {
     bool peer_is_gone = err == -EPIPE || err == -ECONNRESET;
 
-    io->error = err;
+    if (io->error == 0)
+        io->error = err;
     if (io->state == HIO_STATE_OPEN && peer_is_gone && (io->type & HIO_TYPE_SOCK_STREAM) &&
         (hio__is(io, HIO_FLAG_READING) || io->paused)) {
         io->flags |= HIO_FLAG_WRITE_BROKEN;

@@ -38,9 +38,7 @@ static int handshake(hio_t *io, void *ctx)
     rc = OSSL.SSL_do_handshake(tls->ssl);
     if (rc != 1) {
         rc = htls__result(tls, io, rc, 0);
-        return rc == 0 ? htls__fail(tls, HERR_TRUNCATED,
-                                    "the peer closed the connection during the TLS handshake")
-                       : rc;
+        return rc == 0 ? htls__fail(tls, HERR_TRUNCATED, HTLS_CLOSED_EARLY) : rc;
     }
     rc = keep_alpn(tls);
     if (rc < 0)

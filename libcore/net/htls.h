@@ -5,8 +5,10 @@
  * A context (htls_ctx_t) holds trust, certificates and settings; it is made once and shared by many
  * connections, loops and threads. htls_client and htls_server put an hio on it.
  *
- * The end: hio_shutdown and hio_close send close_notify. A peer that closes without one ends the
- * connection with HERR_TRUNCATED instead of an end of data. */
+ * The end: hio_shutdown and hio_close send close_notify. A peer that ends without one may have been
+ * cut off: to reading that is an end of data like any other (so a peer that only half-closes its
+ * socket, as ncat does, gets its reply), but hio_error is HERR_TRUNCATED from the EOF callback on,
+ * and at the close. */
 #ifndef HNET_NET_HTLS_H
 #define HNET_NET_HTLS_H
 

@@ -163,15 +163,22 @@ static int protocol_error(htls_t *tls)
     return htls__fail(tls, HERR_TLS, "a TLS record is not one: %s", htls__reason());
 }
 
+/* The sending side is not touched by this: there are peers that end theirs in no other way. */
+static int truncated(htls_t *tls)
+{
+    htls__fail(tls, HERR_TRUNCATED,
+               "the peer ended the connection without the end of TLS (close_notify): data may be "
+               "missing");
+    tls->failed = false;
+    return HERR_TRUNCATED;
+}
+
 static int socket_error(htls_t *tls)
 {
     bool handshake = !tls->established;
 
     if (tls->errnum == 0)
-        return htls__fail(tls, HERR_TRUNCATED,
-                          handshake ? "the peer closed the connection during the TLS handshake"
-                                    : "the peer closed the connection without the end of TLS "
-                                      "(close_notify): data may be missing");
+        return handshake ? htls__fail(tls, HERR_TRUNCATED, HTLS_CLOSED_EARLY) : truncated(tls);
     return htls__fail(tls, -tls->errnum, "%s%s", herr_str(-tls->errnum),
                       handshake ? " during the TLS handshake" : "");
 }

@@ -281,6 +281,8 @@ typedef struct htls_s {
     bool ktls_send, ktls_receive;
 } htls_t;
 
+#define HTLS_CLOSED_EARLY "the peer closed the connection during the TLS handshake"
+
 extern const hio_transport_t htls__transport;
 
 /* The tls of a connection, NULL if it is none. */

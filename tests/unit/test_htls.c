@@ -157,7 +157,30 @@ static void an_end_without_close_notify_is_a_truncation(void **state)
     TLS_UNTIL(tls.server.seen.closes);
     assert_int_equal(tls.server.seen.error, HERR_TRUNCATED);
     assert_non_null(strstr(tls.server.error, "without the end of TLS"));
+    assert_int_equal(tls.client.seen.error, 0);
     tls_end();
+}
+
+/* As ncat does it: the reply is wanted all the same. */
+static void a_truncated_peer_still_gets_its_reply(void **state)
+{
+    hio_t *io;
+
+    (void)state;
+    tls_open(server_ctx("good"), client_ctx());
+    tls.server.echo = false;
+    reply = new_pattern(1 << 20);
+    reply_len = 1 << 20;
+    hio_setcb_accept(tls.listener, accept_and_answer);
+    io = tls_connect();
+    TLS_UNTIL(tls.client.seen.connects && tls.server.seen.connects);
+    shutdown(hio_fd(io), SHUT_WR);
+    TLS_UNTIL(tls.client.seen.closes && tls.server.seen.closes);
+    assert_int_equal(tls.client.seen.got, 1 << 20);
+    assert_int_equal(tls.client.seen.error, 0);
+    assert_int_equal(tls.server.seen.error, HERR_TRUNCATED);
+    tls_end();
+    free(reply);
 }
 
 static void a_reset_is_told_as_one(void **state)
@@ -370,6 +393,7 @@ int main(void)
         cmocka_unit_test(the_reply_comes_whole_after_the_client_has_ended),
         cmocka_unit_test(the_client_goes_on_after_the_server_has_ended),
         cmocka_unit_test(an_end_without_close_notify_is_a_truncation),
+        cmocka_unit_test(a_truncated_peer_still_gets_its_reply),
         cmocka_unit_test(a_reset_is_told_as_one),
         cmocka_unit_test(a_broken_connection_raises_no_signal),
         cmocka_unit_test(writes_that_the_socket_splits_arrive_in_order),
