@@ -127,7 +127,7 @@ void hio__eof(hio_t *io)
     }
 }
 
-/* After a write that failed for the peer's going (EPIPE) the transport may have read why it went. */
+/* After a write that failed for the peer has gone (EPIPE) the transport may read why it went. */
 static void read_failed(hio_t *io, int err)
 {
     bool tells_why = io->transport && err <= HERR_CLOSED;

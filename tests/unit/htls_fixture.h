@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #ifdef __SANITIZE_THREAD__
-/* OpenSSL is not built for the sanitizer, which cannot see its atomics: what it does is left out. */
+/* OpenSSL is not built for the sanitizer, which does not see its atomics: it is left out. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
