@@ -96,9 +96,14 @@ bool output_received(output_t *output, const void *data, size_t len)
     return write_view(output, DUMP_RECEIVED, data, len);
 }
 
+bool output_shows_sent(const output_t *output)
+{
+    return output->view.style != VIEW_RAW;
+}
+
 bool output_sent(output_t *output, const void *data, size_t len)
 {
-    if (output->view.style == VIEW_RAW || !output->io)
+    if (!output_shows_sent(output) || !output->io)
         return false;
     return write_view(output, DUMP_SENT, data, len);
 }

@@ -29,7 +29,10 @@ bool output_is_plain(const output_t *output);
 /* Writes a copy of what has come from a peer. True when it has become full just now. */
 bool output_received(output_t *output, const void *data, size_t len);
 
-/* The same of what is being sent, in the forms that show it (--hex, --json). */
+/* Whether what is being sent is shown, too (--hex, --json). */
+bool output_shows_sent(const output_t *output);
+
+/* Then as output_received, else nothing. */
 bool output_sent(output_t *output, const void *data, size_t len);
 
 /* Writes what is left; closed_cb follows. False: it was closed already. */

@@ -268,7 +268,7 @@ static void carry_input(session_t *s, hio_t *peer)
     hio_t *input = s->input.io;
 
     if (input && !o->udp && !o->crlf && !o->keep_open && o->interval_ms == 0 && !s->hnc->dump &&
-        hcarry_is_kernel(input, peer))
+        !output_shows_sent(&s->output) && hcarry_is_kernel(input, peer))
         (void)hcarry_start(input, peer, on_carried); /* else they are read as usual */
 }
 
