@@ -185,8 +185,13 @@ uint32_t hslab_marked(const hslab_t *slab)
 /* What was not handed out is free again, and so has no mark. */
 static void end_run(hslab_t *slab)
 {
-    for (uint64_t rest = slab->run.slots; rest; rest &= rest - 1)
-        hslab_free(slab, slab->run.first + (uint32_t)__builtin_ctzll(rest));
+    const hslab_word_t *run = &slab->run;
+    uint32_t word = run->first % HSLAB_CHUNK_SLOTS / HSLAB_WORD_SLOTS;
+
+    if (!run->slots)
+        return;
+    hslab__give_back(slab->chunks[run->first >> HSLAB_CHUNK_BITS], word, run->slots,
+                     (uint32_t)__builtin_popcountll(run->slots));
     slab->run.slots = 0;
 }
 

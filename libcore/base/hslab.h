@@ -135,20 +135,22 @@ static inline bool hslab_is_marked(const hslab_chunk_t *chunk, uint32_t slot)
     return chunk->marks[slot / HSLAB_WORD_SLOTS] >> slot % HSLAB_WORD_SLOTS & 1;
 }
 
+/* For the inline functions only: n slots of a word that are not free become so, without marks. */
+static inline void hslab__give_back(hslab_chunk_t *chunk, uint32_t word, uint64_t slots, uint32_t n)
+{
+    assert(!(chunk->free_slots[word] & slots));
+    if (__builtin_expect(chunk->summary == 0, 0))
+        hslab__chunk_partial(chunk->slab, chunk->number);
+    chunk->free_slots[word] |= slots;
+    chunk->summary |= 1ULL << word;
+    chunk->marks[word] &= ~slots;
+    chunk->slab->taken -= n;
+}
+
 /* Gives a slot of a chunk back, and its mark. It must be alive. */
 static inline void hslab_free_slot(hslab_chunk_t *chunk, uint32_t slot)
 {
-    hslab_t *slab = chunk->slab;
-    uint32_t word = slot / HSLAB_WORD_SLOTS;
-    uint64_t mask = 1ULL << slot % HSLAB_WORD_SLOTS;
-
-    assert(!(chunk->free_slots[word] & mask));
-    if (__builtin_expect(chunk->summary == 0, 0))
-        hslab__chunk_partial(slab, chunk->number);
-    chunk->free_slots[word] |= mask;
-    chunk->summary |= 1ULL << word;
-    chunk->marks[word] &= ~mask;
-    slab->taken--;
+    hslab__give_back(chunk, slot / HSLAB_WORD_SLOTS, 1ULL << slot % HSLAB_WORD_SLOTS, 1);
 }
 
 /* The same by index. */
