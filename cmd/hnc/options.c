@@ -348,7 +348,6 @@ static const char *conflict(const options_t *o)
         {o->telnet, o->udp, "cannot use -t and -u"},
         {o->ssl, o->udp, "cannot use --ssl and -u"},
         {o->ssl, o->pass_fd, "cannot use --ssl and -F"},
-        {o->ssl, o->zero_io, "cannot use --ssl and -z"},
         {o->ssl_key != NULL, !o->ssl_cert, "must use --ssl-cert with --ssl-key"},
         {o->tls_self_signed, !o->listen || o->ssl_cert,
          "must use -l and cannot use --ssl-cert with --tls-self-signed"},
