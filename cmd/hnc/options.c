@@ -346,6 +346,7 @@ static const char *conflict(const options_t *o)
         {options_exec(o), o->idle_ms != HNC_NO_TIME || o->telnet || o->receive_limit > 0,
          "cannot use --idle-timeout, -t or -W with -e or -c"},
         {o->telnet, o->udp, "cannot use -t and -u"},
+        {o->min_ttl > 0, o->udp, "cannot use --min-ttl and -u: the kernel checks TCP only"},
         {o->ssl, o->udp, "cannot use --ssl and -u"},
         {o->ssl, o->pass_fd, "cannot use --ssl and -F"},
         {o->ssl_key != NULL, !o->ssl_cert, "must use --ssl-cert with --ssl-key"},
