@@ -4,6 +4,7 @@
 #include "hdial_int.h"
 
 #include "../base/hmem.h"
+#include "../base/hstr.h"
 #include "../codec/proxy_protocol.h"
 
 #include <stdarg.h>
@@ -224,11 +225,14 @@ void hdial__tls(hdial_t *dial, htls_ctx_t *ctx, const char *name, const char *wi
 
 static void start_tls(hdial_t *dial)
 {
-    const char *name = dial->options.tls_name;
+    const char *wanted = dial->options.tls_name ? dial->options.tls_name : dial->to.host;
+    char name[HENDPOINT_HOST_SIZE];
+    size_t len = hstr_copy(name, sizeof(name), wanted);
 
     dial->step = HDIAL_STEP_TLS;
-    if (!name)
-        name = dial->to.host;
+    if (len > 0 && len < sizeof(name) && name[len - 1] == '.')
+        name[len - 1] = '\0';        /* RFC 6066 section 3: without it */
+    name[strcspn(name, "%")] = '\0'; /* a zone is nothing to the peer */
     hdial__tls(dial, dial->options.tls, name[0] ? name : NULL,
                dial->to.host[0] ? dial->to.host : dial->to.path);
 }

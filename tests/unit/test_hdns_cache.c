@@ -301,6 +301,36 @@ static void every_allocation_may_fail(void **state)
     unlink(files.conf);
 }
 
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static void *resolve_in_thread(void *arg)
+{
+    result_t *r = arg;
+    world_t w;
+
+    begin(&w);
+    use(&w);
+    ask(&w, "both.test", 0, r);
+    ask(&w, "trunc.test", AF_INET, r);
+    end(&w);
+    return NULL;
+}
+
+static void each_thread_has_a_resolver_of_its_own(void **state)
+{
+    static result_t results[4];
+    pthread_t threads[4];
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, resolve_in_thread, &results[i]), 0);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(results[i].err, 0);
+        assert_int_equal(results[i].count, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_reload_leaves_open_questions_alone),
         cmocka_unit_test(nothing_is_left_on_the_loop),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(each_thread_has_a_resolver_of_its_own),
     };
 
     return run_on_each_poller("hdns_cache", tests, ARRAY_LENGTH(tests));
