@@ -39,9 +39,10 @@ typedef struct hproxy_session_s {
  * that it is forbidden. It must not close the connection. */
 typedef int (*hproxy_policy_cb)(hproxy_session_t *session, void *arg);
 
-/* The one end of a session that did not get to its relay (err, and text in one line: "socks5
- * request from 127.0.0.1:4711 to example.com:80: connection refused"), or the start of the relay
- * (err 0; upstream is the other side; both have their callbacks free but for the relay's own). */
+/* Once for each session. err 0: the relay has begun, upstream is the other side; the close
+ * callbacks and user data of both are the program's, also the read callbacks of a tunnel (hrelay).
+ * Else: the session came to nothing, its connection is in its close callback, and text says why in
+ * one line: "socks5 CONNECT from 127.0.0.1:4711 to example.com:80: connection refused". */
 typedef void (*hproxy_session_cb)(const hproxy_session_t *session, hio_t *upstream, int err,
                                   const char *text, void *arg);
 
@@ -49,8 +50,8 @@ typedef void (*hproxy_session_cb)(const hproxy_session_t *session, hio_t *upstre
  * are borrowed and live as long as the server. */
 typedef struct hproxy_server_options_s {
     int serve;            /* HPROXY_SERVE_*; 0: HPROXY_SERVE_ALL */
-    const char *user;     /* NULL: no log-in. SOCKS4 has names without passwords: it is */
-    const char *password; /* refused then. */
+    const char *user;     /* NULL: no log-in. SOCKS4, which has no passwords, is refused then */
+    const char *password; /* NULL: "" */
     const char *realm;    /* NULL: "hnet" */
     bool no_basic;        /* HTTP: Digest alone */
     int timeout_ms;       /* 0: HPROXY_SERVER_TIMEOUT_MS, negative: none */
@@ -64,9 +65,9 @@ typedef struct hproxy_server_options_s {
 int hproxy_server_new(hloop_t *loop, const hproxy_server_options_t *options,
                       hproxy_server_t **server);
 
-/* Takes an accepted hio (TLS or plain): its callbacks and context are the server's until the relay
- * stands. Has it read from now on. 0; or -ENOMEM, -EMFILE (HPROXY_SERVER_CLIENTS_MAX), HERR_CLOSED,
- * and then io is as before and the caller's. */
+/* Takes an accepted hio (TLS or plain): its callbacks and context are the server's until the
+ * session callback; user data stays the program's. 0; or -ENOMEM, -EMFILE
+ * (HPROXY_SERVER_CLIENTS_MAX), HERR_CLOSED, and then io is the caller's. */
 int hproxy_server_accept(hproxy_server_t *server, hio_t *io);
 
 /* Sessions that are not yet relays are closed, without their callback; relays go on. NULL is

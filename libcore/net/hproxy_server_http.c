@@ -1,0 +1,247 @@
+#include "hproxy_server_int.h"
+
+#include "../base/hmem.h"
+#include "../base/htime.h"
+#include "hdigest.h"
+#include "hrelay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ANSWER_SIZE 4096
+#define FIELD_NAME "Proxy-Authenticate: "
+
+static void answer(hproxy__session_t *s, int status, bool keep, const char *extra)
+{
+    char buf[ANSWER_SIZE];
+    ssize_t len =
+        http_answer_compose(status, keep, extra, http_status_text(status), buf, sizeof(buf));
+
+    if (len > 0)
+        hio_write(s->pub.io, buf, (size_t)len);
+}
+
+static void refuse_status(hproxy__session_t *s, int status, int err)
+{
+    answer(s, status, false, NULL);
+    hproxy__end(s, err, http_status_text(status));
+}
+
+/* ---- log-in ---------------------------------------------------------------------------------- */
+
+static uint64_t now_s(void)
+{
+    return htime_monotonic_ns() / 1000000000U;
+}
+
+/* One field line for a challenge; it is left out where it cannot be made. */
+static size_t put_challenge(char *buf, size_t size, const http_challenge_t *challenge)
+{
+    size_t name = sizeof(FIELD_NAME) - 1;
+    ssize_t len;
+
+    if (size < name + 3)
+        return 0;
+    len = http_challenge_compose(challenge, buf + name, size - name - 2);
+    if (len < 0)
+        return 0;
+    memcpy(buf, FIELD_NAME, name);
+    memcpy(buf + name + len, "\r\n", 3);
+    return name + (size_t)len + 2;
+}
+
+/* The strongest first (RFC 7616 section 3.7); without OpenSSL there is Basic alone. */
+static void challenge(hproxy__session_t *s, bool keep, bool stale)
+{
+    const hproxy_server_t *server = s->pub.server;
+    const http_auth_hasher_t hasher = hdigest_hasher();
+    http_challenge_t c = {.scheme = HTTP_AUTH_DIGEST, .stale = stale, .qop = true};
+    char fields[ANSWER_SIZE / 2] = "";
+    size_t len = 0;
+
+    memcpy(c.realm, server->realm, strlen(server->realm) + 1);
+    if (http_auth_nonce(http_span(server->secret), now_s(), &hasher, c.nonce, sizeof(c.nonce)) >
+        0) {
+        c.hash = HTTP_AUTH_SHA256;
+        len += put_challenge(fields, sizeof(fields), &c);
+        c.hash = HTTP_AUTH_MD5;
+        len += put_challenge(fields + len, sizeof(fields) - len, &c);
+    }
+    c.scheme = HTTP_AUTH_BASIC;
+    if (!server->options.no_basic)
+        put_challenge(fields + len, sizeof(fields) - len, &c);
+    answer(s, 407, keep, fields);
+}
+
+/* http_auth_verdict_e, or an error. */
+static int check_login(hproxy__session_t *s, const http_request_t *request)
+{
+    const hproxy_server_t *server = s->pub.server;
+    const http_auth_server_t auth = {hdigest_hasher(), http_span(server->secret), server->realm,
+                                     !server->options.no_basic};
+    const http_auth_t right = {.user = server->user,
+                               .password = server->password,
+                               .method = request->method,
+                               .uri = request->target};
+    http_credentials_t credentials;
+    http_span_t value;
+    int verdict;
+
+    if (!http_field_find(request->fields, "Proxy-Authorization", &value) ||
+        http_credentials_parse(&credentials, value) < 0)
+        return HTTP_AUTH_REFUSED;
+    verdict = http_auth_verify(&auth, &credentials, &right, now_s());
+    if (verdict == HTTP_AUTH_ACCEPTED)
+        memcpy(s->user, credentials.user, sizeof(s->user));
+    return verdict;
+}
+
+/* True when the request may go on. Else the client has been asked to log in, and may do so on this
+ * connection unless a body stands in the way or it has tried often enough. */
+static bool logged_in(hproxy__session_t *s, const http_request_t *request)
+{
+    bool keep = request->minor > 0 || http_field_has(request->fields, "Connection", "keep-alive") ||
+                http_field_has(request->fields, "Proxy-Connection", "keep-alive");
+    int verdict;
+
+    if (!s->pub.server->user)
+        return true;
+    verdict = check_login(s, request);
+    if (verdict == HTTP_AUTH_ACCEPTED)
+        return true;
+    keep = keep && request->body_length == 0 && ++s->tries < HPROXY_SERVER_TRIES_MAX &&
+           !http_field_has(request->fields, "Connection", "close");
+    challenge(s, keep, verdict == HTTP_AUTH_STALE);
+    if (keep) {
+        hbytes_consume(&s->in, s->head_len);
+        s->head_len = 0;
+        s->scan = (http_scan_t){0};
+    } else {
+        hproxy__end(s, -EACCES, "user or password not accepted");
+    }
+    return false;
+}
+
+/* ---- the dialect ----------------------------------------------------------------------------- */
+
+/* One head; true when the next may be looked for. */
+static bool read_request(hproxy__session_t *s)
+{
+    ssize_t end = http_head_end(&s->scan, s->in.data, s->in.len);
+    http_request_t request;
+    int status;
+
+    if (end == 0)
+        return false;
+    if (end < 0) {
+        refuse_status(s, end == HERR_FRAME_SIZE ? 431 : 400, (int)end);
+        return false;
+    }
+    s->head_len = (size_t)end;
+    status = http_request_parse(&request, s->in.data, s->head_len);
+    if (status == 0 && (intptr_t)request.body_length != request.body_length)
+        status = 400;
+    if (status != 0) {
+        refuse_status(s, status, HERR_PROTOCOL);
+        return false;
+    }
+    if (!logged_in(s, &request))
+        return s->state == HPROXY_NEGOTIATE && s->in.len > 0;
+    hproxy__request(s, request.host, request.port, request.method);
+    return false;
+}
+
+static void input(hproxy__session_t *s)
+{
+    s->pub.protocol = "http";
+    while (read_request(s))
+        ;
+}
+
+static int status_of(int err, bool early)
+{
+    switch (err) {
+    case -EACCES:
+    case -EPERM:
+        return 403;
+    case -ETIMEDOUT:
+        return early ? 408 : 504;
+    case -ENOMEM:
+    case -EMFILE:
+    case -ENFILE:
+        return 503;
+    default:
+        return 502;
+    }
+}
+
+static void refuse(hproxy__session_t *s, int err, bool early)
+{
+    answer(s, status_of(err, early), false, NULL);
+}
+
+/* What goes on from the client of a request that was forwarded: its body and not a byte more, for
+ * the next request could be meant for somebody else. How much of it is still to come is the hio's
+ * context, so that there is nothing to free and the close callback is the program's. */
+static void forward_body(hio_t *io, void *buf, int len)
+{
+    intptr_t left = (intptr_t)hio_context(io);
+    int n = len < left ? len : (int)left;
+
+    if (n == 0)
+        return;
+    hio_set_context(io, (void *)(left - n));
+    hio_write_upstream(io, buf, n);
+}
+
+static int write_all(hio_t *io, const void *data, size_t len)
+{
+    int sent = len > 0 ? hio_write(io, data, len) : 0;
+
+    return sent < 0 ? sent : 0;
+}
+
+static int forward(hproxy__session_t *s, const http_request_t *request, hio_t *upstream)
+{
+    size_t size = HTTP_FORWARD_SIZE(s->head_len), here = s->in.len - s->head_len;
+    char *head = hmem_alloc(size);
+    int64_t left = request->body_length;
+    ssize_t len;
+    int err;
+
+    if (!head)
+        return -ENOMEM;
+    if ((int64_t)here > left)
+        here = (size_t)left;
+    len = http_request_forward(request, head, size);
+    err = len < 0 ? (int)len : hio_setup_upstream(s->pub.io, upstream);
+    if (err == 0)
+        err = hio_set_context(s->pub.io, (void *)(intptr_t)(left - (int64_t)here));
+    if (err == 0)
+        err = write_all(upstream, head, (size_t)len);
+    if (err == 0)
+        err = write_all(upstream, s->in.data + s->head_len, here);
+    hmem_free(head);
+    if (err < 0)
+        return err;
+    hio_setcb_read(s->pub.io, forward_body);
+    hio_setcb_read(upstream, hio_write_upstream);
+    hio_read_upstream(s->pub.io);
+    return 0;
+}
+
+static int join(hproxy__session_t *s, hio_t *upstream)
+{
+    http_request_t request;
+    int err;
+
+    if (http_request_parse(&request, s->in.data, s->head_len) != 0)
+        return HERR_PROTOCOL;
+    if (!request.connect)
+        return forward(s, &request, upstream);
+    answer(s, 200, true, NULL);
+    err = write_all(upstream, s->in.data + s->head_len, s->in.len - s->head_len);
+    return err < 0 ? err : hio_relay(s->pub.io, upstream);
+}
+
+const hproxy__dialect_t hproxy__http = {input, refuse, join};

@@ -1,0 +1,80 @@
+/* The inside of hproxy_server, for its own files:
+ *   hproxy_server.c         sessions: reading, time limits, policy, dialling, the relay, the end
+ *   hproxy_server_http.c    HTTP
+ *   hproxy_server_socks.c   SOCKS4, 4a and 5 */
+#ifndef HNET_NET_HPROXY_SERVER_INT_H
+#define HNET_NET_HPROXY_SERVER_INT_H
+
+#include "../base/hbuf.h"
+#include "../base/hlist.h"
+#include "../codec/http_auth.h"
+#include "../codec/http_connect.h"
+#include "../codec/socks.h"
+#include "../event/htimer.h"
+#include "hproxy_server.h"
+
+#define HPROXY_METHOD_SIZE 32
+#define HPROXY_NONCE_SECRET_SIZE 33
+#define HPROXY_LINGER_MS 2000 /* for the client to read why it was refused */
+
+typedef struct hproxy__session_s hproxy__session_t;
+
+/* What is spoken to the client. */
+typedef struct hproxy__dialect_s {
+    /* More bytes are in s->in: ends in hproxy__request or hproxy__end, or waits. */
+    void (*input)(hproxy__session_t *s);
+    /* Writes the answer for this error. early: there was no request yet. */
+    void (*refuse)(hproxy__session_t *s, int err, bool early);
+    /* Tells the client and joins both. 0 or an error; s->in holds what came behind the request. */
+    int (*join)(hproxy__session_t *s, hio_t *upstream);
+} hproxy__dialect_t;
+
+extern const hproxy__dialect_t hproxy__http;
+extern const hproxy__dialect_t hproxy__socks;
+
+typedef enum {
+    HPROXY_NEGOTIATE,
+    HPROXY_DIAL,
+    HPROXY_LINGER /* refused: the rest is thrown away until the client has gone */
+} hproxy__state_e;
+
+struct hproxy__session_s {
+    hproxy_session_t pub;
+    hlist_t node;
+    hproxy__state_e state;
+    const hproxy__dialect_t *dialect; /* NULL: nothing has come */
+    hdial_t *dial;
+    htimer_t *timer;
+    hbytes_t in;
+    http_scan_t scan;
+    size_t head_len; /* HTTP: of the request, in `in` */
+    unsigned tries;
+    socks_server_t socks;
+    int err;
+    char peer[HADDR_FORMAT_SIZE];
+    char method[HPROXY_METHOD_SIZE];
+    char user[HPROXY_SERVER_USER_SIZE];
+    char text[HPROXY_SERVER_ERROR_SIZE];
+};
+
+struct hproxy_server_s {
+    hloop_t *loop;
+    hproxy_server_options_t options;
+    hdns_t *dns; /* NULL: the options have one, or none was needed yet */
+    hlist_t sessions;
+    size_t count;
+    char *user, *password, *realm;
+    char secret[HPROXY_NONCE_SECRET_SIZE];
+};
+
+/* The request is known, in pub.to (host and port as text come from the client): policy, then the
+ * dial. method is cut to HPROXY_METHOD_SIZE. */
+void hproxy__request(hproxy__session_t *s, const char *host, uint16_t port, http_span_t method);
+
+/* The session comes to nothing. What was written is sent, then the connection ends. */
+void hproxy__end(hproxy__session_t *s, int err, const char *why);
+
+/* Answers with what the dialect has for err, and ends. */
+void hproxy__refuse(hproxy__session_t *s, int err, const char *why);
+
+#endif

@@ -1,0 +1,127 @@
+#include "hproxy_server_int.h"
+
+#include "hrelay.h"
+
+#include <string.h>
+
+static int send_output(hproxy__session_t *s)
+{
+    const void *data;
+    size_t len = socks_server_output(&s->socks, &data);
+    int sent = len > 0 ? hio_write(s->pub.io, data, len) : 0;
+
+    return sent < 0 ? sent : 0;
+}
+
+static void begin(hproxy__session_t *s)
+{
+    const hproxy_server_t *server = s->pub.server;
+    int serve = server->options.serve, allowed = 0;
+
+    if (serve & HPROXY_SERVE_SOCKS4)
+        allowed |= SOCKS_SERVER_ALLOW_4;
+    if (serve & HPROXY_SERVE_SOCKS5)
+        allowed |= SOCKS_SERVER_ALLOW_5;
+    socks_server_init(&s->socks, allowed, server->user != NULL);
+}
+
+static const char *protocol_name(socks_version_e version)
+{
+    switch (version) {
+    case SOCKS_VERSION_4:
+        return "socks4";
+    case SOCKS_VERSION_4A:
+        return "socks4a";
+    case SOCKS_VERSION_5:
+        return "socks5";
+    }
+    return "socks";
+}
+
+/* SOCKS4 has no password that could be right. */
+static void check_login(hproxy__session_t *s)
+{
+    const hproxy_server_t *server = s->pub.server;
+    bool accepted = s->socks.version == SOCKS_VERSION_5 &&
+                    strcmp(s->socks.user, server->user) == 0 &&
+                    strcmp(s->socks.password, server->password) == 0;
+
+    if (accepted)
+        memcpy(s->user, s->socks.user, sizeof(s->user));
+    socks_server_login(&s->socks, accepted);
+}
+
+static void input(hproxy__session_t *s)
+{
+    ssize_t taken;
+
+    if (s->pub.protocol[0] == '\0') {
+        begin(s);
+        s->pub.protocol = "socks";
+    }
+    do {
+        taken = socks_server_feed(&s->socks, s->in.data, s->in.len);
+        if (taken > 0)
+            hbytes_consume(&s->in, (size_t)taken);
+        if (s->socks.version)
+            s->pub.protocol = protocol_name(s->socks.version);
+        if (s->socks.state == SOCKS_SERVER_LOGIN)
+            check_login(s);
+        if (send_output(s) < 0)
+            return;
+    } while (taken > 0 && s->in.len > 0 && socks_server_need(&s->socks) > 0);
+    if (s->socks.state == SOCKS_SERVER_REQUEST)
+        hproxy__request(s, s->socks.host, s->socks.port, HTTP_SPAN("CONNECT"));
+    else if (s->socks.state == SOCKS_SERVER_FAILED)
+        hproxy__end(s, taken < 0 ? (int)taken : -EACCES, socks_server_error(&s->socks));
+}
+
+static socks_reply_e reply_of(int err)
+{
+    switch (err) {
+    case -EACCES:
+    case -EPERM:
+        return SOCKS_REPLY_NOT_ALLOWED;
+    case -ENETUNREACH:
+        return SOCKS_REPLY_NET_UNREACHABLE;
+    case -EHOSTUNREACH:
+    case HERR_RESOLVE:
+    case HERR_SYNTAX:
+        return SOCKS_REPLY_HOST_UNREACHABLE;
+    case -ECONNREFUSED:
+        return SOCKS_REPLY_REFUSED;
+    case -ETIMEDOUT:
+        return SOCKS_REPLY_TTL_EXPIRED;
+    default:
+        return SOCKS_REPLY_FAILURE;
+    }
+}
+
+static void refuse(hproxy__session_t *s, int err, bool early)
+{
+    if (early || s->socks.state != SOCKS_SERVER_REQUEST)
+        return;
+    socks_server_reply(&s->socks, reply_of(err), NULL, 0);
+    send_output(s);
+}
+
+static int join(hproxy__session_t *s, hio_t *upstream)
+{
+    const struct sockaddr *local = hio_localaddr(upstream);
+    char ip[HADDR_FORMAT_SIZE] = "";
+    int err;
+
+    if (local && (local->sa_family == AF_INET || local->sa_family == AF_INET6))
+        haddr_ip(local, ip, sizeof(ip));
+    socks_server_reply(&s->socks, SOCKS_REPLY_GRANTED, ip[0] ? ip : NULL,
+                       ip[0] ? (uint16_t)haddr_port(local) : 0);
+    err = send_output(s);
+    if (err == 0 && s->in.len > 0) {
+        int sent = hio_write(upstream, s->in.data, s->in.len);
+
+        err = sent < 0 ? sent : 0;
+    }
+    return err < 0 ? err : hio_relay(s->pub.io, upstream);
+}
+
+const hproxy__dialect_t hproxy__socks = {input, refuse, join};
