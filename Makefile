@@ -236,7 +236,15 @@ check-headers: $(HEADERS:%=$(OUT)/lint/%.alone)
 $(OUT)/lint/%.h.alone: %.h $(HEADERS) $(OUT)/flags.stamp
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPP_ALL) $(CC_ALL) -Werror -fsyntax-only -x c $<
+	$(if $(filter %_int.h,$<),,$(call check_cxx,$<))
 	@touch $@
+# The public ones are for C++ too, where functions need extern "C" to be found.
+define check_cxx
+	$(Q)! command -v $(firstword $(CXX)) >/dev/null || \
+	    $(CXX) $(CPP_ALL) -std=gnu++17 -Wall -Wextra -Werror -fsyntax-only -x c++ $(1)
+	$(Q)! grep -q '^[a-z].*);$$' $(1) || grep -q 'extern "C"' $(1) || \
+	    { echo '$(1): functions without extern "C"'; exit 1; }
+endef
 
 check-layers:
 	$(Q)scripts/check-layers.sh

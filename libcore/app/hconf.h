@@ -19,6 +19,10 @@
 #include "../base/hbuf.h"
 #include "hopt.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HCONF_FILE_MAX ((size_t)1 << 20)
 #define HCONF_ERRORS_MAX 20
 
@@ -67,5 +71,9 @@ const char *hconf_inih_version(void);
 /* Frees the lists in target, and the strings. NULL conf is legal. */
 void hconf_deinit(const hconf_schema_t *schema, void *target);
 void hconf_free(hconf_t *conf);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef HNET_APP_HDAEMON_H
 #define HNET_APP_HDAEMON_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hdaemon_s {
     int ready_fd; /* -1: the invoking process has been told */
 } hdaemon_t;
@@ -20,5 +24,9 @@ int hdaemon_ready(hdaemon_t *daemon);
 
 /* Tells it the exit status of a start that failed; does nothing after hdaemon_ready. */
 void hdaemon_fail(hdaemon_t *daemon, int status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include "../base/hbuf.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HHISTORY_LINES_MAX 1000
 #define HHISTORY_FILE_MAX ((size_t)16 * 1024 * 1024)
 
@@ -40,5 +44,9 @@ int hhistory_save(hhistory_t *h, const char *path);
  * Specification: a relative path there does not count). 0, -ENOENT (there is no HOME) or
  * -ENOMEM. */
 int hhistory_path(hbytes_t *path, const char *program);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

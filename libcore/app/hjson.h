@@ -19,6 +19,10 @@
 
 #include "../base/hbuf.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HJSON_DEPTH_MAX 64
 
 typedef struct hjson_s {
@@ -53,5 +57,9 @@ void hjson_null(hjson_t *j);
 
 /* value / 10^decimals, exactly: (1234567, 6) gives 1.234567. At most 18 decimals. */
 void hjson_fixed(hjson_t *j, int64_t value, unsigned decimals);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -19,6 +19,10 @@
 
 #include "../event/hio.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HLINE_LINE_MAX ((size_t)1024 * 1024) /* of a line, and of what is pasted at once */
 
 typedef struct hline_s hline_t;
@@ -69,5 +73,9 @@ void hline_pause(hline_t *line, bool pause);
 /* Ends it: the terminal is as it was, the history saved. NULL is legal; legal in its callbacks,
  * which come no more. Before the loop is freed. 0, or why the history could not be saved. */
 int hline_close(hline_t *line);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -21,6 +21,10 @@
 #include "../event/hloop.h"
 #include "hopt.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum hmain_action_e {
     HMAIN_NONE = 0,
     HMAIN_START,
@@ -88,5 +92,9 @@ hloop_t *hmain_loop(const hmain_t *app); /* the watched one, or NULL */
 /* Removes the pid file, tells a waiting invoking process of a failed start, frees. Returns status.
  * In a forked worker it only frees. */
 int hmain_end(hmain_t *app, int status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -25,6 +25,10 @@
 #include "../base/hbuf.h"
 #include "../base/herr.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Strings in the order given. Zero-initialised is empty; the strings are borrowed (from argv). */
 typedef struct hopt_list_s {
     const char **items;
@@ -204,5 +208,9 @@ int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts
 
 /* Frees the lists that a parse filled, in opts and the operands (which may be NULL). */
 void hopt_deinit(const hopt_spec_t *spec, void *opts, hopt_list_t *operands);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

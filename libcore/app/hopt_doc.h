@@ -11,6 +11,10 @@
 #include "../base/hbuf.h"
 #include "hopt.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A term and what is said about it. The last of an array is {NULL, NULL}. */
 typedef struct hopt_term_s {
     const char *term;
@@ -82,5 +86,9 @@ int hopt_exit_status(const hopt_doc_t *doc, int error);
 int hopt_main_parse(const hopt_doc_t *doc, int argc, char *const argv[], void *opts,
                     hopt_list_t *operands);
 void hopt_main_free(const hopt_doc_t *doc, void *opts, hopt_list_t *operands);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hpidfile_s hpidfile_t;
 
 /* In place of a number: the process has none here, because it is of another PID namespace. */
@@ -34,5 +38,9 @@ pid_t hpidfile_holder(const char *path);
  * The signal cannot reach another process that got the number meanwhile. *pid is as from
  * hpidfile_holder in any case. */
 int hpidfile_signal(const char *path, int signo, uint32_t timeout_ms, pid_t *pid);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

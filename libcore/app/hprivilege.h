@@ -4,6 +4,10 @@
 
 #include "../base/hbuf.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Whether these names exist, which changes nothing: 0, or HERR_RESOLVE and the words of
  * hprivilege_drop. */
 int hprivilege_check(const char *user, const char *group, hbytes_t *why);
@@ -15,5 +19,9 @@ int hprivilege_check(const char *user, const char *group, hbytes_t *why);
  * "unknown user 'nobdy'". Call it after the privileged ports are bound, and before threads and
  * workers. */
 int hprivilege_drop(const char *user, const char *group, hbytes_t *why);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HPROGRESS_INTERVAL_NS 100000000ULL
 
 /* All members are private; embedded by value. */
@@ -34,5 +38,9 @@ void hprogress_clear(hprogress_t *p);
 /* "label  45%  12.0 MiB of 27.0 MiB  3.4 MiB/s  0:12 left", at most width columns; what is not
  * known is left out. Returns the length in buf, which is always terminated. */
 size_t hprogress_format(char *buf, size_t size, const hprogress_t *p, size_t width);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

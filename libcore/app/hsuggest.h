@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HSUGGEST_WORD_MAX 40 /* longer words get no suggestion */
 
 typedef struct hsuggest_s {
@@ -19,5 +23,9 @@ void hsuggest_init(hsuggest_t *s, const char *word, size_t len);
 /* Offers a candidate. The first of the nearest ones wins: an insertion, a deletion, a replacement
  * and a swap of neighbours count one each, as does a candidate that the word only begins. */
 void hsuggest_offer(hsuggest_t *s, const char *candidate);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

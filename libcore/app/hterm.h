@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HTERM_WIDTH_DEFAULT 80
 #define HTERM_WIDTH_MAX 1000
 
@@ -39,5 +43,9 @@ typedef enum hterm_style_e {
 
 /* The escape sequence that switches a style on (PLAIN: everything off), or "" without colour. */
 const char *hterm_style(bool color, hterm_style_e style);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct htitle_s htitle_t;
 
 /* Moves argv and environ; *argv becomes the moved one, with argc the same. NULL when out of memory:
@@ -18,5 +22,9 @@ void htitle_set(htitle_t *title, const char *fmt, ...) __attribute__((format(pri
 /* Puts everything back and frees, so that strings taken from the moved argv die here. If the
  * environment was changed meanwhile, that cannot be undone and its memory stays. NULL is legal. */
 void htitle_free(htitle_t *title, char ***argv);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Switches the terminal at fd: keys are not echoed, Ctrl-C and the like still send signals. `hello`
  * is written to it now, `farewell` at the end (NULL: nothing); farewell is borrowed until then. 0;
  * -errno (-ENOTTY: no terminal); -EBUSY when one is switched already; -EAGAIN when the process is
@@ -20,5 +24,9 @@ void htty_leave(void);
 /* Whether the process may use the terminal at fd: it is in the foreground, or the terminal is not
  * the one that controls it. */
 bool htty_is_foreground(int fd);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

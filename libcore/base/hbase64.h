@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum {
     HBASE64_STANDARD, /* + and /, always padded with = */
     HBASE64_URL       /* - and _, no padding */
@@ -27,5 +31,9 @@ ssize_t hbase64_encode(hbase64_alphabet_e alphabet, const void *data, size_t len
  * written. */
 ssize_t hbase64_decode(hbase64_alphabet_e alphabet, const char *text, size_t len, void *data,
                        size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A span: it owns nothing. The layout is also libhv's. */
 typedef struct hbuf_s {
     char *base;
@@ -46,5 +50,9 @@ void hbytes_clear(hbytes_t *b);
 /* Moves the content, NUL-terminated, out: the caller frees it with hmem_free. NULL if empty. len
  * may be NULL. */
 char *hbytes_take(hbytes_t *b, size_t *len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

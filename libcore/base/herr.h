@@ -8,6 +8,10 @@
 
 #include <errno.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Own codes lie below every negated errno (Linux keeps errno under 4096). */
 typedef enum herr_e {
     HERR_OK = 0,
@@ -35,5 +39,9 @@ const char *herr_str(int err);
 /* The symbolic name ("ECONNREFUSED", "HERR_STALE"), for logs and JSON; "UNKNOWN" if
  * there is none. */
 const char *herr_name(int err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

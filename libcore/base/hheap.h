@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Ordered by key, then by order (which may wrap around). */
 typedef struct hheap_entry_s {
     uint64_t key;
@@ -62,5 +66,9 @@ void hheap_rebuild(hheap_t *heap);
 
 /* Sorts entries as the heap would give them out; scratch has room for n. Linear time. */
 void hheap_sort(hheap_entry_t *entries, hheap_entry_t *scratch, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A member with the name and the type of a function (or a pointer to a variable) of the library. */
 #define HLIB_FUNCTION(name) __typeof__(&name) name
 
@@ -45,5 +49,9 @@ int hlib_load(hlib_t *lib);
 
 /* Why the load failed: names the file; "" while it has not. Static storage. */
 const char *hlib_error(const hlib_t *lib);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

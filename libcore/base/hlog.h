@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum hlog_level_e {
     HLOG_VERBOSE = 0,
     HLOG_DEBUG = 1,
@@ -44,5 +48,9 @@ int hlog_level_parse(const char *text, hlog_level_e *level);
 /* A ready sink, to a stdio stream (userdata is a FILE *): "2026-11-20T17:45:01.123+0100 INFO text".
  * Each line is written and flushed at once. */
 void hlog_sink_stream(hlog_level_e level, const char *text, size_t len, void *userdata);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

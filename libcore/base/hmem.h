@@ -5,6 +5,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hmem_allocator_s {
     void *(*alloc)(size_t size, void *ctx);
     void *(*realloc)(void *ptr, size_t size, void *ctx);
@@ -28,5 +32,9 @@ void *hmem_array(size_t n, size_t size);
 
 /* A copy of a string; NULL when out of memory. Freed by hmem_free. */
 char *hmem_strdup(const char *s);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -22,6 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HSLAB_CHUNK_BITS 12
 #define HSLAB_CHUNK_SLOTS (1u << HSLAB_CHUNK_BITS) /* 64 words of 64 bits under one summary word */
 #define HSLAB_WORD_SLOTS 64u
@@ -159,5 +163,9 @@ static inline void hslab_free(hslab_t *slab, uint32_t index)
     assert(index >> HSLAB_CHUNK_BITS < slab->chunk_count);
     hslab_free_slot(slab->chunks[index >> HSLAB_CHUNK_BITS], index & (HSLAB_CHUNK_SLOTS - 1));
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Copies src into dst[size], cut if needed, always NUL-terminated when size > 0. Returns the length
  * of src: a result >= size tells that it was cut. */
 size_t hstr_copy(char *dst, size_t size, const char *src);
@@ -50,5 +54,9 @@ size_t hstr_escape(char *dst, size_t size, const void *src, size_t len);
  * Returns the length (the bytes may hold NULs; none is added), HERR_SYNTAX for another backslash, or
  * HERR_RANGE when dst is too small. */
 int hstr_unescape(char *dst, size_t size, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <time.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HTIME_NS_PER_MS 1000000ULL
 #define HTIME_NS_PER_S 1000000000ULL
 
@@ -35,5 +39,9 @@ int htime_parse_span_ms(const char *text, uint32_t *ms);
  * saving skips does not match on that day, one that it repeats matches twice. Returns -1 if none
  * comes within 8 years or a field is out of range. */
 time_t htime_cron_next(time_t after, int minute, int hour, int day, int week, int month);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "http_head.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HTTP_AUTH_TEXT_SIZE 512 /* realm, nonce, opaque with their NUL */
 #define HTTP_AUTH_USER_SIZE 256 /* of a user name and a password that a server takes */
 #define HTTP_AUTH_VALUE_SIZE                                                                       \
@@ -120,5 +124,9 @@ typedef struct http_auth_server_s {
  * failed. */
 int http_auth_verify(const http_auth_server_t *server, const http_credentials_t *credentials,
                      const http_auth_t *right, uint64_t now_s);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include "http_head.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HTTP_HOST_SIZE 256
 #define HTTP_AUTHORITY_SIZE 264 /* "[host]:65535" and a NUL */
 
@@ -73,5 +77,9 @@ ssize_t http_answer_compose(int status, bool keep, const char *extra, const char
 
 /* "Bad Gateway"; "Unknown" for a status that this module never answers. Static storage. */
 const char *http_status_text(int status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

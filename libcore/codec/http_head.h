@@ -12,6 +12,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HTTP_HEAD_MAX 65536 /* the whole head */
 #define HTTP_LINE_MAX 8192  /* one line, its end included */
 #define HTTP_FIELDS_MAX 128
@@ -62,5 +66,9 @@ bool http_field_has(http_span_t fields, const char *name, const char *token);
 int http_body_length(http_span_t fields, bool *chunked, int64_t *length);
 
 bool http_is_token(http_span_t span); /* RFC 9110 section 5.6.2 */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

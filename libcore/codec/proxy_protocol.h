@@ -10,6 +10,10 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define PROXY_V1_MAX 107      /* with CR LF */
 #define PROXY_V2_HEAD_LEN 16  /* signature, version and command, family, length */
 #define PROXY_V2_UNIX_LEN 216 /* the longest pair of addresses */
@@ -94,5 +98,9 @@ typedef struct proxy_ssl_s {
 
 /* The inside of a PROXY_TLV_SSL. 0 or HERR_PROTOCOL. */
 int proxy_ssl_parse(const proxy_tlv_t *tlv, proxy_ssl_t *ssl);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define SOCKS_HOST_SIZE 256    /* a name of 255 bytes and a NUL */
 #define SOCKS_SECRET_SIZE 256  /* RFC 1929: likewise */
 #define SOCKS_MESSAGE_SIZE 528 /* the longest message: SOCKS4a with a user name and a host name */
@@ -159,5 +163,9 @@ void socks_server_reply(socks_server_t *server, socks_reply_e reply, const char 
 
 /* One line about why it failed; "" if it did not. */
 const char *socks_server_error(const socks_server_t *server);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

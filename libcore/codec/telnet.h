@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum {
     TELNET_DATA,
     TELNET_IAC,    /* behind an IAC */
@@ -35,5 +39,9 @@ size_t telnet_receive(telnet_t *telnet, void *data, size_t len, void *answers, s
 
 /* Writes data with every IAC doubled; out has TELNET_ESCAPED_SIZE(len). Returns the length. */
 size_t telnet_escape(const void *data, size_t len, void *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

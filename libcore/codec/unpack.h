@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define DEFAULT_PACKAGE_MAX_LENGTH (1 << 21) /* 2 MiB */
 #define PACKAGE_MAX_DELIMITER_BYTES 8
 
@@ -87,5 +91,9 @@ int64_t unpack_next(const unpack_setting_t *setting, unpack_scan_t *scan, const 
  * anything else. More than it was given, at most the maximum; the whole frame's length once its
  * length field has been read. A reader may wait for so many and make room for them at once. */
 size_t unpack_need(const unpack_scan_t *scan);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

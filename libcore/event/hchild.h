@@ -7,6 +7,10 @@
 
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hchild_s hchild_t;
 typedef void (*hchild_cb)(hchild_t *child);
 
@@ -26,5 +30,9 @@ int hchild_status(const hchild_t *child);
 
 /* Sends a signal to exactly this process, never to a later one with its number. 0 or -errno. */
 int hchild_kill(const hchild_t *child, int signo);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hloop_s hloop_t;
 typedef struct hevent_s hevent_t;
 
@@ -58,5 +62,9 @@ struct hevent_s {
 
 /* Clamps to -5..5. Call it from the loop's thread, or on an event not posted yet. */
 void hevent_set_priority_of(hevent_t *ev, int priority);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include "hloop.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hidle_s hidle_t;
 typedef void (*hidle_cb)(hidle_t *idle);
 
@@ -14,5 +18,9 @@ hidle_t *hidle_add(hloop_t *loop, hidle_cb cb, uint32_t repeat);
 
 /* Legal in any callback, its own too; not twice. NULL is legal. */
 void hidle_del(hidle_t *idle);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -17,6 +17,10 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hio_s hio_t;
 
 #define HV_READ 0x0001
@@ -246,5 +250,9 @@ hio_t *hconnect(hloop_t *loop, int connfd, hconnect_cb cb);
 
 /* A pipe as two hio: [0] reads, [1] writes. 0 or a negative error. */
 int hio_create_pipe(hloop_t *loop, hio_t *pipeio[2]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

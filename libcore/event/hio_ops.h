@@ -11,6 +11,10 @@
 
 #include <sys/uio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hio_transport_s {
     const char *name;
     /* Before the first byte; 0 when done, -EAGAIN to be called again on readiness (see
@@ -94,5 +98,9 @@ typedef struct hio_gate_s {
 /* One gate per direction (HV_READ or HV_WRITE); NULL removes it. 0 or -ENOMEM. */
 int hio_set_gate(hio_t *io, int direction, const hio_gate_t *gate, void *ctx);
 void hio_gate_open(hio_t *io, int direction);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

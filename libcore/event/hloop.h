@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HLOOP_FLAG_RUN_ONCE 0x00000001  /* hloop_run returns after one iteration */
 #define HLOOP_FLAG_AUTO_FREE 0x00000002 /* hloop_run frees the loop when it returns */
 #define HLOOP_FLAG_QUIT_WHEN_NO_ACTIVE_EVENTS 0x00000004 /* ... returns when nothing is left */
@@ -101,5 +105,9 @@ uint32_t hloop_nidles(const hloop_t *loop);
 void hloop_set_userdata(hloop_t *loop, void *userdata);
 void *hloop_userdata(const hloop_t *loop);
 hlog_t *hloop_log(const hloop_t *loop);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "hloop.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hloop_pool_s hloop_pool_t;
 
 #define HLOOP_POOL_THREADS_MAX 1024
@@ -50,5 +54,9 @@ void hloop_pool_free(hloop_pool_t **pool);
 
 /* How many processors this process may use, at least 1. */
 unsigned hloop_pool_cpu_count(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "hloop.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hevent_s hsignal_t;
 typedef void (*hsignal_cb)(hsignal_t *sig);
 
@@ -24,5 +28,9 @@ int hsignal_signo(const hsignal_t *sig);
  * its parent watches. Call it first, with signals blocked since before the fork; the parent's loops
  * must not be used in the child, nor freed. */
 void hsignal_after_fork(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 
 #include "hloop.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct htimer_s htimer_t;
 typedef void (*htimer_cb)(htimer_t *timer);
 
@@ -34,5 +38,9 @@ void htimer_del(htimer_t *timer);
 /* Starts the interval again from now; timeout_ms 0 keeps the interval. Costs a store unless the new
  * deadline is before the old. For a cron-like timer it has no effect. */
 void htimer_reset(htimer_t *timer, uint32_t timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 
 #include "hio.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hpoller_s {
     const char *name;
     /* Makes loop->poller_ctx. 0, or a negative error: the loop tries the next backend. */
@@ -28,5 +32,9 @@ const hpoller_t *hpoller_find(const char *name);
 
 /* The i-th backend in order of preference, NULL at the end. */
 const hpoller_t *hpoller_at(unsigned i);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 
 #include "haddr.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HACCESS_RULES_MAX 65536 /* of both lists together */
 #define HACCESS_FILE_MAX ((size_t)4 << 20)
 #define HACCESS_TEXT_MAX 1024 /* of one specification */
@@ -44,5 +48,9 @@ bool haccess_check(const haccess_t *access, const struct sockaddr *peer);
 
 /* How many rules there are. */
 size_t haccess_count(const haccess_t *access);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

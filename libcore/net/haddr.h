@@ -12,6 +12,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Any address; sa.sa_family tells which member counts. */
 typedef union sockaddr_u {
     struct sockaddr sa;
@@ -72,5 +76,9 @@ bool haddr_is_any(const struct sockaddr *sa);
  * error (may be NULL) says what is wrong and names the text. */
 int haddr_port_parse(const char *text, const char *proto, uint16_t *first, uint16_t *last,
                      char *error, size_t error_size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 
 #include "../event/hio.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* After bytes went from `from` to `to`: how many, 0 when `to` takes no more now; negative when they
  * could not be written (what hio_write says), and then they are lost unless `to` is closed. It may
  * close either and may call hcarry_stop. */
@@ -29,5 +33,9 @@ void hcarry_stop(hio_t *from);
 
 /* Whether the kernel alone carries between these two: SIGPIPE has to be ignored then. */
 bool hcarry_is_kernel(const hio_t *from, const hio_t *to);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

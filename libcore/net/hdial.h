@@ -14,6 +14,10 @@
 #include "hsocket.h"
 #include "htls.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HDIAL_ERROR_SIZE 1024
 #define HDIAL_TIMEOUT_MS 30000         /* the whole attempt */
 #define HDIAL_ADDRESS_TIMEOUT_MS 10000 /* connecting to one address */
@@ -86,5 +90,9 @@ typedef struct hdial_times_s {
     uint64_t resolved_us, connected_us, proxied_us, tls_us;
 } hdial_times_t;
 void hdial_times(const hdial_t *dial, hdial_times_t *times);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include "../codec/http_auth.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* For codec/http_auth.h: hash is hdigest_hash, arg is not used. 0; HERR_UNSUPPORTED: there is no
  * OpenSSL, or it refuses this hash (MD5 in FIPS mode). Any thread. */
 int hdigest_hash(http_auth_hash_e hash, const http_span_t *parts, size_t count, uint8_t *digest,
@@ -17,5 +21,9 @@ http_auth_hasher_t hdigest_hasher(void);
 
 /* A client's nonce from the system's random numbers. 0 or -EIO. */
 int hdigest_cnonce(char text[HDIGEST_NONCE_SIZE]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 #include "../event/hloop.h"
 #include "haddr.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HDNS_ADDRS_MAX 64     /* addresses of one name */
 #define HDNS_RECORDS_MAX 64   /* records of one answer */
 #define HDNS_NAME_SIZE 256    /* a name in text with its NUL */
@@ -87,5 +91,9 @@ void hdns_stats(const hdns_t *dns, hdns_stats_t *stats);
 
 /* Forgets the cache and reads the system's files again at the next need. */
 void hdns_reload(hdns_t *dns);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 
 #include "haddr.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum {
     HENDPOINT_TCP = 0,
     HENDPOINT_UDP,
@@ -48,5 +52,9 @@ bool hendpoint_is_unix(const hendpoint_t *ep);
 
 /* SOCK_STREAM or SOCK_DGRAM. */
 int hendpoint_socktype(const hendpoint_t *ep);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

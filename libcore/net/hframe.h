@@ -15,6 +15,10 @@
 #include "../codec/unpack.h"
 #include "../event/hio.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Cuts what is read into frames from now on, also what is held. The setting is copied. NULL removes
  * the framing. 0, -EINVAL (not a setting, or a datagram socket), -ENOMEM, HERR_CLOSED: then nothing
  * has changed. */
@@ -37,5 +41,9 @@ int hio_read_until_delim(hio_t *io, unsigned char delim);
  * (DEFAULT_PACKAGE_MAX_LENGTH). The maximum of hio_set_unpack is in its setting. 0, -EINVAL,
  * -ENOMEM, HERR_CLOSED. */
 int hio_set_max_read_bufsize(hio_t *io, uint32_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 #include "hendpoint.h"
 #include "hsocket.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hlisten_options_s {
     hendpoint_t endpoint; /* HENDPOINT_TLS listens as TCP: TLS is for the layer that knows it */
     const haddr_t *addr;  /* listen here and take only the scheme from endpoint; NULL: look up */
@@ -61,5 +65,9 @@ hio_t *hloop_create_udp_client(hloop_t *loop, const char *host, int port);
  * it only tells stream from datagram. */
 hio_t *hio_create_socket(hloop_t *loop, const char *host, int port, hio_type_e type,
                          hio_side_e side);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

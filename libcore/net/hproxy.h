@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HPROXY_CHAIN_MAX 8
 #define HPROXY_HOST_SIZE 256
 #define HPROXY_SECRET_SIZE 256 /* RFC 1929: a name and a password have at most 255 bytes */
@@ -50,5 +54,9 @@ int hproxy_from_env(hproxy_t *proxy, const char *scheme, const char *host, uint1
 
 /* Whether a NO_PROXY list covers host:port. */
 bool hproxy_is_excluded(const char *list, const char *host, uint16_t port);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hrate_s hrate_t;
 
 #define HRATE_MAX ((uint64_t)1 << 50) /* bytes a second, and bytes of burst */
@@ -37,5 +41,9 @@ typedef struct hrate_stats_s {
 } hrate_stats_t;
 
 void hrate_stats(const hrate_t *rate, hrate_stats_t *stats);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include "../event/hio.h"
 #include "../event/htimer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define DEFAULT_RECONNECT_MIN_DELAY 1000
 #define DEFAULT_RECONNECT_MAX_DELAY 60000
 #define DEFAULT_RECONNECT_DELAY_POLICY 2
@@ -70,5 +74,9 @@ void hreconnect_stop(hreconnect_t *rc);
  * to the hreconnect; to end it alone and try again, hio_close it. */
 hio_t *hreconnect_io(const hreconnect_t *rc);
 void *hreconnect_userdata(const hreconnect_t *rc);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -16,6 +16,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Joins two hio; reading and the read callbacks stay as they are (hio_write_upstream is one). 0,
  * -EINVAL (the same hio, two loops, one is joined already), -ENOMEM, HERR_CLOSED. */
 int hio_setup_upstream(hio_t *io1, hio_t *io2);
@@ -64,5 +68,9 @@ typedef struct hrelay_stats_s {
 /* Counters of the relay that io is a side of. Valid in the close callback too. 0 or -ENOENT (never
  * joined, and then all are 0). */
 int hrelay_stats(const hio_t *io, hrelay_stats_t *stats);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

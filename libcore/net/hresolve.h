@@ -6,6 +6,10 @@
 #include "haddr.h"
 #include "hendpoint.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HRESOLVE_ADDRS_MAX 64
 
 typedef struct hresolve_hints_s {
@@ -35,5 +39,9 @@ const char *hresolve_error(const hresolve_t *result, int err);
 
 /* Frees the addresses; legal on a result that failed or is zeroed. */
 void hresolve_free(hresolve_t *result);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 
 #include "hlisten.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hserver_s hserver_t;
 
 typedef enum {
@@ -86,5 +90,9 @@ const haddr_t *hserver_addr(const hserver_t *server);
  * it has ended. */
 pid_t hserver_worker_pid(const hserver_t *server, int index);
 int hserver_worker_status(const hserver_t *server, int index);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* All zero is the default. */
 typedef struct hsocket_options_s {
     bool reuse_port;    /* SO_REUSEPORT: several sockets share one port */
@@ -69,5 +73,9 @@ void hsocket_path_remember(hsocket_path_t *saved, const haddr_t *addr);
 
 /* Removes the path if it is still that file and this process remembered it; forgets it. */
 void hsocket_path_remove(hsocket_path_t *saved);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

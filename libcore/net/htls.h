@@ -16,6 +16,10 @@
 
 #include <time.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HTLS_ERROR_SIZE 512
 #define HTLS_HANDSHAKE_TIMEOUT_MS 10000
 
@@ -144,5 +148,9 @@ typedef struct htls_cert_s {
 /* Certificate index (0: the peer's own) of the chain that the peer sent, at most HTLS_CHAIN_MAX. 0,
  * or -ENOENT behind the last. Also after a handshake that failed on it. */
 int htls_peer_cert(const hio_t *io, int index, htls_cert_t *cert);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

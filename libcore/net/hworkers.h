@@ -9,6 +9,10 @@
 
 #include "../event/hloop.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HWORKERS_MAX 1024
 
 typedef struct hworkers_s hworkers_t;
@@ -80,5 +84,9 @@ int hworkers_running(const hworkers_t *workers); /* alive, those that are stoppi
 
 /* The process of a worker; 0 while it does not run. */
 pid_t hworkers_pid(const hworkers_t *workers, int index);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,7 @@ The programs are in tests/cmd/compat; they use the API as the tutorials of libhv
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -44,17 +45,18 @@ class Installed:
         )
         return shlex.split(done.stdout)
 
-    def cc(self, *args):
+    def cc(self, *args, compiler=CC):
         """Compiles without a warning."""
-        argv = [*CC, "-Wall", "-Wextra", "-Werror", *args]
+        argv = [*compiler, "-Wall", "-Wextra", "-Werror", *args]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=TIMEOUT)
         assert done.returncode == 0, done.stderr
 
-    def build(self, name, *options):
+    def build(self, name, *options, suffix=".c", compiler=CC):
         program = self.prefix / f"{name}{''.join(o for o in options)}"
         sanitize = [f"-fsanitize={SAN}"] if SAN else []
-        source = PROGRAMS / f"{name}.c"
-        self.cc(*options, *sanitize, "-o", str(program), str(source), *self.flags("--cflags", "--libs"))
+        source = PROGRAMS / f"{name}{suffix}"
+        flags = self.flags("--cflags", "--libs")
+        self.cc(*options, *sanitize, "-o", str(program), str(source), *flags, compiler=compiler)
         return program
 
 
@@ -192,3 +194,12 @@ def test_the_other_names_do_what_programs_expect(installed, lab):
     line = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ERROR to a file \[names\.c:\d+:check_log\]\n"
     with open(lab.path("log"), "rb") as log:
         assert re.fullmatch(line, log.read())
+
+
+def test_a_program_in_cplusplus_builds_and_works(installed, lab):
+    compiler = shlex.split(os.environ.get("CXX") or "g++")
+    if not shutil.which(compiler[0]):
+        pytest.skip(f"{compiler[0]} is not installed")
+    process = spawn(lab, installed.build("cplusplus", "-std=gnu++17", suffix=".cpp", compiler=compiler))
+    assert process.wait() == 0, process.err()
+    assert process.out() == b"hello\n"

@@ -2,10 +2,17 @@
 #ifndef HV_HATOMIC_H
 #define HV_HATOMIC_H
 
+#ifdef __cplusplus
+#include <atomic>
+
+typedef std::atomic_flag hatomic_flag_t;
+typedef std::atomic_long hatomic_t;
+#else
 #include <stdatomic.h>
 
 typedef atomic_flag hatomic_flag_t;
 typedef atomic_long hatomic_t;
+#endif
 
 #define HATOMIC_FLAG_INIT ATOMIC_FLAG_INIT
 #define HATOMIC_VAR_INIT(value) (value)

@@ -6,6 +6,10 @@
 #include "hdef.h"
 #include "hexport.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 void *hv_malloc(size_t size);
 void *hv_zalloc(size_t size);
 void *hv_realloc(void *oldptr, size_t newsize, size_t oldsize); /* what grew is zeroed */
@@ -59,5 +63,9 @@ char *get_executable_path(char *buf, int size);
 char *get_executable_dir(char *buf, int size);
 char *get_executable_file(char *buf, int size);
 char *get_run_dir(char *buf, int size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

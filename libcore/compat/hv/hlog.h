@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum {
     LOG_LEVEL_VERBOSE = HLOG_VERBOSE,
     LOG_LEVEL_DEBUG = HLOG_DEBUG,
@@ -84,5 +88,9 @@ static inline const char *hv_log_file(const char *path)
 #define LOGW hlogw
 #define LOGE hloge
 #define LOGF hlogf
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 #include "hdef.h"
 #include "hexport.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HLOOP_FLAG_NONE 0
 
 /* Positive errno numbers. */
@@ -26,8 +30,22 @@ int hv_io_connect(hio_t *io);
 #define hio_connect(io) hv_io_connect(io)
 
 /* The close callback may be left out. */
+hio_t *hv_create_tcp_client(hloop_t *loop, const char *host, int port, const hclose_cb cbs[2]);
+
+#ifdef __cplusplus
+}
+
+static inline hio_t *hv_create_tcp_client_or(hloop_t *loop, const char *host, int port,
+                                             hconnect_cb connect_cb, hclose_cb close_cb = nullptr)
+{
+    const hclose_cb cbs[2] = {connect_cb, close_cb};
+
+    return hv_create_tcp_client(loop, host, port, cbs);
+}
+#define hloop_create_tcp_client hv_create_tcp_client_or
+#else
 #define hloop_create_tcp_client(loop, host, port, ...)                                             \
     hv_create_tcp_client(loop, host, port, (const hclose_cb[2]){__VA_ARGS__})
-hio_t *hv_create_tcp_client(hloop_t *loop, const char *host, int port, const hclose_cb cbs[2]);
+#endif
 
 #endif

@@ -50,6 +50,10 @@
 
 #include "hconfig.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define OS_UNIX
 #if defined(__linux__)
 #define OS_LINUX
@@ -65,5 +69,9 @@ void hv_sleep_us(uint64_t us);
 #define hv_usleep(us) hv_sleep_us((uint64_t)(us))
 #define hv_delay(ms) hv_msleep(ms)
 #define hv_mkdir(dir) mkdir((dir), 0777)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 
 #include "hplatform.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef void (*procedure_t)(void *userdata);
 
 typedef struct proc_ctx_s {
@@ -20,5 +24,9 @@ typedef struct proc_ctx_s {
 /* Forks a process that runs init, proc and exit (each may be NULL) and ends with status 0. Returns
  * its id, or a negative errno. */
 int hproc_spawn(proc_ctx_t *ctx);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include "hdef.h"
 #include "hexport.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define INVALID_SOCKET (-1)
 #define closesocket(fd) close(fd)
 #define DEFAULT_CONNECT_TIMEOUT 10000 /* ms */
@@ -61,5 +65,9 @@ static inline int tcp_nodelay(int sockfd, int on)
 {
     return hsocket_set_nodelay(sockfd, on != 0);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

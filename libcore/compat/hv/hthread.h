@@ -4,6 +4,10 @@
 
 #include "hplatform.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef pthread_t hthread_t;
 typedef void *(*hthread_routine)(void *);
 #define HTHREAD_RETTYPE void *
@@ -26,5 +30,9 @@ static inline int hthread_join(hthread_t thread)
 {
     return pthread_join(thread, NULL);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include "../../base/htime.h"
 #include "hplatform.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define SECONDS_PER_MINUTE 60
 #define SECONDS_PER_HOUR 3600
 #define SECONDS_PER_DAY 86400
@@ -42,5 +46,9 @@ unsigned int gettick_ms(void);
 unsigned long long gethrtime_us(void);
 unsigned long long gettimeofday_ms(void);
 unsigned long long gettimeofday_us(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

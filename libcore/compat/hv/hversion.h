@@ -3,8 +3,16 @@
 
 #include "../../base/hversion.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Of hnet: the version of the library that was linked. */
 const char *hv_version(void);
 const char *hv_compile_version(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

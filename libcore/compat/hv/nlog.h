@@ -4,6 +4,10 @@
 
 #include "hloop.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define DEFAULT_LOG_PORT 10514
 #define NLOG_READERS_MAX 64 /* more are turned away */
 
@@ -15,5 +19,9 @@ hio_t *nlog_listen(hloop_t *loop, int port);
 /* A logger_handler: sends the line to every reader. Any thread. One who reads too slowly misses
  * lines (hio_set_watermarks tells how much waits for him). */
 void network_logger(int loglevel, const char *buf, int len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
