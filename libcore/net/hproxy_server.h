@@ -11,6 +11,10 @@
 
 #include "hdial.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HPROXY_SERVER_TIMEOUT_MS 10000 /* from accept to the whole request */
 #define HPROXY_SERVER_CLIENTS_MAX 65536
 #define HPROXY_SERVER_ERROR_SIZE HDIAL_ERROR_SIZE
@@ -76,5 +80,9 @@ void hproxy_server_free(hproxy_server_t *server);
 
 /* Sessions that negotiate or dial. */
 size_t hproxy_server_pending(const hproxy_server_t *server);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
