@@ -188,13 +188,20 @@ static void on_peer_data(hio_t *io, void *buf, int n)
     count_received(s);
 }
 
+/* What is sent may be shown: then stdout has to take it, too. */
+static void release_input(session_t *s)
+{
+    if (!output_shows_sent(&s->output) || !s->output.full)
+        input_hold(&s->input, false);
+}
+
 static void on_output_drained(output_t *output)
 {
     session_t *s = HLIST_ENTRY(output, session_t, output);
 
     update_reading(s);
     if (!hlist_empty(&s->peers))
-        input_hold(&s->input, false);
+        release_input(s);
 }
 
 static void on_output_closed(output_t *output)
@@ -245,7 +252,7 @@ static void on_peer_drained(hio_t *io)
 {
     peer_t *peer = hevent_userdata(io);
 
-    input_hold(&peer->session->input, false);
+    release_input(peer->session);
 }
 
 static void on_carried(hio_t *from, hio_t *to, ssize_t n)
