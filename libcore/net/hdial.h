@@ -72,7 +72,7 @@ typedef void (*hdial_cb)(hdial_t *dial, hio_t *io, int err, void *arg);
 int hdial_start(hloop_t *loop, const hendpoint_t *to, const hdial_options_t *options, hdial_cb cb,
                 void *arg, hdial_t **dial);
 
-/* Gives up without a callback. Not in its callback. NULL is legal. */
+/* Gives up without a callback. Not in its callbacks. NULL is legal. */
 void hdial_cancel(hdial_t *dial);
 
 /* In the callback. One line without a program's name, for people: "connect to example.com port 443:

@@ -406,7 +406,7 @@ static bool needs_number(const hdial_t *dial)
 static int resolve(hdial_t *dial)
 {
     bool only_v4 = current(dial)->type == HPROXY_SOCKS4;
-    int err = hdial__need_dns(dial);
+    int err = dial->options.numeric ? HERR_RESOLVE : hdial__need_dns(dial);
 
     return err ? err
                : hdns_resolve(dial->dns, dial->talk->host, only_v4 ? AF_INET : dial->options.family,

@@ -38,6 +38,43 @@ static void unix_names_are_dialled_too(void **state)
     end(&w);
 }
 
+static void a_unix_socket_with_a_full_backlog_is_waited_for(void **state)
+{
+    world_t w;
+    result_t r;
+    haddr_t addr;
+    char text[64];
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int filler = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    hendpoint_t to;
+
+    (void)state;
+    begin(&w);
+    snprintf(text, sizeof(text), "unix:@hnet-full-%d", (int)getpid());
+    assert_int_equal(haddr_unix(&addr, text + 5), 0);
+    assert_int_equal(bind(fd, &addr.u.sa, addr.len), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    assert_int_equal(connect(filler, &addr.u.sa, addr.len), 0);
+    memset(&r, 0, sizeof(r));
+    hendpoint_parse(&to, text, NULL, 0);
+    assert_int_equal(hdial_start(w.loop, &to, &w.options, on_dial, &r, NULL), 0);
+    for (int i = 0; i < 5; i++) {
+        settle(w.loop);
+        hloop_run(w.loop);
+    }
+    assert_int_equal(r.calls, 0);
+    close(accept(fd, NULL, NULL));
+    RUN_UNTIL(w.loop, r.calls > 0);
+    assert_int_equal(r.err, 0);
+    hio_close(r.io);
+    w.options.address_timeout_ms = 30;
+    dial_text(&w, text, &r);
+    assert_int_equal(r.err, -ETIMEDOUT);
+    close(filler);
+    close(fd);
+    end(&w);
+}
+
 static void datagrams_are_dialled_too(void **state)
 {
     struct sockaddr_in addr;
@@ -178,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unix_names_are_dialled_too),
+        cmocka_unit_test(a_unix_socket_with_a_full_backlog_is_waited_for),
         cmocka_unit_test(datagrams_are_dialled_too),
         cmocka_unit_test(a_proxy_header_goes_first),
         cmocka_unit_test(what_cannot_be_is_refused_at_once),

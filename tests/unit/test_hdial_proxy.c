@@ -171,6 +171,25 @@ static void socks5_is_given_numbers_or_names(void **state)
     end(&w);
 }
 
+static void without_a_resolver_only_the_proxy_may_look_names_up(void **state)
+{
+    world_t w;
+    result_t r;
+
+    (void)state;
+    begin(&w, "socks5://");
+    w.options.numeric = true;
+    dial_to(&w, "both.test", granted_5, 2, &r);
+    assert_int_equal(r.err, HERR_RESOLVE);
+    assert_int_equal(w.server.asked, 0);
+    end(&w);
+    begin(&w, "socks5h://");
+    w.options.numeric = true;
+    dial_to(&w, "nx.test", granted_5, 2, &r);
+    expect_hello(&w, &r);
+    end(&w);
+}
+
 static void socks5_logs_in(void **state)
 {
     static const step_t steps[] = {{.bytes = 4, SAY("\5\2")},
@@ -238,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_refusal_shows_the_status_line),
         cmocka_unit_test(what_is_no_answer_is_told),
         cmocka_unit_test(socks5_is_given_numbers_or_names),
+        cmocka_unit_test(without_a_resolver_only_the_proxy_may_look_names_up),
         cmocka_unit_test(socks5_logs_in),
         cmocka_unit_test(socks4_and_4a_are_spoken),
         cmocka_unit_test(socks5_tells_the_reason),
