@@ -50,7 +50,9 @@ static size_t put_challenge(char *buf, size_t size, const http_challenge_t *chal
     return name + (size_t)len + 2;
 }
 
-/* The strongest first (RFC 7616 section 3.7); without OpenSSL there is Basic alone. */
+/* Clients take the first that they know (RFC 7616 section 3.7), so the strongest comes first. But
+ * ncat takes the first Digest and gives up when it is not MD5: where Basic is good enough, MD5 is,
+ * too. Without OpenSSL there is Basic alone. */
 static void challenge(hproxy__session_t *s, bool keep, bool stale)
 {
     const hproxy_server_t *server = s->pub.server;
@@ -62,9 +64,9 @@ static void challenge(hproxy__session_t *s, bool keep, bool stale)
     memcpy(c.realm, server->realm, strlen(server->realm) + 1);
     if (http_auth_nonce(http_span(server->secret), now_s(), &hasher, c.nonce, sizeof(c.nonce)) >
         0) {
-        c.hash = HTTP_AUTH_SHA256;
+        c.hash = server->options.no_basic ? HTTP_AUTH_SHA256 : HTTP_AUTH_MD5;
         len += put_challenge(fields, sizeof(fields), &c);
-        c.hash = HTTP_AUTH_MD5;
+        c.hash = server->options.no_basic ? HTTP_AUTH_MD5 : HTTP_AUTH_SHA256;
         len += put_challenge(fields + len, sizeof(fields) - len, &c);
     }
     c.scheme = HTTP_AUTH_BASIC;
