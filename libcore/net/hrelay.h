@@ -5,6 +5,10 @@
  * the same cause (a TCP peer sees a reset, for what it got may not be all), but for EPIPE: a side
  * that takes no more, or is closed, closes the other after sending what is queued there.
  *
+ * hio_relay and hio_setup_tcp_upstream move up to 1 MiB at once, past the read callbacks as long as
+ * these are hio_write_upstream; one buffer a direction, and only while bytes are in it (hcarry.h).
+ * Either side may be TLS.
+ *
  * "Upstream" of either side is the other one. While two hio are joined, their EOF and drained
  * callbacks belong to the relay; read, write, connect and close callbacks and user data stay the
  * program's. Both live on one loop and are not detached. A joined hio knows its upstream until its
@@ -45,7 +49,7 @@ void hio_close_upstream(hio_t *io);
 /* Connects to host and port and relays between io and that connection; io is read from when it
  * stands. A name is resolved at once and blocks. The new hio, on which the program may set time
  * limits and callbacks; NULL when out of memory or descriptors, or when the host has no address or
- * ssl is not 0 (there is no TLS here yet): errno tells. A refused connection aborts io. */
+ * ssl is not 0 (htls_client and hio_relay do that): errno tells. A refused connection aborts io. */
 hio_t *hio_setup_tcp_upstream(hio_t *io, const char *host, int port, int ssl);
 
 /* Relays a datagram socket: each client (source address) of io has a socket of its own to host and
