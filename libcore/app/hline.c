@@ -185,7 +185,7 @@ static int open_input(hline_t *line)
 {
     line->input = hio_get(line->loop, line->options.input);
     if (!line->input)
-        return errno == ENOMEM ? -ENOMEM : -errno;
+        return -ENOMEM;
     hevent_set_userdata(line->input, line);
     hio_setcb_read(line->input, on_input);
     hio_setcb_close(line->input, on_input_closed);
