@@ -1,0 +1,90 @@
+/* A head ends at the same place however it comes; whatever is read from it lies in it; a request
+ * that is forwarded is a request. */
+#include "base/herr.h"
+#include "codec/http_auth.h"
+#include "codec/http_connect.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static ssize_t end_in_pieces(const uint8_t *data, size_t size, size_t piece)
+{
+    http_scan_t scan = {0};
+    ssize_t end = 0;
+
+    for (size_t len = 0; end == 0 && len < size;) {
+        len = size - len < piece ? size : len + piece;
+        end = http_head_end(&scan, data, len);
+        if (end == 0)
+            check(http_head_need(&scan, data, len) > 0);
+    }
+    return end;
+}
+
+static bool lies_in(http_span_t span, const char *head, size_t len)
+{
+    return span.len == 0 || (span.data >= head && span.data + span.len <= head + len);
+}
+
+static void check_forward(const http_request_t *request, const char *head, size_t len)
+{
+    size_t size = HTTP_FORWARD_SIZE(len);
+    char *out = malloc(size);
+    ssize_t out_len = http_request_forward(request, out, size);
+    http_scan_t scan = {0};
+    http_span_t value;
+
+    check(lies_in(request->target, head, len));
+    check(out_len > 0);
+    check(http_head_end(&scan, out, (size_t)out_len) == out_len || out_len > HTTP_HEAD_MAX ||
+          len > HTTP_LINE_MAX - 512);
+    check(!http_field_find((http_span_t){out, (size_t)out_len}, "Proxy-Authorization", &value));
+    free(out);
+}
+
+static void check_head(const char *head, size_t len)
+{
+    http_request_t request;
+    http_answer_t answer;
+    http_challenge_t challenge;
+    int status = http_request_parse(&request, head, len);
+
+    check(status == 0 || (status >= 400 && status < 600));
+    if (status == 0) {
+        check(request.host[0] && request.port && lies_in(request.fields, head, len));
+        if (!request.connect)
+            check_forward(&request, head, len);
+    }
+    if (http_answer_parse(&answer, head, len) == 0) {
+        check(answer.status >= 100 && answer.status <= 999 && lies_in(answer.line, head, len));
+        check(!answer.keep_alive || answer.body_length >= 0);
+        http_auth_choose(answer.fields, "Proxy-Authenticate", &challenge);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    ssize_t end;
+    char *head;
+
+    if (size < 1)
+        return 0;
+    end = end_in_pieces(data + 1, size - 1, size);
+    check(end == end_in_pieces(data + 1, size - 1, data[0] % 16 + 1));
+    if (end <= 0)
+        return 0;
+    head = malloc((size_t)end);
+    memcpy(head, data + 1, (size_t)end);
+    check_head(head, (size_t)end);
+    free(head);
+    return 0;
+}
