@@ -14,6 +14,7 @@
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define CIPHERS_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define GROUPS "X25519:P-256:P-384"
+#define GROUPS_HYBRID "X25519MLKEM768:" GROUPS /* from OpenSSL 3.5 on */
 #define CIPHERS_SIZE 1024
 #define SECURITY_LEVEL 2                           /* 112 bits: RSA 2048, EC 224 */
 #define READ_BUFFER_LEN (4 * (16384 + 256) + 1024) /* what the loop reads at once, as records */
@@ -249,10 +250,19 @@ static void set_flags(SSL_CTX *ssl_ctx, const htls_options_t *options)
     OSSL.SSL_CTX_set_security_level(ssl_ctx, SECURITY_LEVEL);
 }
 
+static bool set_groups(SSL_CTX *ssl_ctx, const char *groups)
+{
+    const char *lists[] = {groups ? groups : GROUPS_HYBRID, groups ? NULL : GROUPS};
+    bool set = false;
+
+    for (size_t i = 0; !set && i < 2 && lists[i]; i++)
+        set = OSSL.SSL_CTX_ctrl(ssl_ctx, SSL_CTRL_SET_GROUPS_LIST, 0, (void *)lists[i]) == 1;
+    return set;
+}
+
 static int set_protocol(SSL_CTX *ssl_ctx, htls_ctx_t *ctx, const htls_report_t *report)
 {
     const htls_options_t *options = &ctx->options;
-    const char *groups = options->groups ? options->groups : GROUPS;
     int min = options->version_min ? (int)options->version_min : HTLS_VERSION_1_2;
     int max = options->version_max ? (int)options->version_max : HTLS_VERSION_1_3;
 
@@ -260,8 +270,8 @@ static int set_protocol(SSL_CTX *ssl_ctx, htls_ctx_t *ctx, const htls_report_t *
     if (min > max || OSSL.SSL_CTX_ctrl(ssl_ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, min, NULL) != 1 ||
         OSSL.SSL_CTX_ctrl(ssl_ctx, SSL_CTRL_SET_MAX_PROTO_VERSION, max, NULL) != 1)
         return htls__report(report, HERR_SYNTAX, "no such range of TLS versions");
-    if (OSSL.SSL_CTX_ctrl(ssl_ctx, SSL_CTRL_SET_GROUPS_LIST, 0, (void *)groups) != 1)
-        return bad(report, "groups", groups);
+    if (!set_groups(ssl_ctx, options->groups))
+        return bad(report, "groups", options->groups ? options->groups : GROUPS);
     return set_ciphers(ssl_ctx, options->ciphers, report);
 }
 
