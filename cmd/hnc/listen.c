@@ -8,6 +8,7 @@
 #include "exec.h"
 #include "fdpass.h"
 #include "net/hresolve.h"
+#include "proxy_server.h"
 #include "session.h"
 #include "terminal.h"
 
@@ -26,6 +27,7 @@ typedef struct listen_s {
     /* What becomes of a connection: one of them is there, or none and connection is used. */
     session_t *session;
     broker_t *broker;
+    proxy_server_t *proxy;
     exec_t *exec;
     hio_t *listener; /* NULL: closed */
     int connection;  /* -1, or what a program gets once everything else is closed */
@@ -60,6 +62,7 @@ static void on_session_idle(session_t *session, int err, void *arg)
 static size_t served(const listen_t *l)
 {
     return l->broker    ? broker_count(l->broker)
+           : l->proxy   ? proxy_server_count(l->proxy)
            : l->exec    ? exec_count(l->exec)
            : l->session ? session_count(l->session)
                         : 0;
@@ -88,6 +91,8 @@ static void serve(listen_t *l, hio_t *io, const haddr_t *peer)
 {
     if (l->broker)
         broker_add(l->broker, io);
+    else if (l->proxy)
+        proxy_server_add(l->proxy, io);
     else if (l->session)
         session_add(l->session, io);
     else if (!l->exec)
@@ -328,11 +333,13 @@ static int make_service(listen_t *l)
     }
     if (dump_open(&l->hnc->dump, o) != 0)
         return 1;
-    if (o->broker)
+    if (o->proxy_type)
+        l->proxy = proxy_server_new(l->hnc);
+    else if (o->broker)
         l->broker = broker_new(l->hnc);
     else
         l->session = session_new(l->hnc, on_session_idle, l);
-    return l->broker || l->session ? 0 : 1;
+    return l->proxy || l->broker || l->session ? 0 : 1;
 }
 
 static int open_listener(listen_t *l)
@@ -371,6 +378,7 @@ int listen_run(hnc_t *hnc)
 
     hnc->status = 1;
     status = run(&l);
+    proxy_server_free(l.proxy);
     terminal_close(hnc);
     hloop_free(&hnc->loop);
     admit_free(l.admit);

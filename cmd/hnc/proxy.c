@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* nc's and ncat's words for a kind of proxy. nc's default is SOCKS5, ncat's is HTTP. */
-static bool find_type(const char *word, hproxy_type_e *type)
+bool proxy_find_type(const char *word, hproxy_type_e *type)
 {
     static const struct {
         const char *word;
@@ -26,6 +25,8 @@ static bool find_type(const char *word, hproxy_type_e *type)
             return true;
         }
     }
+    hnc_say("unknown kind of proxy: \"%s\"; there are http, https, socks4, socks4a and socks5",
+            word);
     return false;
 }
 
@@ -45,8 +46,7 @@ static int add(proxy_chain_t *chain, const char *text, hproxy_type_e type)
     return 0;
 }
 
-/* --proxy-auth USER[:PASSWORD], or its variable. */
-static int take_auth(hproxy_t *proxy, const char *auth)
+int proxy_take_auth(hproxy_t *proxy, const char *auth)
 {
     size_t len = strcspn(auth, ":");
 
@@ -68,7 +68,7 @@ static int ask_password(hproxy_t *proxy, const char *user)
     char prompt[HPROXY_HOST_SIZE + HPROXY_SECRET_SIZE + 32];
     int err;
 
-    if (take_auth(proxy, user) != 0 || proxy->password[0] != '\0')
+    if (proxy_take_auth(proxy, user) != 0 || proxy->password[0] != '\0')
         return proxy->password[0] != '\0' ? 0 : 1;
     snprintf(prompt, sizeof(prompt), "Proxy password for %s@%s: ", proxy->user, proxy->host);
     err = hsecret_read(prompt, proxy->password, sizeof(proxy->password));
@@ -87,7 +87,7 @@ static int authenticate(proxy_chain_t *chain, const options_t *o)
         return 0;
     if (o->proxy_user)
         return ask_password(last, o->proxy_user);
-    return auth ? take_auth(last, auth) : 0;
+    return auth ? proxy_take_auth(last, auth) : 0;
 }
 
 static int add_named(proxy_chain_t *chain, const options_t *o)
@@ -96,11 +96,8 @@ static int add_named(proxy_chain_t *chain, const options_t *o)
     const hproxy_type_e fallbacks[] = {HPROXY_SOCKS5H, HPROXY_HTTP};
     hproxy_type_e type = HPROXY_HTTP;
 
-    if (o->proxy_type && !find_type(o->proxy_type, &type)) {
-        hnc_say("unknown kind of proxy: \"%s\"; there are http, https, socks4, socks4a and socks5",
-                o->proxy_type);
+    if (o->proxy_type && !proxy_find_type(o->proxy_type, &type))
         return 1;
-    }
     for (size_t i = 0; i < 2; i++) {
         for (size_t n = 0; n < lists[i]->count; n++) {
             const char *text = lists[i]->items[n];
