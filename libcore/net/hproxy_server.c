@@ -154,8 +154,9 @@ static void start_relay(hproxy__session_t *s, hio_t *upstream)
 {
     hproxy_server_t *server = s->pub.server;
 
+    say(s, "connected");
     if (server->options.session)
-        server->options.session(&s->pub, upstream, 0, "", server->options.arg);
+        server->options.session(&s->pub, upstream, 0, s->text, server->options.arg);
     free_session(s);
 }
 

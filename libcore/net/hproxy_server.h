@@ -43,10 +43,11 @@ typedef struct hproxy_session_s {
  * that it is forbidden. It must not close the connection. */
 typedef int (*hproxy_policy_cb)(hproxy_session_t *session, void *arg);
 
-/* Once for each session. err 0: the relay has begun, upstream is the other side; the close
- * callbacks and user data of both are the program's, also the read callbacks of a tunnel (hrelay).
- * Else: the session came to nothing, its connection is in its close callback, and text says why in
- * one line: "socks5 CONNECT from 127.0.0.1:4711 to example.com:80: connection refused". */
+/* Once for each session, which is valid during the call. err 0: the relay has begun, upstream is
+ * the other side; the close callbacks and user data of both are the program's, also the read
+ * callbacks of a tunnel (hrelay). Else: the session came to nothing, its connection is in its close
+ * callback. text is one line in both cases: "socks5 CONNECT from 127.0.0.1:4711 to example.com:80:
+ * connection refused". */
 typedef void (*hproxy_session_cb)(const hproxy_session_t *session, hio_t *upstream, int err,
                                   const char *text, void *arg);
 
