@@ -387,16 +387,16 @@ static int next_word(FILE *file, char *word, size_t size, unsigned *line)
     return (int)len;
 }
 
-static int add_words(adder_t *adder, FILE *file, const char *path)
+static int add_words(const adder_t *adder, FILE *file, const char *path)
 {
     char word[HACCESS_TEXT_MAX] = "", why[HACCESS_ERROR_SIZE] = "rule too long";
-    const report_t report = adder->report;
+    const report_t *report = &adder->report;
+    adder_t inner = {adder->access, adder->rules, {why, sizeof(why)}};
     unsigned line = 1;
     int got;
 
-    adder->report = (report_t){why, sizeof(why)};
     while ((got = next_word(file, word, sizeof(word), &line)) > 0) {
-        got = ftell(file) > (long)HACCESS_FILE_MAX ? -EFBIG : add_spec(adder, word);
+        got = ftell(file) > (long)HACCESS_FILE_MAX ? -EFBIG : add_spec(&inner, word);
         if (got < 0)
             break;
     }
@@ -404,8 +404,8 @@ static int add_words(adder_t *adder, FILE *file, const char *path)
         got = -EIO;
     if (got == -EFBIG || got == -EIO)
         hstr_copy(why, sizeof(why), herr_str(got));
-    if (got < 0 && report.text)
-        snprintf(report.text, report.size, "%s:%u: %s", path, line, why);
+    if (got < 0 && report->text)
+        snprintf(report->text, report->size, "%s:%u: %s", path, line, why);
     return got;
 }
 
