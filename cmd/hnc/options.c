@@ -218,6 +218,20 @@ static const hopt_t options[] = {
 };
 /* clang-format on */
 
+#if HNET_WITH_READLINE
+static const char *readline_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_readline);
+}
+#endif
+
+static const hopt_feature_t features[] = {
+#if HNET_WITH_READLINE
+    {"readline", readline_version},
+#endif
+    {NULL, NULL},
+};
+
 static const char *const usage[] = {"[options] HOST PORT...", "-l [options] [HOST] PORT",
                                     "-U [options] PATH", NULL};
 
@@ -244,6 +258,10 @@ static const char *const description[] = {
     "and exits with 1; without -v it just ends.",
     "A connection that fails is reported without -v, too, where nc is silent: it is the reason for "
     "exit status 1. With -z only -v tells which ports are closed.",
+    "Where stdin and stdout are terminals, the line that is being typed can be edited, and is kept "
+    "below what arrives. Its keys are those of readline (see ~/.inputrc), but TAB is a TAB. "
+    "Ctrl-D on an empty line ends the sending side, as -N does after the end of stdin. Lines are "
+    "kept in a file from one run to the next, but for those that begin with a space.",
     "-e looks in no PATH, and splits the command at its spaces; -c has the shell do both.",
     "Options, messages and exit status are those of OpenBSD's nc; long names and some more options "
     "are ncat's. Where both use one letter, it means what it means to nc.",
@@ -279,6 +297,12 @@ static const hopt_term_t environment[] = {
      "set for the programs that -e and -c start"},
     {NULL, NULL}};
 
+static const hopt_term_t files[] = {
+    {"$XDG_STATE_HOME/hnc/history",
+     "the lines that were typed, the last 1,000; without the variable "
+     "~/.local/state/hnc/history"},
+    {NULL, NULL}};
+
 static const char *const see_also[] = {"nc(1)", "ncat(1)", "socat(1)", NULL};
 
 const hopt_doc_t options_doc = {
@@ -291,7 +315,9 @@ const hopt_doc_t options_doc = {
     .examples = examples,
     .exit_status = exit_status,
     .environment = environment,
+    .files = files,
     .see_also = see_also,
+    .features = features,
     .operand = HOPT_OPERAND_HOST,
     .usage_status = 1,
 };

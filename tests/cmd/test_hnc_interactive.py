@@ -69,7 +69,11 @@ class Peer:
 
 
 @pytest.fixture
-def peer(lab):
+def peer(lab, request):
+    """Without readline in it, hnc has to pass the tests where nothing is edited."""
+    edits = b"readline" in lab.run("hnc", "--version").out()
+    if not edits and not request.node.name.startswith(("test_never", "test_without", "test_a_dumb")):
+        pytest.skip("hnc is built without readline")
     peer = Peer(lab)
     yield peer
     peer.close()
