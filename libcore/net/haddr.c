@@ -3,6 +3,7 @@
 #include "../base/hstr.h"
 
 #include <arpa/inet.h>
+#include <linux/vm_sockets.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -27,6 +28,11 @@ static const struct sockaddr_in6 *as_in6(const struct sockaddr *sa)
 static const struct sockaddr_un *as_un(const struct sockaddr *sa)
 {
     return (const struct sockaddr_un *)(const void *)sa;
+}
+
+static const struct sockaddr_vm *as_vm(const struct sockaddr *sa)
+{
+    return (const struct sockaddr_vm *)(const void *)sa;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -121,6 +127,17 @@ static void set_host(haddr_t *addr, int family, uint16_t port, bool loopback)
     }
 }
 
+void haddr_vsock(haddr_t *addr, uint32_t cid, uint16_t port)
+{
+    struct sockaddr_vm *vm = (struct sockaddr_vm *)(void *)&addr->u;
+
+    memset(addr, 0, sizeof(*addr));
+    vm->svm_family = AF_VSOCK;
+    vm->svm_cid = cid;
+    vm->svm_port = port;
+    addr->len = sizeof(*vm);
+}
+
 void haddr_any(haddr_t *addr, int family, uint16_t port)
 {
     set_host(addr, family, port, false);
@@ -177,6 +194,14 @@ static void print_un(const struct sockaddr_un *sun, socklen_t len, char *buf, si
         buf[i] = '\0';
 }
 
+static void print_vm(const struct sockaddr_vm *vm, char *buf, size_t size)
+{
+    if (vm->svm_cid == VMADDR_CID_ANY)
+        snprintf(buf, size, "*");
+    else
+        snprintf(buf, size, "%u", vm->svm_cid);
+}
+
 static const char *print_host(const struct sockaddr *sa, socklen_t len, char *buf, size_t size)
 {
     if (size > 0)
@@ -189,6 +214,8 @@ static const char *print_host(const struct sockaddr *sa, socklen_t len, char *bu
         print_v6(as_in6(sa), buf, size);
     else if (sa->sa_family == AF_UNIX)
         print_un(as_un(sa), len ? len : haddr_len(sa), buf, size);
+    else if (sa->sa_family == AF_VSOCK)
+        print_vm(as_vm(sa), buf, size);
     return buf;
 }
 
@@ -212,6 +239,9 @@ const char *haddr_format(const struct sockaddr *sa, socklen_t len, char *buf, si
     case AF_UNIX:
         snprintf(buf, size, "unix:%s", host);
         break;
+    case AF_VSOCK:
+        snprintf(buf, size, "vsock:%s:%d", host, haddr_port(sa));
+        break;
     default:
         snprintf(buf, size, "-");
         break;
@@ -227,6 +257,9 @@ int haddr_port(const struct sockaddr *sa)
         return ntohs(as_in(sa)->sin_port);
     if (sa && sa->sa_family == AF_INET6)
         return ntohs(as_in6(sa)->sin6_port);
+    if (sa && sa->sa_family == AF_VSOCK)
+        return (int)as_vm(sa)
+            ->svm_port; /* of 32 bits: some of the kernel's choosing are negative */
     return 0;
 }
 
@@ -236,6 +269,8 @@ void haddr_set_port(struct sockaddr *sa, uint16_t port)
         ((struct sockaddr_in *)(void *)sa)->sin_port = htons(port);
     else if (sa->sa_family == AF_INET6)
         ((struct sockaddr_in6 *)(void *)sa)->sin6_port = htons(port);
+    else if (sa->sa_family == AF_VSOCK)
+        ((struct sockaddr_vm *)(void *)sa)->svm_port = port;
 }
 
 static socklen_t un_len(const struct sockaddr_un *sun)
@@ -260,6 +295,8 @@ socklen_t haddr_len(const struct sockaddr *sa)
         return sizeof(struct sockaddr_in6);
     case AF_UNIX:
         return un_len(as_un(sa));
+    case AF_VSOCK:
+        return sizeof(struct sockaddr_vm);
     default:
         return 0;
     }
@@ -302,6 +339,9 @@ int haddr_compare(const struct sockaddr *a, const struct sockaddr *b)
         return compare_v6(as_in6(a), as_in6(b));
     case AF_UNIX:
         return compare_un(as_un(a), as_un(b));
+    case AF_VSOCK:
+        diff = order(as_vm(a)->svm_cid, as_vm(b)->svm_cid);
+        return diff ? diff : order(as_vm(a)->svm_port, as_vm(b)->svm_port);
     default:
         return 0;
     }

@@ -1,4 +1,4 @@
-/* haddr: socket addresses as values: IPv4, IPv6 and UNIX names, parsed, printed and compared.
+/* haddr: socket addresses as values: IPv4, IPv6, UNIX names and VM sockets, parsed, printed and compared.
  * Nothing here asks a name server or the kernel (but for IPv6 zone names and service names). */
 #ifndef HNET_NET_HADDR_H
 #define HNET_NET_HADDR_H
@@ -41,6 +41,10 @@ int haddr_parse(haddr_t *addr, const char *ip, int port);
 /* "/path", "relative" or "@abstract". 0, -EINVAL (no name), -ENAMETOOLONG (past 107 bytes). */
 int haddr_unix(haddr_t *addr, const char *path);
 
+/* AF_VSOCK: a virtual machine or its host by number; HADDR_VSOCK_ANY listens to all of them. */
+#define HADDR_VSOCK_ANY UINT32_MAX
+void haddr_vsock(haddr_t *addr, uint32_t cid, uint16_t port);
+
 /* Every address (0.0.0.0 or ::) or the loopback of a family, AF_INET or AF_INET6. */
 void haddr_any(haddr_t *addr, int family, uint16_t port);
 void haddr_loopback(haddr_t *addr, int family, uint16_t port);
@@ -49,11 +53,12 @@ void haddr_loopback(haddr_t *addr, int family, uint16_t port);
 int haddr_set(haddr_t *addr, const struct sockaddr *sa, socklen_t len);
 
 /* "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "unix:/path", "unix:@name", "unix:" for a UNIX
- * socket without a name, "-" for no address. len may be 0: haddr_len is asked. Control characters
+ * socket without a name, "vsock:2:80", "-" for no address. len may be 0: haddr_len is asked. Control characters
  * in a path become '?'. Returns buf, cut to size and NUL-terminated. */
 const char *haddr_format(const struct sockaddr *sa, socklen_t len, char *buf, size_t size);
 
-/* The host part alone: "127.0.0.1", "::1", the path; "" for no address. Returns buf. */
+/* The host part alone: "127.0.0.1", "::1", the path, a number ("*" for any) of AF_VSOCK; "" for no
+ * address. Returns buf. */
 const char *haddr_ip(const struct sockaddr *sa, char *buf, size_t size);
 
 /* The port in host order; 0 where there is none. */

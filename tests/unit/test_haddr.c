@@ -253,6 +253,27 @@ static void a_bad_port_is_named(void **state)
     assert_port_error("a\nb", HERR_SYNTAX, "no such port or service: \"a\\nb\"");
 }
 
+static void virtual_machines_are_numbers(void **state)
+{
+    haddr_t a, b;
+    char text[HADDR_FORMAT_SIZE];
+
+    (void)state;
+    haddr_vsock(&a, 2, 80);
+    assert_int_equal(a.len, haddr_len(&a.u.sa));
+    assert_string_equal(haddr_format(&a.u.sa, a.len, text, sizeof(text)), "vsock:2:80");
+    assert_string_equal(haddr_ip(&a.u.sa, text, sizeof(text)), "2");
+    assert_int_equal(haddr_port(&a.u.sa), 80);
+    haddr_set_port(&a.u.sa, 81);
+    assert_int_equal(haddr_port(&a.u.sa), 81);
+    haddr_vsock(&b, 2, 80);
+    assert_true(haddr_compare(&a.u.sa, &b.u.sa) > 0);
+    haddr_vsock(&b, 3, 80);
+    assert_true(haddr_compare(&a.u.sa, &b.u.sa) < 0);
+    haddr_vsock(&a, HADDR_VSOCK_ANY, 80);
+    assert_string_equal(haddr_format(&a.u.sa, 0, text, sizeof(text)), "vsock:*:80");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +286,7 @@ int main(void)
         cmocka_unit_test(the_host_and_the_port_can_be_had_apart),
         cmocka_unit_test(addresses_are_ordered_by_host_then_port),
         cmocka_unit_test(loopback_and_every_address_are_told),
+        cmocka_unit_test(virtual_machines_are_numbers),
         cmocka_unit_test(ports_are_numbers_ranges_or_services),
         cmocka_unit_test(a_bad_port_is_named),
     };
