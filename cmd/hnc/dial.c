@@ -7,6 +7,7 @@
 #include "base/hmem.h"
 #include "terminal.h"
 #include "tls.h"
+#include "vsock.h"
 
 #include <string.h>
 
@@ -195,7 +196,7 @@ static void begin(dial_t *d)
     const options_t *o = &d->hnc->options;
     int err = 0;
 
-    if (!o->numeric || proxy_resolves(&d->proxies, o))
+    if ((!o->numeric && !o->vsock) || proxy_resolves(&d->proxies, o))
         err = hdns_new(d->hnc->loop, NULL, &d->dns);
     if (err == 0 && d->dns && d->ports.count > 1 && d->proxies.count == 0)
         err = hdns_resolve(d->dns, o->host, o->family, on_resolved, d, NULL);
@@ -205,6 +206,18 @@ static void begin(dial_t *d)
         hnc_say("%s: %s", o->host, herr_str(err));
         dial__finish(d);
     }
+}
+
+/* Its address is known, and no proxy leads there. */
+static int use_vsock(dial_t *d)
+{
+    d->addrs = hmem_array(1, sizeof(*d->addrs));
+    if (!d->addrs) {
+        hnc_say("%s", herr_str(-ENOMEM));
+        return 1;
+    }
+    d->addr_count = 1;
+    return vsock_address(d->hnc->options.host, 0, d->addrs);
 }
 
 static int prepare_target(dial_t *d)
@@ -223,6 +236,8 @@ static int prepare_target(dial_t *d)
     }
     if (o->random)
         ports_shuffle(&d->ports);
+    if (o->vsock)
+        return use_vsock(d);
     return proxy_chain_make(&d->proxies, o, o->host, d->ports.items[0]);
 }
 

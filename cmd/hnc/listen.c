@@ -11,6 +11,7 @@
 #include "proxy_server.h"
 #include "session.h"
 #include "terminal.h"
+#include "vsock.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -243,18 +244,25 @@ static int open_at(listen_t *l, const haddr_t *addr)
     return hlisten_open(l->hnc->loop, &options, on_accept, &l->listener);
 }
 
+static int find_port(const options_t *o, uint16_t *port)
+{
+    uint16_t last;
+
+    if (hnc_port(o, o->ports[0], true, port, &last) != 0)
+        return 1;
+    if (*port != last)
+        hnc_say("not a single port: \"%s\"", o->ports[0]);
+    return *port != last ? 1 : 0;
+}
+
 static int find_addresses(const options_t *o, hresolve_t *found)
 {
     hresolve_hints_t hints = {.family = o->family, .numeric = o->numeric, .passive = true};
-    uint16_t port, last;
+    uint16_t port;
     int err;
 
-    if (hnc_port(o, o->ports[0], true, &port, &last) != 0)
+    if (find_port(o, &port) != 0)
         return 1;
-    if (port != last) {
-        hnc_say("not a single port: \"%s\"", o->ports[0]);
-        return 1;
-    }
     if (!o->host && !o->family)
         hints.family = AF_INET; /* as nc does; -6 alone takes both */
     hints.socktype = o->udp ? SOCK_DGRAM : SOCK_STREAM;
@@ -273,6 +281,19 @@ static int open_path(listen_t *l)
 
     if (err == 0)
         err = open_at(l, &addr);
+    return err ? report(o, err) : 0;
+}
+
+static int open_vsock(listen_t *l)
+{
+    const options_t *o = &l->hnc->options;
+    haddr_t addr;
+    uint16_t port;
+    int err;
+
+    if (find_port(o, &port) != 0 || vsock_address(o->host, port, &addr) != 0)
+        return 1;
+    err = open_at(l, &addr);
     return err ? report(o, err) : 0;
 }
 
@@ -348,7 +369,7 @@ static int open_listener(listen_t *l)
 
     if (o->unix_path)
         hnc_watch_signals(l->hnc);
-    if ((o->unix_path ? open_path(l) : open_port(l)) != 0)
+    if ((o->unix_path ? open_path(l) : o->vsock ? open_vsock(l) : open_port(l)) != 0)
         return 1;
     hevent_set_userdata(l->listener, l);
     if (make_service(l) != 0)

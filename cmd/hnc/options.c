@@ -66,6 +66,8 @@ static const hopt_t options[] = {
     HOPT_FLAG('u', "udp", options_t, udp, "UDP; with -U datagrams"),
     HOPT_FLAG('U', "unixsock", options_t, unix_path,
               "UNIX sockets: the operand is a path, or @NAME for an abstract one"),
+    HOPT_FLAG(0, "vsock", options_t, vsock,
+              "sockets between a host and its virtual machines: HOST is a number (2: the host)"),
     HOPT_FLAG('n', "nodns", options_t, numeric, "numbers only: look no names up"),
     HOPT_STRING('p', "source-port", options_t, source_port,
                 "send from (with -l: listen on) this port", .arg_name = "PORT"),
@@ -213,7 +215,6 @@ static const hopt_t options[] = {
     HOPT_REFUSED('G', NULL, "NUMBER", NEVER),
     HOPT_REFUSED(0, "lua-exec", "FILE", NEVER),
     HOPT_REFUSED(0, "sctp", NULL, NEVER),
-    HOPT_REFUSED(0, "vsock", NULL, LATER),
     HOPT_END,
 };
 /* clang-format on */
@@ -379,6 +380,10 @@ static const char *conflict(const options_t *o)
         {options_exec(o), o->idle_ms != HNC_NO_TIME || o->telnet || o->receive_limit > 0,
          "cannot use --idle-timeout, -t or -W with -e or -c"},
         {o->telnet, o->udp, "cannot use -t and -u"},
+        {o->vsock, o->udp || o->unix_path || o->family || o->source_addr,
+         "cannot use --vsock with -u, -U, -4, -6 or -s"},
+        {o->vsock, o->nc_proxies.count + o->ncat_proxies.count > 0 || options_access(o),
+         "cannot use --vsock with a proxy, --allow or --deny"},
         {o->min_ttl > 0, o->udp, "cannot use --min-ttl and -u: the kernel checks TCP only"},
         {o->ssl, o->udp, "cannot use --ssl and -u"},
         {o->ssl, o->pass_fd, "cannot use --ssl and -F"},

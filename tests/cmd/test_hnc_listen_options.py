@@ -191,6 +191,27 @@ def test_what_comes_from_too_far_is_not_heard(lab):
         hnc.wait_out(b"near")
 
 
+# ---- --vsock -------------------------------------------------------------------------------------
+
+
+def test_virtual_machines_or_a_word_that_there_are_none(lab):
+    """Few machines have both ends; what the kernel says is told in any case."""
+    port = lab.port()
+    hnc = lab.spawn("hnc", "-lv", "--vsock", "-n", port)
+    wait_until(lambda: hnc.err(), "a word")
+    try:
+        socket.socket(socket.AF_VSOCK).close()
+    except OSError:
+        assert hnc.wait() == 1 and "this kernel has no such sockets" in hnc.err()
+        return
+    assert hnc.err() == f"Listening on * {port}\n"
+    client = lab.run("hnc", "--vsock", "-w", "200ms", "1", port, data=b"data")
+    if client.wait() == 0:
+        assert hnc.wait() == 0 and hnc.out() == b"data"
+    else:
+        assert client.err().startswith("hnc: connect to 1 port ")
+
+
 # ---- --test --------------------------------------------------------------------------------------
 
 

@@ -115,6 +115,10 @@ def fails(lab, args, *named, status=1, **options):
         ("-l --proxy-type http --broker 0", "--broker"),
         ("-l --proxy-auth u:p 0", "--proxy-type"),
         ("-l -x 127.0.0.1 0", "-x"),
+        ("--vsock nohost 1", "nohost"),
+        ("--vsock 4294967296 1", "4294967296"),
+        ("-l --vsock -u 1", "--vsock"),
+        ("--vsock -4 2 1", "-4"),
         ("--min-ttl 9 -u 127.0.0.1 1", "-u"),
         ("-T fast 127.0.0.1 1", "'fast'"),
         ("-T 256 127.0.0.1 1", "'256'"),
@@ -206,7 +210,7 @@ def test_ports_are_refused_in_the_same_words(lab, args, message):
 
 @pytest.mark.parametrize(
     "option",
-    "-b -D -S -Z -g1 -G4 --lua-exec=f --sctp --vsock".split(),
+    "-b -D -S -Z -g1 -G4 --lua-exec=f --sctp".split(),
 )
 def test_an_option_of_nc_or_ncat_that_is_missing_is_refused_by_name(lab, option):
     name = option.split("=")[0] if option.startswith("--") else option[:2]
