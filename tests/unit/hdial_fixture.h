@@ -24,6 +24,7 @@ typedef struct world_s {
 
 typedef struct result_s {
     int calls, err, attempts;
+    int families[8]; /* of those that failed first */
     hdial_step_e step;
     hio_t *io;
     char error[HDIAL_ERROR_SIZE];
@@ -53,6 +54,8 @@ static inline void on_attempt(hdial_t *dial, const haddr_t *addr, int err, void 
     (void)dial;
     assert_true(addr->len > 0);
     assert_true(err < 0);
+    if ((size_t)r->attempts < ARRAY_LENGTH(r->families))
+        r->families[r->attempts] = addr->u.sa.sa_family;
     r->attempts++;
 }
 

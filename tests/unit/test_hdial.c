@@ -167,6 +167,23 @@ static void every_address_is_told_with_its_reason(void **state)
     end(&w);
 }
 
+static void the_families_take_turns(void **state)
+{
+    static const int expected[8] = {AF_INET6, AF_INET, AF_INET6, AF_INET,
+                                    AF_INET6, AF_INET, AF_INET6, AF_INET};
+    world_t w;
+    result_t r;
+
+    (void)state;
+    begin(&w);
+    w.options.attempt_delay_ms = -1;
+    dial_to(&w, "many.test", &r); /* from now on both answers come at the same time */
+    dial_to(&w, "many.test", &r);
+    assert_int_equal(r.attempts, 128);
+    assert_memory_equal(r.families, expected, sizeof(expected));
+    end(&w);
+}
+
 static void very_many_addresses_still_make_one_line(void **state)
 {
     world_t w;
@@ -277,6 +294,7 @@ int main(void)
         cmocka_unit_test(one_after_another_when_asked_for),
         cmocka_unit_test(ipv4_does_not_wait_long_for_the_ipv6_answer),
         cmocka_unit_test(every_address_is_told_with_its_reason),
+        cmocka_unit_test(the_families_take_turns),
         cmocka_unit_test(very_many_addresses_still_make_one_line),
         cmocka_unit_test(what_does_not_resolve_says_why),
         cmocka_unit_test(the_whole_time_limit_names_who_has_not_answered),
