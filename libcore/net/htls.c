@@ -61,8 +61,8 @@ static ssize_t read_records(hio_t *io, void *ctx, void *buf, size_t size)
         return tls->read_end;
     tls->drained = tls->full = false;
     tls->readable = true;
+    OSSL.ERR_clear_error();
     while (total < size) {
-        OSSL.ERR_clear_error();
         rc = OSSL.SSL_read_ex(tls->ssl, (char *)buf + total, size - total, &n);
         if (rc == 1) {
             total += n;
@@ -156,6 +156,7 @@ static ssize_t write_records(hio_t *io, void *ctx, const struct iovec *iov, int 
     for (int i = 0; i < n; i++)
         at.left += iov[i].iov_len;
     tls->drained = tls->full = false;
+    OSSL.ERR_clear_error();
     while (at.left > 0) {
         size_t len = at.left < RECORD_MAX ? at.left : RECORD_MAX;
         const char *data = next_record(&at, scratch, len);
@@ -166,7 +167,6 @@ static ssize_t write_records(hio_t *io, void *ctx, const struct iovec *iov, int 
             len = tls->write_pending;
         }
         tls->more = at.left > len;
-        OSSL.ERR_clear_error();
         rc = OSSL.SSL_write_ex(tls->ssl, data, len, &done);
         tls->more = false;
         if (rc != 1) {
