@@ -97,7 +97,8 @@ typedef struct options_s {
     size_t port_count;
 } options_t;
 
-extern const hopt_doc_t options_doc;
+extern const hopt_t options_rows[];
+extern const hopt_doc_t options_doc; /* manual.c */
 
 void options_init(options_t *o);
 
