@@ -71,11 +71,10 @@ def test_hex_with_timestamps(lab, server):
 
 @pytest.mark.parametrize("no_color", [None, "1"])
 def test_hex_is_coloured_on_a_terminal_unless_no_color(lab, server, no_color):
-    t = Terminal([lab.program("hnc"), "--hex", "--no-history", HOST, server.getsockname()[1]],
+    t = Terminal([lab.program("hnc"), "--hex", "--no-editing", HOST, server.getsockname()[1]],
                  NO_COLOR=no_color)
     try:
         peer, _ = server.accept()
-        t.wait_editing()
         t.type("hi\r")
         assert peer.recv(100) == b"hi\n"
         peer.sendall(b"yo")
