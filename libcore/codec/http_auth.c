@@ -68,8 +68,7 @@ int http_auth__param(http_span_t *rest, http_param_t *param)
         return 0;
     advance(&at, 1);
     skip_spaces(&at);
-    param->quoted = at.len > 0 && at.data[0] == '"';
-    if (param->quoted) {
+    if (at.len > 0 && at.data[0] == '"') {
         advance(&at, 1);
         if (!take_quoted(&at, &param->value))
             return HERR_SYNTAX;
@@ -90,7 +89,7 @@ bool http_auth__unescape(const http_param_t *param, char *text, size_t size)
     for (size_t i = 0; i < param->value.len; i++) {
         char c = param->value.data[i];
 
-        if (param->quoted && c == '\\' && i + 1 < param->value.len)
+        if (c == '\\' && i + 1 < param->value.len)
             c = param->value.data[++i];
         if (n + 1 >= size || (unsigned char)c < ' ' || c == 0x7f)
             return false;

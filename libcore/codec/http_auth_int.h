@@ -10,8 +10,7 @@
 /* name=value or name="value". */
 typedef struct http_param_s {
     http_span_t name;
-    http_span_t value; /* without quotes, still with backslashes */
-    bool quoted;
+    http_span_t value; /* without quotes, still with backslashes, which a token never has */
 } http_param_t;
 
 /* Takes spaces and commas off the front. */

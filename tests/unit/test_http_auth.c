@@ -281,6 +281,9 @@ static void wrong_answers_are_refused(void **state)
         assert_int_equal(verdict(&server, value, NOW), HTTP_AUTH_REFUSED);
     }
     round_trip(HTTP_AUTH_MD5, false, true, &right, value, sizeof(value));
+    strstr(value, "username=\"me")[10] = 'M'; /* another name with the right response */
+    assert_int_equal(verdict(&server, value, NOW), HTTP_AUTH_REFUSED);
+    round_trip(HTTP_AUTH_MD5, false, true, &right, value, sizeof(value));
     server.realm = "elsewhere";
     assert_int_equal(verdict(&server, value, NOW), HTTP_AUTH_REFUSED);
 }

@@ -188,6 +188,7 @@ static void broken_requests_have_a_status(void **state)
         {"GET / HTTP/1.0\r\n\r\n", 400},
         {"GET https://h/ HTTP/1.0\r\n\r\n", 501},
         {"GET ftp://h/ HTTP/1.0\r\n\r\n", 501},
+        {"GET http://h:0/ HTTP/1.0\r\n\r\n", 400},
         {"GET http:// HTTP/1.0\r\n\r\n", 400},
         {"GET http://h/#f HTTP/1.0\r\n\r\n", 400},
         {"G(T http://h/ HTTP/1.0\r\n\r\n", 400},

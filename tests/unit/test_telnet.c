@@ -74,7 +74,7 @@ static void commands_and_subnegotiations_vanish(void **state)
     GIVES("a\xff\xf1\xff\xf9"
           "b",
           "ab", "");
-    GIVES("a\xff\xfa\x18\x01xx\xff\xff\xff\xf0"
+    GIVES("a\xff\xfa\x18\x01xx\xff\xffyy\xff\xf0"
           "b",
           "ab", "");
     GIVES("a\xff\xf0"
