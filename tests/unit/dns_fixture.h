@@ -89,6 +89,10 @@ static inline void dns_address(dns_message_t *m, unsigned owner, unsigned type, 
     unsigned char v6[16] = {[15] = (unsigned char)last};
     size_t start = dns_begin(m, owner, type, ttl);
 
+    if (last > 1) { /* mapped: there is only one IPv6 address that does not leave this host */
+        memset(v6 + 10, 0xff, 2);
+        memcpy(v6 + 12, v4, 4);
+    }
     dns_put(m, type == 1 ? v4 : v6, type == 1 ? 4 : 16);
     dns_end(m, start);
 }
