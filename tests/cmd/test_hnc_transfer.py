@@ -126,6 +126,39 @@ def test_64_mib_over_tcp(lab, server_kind, client_kind):
     assert hashlib.sha1(at_server).digest() == hashlib.sha1(data).digest()
 
 
+def sent_from(lab, file):
+    address = Tcp4(lab)
+    receiver = lab.spawn(*listener("hnc", address))
+    address.wait(lab)
+    sender = lab.spawn(*client("hnc", address), stdin=file)
+    assert sender.wait() == 0
+    assert receiver.wait() == 0
+    return receiver.out()
+
+
+def test_a_file_is_sent_from_where_it_stands(lab):
+    data = os.urandom(3 * MIB)
+    file = lab.file(data)
+    os.lseek(file.fileno(), 12345, os.SEEK_SET)
+    assert sent_from(lab, file) == data[12345:]
+
+
+def test_a_file_that_tells_no_size_is_sent_whole(lab):
+    with open("/proc/filesystems", "rb") as file:
+        assert sent_from(lab, open("/proc/filesystems", "rb")) == file.read() != b""
+
+
+def test_a_peer_that_goes_in_the_middle_of_a_file_ends_it(lab):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        file = lab.file(os.urandom(64 * MIB))
+        sender = lab.spawn("hnc", "-N", "127.0.0.1", str(server.getsockname()[1]), stdin=file)
+        peer, _ = server.accept()
+        assert peer.recv(1000)
+        peer.close()
+        assert sender.wait() in (0, 1)  # not by a signal
+        assert sender.err() == ""
+
+
 def hash_pipe(pipe, digest):
     while block := pipe.read(MIB):
         digest.update(block)
