@@ -1,10 +1,12 @@
 /* States of an hreconnect:
- *   stopped -> waiting (timer) -> trying (hio, not connected) -> connected -> waiting ...
+ *   stopped -> waiting (timer) -> trying (an hio not connected, or a dial) -> connected
+ *           -> waiting ...
  * The timer exists from start to stop and is only re-armed, so that a retry needs no memory of
  * ours. Where the timer has nothing to do it sleeps for REST_MS. */
 #include "hreconnect.h"
 
 #include "../base/hmem.h"
+#include "../base/hstr.h"
 #include "../base/htime.h"
 #include "hlisten.h"
 
@@ -16,10 +18,20 @@
 
 typedef enum { RC_STOPPED, RC_WAITING, RC_TRYING, RC_CONNECTED, RC_EXHAUSTED } rc_state_e;
 
+/* What there is more of one that dials. */
+typedef struct by_dial_s {
+    hendpoint_t to;
+    hdial_options_t options;
+    hdial_t *dial; /* while trying */
+    char error[HDIAL_ERROR_SIZE];
+} by_dial_t;
+
 struct hreconnect_s {
     hloop_t *loop;
-    htimer_t *timer; /* NULL: stopped */
-    hio_t *io;       /* while trying and connected */
+    by_dial_t *by_dial; /* NULL: addr is connected to */
+    int error;          /* of the end before */
+    htimer_t *timer;    /* NULL: stopped */
+    hio_t *io;          /* while trying and connected */
     rc_state_e state;
     uint64_t random;
     haddr_t addr;
@@ -93,6 +105,7 @@ static void gone(hreconnect_t *rc, int err)
     int64_t next_ms = -1;
 
     rc->io = NULL;
+    rc->error = err;
     if (reconn_setting_can_retry(setting)) {
         uint32_t delay = jittered(rc, reconn_setting_calc_delay(setting));
 
@@ -110,7 +123,11 @@ static void gone(hreconnect_t *rc, int err)
 
 static void on_close(hio_t *io)
 {
-    gone(hio_context(io), hio_error(io));
+    hreconnect_t *rc = hio_context(io);
+
+    if (rc->by_dial)
+        rc->by_dial->error[0] = '\0';
+    gone(rc, hio_error(io));
 }
 
 static void on_connect(hio_t *io)
@@ -120,6 +137,26 @@ static void on_connect(hio_t *io)
     rc->state = RC_CONNECTED;
     reconn_setting_reset(&rc->options.setting);
     rc->options.on_connect(rc, io);
+}
+
+static void on_dial(hdial_t *dial, hio_t *io, int err, void *arg)
+{
+    hreconnect_t *rc = arg;
+    by_dial_t *by = rc->by_dial;
+
+    by->dial = NULL;
+    hstr_copy(by->error, sizeof(by->error), hdial_error(dial));
+    if (!err)
+        err = hio_set_context(io, rc);
+    if (err) {
+        if (io)
+            hio_abort(io, err);
+        gone(rc, err);
+        return;
+    }
+    hio_setcb_close(io, on_close);
+    rc->io = io;
+    on_connect(io);
 }
 
 static int open_io(hreconnect_t *rc)
@@ -154,7 +191,11 @@ static void on_timer(htimer_t *timer)
         return;
     htimer_reset(timer, REST_MS);
     rc->state = RC_TRYING;
-    err = open_io(rc);
+    if (rc->by_dial)
+        err = hdial_start(rc->loop, &rc->by_dial->to, &rc->by_dial->options, on_dial, rc,
+                          &rc->by_dial->dial);
+    else
+        err = open_io(rc);
     if (err != 0)
         gone(rc, err);
 }
@@ -165,24 +206,16 @@ static bool options_are_valid(const hreconnect_options_t *options)
            options->connect_timeout_ms >= 0;
 }
 
-hreconnect_t *hreconnect_new(hloop_t *loop, const struct sockaddr *addr, socklen_t len,
-                             const hreconnect_options_t *options)
+static hreconnect_t *new_hreconnect(hloop_t *loop, const hreconnect_options_t *options)
 {
     static const reconn_setting_t unset;
-    hreconnect_t *rc;
-
-    if (!options_are_valid(options) || len < sizeof(addr->sa_family) || len > sizeof(sockaddr_u)) {
-        errno = EINVAL;
-        return NULL;
-    }
-    rc = hmem_zalloc(sizeof(*rc));
+    hreconnect_t *rc = hmem_zalloc(sizeof(*rc));
     if (!rc) {
         errno = ENOMEM;
         return NULL;
     }
     rc->loop = loop;
     rc->options = *options;
-    haddr_set(&rc->addr, addr, len);
     if (memcmp(&rc->options.setting, &unset, sizeof(unset)) == 0)
         reconn_setting_init(&rc->options.setting);
     if (getrandom(&rc->random, sizeof(rc->random), GRND_NONBLOCK) != sizeof(rc->random))
@@ -190,11 +223,69 @@ hreconnect_t *hreconnect_new(hloop_t *loop, const struct sockaddr *addr, socklen
     return rc;
 }
 
+hreconnect_t *hreconnect_new(hloop_t *loop, const struct sockaddr *addr, socklen_t len,
+                             const hreconnect_options_t *options)
+{
+    hreconnect_t *rc;
+
+    if (!options_are_valid(options) || len < sizeof(addr->sa_family) || len > sizeof(sockaddr_u)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    rc = new_hreconnect(loop, options);
+    if (rc)
+        haddr_set(&rc->addr, addr, len);
+    return rc;
+}
+
+hreconnect_t *hreconnect_new_dial(hloop_t *loop, const hendpoint_t *to, const hdial_options_t *dial,
+                                  const hreconnect_options_t *options)
+{
+    hreconnect_t *rc;
+    by_dial_t *by;
+
+    if (!options_are_valid(options) || hendpoint_socktype(to) != SOCK_STREAM) {
+        errno = EINVAL;
+        return NULL;
+    }
+    rc = new_hreconnect(loop, options);
+    if (!rc)
+        return NULL;
+    by = rc->by_dial = hmem_zalloc(sizeof(*by));
+    if (!by) {
+        hreconnect_free(rc);
+        errno = ENOMEM;
+        return NULL;
+    }
+    by->to = *to;
+    if (dial)
+        by->options = *dial;
+    if (options->connect_timeout_ms > 0)
+        by->options.timeout_ms = options->connect_timeout_ms;
+    if (by->options.tls)
+        htls_ctx_ref(by->options.tls);
+    if (by->options.proxy_tls)
+        htls_ctx_ref(by->options.proxy_tls);
+    return rc;
+}
+
+const char *hreconnect_error(const hreconnect_t *rc)
+{
+    if (rc->by_dial && rc->by_dial->error[0])
+        return rc->by_dial->error;
+    return rc->error ? herr_str(rc->error) : "the connection was closed";
+}
+
 void hreconnect_free(hreconnect_t *rc)
 {
     if (!rc)
         return;
     hreconnect_stop(rc);
+    if (rc->by_dial) {
+        htls_ctx_free(rc->by_dial->options.tls);
+        htls_ctx_free(rc->by_dial->options.proxy_tls);
+        hmem_free(rc->by_dial);
+    }
     hmem_free(rc);
 }
 
@@ -219,6 +310,10 @@ void hreconnect_stop(hreconnect_t *rc)
     rc->timer = NULL;
     rc->io = NULL;
     rc->state = RC_STOPPED;
+    if (rc->by_dial) {
+        hdial_cancel(rc->by_dial->dial);
+        rc->by_dial->dial = NULL;
+    }
     if (!io)
         return;
     hio_setcb_connect(io, NULL);

@@ -5,6 +5,7 @@
 
 #include "../event/hio.h"
 #include "../event/htimer.h"
+#include "hdial.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -49,7 +50,7 @@ typedef void (*hreconnect_gone_cb)(hreconnect_t *rc, int err, int64_t next_delay
 typedef struct hreconnect_options_s {
     reconn_setting_t setting; /* all zero: reconn_setting_init */
     unsigned jitter_percent;  /* 0..100: each delay is shorter by a random part up to this */
-    int connect_timeout_ms;   /* 0: hio's default */
+    int connect_timeout_ms;   /* 0: the default */
     hreconnect_connect_cb on_connect;
     hreconnect_gone_cb on_gone; /* may be NULL */
     void *userdata;
@@ -59,6 +60,16 @@ typedef struct hreconnect_options_s {
  * Nothing happens before hreconnect_start. NULL: out of memory, or bad arguments (errno tells). */
 hreconnect_t *hreconnect_new(hloop_t *loop, const struct sockaddr *addr, socklen_t len,
                              const hreconnect_options_t *options);
+
+/* The same by hdial: the name is looked up at each try, and proxies, TLS and time limits are as
+ * dial says (NULL: defaults; connect_timeout_ms, if given, stands for its timeout_ms). What dial
+ * points at lives as long as the hreconnect, its TLS contexts may be given back at once; its
+ * attempt_cb gets the hreconnect as arg. */
+hreconnect_t *hreconnect_new_dial(hloop_t *loop, const hendpoint_t *to, const hdial_options_t *dial,
+                                  const hreconnect_options_t *options);
+
+/* In on_gone: why, in one line (hdial_error of a try that failed). Never NULL. */
+const char *hreconnect_error(const hreconnect_t *rc);
 
 /* Stops and frees. Legal in its own callbacks; before hloop_free. NULL is legal. */
 void hreconnect_free(hreconnect_t *rc);
