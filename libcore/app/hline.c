@@ -17,7 +17,6 @@ void hline_write(hline_t *line, const void *data, size_t len)
 {
     hbytes_t out = {0};
 
-    hline__edit_resume(line);
     if (!line->active) {
         emit(line, data, len);
         return;
@@ -75,11 +74,11 @@ static void destroy(hline_t *line)
     hmem_free(line);
 }
 
-static void update_reading(hline_t *line)
+void hline__update_reading(hline_t *line)
 {
     if (!line->input)
         return;
-    if (line->paused || line->ended)
+    if (line->paused || line->ended || line->background)
         hio_read_stop(line->input);
     else
         hio_read(line->input);
@@ -159,7 +158,7 @@ void hline_pause(hline_t *line, bool pause)
     if (line->paused == pause)
         return;
     line->paused = pause;
-    update_reading(line);
+    hline__update_reading(line);
     if (!pause && !line->busy && !line->ended) {
         line->busy = true;
         take_input(line);
@@ -203,7 +202,7 @@ static int begin(hline_t *line)
     if (err == HERR_UNSUPPORTED)
         err = 0;
     if (err == 0)
-        update_reading(line);
+        hline__update_reading(line);
     return err;
 }
 

@@ -18,6 +18,7 @@
 #include "../event/hsignal.h"
 #include "htty.h"
 
+#define BACKGROUND_MS 200
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 
@@ -138,23 +139,41 @@ void hline__edit_show(hline_t *line)
 
 /* ---- the terminal's mode --------------------------------------------------------------------- */
 
+static void on_background(htimer_t *timer);
+
+/* Keys are the shell's, then: reading one would stop the process. Nobody tells a process that runs
+ * when it comes to the foreground, so it has to look. */
+static void set_background(hline_t *line, bool background)
+{
+    if (!background) {
+        htimer_del(line->background);
+        line->background = NULL;
+    } else if (!line->background) {
+        line->background = htimer_add(line->loop, on_background, BACKGROUND_MS, INFINITE);
+        if (line->background)
+            hevent_set_userdata(line->background, line);
+    }
+    hline__update_reading(line);
+}
+
 /* Takes the terminal, unless the process is in the background. */
 static void activate(hline_t *line)
 {
     const char *paste = rl.rl_variable_value("enable-bracketed-paste");
     bool on = paste && strcmp(paste, "on") == 0;
+    int err = htty_enter(fileno(line->keyboard), on ? PASTE_ON : NULL, on ? PASTE_OFF : NULL);
 
-    if (htty_enter(fileno(line->keyboard), on ? PASTE_ON : NULL, on ? PASTE_OFF : NULL) < 0)
+    set_background(line, err == -EAGAIN);
+    if (err < 0)
         return;
     line->active = true;
     rl.rl_reset_screen_size();
     draw(line);
 }
 
-void hline__edit_resume(hline_t *line)
+static void on_background(htimer_t *timer)
 {
-    if (line->edited && !line->active && !line->ended)
-        activate(line);
+    activate(hevent_userdata(timer));
 }
 
 /* What is on the screen stays there. */
@@ -288,7 +307,6 @@ static void on_line(char *text)
 
 void hline__edit_keys(hline_t *line)
 {
-    hline__edit_resume(line);
     hio_cork(line->options.output);
     while (!line->ended && !line->paused && hline__keys_ready(&line->keys))
         rl.rl_callback_read_char();
@@ -381,6 +399,7 @@ void hline__edit_end(hline_t *line)
         return;
     if (line->active)
         deactivate(line, NULL);
+    set_background(line, false);
     unwatch(line);
     if (line->keyboard && line->screen && *rl.rl_outstream == line->screen) {
         rl.rl_callback_sigcleanup();
@@ -413,11 +432,6 @@ int hline__edit_begin(hline_t *line)
 }
 
 void hline__edit_keys(hline_t *line)
-{
-    (void)line;
-}
-
-void hline__edit_resume(hline_t *line)
 {
     (void)line;
 }

@@ -5,6 +5,7 @@
 #define HNET_APP_HLINE_INT_H
 
 #include "../base/hbuf.h"
+#include "../event/htimer.h"
 #include "hhistory.h"
 #include "hline.h"
 
@@ -75,7 +76,11 @@ struct hline_s {
     FILE *keyboard; /* what readline takes the size of the terminal from */
     FILE *screen;   /* what readline draws on: goes to the output */
     hevent_t *signals[3];
+    htimer_t *background; /* runs while the process may not use the terminal; NULL: it may */
 };
+
+/* Reads keys, or not. */
+void hline__update_reading(hline_t *line);
 
 /* Gives text to the program, unless it has closed the line. */
 void hline__deliver(hline_t *line, const char *text, size_t len);
@@ -88,9 +93,6 @@ int hline__edit_begin(hline_t *line);
 
 /* Takes the keys that are ready. */
 void hline__edit_keys(hline_t *line);
-
-/* Back from the background? A shell need not tell (SIGCONT comes only to what had stopped). */
-void hline__edit_resume(hline_t *line);
 
 /* The typed line leaves the screen, and comes back below what was written meanwhile. */
 void hline__edit_hide(hline_t *line);

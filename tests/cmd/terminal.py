@@ -85,6 +85,10 @@ class Terminal:
             lines.pop()
         return lines
 
+    def last(self):
+        """The last line that is not empty."""
+        return (self.lines() or [""])[-1]
+
     def cursor(self):
         self.read()
         return self.screen.cursor.y, self.screen.cursor.x

@@ -174,7 +174,7 @@ def test_messages_leave_the_typed_text(peer):
     with socket.create_connection((HOST, port)) as first:
         t.wait_editing()
         t.type("typed")
-        t.wait(lambda: t.lines()[-1] == "typed", "the typed text")
+        t.wait(lambda: t.last() == "typed", "the typed text")
         with socket.create_connection((HOST, port)):
             t.wait(lambda: len(t.lines()) == 4, "a second message")
         lines = t.lines()
@@ -278,7 +278,7 @@ def test_the_size_of_the_terminal_may_change(peer):
     t.wait_lines(text[:40], text[40:])
     t.resize(24, 100)
     t.type("y")
-    t.wait(lambda: t.lines()[-1] == text + "y", "one line")
+    t.wait(lambda: t.last() == text + "y", "one line")
     peer.send("in\n")
     t.wait(lambda: t.lines()[-2:] == ["in", text + "y"], "a line, and the typed one below")
 
@@ -288,7 +288,7 @@ def test_searching_the_history_is_not_disturbed(peer):
     t.type("first\rsecond\r")
     peer.expect("first\nsecond\n")
     t.type(CTRL_R + "fir")
-    t.wait(lambda: "(reverse-i-search)`fir': first" in t.lines()[-1], "the search")
+    t.wait(lambda: "(reverse-i-search)`fir': first" in t.last(), "the search")
     peer.send("incoming\nlogin: ")
     t.wait(lambda: t.lines()[-2:] == ["incoming", "(reverse-i-search)`fir': first"], "both")
     t.type("\033")
@@ -318,7 +318,7 @@ def test_lines_wait_until_there_is_a_client(peer):
         first.shutdown(socket.SHUT_WR)
         assert first.recv(100) == b""
     t.type("two\r")
-    t.wait(lambda: t.lines()[-1] == "two", "the second line")
+    t.wait(lambda: t.last() == "two", "the second line")
     with socket.create_connection((HOST, port)) as second:
         second.settimeout(TIMEOUT)
         assert second.recv(100) == b"two\n"
@@ -332,7 +332,7 @@ def test_the_history_is_kept_in_a_private_file(peer):
     t.type("one\r secret\rtwo\rtwo\r\r")
     peer.expect("one\n secret\ntwo\ntwo\n\n")
     t.type(UP)
-    t.wait(lambda: t.lines()[-1] == "two", "the last line")
+    t.wait(lambda: t.last() == "two", "the last line")
     leave(peer, t)
     path = history(peer)
     with open(path) as file:
@@ -414,7 +414,7 @@ def test_ctrl_d_ends_the_sending_side_and_receiving_goes_on(peer):
     t.type("last\r")
     peer.expect("last\n")
     t.type("x" + CTRL_D)  # deletes nothing at the end of a line that is not empty
-    t.wait(lambda: t.lines()[-1] == "x", "the typed text")
+    t.wait(lambda: t.last() == "x", "the typed text")
     t.type(CTRL_U + CTRL_D)
     peer.expect_end()
     t.wait(t.is_restored, "the terminal is as it was")
@@ -483,7 +483,7 @@ def test_the_terminal_is_restored_after_the_idle_timeout(peer):
     t = peer.hnc("--idle-timeout", "100ms", wait=False)
     assert t.wait_exit() == 1
     assert t.is_restored()
-    assert "hnc: idle timeout expired (100 ms)" in t.lines()
+    assert t.last().startswith("hnc: idle timeout")
 
 
 # ---- job control ---------------------------------------------------------------------------------
@@ -494,7 +494,7 @@ def shell(peer):
     """bash, for its job control; hnc runs in it, connected and ready."""
     t = peer.terminal(peer.lab.program("bash"), "--norc", "--noediting", "-i", PS1="$ ",
                       BASH_SILENCE_DEPRECATION_WARNING="1")
-    t.wait(lambda: t.lines() and t.lines()[-1].endswith("$"), "the prompt")
+    t.wait(lambda: t.last().endswith("$"), "the prompt")
     t.before = t.mode()
     t.type(f"{peer.lab.program('hnc')} {HOST} {peer.port}\r")
     peer.accept()
@@ -503,13 +503,13 @@ def shell(peer):
 
 
 def wait_prompt(t):
-    t.wait(lambda: t.lines() and t.lines()[-1] == "$", "the prompt of the shell")
+    t.wait(lambda: t.last() == "$", "the prompt of the shell")
 
 
 def test_stopped_and_continued(peer, shell):
     t = shell
     t.type("typed")
-    t.wait(lambda: t.lines()[-1] == "typed", "the typed text")
+    t.wait(lambda: t.last() == "typed", "the typed text")
     t.type(CTRL_Z)
     wait_prompt(t)
     assert t.is_restored()
@@ -531,11 +531,11 @@ def test_stopped_from_outside_and_continued(peer, shell):
     with open(children) as file:
         hnc = int(file.read().split()[0])
     t.type("typed")
-    t.wait(lambda: t.lines()[-1] == "typed", "the typed text")
+    t.wait(lambda: t.last() == "typed", "the typed text")
     os.kill(hnc, signal.SIGSTOP)
     t.wait(lambda: any("Stopped" in line for line in t.lines()), "the shell is back")
     t.type("fg\r")
-    t.wait(lambda: t.lines()[-1] == "typed" and t.is_editing(), "the typed text again")
+    t.wait(lambda: t.last() == "typed" and t.is_editing(), "the typed text again")
     t.type("!\r")
     peer.expect("typed!\n")
 
@@ -549,11 +549,13 @@ def test_in_the_background_it_goes_on_receiving(peer, shell):
     peer.send("received\n")
     t.wait(lambda: any(line.endswith("received") for line in t.lines()), "what was received")
     assert t.is_restored()
+    t.type("echo $((6 * 7))\r")
+    t.wait(lambda: "42" in t.lines(), "the shell gets what is typed")
+    wait_prompt(t)
     t.type("fg\r")
-    t.wait(lambda: "hnc" in t.lines()[-1], "what is in the foreground")
-    t.type("typed\r")  # only now hnc sees that it is
-    peer.expect("typed\n")
     t.wait_editing()
+    t.type("typed\r")
+    peer.expect("typed\n")
 
 
 # ---- where nothing is edited ---------------------------------------------------------------------
@@ -619,4 +621,4 @@ def test_a_dumb_terminal_does_it_itself(peer):
     peer.expect("one\ntwo\n")
     t.type(CTRL_D)
     peer.send("heard\n")
-    t.wait(lambda: t.lines()[-1] == "heard", "what comes after the end")
+    t.wait(lambda: t.last() == "heard", "what comes after the end")
