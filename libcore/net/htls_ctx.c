@@ -5,6 +5,7 @@
 #include "../base/hmem.h"
 #include "../base/hstr.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,6 +79,7 @@ int htls_ctx_reload(htls_ctx_t *ctx, char *error, size_t error_size)
 
     if (rc < 0)
         return rc;
+    assert(set != NULL);
     pthread_mutex_lock(&ctx->lock);
     old = ctx->set;
     if (old)

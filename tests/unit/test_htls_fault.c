@@ -287,11 +287,103 @@ static void threads_share_a_context_that_is_reloaded(void **state)
     tls_end();
 }
 
+/* ---- reload ---------------------------------------------------------------------------------- */
+
+enum { CONNECTIONS = 250, AT_ONCE = 10 }; /* four pollers: 1,000 */
+
+static int started, finished, broken, subjects[2];
+
+static void crowd_next(void);
+
+static void crowd_on_connect(hio_t *io)
+{
+    htls_cert_t cert;
+
+    assert_int_equal(htls_peer_cert(io, 0, &cert), 0);
+    subjects[strcmp(cert.subject, "CN=other") == 0]++;
+}
+
+static void crowd_on_read(hio_t *io, void *buf, int len)
+{
+    (void)buf;
+    (void)len;
+    hio_close(io);
+}
+
+static void crowd_on_close(hio_t *io)
+{
+    broken += hio_error(io) != 0;
+    finished++;
+    if (started < CONNECTIONS)
+        crowd_next();
+}
+
+static void crowd_next(void)
+{
+    hio_t *io = hio_get(tls.loop, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+    started++;
+    hio_setcb_connect(io, crowd_on_connect);
+    hio_setcb_read(io, crowd_on_read);
+    hio_setcb_close(io, crowd_on_close);
+    hio_set_peeraddr(io, (struct sockaddr *)&tls.addr, sizeof(tls.addr));
+    assert_int_equal(htls_client(io, tls.client_ctx, NULL), 0);
+    assert_int_equal(hio_connect(io), 0);
+    hio_read(io);
+    hio_write(io, "hello", 5);
+}
+
+static void install_cert(const char *name)
+{
+    char cert[32], key[32];
+
+    snprintf(cert, sizeof(cert), "%s.pem", name);
+    snprintf(key, sizeof(key), "%s.key", name);
+    assert_int_equal(rename(fixture_path(cert), fixture_path("live.pem")), 0);
+    assert_int_equal(rename(fixture_path(key), fixture_path("live.key")), 0);
+}
+
+static void copy_certs(void)
+{
+    static const char copy[] = "cd \"$1\"; cp good.pem 0.pem; cp good.key 0.key;"
+                               " cp other.pem 1.pem; cp other.key 1.key";
+
+    assert_int_equal(run_command((const char *[]){"sh", "-c", copy, "sh", fixture_dir, NULL}), 0);
+}
+
+/* A new certificate every few iterations; each connection sees the old or the new one, whole. */
+static void no_connection_fails_while_certificates_are_replaced(void **state)
+{
+    int turn = 0;
+
+    (void)state;
+    started = finished = broken = subjects[0] = subjects[1] = 0;
+    copy_certs();
+    install_cert("0");
+    tls_open(server_ctx("live"), client_ctx());
+    hio_setcb_accept(tls.listener, accept_to_echo);
+    for (int i = 0; i < AT_ONCE; i++)
+        crowd_next();
+    while (finished < CONNECTIONS) {
+        assert_int_equal(hloop_run(tls.loop), 0);
+        if (finished / 25 > turn) {
+            copy_certs();
+            install_cert(++turn % 2 ? "1" : "0");
+            assert_int_equal(htls_ctx_reload(tls.server_ctx, NULL, 0), 0);
+        }
+    }
+    assert_int_equal(broken, 0);
+    assert_int_equal(subjects[0] + subjects[1], CONNECTIONS);
+    assert_true(subjects[0] > 50 && subjects[1] > 50);
+    tls_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(out_of_memory_anywhere_is_an_error_and_no_leak),
         cmocka_unit_test(a_flipped_bit_is_found_wherever_it_is),
+        cmocka_unit_test(no_connection_fails_while_certificates_are_replaced),
         cmocka_unit_test(threads_share_a_context_that_is_reloaded),
     };
 
