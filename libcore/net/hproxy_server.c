@@ -45,49 +45,17 @@ static void say(hproxy__session_t *s, const char *why)
                  s->peer, why);
 }
 
-static void on_linger_end(htimer_t *timer)
-{
-    hproxy__session_t *s = hevent_userdata(timer);
-
-    s->timer = NULL;
-    hio_close(s->pub.io);
-}
-
-static void drop(hio_t *io, void *buf, int len)
-{
-    (void)io;
-    (void)buf;
-    (void)len;
-}
-
-static void set_timer(hproxy__session_t *s, htimer_cb cb, int timeout_ms)
-{
-    htimer_del(s->timer);
-    s->timer = htimer_add(s->pub.server->loop, cb, (uint32_t)timeout_ms, 1);
-    if (s->timer)
-        hevent_set_userdata(s->timer, s);
-}
-
-/* A connection that is closed while bytes of the client are unread is reset, and the answer is lost
- * with it: so the sending side ends first, and the client may go by itself. */
+/* hio_close lingers, so that the answer arrives. */
 void hproxy__end(hproxy__session_t *s, int err, const char *why)
 {
-    hio_t *io = s->pub.io;
-
     s->err = err;
     say(s, why);
-    s->state = HPROXY_LINGER;
+    s->state = HPROXY_ENDED;
     hdial_cancel(s->dial);
     s->dial = NULL;
-    hbytes_deinit(&s->in);
-    if (hio_is_closed(io))
-        return;
-    set_timer(s, on_linger_end, HPROXY_LINGER_MS);
-    hio_setcb_read(io, drop);
-    hio_shutdown(io);
-    hio_read(io);
-    if (!s->timer)
-        hio_close(io);
+    htimer_del(s->timer);
+    s->timer = NULL;
+    hio_close(s->pub.io);
 }
 
 void hproxy__refuse(hproxy__session_t *s, int err, const char *why)
@@ -110,7 +78,7 @@ static void on_close(hio_t *io)
     hproxy__session_t *s = hio_context(io);
     hproxy_server_t *server = s->pub.server;
 
-    if (s->state != HPROXY_LINGER) {
+    if (s->state != HPROXY_ENDED) {
         s->err = hio_error(io) ? hio_error(io) : HERR_TRUNCATED;
         say(s, hio_error(io) ? herr_str(s->err) : "the client has gone");
     }
@@ -291,7 +259,9 @@ int hproxy_server_accept(hproxy_server_t *server, hio_t *io)
     hlist_push_back(&server->sessions, &s->node);
     server->count++;
     if (timeout_ms > 0)
-        set_timer(s, on_timeout, timeout_ms);
+        s->timer = htimer_add(server->loop, on_timeout, (uint32_t)timeout_ms, 1);
+    if (s->timer)
+        hevent_set_userdata(s->timer, s);
     if ((timeout_ms > 0 && !s->timer) || hio_set_context(io, s) < 0) {
         free_session(s);
         return -ENOMEM;

@@ -15,7 +15,6 @@
 
 #define HPROXY_METHOD_SIZE 32
 #define HPROXY_NONCE_SECRET_SIZE 33
-#define HPROXY_LINGER_MS 2000 /* for the client to read why it was refused */
 
 typedef struct hproxy__session_s hproxy__session_t;
 
@@ -35,7 +34,7 @@ extern const hproxy__dialect_t hproxy__socks;
 typedef enum {
     HPROXY_NEGOTIATE,
     HPROXY_DIAL,
-    HPROXY_LINGER /* refused: the rest is thrown away until the client has gone */
+    HPROXY_ENDED /* the close callback will come */
 } hproxy__state_e;
 
 struct hproxy__session_s {
