@@ -89,11 +89,38 @@ static void on_close(hio_t *io)
     advance(dial);
 }
 
+/* A port of this machine that nobody listens on can be the very port that the kernel chose for us:
+ * TCP then connects the socket to itself. */
+static bool is_own_address(hio_t *io, const haddr_t *addr)
+{
+    haddr_t local;
+
+    return hio_type(io) == HIO_TYPE_TCP && hsocket_local(hio_fd(io), &local) == 0 &&
+           haddr_equal(&local.u.sa, &addr->u.sa);
+}
+
+/* Without the reset the port would be taken for a minute. */
+static void refuse_itself(attempt_t *attempt)
+{
+    hdial_t *dial = attempt->dial;
+    haddr_t addr = attempt->addr;
+
+    hio_setcb_close(attempt->io, NULL);
+    hio_reset(attempt->io);
+    free_attempt(attempt);
+    failed(dial, &addr, -ECONNREFUSED);
+    advance(dial);
+}
+
 static void on_connect(hio_t *io)
 {
     attempt_t *attempt = hevent_userdata(io);
     hdial_t *dial = attempt->dial;
 
+    if (is_own_address(io, &attempt->addr)) {
+        refuse_itself(attempt);
+        return;
+    }
     dial->io = io;
     dial->addr = attempt->addr;
     free_attempt(attempt);

@@ -44,9 +44,10 @@ int hdns_new(hloop_t *loop, const hdns_options_t *options, hdns_t **dns);
 void hdns_free(hdns_t *dns);
 
 /* err: 0 and at least one address, or HERR_RESOLVE (no such name, or the servers refused),
- * -ETIMEDOUT (no server answered), HERR_SYNTAX (no legal name), HERR_UNSUPPORTED (c-ares is
- * missing), -ENOMEM; hdns_error(query) has it in words. addrs are valid during the callback; in the
- * order of RFC 6724 within each family. The query is gone after it. */
+ * -ETIMEDOUT (no server answered), HERR_SYNTAX (no legal name), -EINVAL (the list of servers in the
+ * options is wrong), HERR_UNSUPPORTED (c-ares is missing), -ENOMEM; hdns_error(query) has it in
+ * words. addrs are valid during the callback; in the order of RFC 6724 within each family. The
+ * query is gone after it. Freeing the resolver in it is legal. */
 typedef void (*hdns_addrs_cb)(hdns_query_t *query, int err, const haddr_t *addrs, size_t count,
                               void *arg);
 

@@ -75,6 +75,25 @@ static void a_unix_socket_with_a_full_backlog_is_waited_for(void **state)
     end(&w);
 }
 
+static void a_connection_to_itself_is_refused(void **state)
+{
+    world_t w;
+    result_t r;
+    haddr_t source;
+
+    (void)state;
+    begin(&w);
+    close(w.v4);
+    haddr_loopback(&source, AF_INET, w.port);
+    w.options.socket.source = &source;
+    dial_to(&w, "127.0.0.1", &r);
+    assert_int_equal(r.err, -ECONNREFUSED);
+    assert_int_equal(r.attempts, 1);
+    w.v4 = bind_to(AF_INET, w.port);
+    assert_true(w.v4 >= 0); /* it is free again at once */
+    end(&w);
+}
+
 static void datagrams_are_dialled_too(void **state)
 {
     struct sockaddr_in addr;
@@ -216,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unix_names_are_dialled_too),
         cmocka_unit_test(a_unix_socket_with_a_full_backlog_is_waited_for),
+        cmocka_unit_test(a_connection_to_itself_is_refused),
         cmocka_unit_test(datagrams_are_dialled_too),
         cmocka_unit_test(a_proxy_header_goes_first),
         cmocka_unit_test(what_cannot_be_is_refused_at_once),

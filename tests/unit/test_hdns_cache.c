@@ -132,6 +132,36 @@ static void more_than_the_wire_takes_wait_in_line(void **state)
     end(&w);
 }
 
+static void what_waits_in_line_can_be_cancelled(void **state)
+{
+    hdns_query_t *queries[20];
+    world_t w;
+    result_t r = {0};
+    hdns_stats_t stats;
+    char name[64];
+
+    (void)state;
+    begin(&w);
+    w.server.dead = true;
+    use(&w);
+    for (int i = 0; i < HDNS_QUERIES_MAX; i++) {
+        snprintf(name, sizeof(name), "v4.%d.test", i);
+        assert_int_equal(hdns_resolve(w.dns, name, AF_INET, on_addrs, &r, NULL), 0);
+    }
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof(name), "v4.line%d.test", i / 2);
+        assert_int_equal(hdns_resolve(w.dns, name, AF_INET, on_addrs, &r, &queries[i]), 0);
+    }
+    for (int i = 0; i < 15; i++)
+        hdns_cancel(queries[i]);
+    hdns_stats(w.dns, &stats);
+    assert_int_equal(stats.open, HDNS_QUERIES_MAX + 5);
+    assert_int_equal(stats.sent, HDNS_QUERIES_MAX);
+    settle(w.loop);
+    assert_int_equal(r.calls, 0);
+    end(&w); /* with the rest still waiting */
+}
+
 static void a_cancelled_query_is_silent_in_every_state(void **state)
 {
     static const char *const names[] = {"127.0.0.1", "both.test",  "silent.test",
@@ -338,6 +368,7 @@ int main(void)
         cmocka_unit_test(the_least_recently_used_is_forgotten),
         cmocka_unit_test(the_same_question_is_sent_once),
         cmocka_unit_test(more_than_the_wire_takes_wait_in_line),
+        cmocka_unit_test(what_waits_in_line_can_be_cancelled),
         cmocka_unit_test(a_cancelled_query_is_silent_in_every_state),
         cmocka_unit_test(freed_with_questions_open),
         cmocka_unit_test(freed_in_its_own_callback),
