@@ -25,11 +25,11 @@ def says(lab, *args, status=1, program="hecho", **options):
 # ---- what is not fit for a terminal ----
 
 RAW = {
-    "a path": [f"unix:/nonexistent/{ESCAPE}"],
-    "a datagram path": [f"unixgram:/nonexistent/{ESCAPE}"],
-    "a log file": ["--log-file", f"/nonexistent/{ESCAPE}", "0"],
-    "a pid file": ["--pid-file", f"/nonexistent/{ESCAPE}", "0"],
-    "a pid file of -s": ["-s", "stop", "--pid-file", f"/nonexistent/{ESCAPE}/pid"],
+    "a path": [f"unix:/dev/null/{ESCAPE}"],
+    "a datagram path": [f"unixgram:/dev/null/{ESCAPE}"],
+    "a log file": ["--log-file", f"/dev/null/{ESCAPE}", "0"],
+    "a pid file": ["--pid-file", f"/dev/null/{ESCAPE}", "0"],
+    "a pid file of -s": ["-s", "stop", "--pid-file", f"/dev/null/{ESCAPE}/pid"],
     "a user": ["--user", f"nobody{ESCAPE}", "0"],
     "a group": ["--group", f"nobody{ESCAPE}", "0"],
 }
