@@ -213,6 +213,10 @@ static void what_does_not_resolve_says_why(void **state)
     assert_string_equal(r.error, "cannot resolve nx.test: no such name");
     dial_to(&w, "a..b", &r);
     assert_int_equal(r.err, HERR_SYNTAX);
+    w.options.dns = NULL; /* one of its own, which goes with it */
+    dial_to(&w, "a..b", &r);
+    assert_int_equal(r.err, HERR_SYNTAX);
+    w.options.dns = w.dns;
     w.options.timeout_ms = 40;
     dial_to(&w, "silent.test", &r);
     assert_int_equal(r.err, -ETIMEDOUT);
