@@ -25,8 +25,8 @@ unsigned dial__port(const dial_t *d)
     return d->ports.items ? d->ports.items[d->port_index] : 0;
 }
 
-/* With -z, closed is an answer, and while --wait waits failures are expected: only -v tells them. That
- * something could not be tried is another matter. */
+/* With -z, closed is an answer, and while --wait waits failures are expected: only -v tells them.
+ * That something could not be tried is another matter. */
 bool dial__is_quiet(const dial_t *d, int err)
 {
     const options_t *o = &d->hnc->options;

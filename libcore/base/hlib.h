@@ -43,8 +43,8 @@ typedef struct hlib_s {
     char error[160];      /* for hlib_error */
 } hlib_t;
 
-/* Loads it at the first call; any thread. 0, or HERR_UNSUPPORTED when a file or a symbol is missing;
- * tried once only. What is loaded is never unloaded. */
+/* Loads it at the first call; any thread. 0, or HERR_UNSUPPORTED when a file or a symbol is
+ * missing; tried once only. What is loaded is never unloaded. */
 int hlib_load(hlib_t *lib);
 
 /* Why the load failed: names the file; "" while it has not. Static storage. */

@@ -50,9 +50,9 @@ size_t hstr_utf8_len(const void *src, size_t len);
  * most size - 1 bytes and a NUL, never half a character or escape; returns the length written. */
 size_t hstr_escape(char *dst, size_t size, const void *src, size_t len);
 
-/* Undoes what a person writes for bytes that are hard to type: \n, \r, \t, \0, \\ and \xNN, into dst.
- * Returns the length (the bytes may hold NULs; none is added), HERR_SYNTAX for another backslash, or
- * HERR_RANGE when dst is too small. */
+/* Undoes what a person writes for bytes that are hard to type: \n, \r, \t, \0, \\ and \xNN, into
+ * dst. Returns the length (the bytes may hold NULs; none is added), HERR_SYNTAX for another
+ * backslash, or HERR_RANGE when dst is too small. */
 int hstr_unescape(char *dst, size_t size, const char *text);
 
 #ifdef __cplusplus

@@ -291,7 +291,7 @@ static int sit_for_a_while(void *arg)
     user->output = hio_get(user->loop, dup2(user->input, OUTPUT));
     options = options_of(user);
     options.input = dup2(user->input, INPUT);
-    options.history_path = "/nonexistent/history";
+    options.history_path = "/dev/null/history";
     err = user->output ? hline_open(&user->line, &options) : -ENOMEM;
     if (err == 0) {
         hline_write(user->line, "login: \033[1m", 11);
