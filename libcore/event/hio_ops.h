@@ -38,6 +38,11 @@ typedef struct hio_transport_s {
  * end of the iteration, unless hio_connect is called before, and the connect timeout runs. 0,
  * HERR_CLOSED, or -ENOMEM; on an error nothing has changed. */
 int hio_set_transport(hio_t *io, const hio_transport_t *transport, void *ctx);
+
+/* The same, but the transport that was there is not freed: it belongs to the new one, which reads
+ * and writes through it. */
+int hio_wrap_transport(hio_t *io, const hio_transport_t *transport, void *ctx);
+
 const hio_transport_t *hio_transport(const hio_t *io); /* NULL: plain */
 void *hio_transport_ctx(const hio_t *io);
 

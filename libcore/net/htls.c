@@ -1,7 +1,8 @@
 /* A connection: OpenSSL between an hio and its socket.
  *
  * States:  handshake -> established -> failed. After a failure OpenSSL is not called again.
- * Invariant: a call of OpenSSL follows an empty error queue, so what it leaves there is its own. */
+ * Invariant: each call of the hio begins with an empty error queue of OpenSSL, so what is there
+ * after a failure is its cause. A TLS below leaves the queue alone: it runs within such a call. */
 #include "htls_int.h"
 
 #include "../base/hmem.h"
@@ -32,12 +33,13 @@ static int handshake(hio_t *io, void *ctx)
     htls_t *tls = ctx;
     int rc;
 
+    (void)io;
     tls->begun = true;
     tls->drained = tls->full = false;
     OSSL.ERR_clear_error();
     rc = OSSL.SSL_do_handshake(tls->ssl);
     if (rc != 1) {
-        rc = htls__result(tls, io, rc, 0);
+        rc = htls__result(tls, rc, 0);
         return rc == 0 ? htls__fail(tls, HERR_TRUNCATED, HTLS_CLOSED_EARLY) : rc;
     }
     rc = keep_alpn(tls);
@@ -51,9 +53,8 @@ static int handshake(hio_t *io, void *ctx)
 }
 
 /* As many records as there are, or fit: they share one system call and one read callback. */
-static ssize_t read_records(hio_t *io, void *ctx, void *buf, size_t size)
+ssize_t htls__read(htls_t *tls, void *buf, size_t size)
 {
-    htls_t *tls = ctx;
     size_t total = 0, n;
     int rc;
 
@@ -61,14 +62,13 @@ static ssize_t read_records(hio_t *io, void *ctx, void *buf, size_t size)
         return tls->read_end;
     tls->drained = tls->full = false;
     tls->readable = true;
-    OSSL.ERR_clear_error();
     while (total < size) {
         rc = OSSL.SSL_read_ex(tls->ssl, (char *)buf + total, size - total, &n);
         if (rc == 1) {
             total += n;
             continue;
         }
-        rc = htls__result(tls, io, rc, HV_READ);
+        rc = htls__result(tls, rc, HV_READ);
         tls->read_ended = rc != -EAGAIN;
         tls->read_end = rc;
         tls->readable = tls->read_ended; /* the end is told after the data */
@@ -79,8 +79,9 @@ static ssize_t read_records(hio_t *io, void *ctx, void *buf, size_t size)
 
 static bool pending(hio_t *io, void *ctx)
 {
-    (void)io;
-    return ((htls_t *)ctx)->readable;
+    const htls_t *tls = ctx;
+
+    return tls->readable || (tls->below && pending(io, tls->below));
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -144,9 +145,8 @@ static ssize_t write_plain(htls_t *tls, const struct iovec *iov, int n)
 
 /* A record that was begun is finished with the same length, even if less may pass now (a rate
  * limit): its bytes are in OpenSSL already, and in the hio's queue still. */
-static ssize_t write_records(hio_t *io, void *ctx, const struct iovec *iov, int n)
+ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n)
 {
-    htls_t *tls = ctx;
     char scratch[RECORD_MAX];
     cursor_t at = {iov, 0, 0};
     size_t total = 0, done;
@@ -156,7 +156,6 @@ static ssize_t write_records(hio_t *io, void *ctx, const struct iovec *iov, int 
     for (int i = 0; i < n; i++)
         at.left += iov[i].iov_len;
     tls->drained = tls->full = false;
-    OSSL.ERR_clear_error();
     while (at.left > 0) {
         size_t len = at.left < RECORD_MAX ? at.left : RECORD_MAX;
         const char *data = next_record(&at, scratch, len);
@@ -170,7 +169,7 @@ static ssize_t write_records(hio_t *io, void *ctx, const struct iovec *iov, int 
         rc = OSSL.SSL_write_ex(tls->ssl, data, len, &done);
         tls->more = false;
         if (rc != 1) {
-            rc = htls__result(tls, io, rc, HV_WRITE);
+            rc = htls__result(tls, rc, HV_WRITE);
             tls->write_pending = rc == -EAGAIN ? len : 0;
             if (rc == 0)
                 rc = -EPIPE;
@@ -188,22 +187,25 @@ static ssize_t write_records(hio_t *io, void *ctx, const struct iovec *iov, int 
 static int send_close_notify(hio_t *io, void *ctx)
 {
     htls_t *tls = ctx;
-    int rc;
 
-    if (!tls->established || tls->failed)
-        return 0;
-    tls->drained = tls->full = false;
-    OSSL.ERR_clear_error();
-    rc = OSSL.SSL_shutdown(tls->ssl);
-    if (rc >= 0)
-        return 0;
-    return htls__result(tls, io, rc, HV_WRITE) == -EAGAIN ? -EAGAIN
-                                                          : 0; /* it closes, for good or ill */
+    if (tls->established && !tls->failed && !tls->notified) {
+        int rc;
+
+        tls->drained = tls->full = false;
+        OSSL.ERR_clear_error();
+        rc = OSSL.SSL_shutdown(tls->ssl);
+        if (rc < 0 && htls__result(tls, rc, HV_WRITE) == -EAGAIN)
+            return -EAGAIN;
+        tls->notified = true; /* for good or ill: it ends */
+    }
+    return tls->below ? send_close_notify(io, tls->below) : 0;
 }
 
 static void free_tls(htls_t *tls)
 {
     OSSL.SSL_free(tls->ssl);
+    if (tls->below)
+        free_tls(tls->below);
     htls__chain_free(tls->refused);
     htls__set_free(tls->set);
     htls_ctx_free(tls->ctx);
@@ -211,6 +213,20 @@ static void free_tls(htls_t *tls)
     hmem_free(tls->alpn);
     hmem_free(tls->error);
     hmem_free(tls);
+}
+
+static ssize_t on_read(hio_t *io, void *ctx, void *buf, size_t size)
+{
+    (void)io;
+    OSSL.ERR_clear_error();
+    return htls__read(ctx, buf, size);
+}
+
+static ssize_t on_write(hio_t *io, void *ctx, const struct iovec *iov, int n)
+{
+    (void)io;
+    OSSL.ERR_clear_error();
+    return htls__write(ctx, iov, n);
 }
 
 static void on_free(hio_t *io, void *ctx)
@@ -222,8 +238,8 @@ static void on_free(hio_t *io, void *ctx)
 const hio_transport_t htls__transport = {
     .name = "tls",
     .handshake = handshake,
-    .read = read_records,
-    .write = write_records,
+    .read = on_read,
+    .write = on_write,
     .pending = pending,
     .shutdown = send_close_notify,
     .free = on_free,
@@ -231,7 +247,7 @@ const hio_transport_t htls__transport = {
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
-static htls_t *new_tls(const hio_t *io, htls_ctx_t *ctx)
+static htls_t *new_tls(hio_t *io, htls_ctx_t *ctx)
 {
     htls_t *tls = hmem_zalloc(sizeof(*tls));
 
@@ -239,6 +255,7 @@ static htls_t *new_tls(const hio_t *io, htls_ctx_t *ctx)
         return NULL;
     tls->ctx = htls_ctx_ref(ctx);
     tls->set = htls__set_get(ctx);
+    tls->io = io;
     tls->fd = hio_fd(io);
     tls->ssl = OSSL.SSL_new(tls->set->ctxs[0]);
     tls->bio = tls->ssl ? htls__bio_new(tls) : NULL;
@@ -283,12 +300,25 @@ static int set_name(htls_t *tls, const char *name)
     return 0;
 }
 
+htls_t *htls__of(const hio_t *io)
+{
+    return hio_transport(io) == &htls__transport ? hio_transport_ctx(io) : NULL;
+}
+
+/* Through the TLS that is there already: a proxy speaks it, and the server behind it does. */
 static int install(hio_t *io, htls_t *tls)
 {
-    int rc = hio_set_transport(io, &htls__transport, tls);
+    htls_t *below = htls__of(io);
+    int rc;
 
+    if (below)
+        OSSL.SSL_clear_options(tls->ssl, SSL_OP_ENABLE_KTLS); /* the socket's is the one below */
+    rc = below ? hio_wrap_transport(io, &htls__transport, tls)
+               : hio_set_transport(io, &htls__transport, tls);
     if (rc < 0)
         free_tls(tls);
+    else
+        tls->below = below;
     return rc;
 }
 
@@ -327,11 +357,6 @@ int htls_server(hio_t *io, htls_ctx_t *ctx)
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
-
-htls_t *htls__of(const hio_t *io)
-{
-    return hio_transport(io) == &htls__transport ? hio_transport_ctx(io) : NULL;
-}
 
 bool htls_is_tls(const hio_t *io)
 {

@@ -1,6 +1,6 @@
-/* The socket as OpenSSL sees it: its own socket BIO, save that reading and writing never raise
- * SIGPIPE, never block whatever the descriptor's flags are, and ask the kernel nothing that is
- * known already (a short read has emptied the socket, a short write has filled it). */
+/* The socket (or the TLS below) as OpenSSL sees it: its own socket BIO, save that reading and
+ * writing never raise SIGPIPE, never block whatever the descriptor's flags are, and ask the kernel
+ * nothing that is known already (a short read has emptied the socket, a short write filled it). */
 #include "htls_int.h"
 
 #include <errno.h>
@@ -18,12 +18,33 @@ static int try_again(BIO *bio, int flags)
     return -1;
 }
 
-static int failed(htls_t *tls, BIO *bio, int retry)
+static int failed(htls_t *tls, BIO *bio, int err, int retry)
 {
-    if (errno == EINTR || errno == EWOULDBLOCK)
+    if (err == -EINTR || err == -EAGAIN)
         return try_again(bio, retry);
-    tls->errnum = errno;
+    tls->io_error = err;
     return -1;
+}
+
+static ssize_t receive(const htls_t *tls, char *buf, size_t size)
+{
+    ssize_t n;
+
+    if (tls->below)
+        return htls__read(tls->below, buf, size);
+    n = recv(tls->fd, buf, size, MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t transmit(const htls_t *tls, const char *buf, size_t len)
+{
+    const struct iovec iov = {(char *)buf, len};
+    ssize_t n;
+
+    if (tls->below)
+        return htls__write(tls->below, &iov, 1);
+    n = send(tls->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0));
+    return n < 0 ? -errno : n;
 }
 
 /* The beginning of what the peer says: if it is not TLS, people want to see it. */
@@ -47,9 +68,9 @@ static int on_read(BIO *bio, char *buf, int size)
         return OSSL.BIO_meth_get_read(OSSL.BIO_s_socket())(bio, buf, size);
     if (tls->drained)
         return try_again(bio, BIO_FLAGS_READ);
-    n = recv(tls->fd, buf, (size_t)size, MSG_DONTWAIT);
+    n = receive(tls, buf, (size_t)size);
     if (n < 0)
-        return failed(tls, bio, BIO_FLAGS_READ);
+        return failed(tls, bio, (int)n, BIO_FLAGS_READ);
     tls->eof = n == 0;
     tls->drained = n < size;
     if (!tls->established)
@@ -60,7 +81,6 @@ static int on_read(BIO *bio, char *buf, int size)
 static int on_write(BIO *bio, const char *buf, int len)
 {
     htls_t *tls = tls_of(bio);
-    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0);
     ssize_t n;
 
     OSSL.BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
@@ -68,9 +88,9 @@ static int on_write(BIO *bio, const char *buf, int len)
         return OSSL.BIO_meth_get_write(OSSL.BIO_s_socket())(bio, buf, len);
     if (tls->full)
         return try_again(bio, BIO_FLAGS_WRITE);
-    n = send(tls->fd, buf, (size_t)len, flags);
+    n = transmit(tls, buf, (size_t)len);
     if (n < 0)
-        return failed(tls, bio, BIO_FLAGS_WRITE);
+        return failed(tls, bio, (int)n, BIO_FLAGS_WRITE);
     tls->full = n < len;
     return (int)n;
 }

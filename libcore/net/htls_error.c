@@ -177,9 +177,12 @@ static int socket_error(htls_t *tls)
 {
     bool handshake = !tls->established;
 
-    if (tls->errnum == 0)
+    if (tls->below && tls->below->error)
+        return htls__fail(tls, tls->io_error ? tls->io_error : HERR_TRUNCATED, "%s",
+                          tls->below->error);
+    if (tls->io_error == 0)
         return handshake ? htls__fail(tls, HERR_TRUNCATED, HTLS_CLOSED_EARLY) : truncated(tls);
-    return htls__fail(tls, -tls->errnum, "%s%s", herr_str(-tls->errnum),
+    return htls__fail(tls, tls->io_error, "%s%s", herr_str(tls->io_error),
                       handshake ? " during the TLS handshake" : "");
 }
 
@@ -190,18 +193,18 @@ static int wait_for(hio_t *io, int events, int usual)
     return -EAGAIN;
 }
 
-int htls__result(htls_t *tls, hio_t *io, int rc, int usual)
+int htls__result(htls_t *tls, int rc, int usual)
 {
     switch (OSSL.SSL_get_error(tls->ssl, rc)) {
     case SSL_ERROR_WANT_READ:
-        return wait_for(io, HV_READ, usual);
+        return wait_for(tls->io, HV_READ, usual);
     case SSL_ERROR_WANT_WRITE:
-        return wait_for(io, HV_WRITE, usual);
+        return wait_for(tls->io, HV_WRITE, usual);
     case SSL_ERROR_ZERO_RETURN:
         return 0;
     case SSL_ERROR_SYSCALL:
         if (usual == HV_WRITE) /* the peer's alert, not yet read, may tell more */
-            return tls->errnum ? -tls->errnum : -EPIPE;
+            return tls->io_error ? tls->io_error : -EPIPE;
         return socket_error(tls);
     default:
         return protocol_error(tls);

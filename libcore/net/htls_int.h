@@ -113,6 +113,7 @@
     X(SSL_SESSION_get_protocol_version)                                                            \
     X(SSL_ctrl)                                                                                    \
     X(SSL_do_handshake)                                                                            \
+    X(SSL_clear_options)                                                                           \
     X(SSL_free)                                                                                    \
     X(SSL_get0_alpn_selected)                                                                      \
     X(SSL_get0_param)                                                                              \
@@ -261,18 +262,20 @@ typedef struct htls_s {
     SSL *ssl;
     htls_ctx_t *ctx;
     htls_set_t *set;
-    BIO *bio;                 /* the ssl's */
+    BIO *bio; /* the ssl's */
+    hio_t *io;
+    struct htls_s *below;     /* TLS within TLS: what this one goes through; NULL: the socket */
     char *name;               /* client: of the peer; NULL: none */
     char *alpn;               /* what was agreed on; NULL: nothing */
     char *error;              /* why it failed; NULL: it did not, or there was no memory */
     STACK_OF(X509) * refused; /* the chain that was not accepted */
     size_t write_pending;     /* length of the record that waits for the socket */
     int fd;
-    int errnum;   /* of the last system call that failed, not EAGAIN; 0: none */
+    int io_error; /* of the socket, or of the TLS below; not -EAGAIN; 0: none */
     int read_end; /* what the next read returns, if read_ended */
     unsigned char first_len;
     char first[32]; /* that the peer sent, to tell what it speaks */
-    bool server, begun, established, failed, read_ended;
+    bool server, begun, established, failed, read_ended, notified;
     bool eof;      /* the socket's end of data */
     bool readable; /* ssl may hold data that no poller knows of */
     bool drained;  /* in this call: the socket holds no more */
@@ -287,6 +290,10 @@ extern const hio_transport_t htls__transport;
 
 /* The tls of a connection, NULL if it is none. */
 htls_t *htls__of(const hio_t *io);
+
+/* htls.c: reading and writing, for the TLS within. */
+ssize_t htls__read(htls_t *tls, void *buf, size_t size);
+ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n);
 
 /* htls_bio.c: the socket as OpenSSL sees it. NULL: out of memory. */
 BIO_METHOD *htls__bio_method(void);
@@ -317,7 +324,7 @@ int htls__verify(X509_STORE_CTX *store, void *arg); /* OpenSSL's callback, inste
 
 /* What a call of OpenSSL that returned rc means: 0 (end of data), -EAGAIN (hio_transport_want was
  * called for a readiness that is not the usual one), or the error, whose text is kept. */
-int htls__result(htls_t *tls, hio_t *io, int rc, int usual);
+int htls__result(htls_t *tls, int rc, int usual);
 int htls__fail(htls_t *tls, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 const char *htls__reason(void); /* of OpenSSL's first error, in short */
 

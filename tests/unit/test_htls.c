@@ -357,6 +357,71 @@ static void a_plain_connection_can_become_tls(void **state)
     free(reply);
 }
 
+static htls_ctx_t *inner_server, *inner_client;
+
+static void begin_inner(hio_t *io)
+{
+    tls_end_t *end = end_of(io);
+
+    end_on_connect(io);
+    if (end->seen.connects > 1)
+        return;
+    if (end == &tls.server)
+        assert_int_equal(htls_server(io, inner_server), 0);
+    else
+        assert_int_equal(htls_client(io, inner_client, "b.test"), 0);
+}
+
+static void accept_outer(hio_t *io)
+{
+    tls_on_accept(io);
+    hio_setcb_connect(io, begin_inner);
+}
+
+static hio_t *connect_through(const char *name)
+{
+    hio_t *io;
+
+    tls.name = name;
+    io = tls_connect();
+    hio_setcb_connect(io, begin_inner);
+    return io;
+}
+
+/* As behind a proxy that is talked to in TLS itself. */
+static void tls_goes_through_tls(void **state)
+{
+    char *data = new_pattern(1 << 20);
+    hio_t *io;
+
+    (void)state;
+    tls_open(server_ctx("good"), client_ctx());
+    inner_server = server_ctx("other");
+    inner_client = client_ctx();
+    hio_setcb_accept(tls.listener, accept_outer);
+    io = connect_through("a.test");
+    TLS_UNTIL(tls.client.seen.connects == 2 && tls.server.seen.connects == 2);
+    assert_string_equal(tls.server.server_name, "b.test");
+    assert_int_equal(hio_write(io, data, 1 << 20), 1 << 20);
+    assert_int_equal(hio_shutdown(io), 0);
+    TLS_UNTIL(tls.client.seen.closes && tls.server.seen.closes);
+    assert_int_equal(tls.client.seen.got, 1 << 20);
+    assert_false(tls.client.seen.mangled);
+    assert_int_equal(tls.client.seen.error, 0);
+    assert_int_equal(tls.server.seen.error, 0);
+    htls_ctx_free(inner_server);
+    inner_server = server_ctx("good");
+    connect_through("a.test");
+    TLS_UNTIL(tls.client.seen.closes && tls.server.seen.closes);
+    assert_int_equal(tls.client.seen.error, HERR_CERTIFICATE);
+    assert_non_null(strstr(tls.client.error, "certificate is not for b.test but for a.test"));
+    assert_non_null(strstr(tls.server.error, "the peer's alert: bad certificate"));
+    htls_ctx_free(inner_server);
+    htls_ctx_free(inner_client);
+    tls_end();
+    free(data);
+}
+
 static void a_connection_moves_to_another_loop(void **state)
 {
     char *data = new_pattern(200000);
@@ -400,6 +465,7 @@ int main(void)
         cmocka_unit_test(what_the_transport_holds_is_read_without_the_socket),
         cmocka_unit_test(a_rate_limit_cuts_no_record_in_two),
         cmocka_unit_test(a_plain_connection_can_become_tls),
+        cmocka_unit_test(tls_goes_through_tls),
         cmocka_unit_test(a_connection_moves_to_another_loop),
     };
 
