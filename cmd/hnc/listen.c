@@ -341,11 +341,6 @@ static int make_service(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
 
-    if (!o->udp) {
-        l->admit = admit_new(l->hnc, on_passed, on_refused, l);
-        if (!l->admit)
-            return 1;
-    }
     if (replaces(o))
         return 0;
     if (options_exec(o)) {
@@ -363,12 +358,17 @@ static int make_service(listen_t *l)
     return l->proxy || l->broker || l->session ? 0 : 1;
 }
 
+/* Signals are watched before anybody can see the port open, and files are made once it is. */
 static int open_listener(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
 
     if (o->unix_path)
         hnc_watch_signals(l->hnc);
+    if (!o->udp)
+        l->admit = admit_new(l->hnc, on_passed, on_refused, l);
+    if (!o->udp && !l->admit)
+        return 1;
     if ((o->unix_path ? open_path(l) : o->vsock ? open_vsock(l) : open_port(l)) != 0)
         return 1;
     hevent_set_userdata(l->listener, l);

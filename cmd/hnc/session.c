@@ -389,8 +389,12 @@ static void fail(session_t *s, const char *what, const char *why)
     s->hnc->status = 1;
 }
 
-/* How a connection broke. With TLS it has to end by itself, or something may be missing; without,
- * nobody can tell. */
+/* Whether something may be missing of what came: with TLS a stream has an end of its own. */
+static bool is_cut_off(int err, bool ended)
+{
+    return err <= HERR_CLOSED || (err != 0 && err != -ETIMEDOUT && !ended);
+}
+
 static void report_end(session_t *s, hio_t *io, int err, bool ended)
 {
     const options_t *o = &s->hnc->options;
@@ -402,7 +406,7 @@ static void report_end(session_t *s, hio_t *io, int err, bool ended)
     } else if (err == -ETIMEDOUT && o->idle_ms != HNC_NO_TIME) {
         snprintf(why, sizeof(why), "expired (%u ms)", o->idle_ms);
         fail(s, "idle timeout", why);
-    } else if (err != 0 && err != -ETIMEDOUT && o->ssl && !ended) {
+    } else if (o->ssl && is_cut_off(err, ended)) {
         htls_error(io, why, sizeof(why));
         fail(s, "TLS", why[0] ? why : herr_str(err));
     } else if (err != 0 && err != -ETIMEDOUT && o->verbose > 1) {
