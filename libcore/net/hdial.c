@@ -206,13 +206,6 @@ void hdial__tls(hdial_t *dial, htls_ctx_t *ctx, const char *name, const char *wi
     int err;
 
     dial->tls_with = with;
-    if (htls_is_tls(dial->io)) {
-        dial->error_len = 0;
-        dial->step = HDIAL_STEP_TLS;
-        hdial__say(dial, "TLS with %s: not possible through an https proxy", with);
-        hdial__fail(dial, HERR_UNSUPPORTED);
-        return;
-    }
     hio_setcb_connect(dial->io, on_tls_connect);
     hio_setcb_close(dial->io, on_tls_close);
     hio_set_connect_timeout(dial->io, HTLS_HANDSHAKE_TIMEOUT_MS);

@@ -20,6 +20,7 @@ typedef struct step_s {
     const void *reply;
     size_t reply_len;
     bool close;
+    bool tls; /* from here on the target speaks, and it speaks TLS */
 } step_t;
 
 /* Text behind which the target's first bytes come at once. */
@@ -85,6 +86,8 @@ static inline void proxy_on_read(hio_t *io, void *buf, int len)
         w->got[0] = '\0';
         w->step++;
         hio_write(io, step->reply, step->reply_len);
+        if (step->tls)
+            assert_int_equal(htls_server(io, w->server_tls), 0);
         if (step->close)
             hio_close(io);
         if (step->close)

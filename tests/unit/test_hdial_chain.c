@@ -65,6 +65,34 @@ static void an_https_proxy_is_spoken_to_over_tls(void **state)
     end(&w);
 }
 
+static void tls_goes_through_an_https_proxy(void **state)
+{
+    static const step_t steps[] = {
+        {.until = "\r\n\r\n", SAY("HTTP/1.1 200 OK\r\n\r\n"), .tls = true},
+        {.until = "hi", SAY("hello")}};
+    world_t w;
+    result_t r;
+    seen_t seen;
+
+    (void)state;
+    begin(&w, "https://");
+    w.server_tls = new_tls(true);
+    w.client_tls = new_tls(false);
+    w.options.proxy_tls = w.options.tls = w.client_tls;
+    dial_to(&w, "example.com", steps, 2, &r);
+    if (r.err)
+        fail_msg("%s", r.error);
+    assert_true(r.times.tls_us >= r.times.proxied_us);
+    observe(r.io, &seen);
+    hio_read(r.io);
+    hio_write(r.io, "hi", 2);
+    RUN_UNTIL(w.loop, seen.got == 5);
+    assert_string_equal(seen.first, "hello");
+    hio_close(r.io);
+    RUN_UNTIL(w.loop, seen.closes == 1);
+    end(&w);
+}
+
 static void tls_follows_the_connection(void **state)
 {
     static const step_t steps[] = {{.bytes = 0, SAY("hello")}};
@@ -238,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(proxies_are_chained),
         cmocka_unit_test(an_https_proxy_is_spoken_to_over_tls),
+        cmocka_unit_test(tls_goes_through_an_https_proxy),
         cmocka_unit_test(tls_follows_the_connection),
         cmocka_unit_test(a_peer_without_tls_is_told),
         cmocka_unit_test(a_proxy_that_is_not_there_is_a_matter_of_connecting),
