@@ -529,6 +529,9 @@ void session_add(session_t *s, hio_t *io)
         hnc_say("%s", herr_str(err));
         hmem_free(peer);
         hio_abort(io, err);
+        s->hnc->status = 1;
+        if (hlist_empty(&s->peers))
+            s->idle_cb(s, err, s->arg);
         return;
     }
     hlist_push_back(&s->peers, &peer->link);
