@@ -102,8 +102,8 @@ const char *htls_ctx_fingerprint(const htls_ctx_t *ctx, char *buf, size_t size);
  * a proxy): the handshake then starts from the loop, and the connect callback follows it. name is
  * sent as SNI (unless it is an address) and must be in the certificate; NULL: no SNI, and only the
  * chain is verified. A session of the same context and name is resumed. The hio's connect timeout
- * covers the handshake. Where the hio speaks TLS already, the new one goes through it. 0, -EINVAL (no
- * stream socket, a server's context, a name that is too long), HERR_CLOSED or -ENOMEM. */
+ * covers the handshake. Where the hio speaks TLS already, the new one goes through it. 0, -EINVAL
+ * (no stream socket, a server's context, a name that is too long), HERR_CLOSED or -ENOMEM. */
 int htls_client(hio_t *io, htls_ctx_t *ctx, const char *name);
 
 /* Makes an accepted hio a TLS server; before hio_read. The handshake starts from the loop; the
