@@ -29,8 +29,8 @@ class Pki:
         option = "ec_paramgen_curve" if algorithm == "ec" else "rsa_keygen_bits"
         self.openssl(f"genpkey -algorithm {algorithm} -pkeyopt {option}:{detail} -out {path}")
 
-    def issue(self, name, names="DNS:localhost,IP:127.0.0.1", kind=EC, dates=None, digest="sha256"):
-        """(certificate, key). dates: (from, to) as YYYYMMDDHHMMSSZ."""
+    def issue(self, name, names="DNS:localhost,IP:127.0.0.1", kind=EC, dates=None, days=30, more=""):
+        """(certificate, key). dates: (from, to) as YYYYMMDDHHMMSSZ; more: lines of extensions."""
         cert, key, csr, conf = (self.path(f"{name}.{x}") for x in ("pem", "key", "csr", "cnf"))
         self.key(key, kind)
         self.openssl(f"req -new -key {key} -subj /CN={name} -out {csr}")
@@ -39,15 +39,15 @@ class Pki:
                 "[ca]\ndefault_ca=own\n[own]\n"
                 f"database={self.path('index.txt')}\nserial={self.path('serial')}\n"
                 f"new_certs_dir={self.folder}\npolicy=any\nunique_subject=no\n"
-                f"[any]\ncommonName=supplied\n[ext]\nsubjectAltName={names}\n"
+                f"[any]\ncommonName=supplied\n[ext]\nsubjectAltName={names}\n{more}"
             )
         (self.folder / "index.txt").touch()
         if not (self.folder / "serial").exists():
             (self.folder / "serial").write_text("1000\n")
-        span = f"-startdate {dates[0]} -enddate {dates[1]}" if dates else "-days 30"
+        span = f"-startdate {dates[0]} -enddate {dates[1]}" if dates else f"-days {days}"
         self.openssl(
             f"ca -batch -notext -config {conf} -extensions ext -in {csr} -out {cert} "
-            f"-cert {self.ca} -keyfile {self.ca_key} -md {digest} {span}"
+            f"-cert {self.ca} -keyfile {self.ca_key} -md sha256 {span}"
         )
         return cert, key
 
