@@ -262,7 +262,8 @@ void hdns__part_answered(hdns_part_t *part, hdns_answer_t *answer)
 {
     bool next = answer->no_such_name || answer == &impossible;
 
-    if (next && part->candidate + 1 < candidate_count(part->query)) {
+    if (next && hdns__channel_open(part->dns) == 0 && /* a reload may have closed it */
+        part->candidate + 1 < candidate_count(part->query)) {
         part->candidate++;
         ask_candidate(part);
         return;

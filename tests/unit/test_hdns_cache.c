@@ -260,6 +260,22 @@ static void a_reload_leaves_open_questions_alone(void **state)
     end(&w);
 }
 
+static void a_reload_leaves_the_search_list_alone(void **state)
+{
+    world_t w;
+    result_t r = {0};
+
+    (void)state;
+    begin_with(&w, "", "search x.dead y.live\nnameserver 127.0.0.1\n");
+    use(&w);
+    hdns_resolve(w.dns, "v4", AF_INET, on_addrs, &r, NULL);
+    hdns_reload(w.dns);
+    RUN_UNTIL(w.loop, r.calls > 0);
+    assert_int_equal(r.err, 0);
+    assert_int_equal(w.server.asked, 2);
+    end(&w);
+}
+
 static void nothing_is_left_on_the_loop(void **state)
 {
     hloop_stats_t before, after;
@@ -373,6 +389,7 @@ int main(void)
         cmocka_unit_test(freed_with_questions_open),
         cmocka_unit_test(freed_in_its_own_callback),
         cmocka_unit_test(a_reload_leaves_open_questions_alone),
+        cmocka_unit_test(a_reload_leaves_the_search_list_alone),
         cmocka_unit_test(nothing_is_left_on_the_loop),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(each_thread_has_a_resolver_of_its_own),
