@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #define BUFFER_SIZE ((size_t)1024 * 1024)
+#define GATHER_SIZE ((size_t)128 * 1024)
+#define GATHER_US 100
 #define UDP_SIZE 65507 /* the most that fits into a datagram over IPv4 */
 #define UNIX_DATAGRAM_SIZE 65536
 
@@ -270,6 +272,8 @@ void input_open(input_t *input)
     hevent_set_userdata(input->io, input);
     hio_setcb_read(input->io, on_data);
     hio_setcb_close(input->io, on_closed);
+    if (!o->udp && hio_type(input->io) == HIO_TYPE_PIPE)
+        (void)hio_set_read_gather(input->io, GATHER_SIZE, GATHER_US); /* works without, too */
     if (pump_start(&input->pump, input->io) < 0)
         hio_abort(input->io, -ENOMEM);
 }

@@ -120,6 +120,11 @@ int hio_read_once(hio_t *io);
  * program writes behind the data. The buffer is the caller's and lives as long as the hio. */
 int hio_set_readbuf(hio_t *io, void *buf, size_t len);
 
+/* For a fast writer of small pieces, at the other end of a pipe above all: while reads that bring
+ * 4 KiB at least follow each other within wait_us, one that brings less than `enough` bytes is
+ * followed by a wait of that time. Fewer, larger reads; nobody waits longer. 0 or -ENOMEM. */
+int hio_set_read_gather(hio_t *io, size_t enough, uint32_t wait_us);
+
 /* libhv's way to say which: hio_add starts, hio_del stops HV_READ and/or HV_WRITE. */
 int hio_add(hio_t *io, hevent_cb cb, int events);
 int hio_del(hio_t *io, int events);

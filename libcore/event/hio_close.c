@@ -59,6 +59,7 @@ static void free_ext(hio_t *io)
         if (ext->gates[i].gate && ext->gates[i].gate->free)
             ext->gates[i].gate->free(io, ext->gates[i].ctx);
     }
+    hmem_free(ext->gather);
     hmem_free(ext->local);
     hmem_free(ext->peer);
     hmem_free(ext);

@@ -75,6 +75,7 @@ typedef enum {
     HIO_TIMEOUT_KEEPALIVE,
     HIO_TIMEOUT_HEARTBEAT,
     HIO_TIMEOUT_ACCEPT_PAUSE,
+    HIO_TIMEOUT_GATHER,
     HIO_TIMEOUT_LINGER,
     HIO_TIMEOUT_COUNT
 } hio_timeout_e;
@@ -110,6 +111,13 @@ typedef struct hio_linger_s {
     int idle_ms; /* without an acknowledgement */
 } hio_linger_t;
 
+typedef struct hio_gather_s {
+    size_t enough; /* bytes of a read that needs no wait */
+    uint64_t wait_ns;
+    uint64_t read_ns; /* when it was read last, or could be */
+    uint32_t pieces;  /* that followed each other closely */
+} hio_gather_t;
+
 /* What most connections never need. Made when first asked for. */
 typedef struct hio_ext_s {
     hio_t *io;
@@ -126,6 +134,7 @@ typedef struct hio_ext_s {
     void *context;
     void *read_buf;
     size_t read_size;
+    hio_gather_t *gather; /* NULL: bytes are read as soon as they come */
     size_t write_low, write_high, write_max;
     struct sockaddr_storage *local;
     struct sockaddr_storage *peer;
@@ -231,6 +240,11 @@ void hio__resume(hio_t *io);
 void hio__read_connected(hio_t *io);
 void hio__eof(hio_t *io);
 void hio__read_pending(hio_t *io); /* what the transport holds is read before the loop waits */
+
+/* hio_gather.c */
+void hio__gather(hio_t *io, size_t n); /* after a read of n bytes */
+void hio__gather_over(hio_t *io);
+void hio__gather_detach(hio_t *io);
 
 /* hio_write.c */
 int hio__check_write(hio_t *io, size_t total); /* 0 or why nothing can be written */

@@ -158,6 +158,8 @@ static bool took(hio_t *io, ssize_t n)
     io->loop->stats.read_bytes += (uint64_t)n;
     hio__touch(io, HIO_TIMEOUT_READ);
     hio__gate_passed(io, HV_READ, (size_t)n);
+    if (io->ext && io->ext->gather)
+        hio__gather(io, (size_t)n);
     return true;
 }
 

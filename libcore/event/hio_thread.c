@@ -161,6 +161,7 @@ int hio_detach(hio_t *io)
         loop->always_n -= io->want ? 1 : 0;
         hlist_remove(&io->ext->always_link);
     }
+    hio__gather_detach(io);
     hio__timeouts_stop(io);
     for (size_t i = 0; i < loop->ready_n; i++) {
         if (loop->ready[i].io == io)

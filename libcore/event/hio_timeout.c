@@ -65,6 +65,7 @@ static const struct {
     [HIO_TIMEOUT_KEEPALIVE] = {on_keepalive_timeout, false, true},
     [HIO_TIMEOUT_HEARTBEAT] = {on_heartbeat, false, true},
     [HIO_TIMEOUT_ACCEPT_PAUSE] = {on_accept_pause, true, false},
+    [HIO_TIMEOUT_GATHER] = {hio__gather_over, true, false},
     [HIO_TIMEOUT_LINGER] = {hio__linger_tick, false, false},
 };
 
