@@ -1,6 +1,7 @@
 """hnc -l --ssl: other programs as its clients, certificates asked for, read again and made on the
 spot, handshakes that fail, and connections that end in halves."""
 
+import concurrent.futures
 import hashlib
 import os
 import re
@@ -380,3 +381,28 @@ def test_many_clients_over_tls_at_once(lab, pki, server_cert):
     for s in clients:
         assert receive(s, 6) == b"to all"
         s.close()
+
+
+def test_a_thousand_connections_while_certificates_are_read_again(lab, pki):
+    files = [pki.path(f"busy.{x}") for x in ("pem", "key")]
+    certs = [pki.issue("even"), pki.issue("odd")]
+    replace(files, certs[0])
+    hnc, port = listener(lab, files, "-k", "-c", "cat")
+    ctx, seen = context(pki), set()
+
+    def ask(i):
+        with connect(port, ctx) as s:
+            s.sendall(b"%d" % i)
+            seen.add(common_name(s))
+            return receive(s, len(b"%d" % i)) == b"%d" % i
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = []
+        for i in range(1000):
+            answers.append(pool.submit(ask, i))
+            if i % 50 == 49:
+                answers[i - 20].result()  # so that it happens among connections
+                replace(files, certs[i // 50 % 2])
+                hnc.signal(signal.SIGHUP)
+        assert all(answer.result() for answer in answers)
+    assert seen == {"even", "odd"}
