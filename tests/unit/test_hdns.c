@@ -243,6 +243,32 @@ static void a_server_that_is_not_there_is_told_at_once(void **state)
     end(&w);
 }
 
+static void behind_a_dead_server_the_next_one_is_asked(void **state)
+{
+    struct sockaddr_in addr;
+    int dead = bound_socket(SOCK_DGRAM, &addr);
+    char text[128], got[16];
+    world_t w;
+    result_t r, cached;
+
+    (void)state;
+    begin(&w);
+    snprintf(text, sizeof(text), "127.0.0.1:%u,%s", ntohs(addr.sin_port), w.server.servers);
+    w.options.servers = text;
+    w.options.timeout_ms = 50;
+    use(&w);
+    ask(&w, "v4.test", AF_INET, &cached);
+    memset(&r, 0, sizeof(r));
+    hdns_resolve(w.dns, "both.test", 0, on_addrs, &r, NULL);
+    ask(&w, "v4.test", AF_INET, &cached);
+    assert_int_equal(cached.err, 0);
+    RUN_UNTIL(w.loop, r.calls > 0);
+    assert_int_equal(r.count, 2);
+    assert_true(recv(dead, got, sizeof(got), MSG_DONTWAIT) > 0);
+    close(dead);
+    end(&w);
+}
+
 static void long_answers_come_by_tcp(void **state)
 {
     world_t w;
@@ -354,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_silent_server_costs_its_time_limit_and_delays_nobody),
         cmocka_unit_test(the_total_time_limit_takes_the_family_that_is_there),
         cmocka_unit_test(a_server_that_is_not_there_is_told_at_once),
+        cmocka_unit_test(behind_a_dead_server_the_next_one_is_asked),
         cmocka_unit_test(long_answers_come_by_tcp),
         cmocka_unit_test(aliases_are_followed),
         cmocka_unit_test(other_records_come_in_their_order),
