@@ -3,6 +3,7 @@
 #include "../base/herr.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -184,6 +185,11 @@ static bool parse_authority(http_request_t *request, http_span_t text)
     return is_host_text(request->host) && bracket == (strchr(request->host, ':') != NULL);
 }
 
+static bool has_scheme(http_span_t target)
+{
+    return isalpha((unsigned char)target.data[0]) && memchr(target.data, ':', target.len);
+}
+
 /* The target of all but CONNECT: "http://host[:port][/path][?query]". */
 static int parse_url(http_request_t *request)
 {
@@ -193,7 +199,7 @@ static int parse_url(http_request_t *request)
 
     if (rest.len < sizeof(scheme) - 1 ||
         !http_span_ieq((http_span_t){rest.data, sizeof(scheme) - 1}, scheme))
-        return rest.data[0] == '/' || rest.data[0] == '*' ? 400 : 501;
+        return has_scheme(rest) ? 501 : 400;
     rest.data += sizeof(scheme) - 1;
     rest.len -= sizeof(scheme) - 1;
     while (authority < rest.len && !strchr("/?", rest.data[authority]))
@@ -366,6 +372,8 @@ const char *http_status_text(int status)
         return "Request Timeout";
     case 411:
         return "Length Required";
+    case 414:
+        return "URI Too Long";
     case 431:
         return "Request Header Fields Too Large";
     case 500:

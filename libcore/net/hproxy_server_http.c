@@ -126,6 +126,16 @@ static bool logged_in(hproxy__session_t *s, const http_request_t *request)
 
 /* ---- the dialect ----------------------------------------------------------------------------- */
 
+/* 414: it is the first line that is too long, that is the URL. */
+static int head_status(const hproxy__session_t *s, int err)
+{
+    size_t len = s->in.len < HTTP_LINE_MAX ? s->in.len : HTTP_LINE_MAX;
+
+    if (err != HERR_FRAME_SIZE)
+        return 400;
+    return memchr(s->in.data, '\n', len) ? 431 : 414;
+}
+
 /* One head; true when the next may be looked for. */
 static bool read_request(hproxy__session_t *s)
 {
@@ -136,7 +146,7 @@ static bool read_request(hproxy__session_t *s)
     if (end == 0)
         return false;
     if (end < 0) {
-        refuse_status(s, end == HERR_FRAME_SIZE ? 431 : 400, (int)end);
+        refuse_status(s, head_status(s, (int)end), (int)end);
         return false;
     }
     s->head_len = (size_t)end;

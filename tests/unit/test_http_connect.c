@@ -186,6 +186,8 @@ static void broken_requests_have_a_status(void **state)
         {"CONNECT h:80 HTTP/1.0\r\nbroken\r\n\r\n", 400},
         {"connect h:80 HTTP/1.0\r\n\r\n", 501},
         {"GET / HTTP/1.0\r\n\r\n", 400},
+        {"GET h HTTP/1.0\r\n\r\n", 400},
+        {"GET 192.0.2.1:80 HTTP/1.0\r\n\r\n", 400},
         {"GET https://h/ HTTP/1.0\r\n\r\n", 501},
         {"GET ftp://h/ HTTP/1.0\r\n\r\n", 501},
         {"GET http://h:0/ HTTP/1.0\r\n\r\n", 400},
