@@ -24,16 +24,18 @@ static void on_relay_closed(hio_t *io)
 /* "localhost" and every address in numbers; other names of this machine are not known here. */
 static bool is_itself(hproxy_session_t *session)
 {
-    const struct sockaddr *own = hio_localaddr(session->io);
-    haddr_t to;
+    const struct sockaddr *sa = hio_localaddr(session->io);
+    haddr_t own, to;
 
-    if (!own || hendpoint_is_unix(&session->to))
+    if (!sa || haddr_set(&own, sa, haddr_len(sa)) != 0 || hendpoint_is_unix(&session->to))
         return false;
+    haddr_unmap(&own);
     if (hstr_ieq(session->to.host, "localhost"))
-        haddr_loopback(&to, own->sa_family, session->to.port);
+        haddr_loopback(&to, own.u.sa.sa_family, session->to.port);
     else if (haddr_parse(&to, session->to.host, session->to.port) != 0)
         return false;
-    return haddr_equal(&to.u.sa, own);
+    haddr_unmap(&to);
+    return haddr_equal(&to.u.sa, &own.u.sa);
 }
 
 /* A request for the proxy itself would come back to it, again and again. */

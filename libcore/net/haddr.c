@@ -359,6 +359,18 @@ bool haddr_is_any(const struct sockaddr *sa)
     return sa->sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&as_in6(sa)->sin6_addr);
 }
 
+void haddr_unmap(haddr_t *addr)
+{
+    struct sockaddr_in sin = {.sin_family = AF_INET};
+
+    if (addr->u.sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&addr->u.sin6.sin6_addr))
+        return;
+    sin.sin_port = addr->u.sin6.sin6_port;
+    memcpy(&sin.sin_addr, addr->u.sin6.sin6_addr.s6_addr + 12, sizeof(sin.sin_addr));
+    addr->u.sin = sin;
+    addr->len = sizeof(sin);
+}
+
 /* ---- ports ----------------------------------------------------------------------------------- */
 
 static int port_error(int err, const char *what, const char *text, char *error, size_t size)

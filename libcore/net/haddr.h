@@ -75,6 +75,10 @@ bool haddr_equal(const struct sockaddr *a, const struct sockaddr *b);
 
 bool haddr_is_any(const struct sockaddr *sa);
 
+/* Makes an IPv4 address that comes mapped in an IPv6 one (::ffff:192.0.2.1, RFC 4291 section
+ * 2.5.5.2), as a socket for both families has them, IPv4; leaves any other as it is. */
+void haddr_unmap(haddr_t *addr);
+
 /* A port or a range: "80", "80-90", "http", "ftp-data" (service names by the system's table, read
  * only for what is not a number); proto is "tcp", "udp" or NULL for any. Ports are 0..65535. 0,
  * HERR_SYNTAX (empty, no such service) or HERR_RANGE (past 65535, or a range upside down); then

@@ -179,9 +179,10 @@ def test_allow_and_m_hold_for_a_proxy(lab, web):
         (b"CONNECT 127.0.0.1 HTTP/1.0", 400),
         (b"CONNECT 127.0.0.1: HTTP/1.0", 400),
         (b"GET / HTTP/1.0", 400),
-        (b"CONNECT " + b"A" * 24000 + b":80 HTTP/1.0", 431),
+        (b"CONNECT " + b"A" * 24000 + b":80 HTTP/1.0", 414),
+        (b"GET " + HOST.encode() + b" HTTP/1.0", 400),
     ],
-    ids=["none", "no port", "empty port", "no host", "too long"],
+    ids=["none", "no port", "empty port", "no host", "too long", "no URL"],
 )
 def test_a_bad_request_gets_its_answer_and_the_server_goes_on(lab, web, request_line, status):
     hnc, port = proxy(lab, "http", "-v")
@@ -197,6 +198,14 @@ def test_a_bad_request_gets_its_answer_and_the_server_goes_on(lab, web, request_
 def test_a_request_for_the_proxy_itself_is_forbidden(lab, form, host):
     _, port = proxy(lab, "http")
     assert ask(port, form.format(host, port).encode() + b"\r\n\r\n").split()[1] == b"403"
+
+
+@pytest.mark.parametrize("host", [HOST, "localhost", "[::ffff:127.0.0.1]"])
+def test_so_is_one_that_comes_over_a_socket_for_both_families(lab, host):
+    port = lab.port()
+    lab.spawn("hnc", "-l", "--proxy-type", "http", "-s", "::", "-p", port)
+    lab.wait_bound(port)
+    assert ask(port, f"CONNECT {host}:{port} HTTP/1.0\r\n\r\n".encode()).split()[1] == b"403"
 
 
 def test_a_port_where_nobody_listens_is_told_on_both_sides(lab):

@@ -180,6 +180,27 @@ static void addresses_are_ordered_by_host_then_port(void **state)
     assert_false(haddr_equal(&a.u.sa, &b.u.sa));
 }
 
+static void a_mapped_address_becomes_ipv4(void **state)
+{
+    static const char *const cases[][2] = {{"::ffff:192.0.2.1", "192.0.2.1:7"},
+                                           {"::ffff:0:0", "0.0.0.0:7"},
+                                           {"192.0.2.1", "192.0.2.1:7"},
+                                           {"::192.0.2.1", "[::192.0.2.1]:7"},
+                                           {"2001:db8::1", "[2001:db8::1]:7"}};
+    haddr_t addr;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(haddr_parse(&addr, cases[i][0], 7), 0);
+        haddr_unmap(&addr);
+        assert_string_equal(printed(&addr), cases[i][1]);
+        assert_int_equal(addr.len, haddr_len(&addr.u.sa));
+    }
+    assert_int_equal(haddr_unix(&addr, "/x"), 0);
+    haddr_unmap(&addr);
+    assert_int_equal(addr.u.sa.sa_family, AF_UNIX);
+}
+
 static void loopback_and_every_address_are_told(void **state)
 {
     haddr_t addr;
@@ -285,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_path_that_fills_the_field_needs_no_nul),
         cmocka_unit_test(the_host_and_the_port_can_be_had_apart),
         cmocka_unit_test(addresses_are_ordered_by_host_then_port),
+        cmocka_unit_test(a_mapped_address_becomes_ipv4),
         cmocka_unit_test(loopback_and_every_address_are_told),
         cmocka_unit_test(virtual_machines_are_numbers),
         cmocka_unit_test(ports_are_numbers_ranges_or_services),
