@@ -123,6 +123,7 @@ int hnc_socket_options(const options_t *o, hsocket_options_t *so, haddr_t *sourc
     so->ttl = o->ttl;
     so->min_ttl = o->min_ttl;
     so->tos = o->tos;
+    so->broadcast = o->broadcast;
     if (o->listen || (!o->source_addr && !o->source_port))
         return 0;
     so->source = source;

@@ -85,6 +85,7 @@ const hopt_t options_rows[] = {
               "type of service of what is sent: lowdelay, throughput, reliability, lowcost, "
               "critical, inetcontrol, netcontrol, ef, af11 to af43, cs0 to cs7, or a number",
               .arg_name = "KEYWORD"),
+    HOPT_FLAG('b', NULL, options_t, broadcast, "with -u: send to broadcast addresses, too"),
     HOPT_FLAG('F', NULL, options_t, pass_fd,
               "pass the connection on as a descriptor over stdout, a UNIX socket, and leave"),
 
@@ -207,7 +208,6 @@ const hopt_t options_rows[] = {
     HOPT_FLAG(0, "no-history", options_t, no_history,
               "neither read nor write the file that keeps typed lines"),
 
-    HOPT_REFUSED('b', NULL, NULL, LATER),
     HOPT_REFUSED('D', NULL, NULL, NEVER),
     HOPT_REFUSED('S', NULL, NULL, NEVER),
     HOPT_REFUSED('Z', NULL, NULL, NEVER),

@@ -58,6 +58,7 @@ typedef struct options_s {
     hopt_list_t deny, deny_files;
     /* The connection. */
     bool vsock;
+    bool broadcast;   /* -b */
     bool pass_fd;     /* -F */
     bool no_shutdown; /* shutdown is not set, then */
     bool telnet;

@@ -210,7 +210,7 @@ def test_ports_are_refused_in_the_same_words(lab, args, message):
 
 @pytest.mark.parametrize(
     "option",
-    "-b -D -S -Z -g1 -G4 --lua-exec=f --sctp".split(),
+    "-D -S -Z -g1 -G4 --lua-exec=f --sctp".split(),
 )
 def test_an_option_of_nc_or_ncat_that_is_missing_is_refused_by_name(lab, option):
     name = option.split("=")[0] if option.startswith("--") else option[:2]
