@@ -231,33 +231,30 @@ void options_init(options_t *o)
     o->port_wait_ms = HNC_NO_TIME;
 }
 
-/* The first pair of options that exclude each other. */
-static const char *conflict(const options_t *o)
+/* Two things that exclude each other. */
+typedef struct rule_s {
+    bool a, b;
+    const char *message;
+} rule_t;
+
+static const char *first_broken(const rule_t *rules, size_t count)
 {
-    const struct {
-        bool a, b;
-        const char *message;
-    } rules[] = {
-        {o->listen, o->zero_io, "cannot use -z and -l"},
-        {!o->listen, o->keep_open, "must use -l with -k"},
-        {o->send_only, o->recv_only, "cannot use --send-only and --recv-only"},
-        {o->exec_command != NULL, o->shell_command != NULL, "cannot use -e and -c"},
-        {options_exec(o), o->zero_io, "cannot use -z and -e or -c"},
-        {options_exec(o), o->output_file || o->hex_file,
-         "cannot use -o or --hex-dump with -e or -c"},
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].a && rules[i].b)
+            return rules[i].message;
+    }
+    return NULL;
+}
+
+static const char *server_conflict(const options_t *o)
+{
+    const rule_t rules[] = {
         {options_exec(o) || o->broker, o->hex || o->json || o->timestamps,
          "cannot use --hex, --json or --timestamps with -e, -c, --broker or --chat"},
-        {o->hex, o->json, "cannot use --hex and --json"},
-        {options_exec(o), o->udp && o->keep_open, "cannot use -k and -u with -e or -c"},
-        {o->listen || o->zero_io || o->udp, o->reconnect != NULL,
-         "cannot use --reconnect with -l, -z or -u"},
-        {o->listen || o->zero_io, o->preamble_text != NULL, "cannot use --preamble with -l or -z"},
-        {o->udp || o->unix_path, o->nc_proxies.count + o->ncat_proxies.count > 0,
-         "cannot use a proxy with -u or -U"},
-        {o->udp, o->proxy_protocol > 0, "cannot use --proxy-protocol and -u"},
         {o->broker, o->udp, "cannot use --broker or --chat with -u"},
         {o->broker, options_exec(o), "cannot use --broker or --chat with -e or -c"},
-        {o->broker, o->telnet || o->pass_fd, "cannot use --broker or --chat with -t or -F"},
+        {o->broker, o->telnet || o->pass_fd || o->receive_limit > 0,
+         "cannot use --broker or --chat with -t, -F or -W"},
         {!o->listen, o->max_conns != HNC_NO_LIMIT, "must use -l with -m"},
         {!o->listen, options_access(o), "must use -l with --allow and --deny"},
         {o->udp, options_access(o), "cannot use -u with --allow and --deny"},
@@ -265,22 +262,24 @@ static const char *conflict(const options_t *o)
          "cannot use -l with -x, --proxy or -P"},
         {o->listen && !o->proxy_type, o->proxy_auth != NULL,
          "must use --proxy-type with --proxy-auth and -l"},
+        {o->broker || options_exec(o) || (o->listen && o->proxy_type), o->rate > 0,
+         "cannot use --rate with -e, -c, --broker, --chat or -l and --proxy-type"},
+        {o->listen && o->proxy_type, o->hex || o->json || o->timestamps || o->receive_limit > 0,
+         "cannot use -l and --proxy-type with --hex, --json, --timestamps or -W"},
         {o->listen && o->proxy_type, o->broker || o->udp || o->telnet || o->pass_fd,
          "cannot use -l and --proxy-type with --broker, --chat, -u, -t or -F"},
         {o->listen && o->proxy_type, options_exec(o) || o->output_file || o->hex_file,
          "cannot use -l and --proxy-type with -e, -c, -o or --hex-dump"},
-        {o->pass_fd, options_exec(o) || o->zero_io || o->keep_open,
-         "cannot use -F with -e, -c, -z or -k"},
-        {o->pass_fd, o->udp && o->listen, "cannot use -F with -u and -l"},
-        {o->shutdown, o->no_shutdown, "cannot use -N and --no-shutdown"},
-        {options_exec(o), o->idle_ms != HNC_NO_TIME || o->telnet || o->receive_limit > 0,
-         "cannot use --idle-timeout, -t or -W with -e or -c"},
-        {o->telnet, o->udp, "cannot use -t and -u"},
-        {o->vsock, o->udp || o->unix_path || o->family || o->source_addr,
-         "cannot use --vsock with -u, -U, -4, -6 or -s"},
         {o->vsock, o->nc_proxies.count + o->ncat_proxies.count > 0 || options_access(o),
          "cannot use --vsock with a proxy, --allow or --deny"},
-        {o->min_ttl > 0, o->udp, "cannot use --min-ttl and -u: the kernel checks TCP only"},
+    };
+
+    return first_broken(rules, sizeof(rules) / sizeof(rules[0]));
+}
+
+static const char *tls_conflict(const options_t *o)
+{
+    const rule_t rules[] = {
         {o->ssl, o->udp, "cannot use --ssl and -u"},
         {o->ssl, o->pass_fd, "cannot use --ssl and -F"},
         {o->ssl_key != NULL, !o->ssl_cert, "must use --ssl-cert with --ssl-key"},
@@ -291,15 +290,53 @@ static const char *conflict(const options_t *o)
         {o->listen && o->ssl_verify < 1, o->ssl_trustfile || o->tls_pin,
          "must use --ssl-verify with --ssl-trustfile or --tls-pin and -l"},
         {o->tls_max == HNC_TLS_1_2, o->tls_min == HNC_TLS_1_3, "--tls-min is newer than --tls-max"},
+    };
+
+    return first_broken(rules, sizeof(rules) / sizeof(rules[0]));
+}
+
+static const char *other_conflict(const options_t *o)
+{
+    const rule_t rules[] = {
+        {o->listen, o->zero_io, "cannot use -z and -l"},
+        {!o->listen, o->keep_open, "must use -l with -k"},
+        {o->send_only, o->recv_only, "cannot use --send-only and --recv-only"},
+        {o->exec_command != NULL, o->shell_command != NULL, "cannot use -e and -c"},
+        {options_exec(o), o->zero_io, "cannot use -z and -e or -c"},
+        {options_exec(o), o->output_file || o->hex_file,
+         "cannot use -o or --hex-dump with -e or -c"},
+        {o->hex, o->json, "cannot use --hex and --json"},
+        {options_exec(o), o->udp && o->keep_open, "cannot use -k and -u with -e or -c"},
+        {o->listen || o->zero_io || o->udp, o->reconnect != NULL,
+         "cannot use --reconnect with -l, -z or -u"},
+        {o->listen || o->zero_io, o->preamble_text != NULL, "cannot use --preamble with -l or -z"},
+        {o->udp || o->unix_path, o->nc_proxies.count + o->ncat_proxies.count > 0,
+         "cannot use a proxy with -u or -U"},
+        {o->udp, o->proxy_protocol > 0, "cannot use --proxy-protocol and -u"},
+        {o->pass_fd, options_exec(o) || o->zero_io || o->keep_open,
+         "cannot use -F with -e, -c, -z or -k"},
+        {o->pass_fd, o->udp && o->listen, "cannot use -F with -u and -l"},
+        {o->shutdown, o->no_shutdown, "cannot use -N and --no-shutdown"},
+        {options_exec(o), o->idle_ms != HNC_NO_TIME || o->telnet || o->receive_limit > 0,
+         "cannot use --idle-timeout, -t or -W with -e or -c"},
+        {o->telnet, o->udp, "cannot use -t and -u"},
+        {o->vsock, o->udp || o->unix_path || o->family || o->source_addr,
+         "cannot use --vsock with -u, -U, -4, -6 or -s"},
+        {o->min_ttl > 0, o->udp, "cannot use --min-ttl and -u: the kernel checks TCP only"},
         {o->unix_path, o->source_port != NULL, "cannot use -p and -U"},
         {o->unix_path && !(o->udp && !o->listen), o->source_addr != NULL, "cannot use -s and -U"},
     };
 
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        if (rules[i].a && rules[i].b)
-            return rules[i].message;
-    }
-    return NULL;
+    return first_broken(rules, sizeof(rules) / sizeof(rules[0]));
+}
+
+static const char *conflict(const options_t *o)
+{
+    const char *message = other_conflict(o);
+
+    if (!message)
+        message = server_conflict(o);
+    return message ? message : tls_conflict(o);
 }
 
 static int fail(const char *what)
