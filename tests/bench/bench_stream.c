@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -78,19 +79,19 @@ static void transfer(sink_t *sink, unsigned port, size_t size)
 int main(void)
 {
     sink_t sink = {.listener = bench_listen()};
-    unsigned port, mib;
     char line[64];
-    int pid;
 
     memset(out, 'x', sizeof(out));
     while (fgets(line, sizeof(line), stdin)) {
+        char *rest = line;
+        unsigned port = (unsigned)strtoul(rest, &rest, 10);
+        pid_t pid = (pid_t)strtol(rest, &rest, 10);
+        size_t mib = strtoul(rest, &rest, 10);
         uint64_t cpu, wall;
 
-        if (sscanf(line, "%u %d %u", &port, &pid, &mib) != 3)
-            bench_fail("line");
         cpu = bench_cpu_ns(pid);
         wall = bench_now_ns();
-        transfer(&sink, port, (size_t)mib << 20);
+        transfer(&sink, port, mib << 20);
         wall = bench_now_ns() - wall;
         printf("%llu %llu\n", (unsigned long long)(bench_cpu_ns(pid) - cpu),
                (unsigned long long)wall);
