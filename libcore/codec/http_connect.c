@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATUS_MIN 100
-#define STATUS_DIGITS 3
 #define PORT_DIGITS_MAX 5
 #define HTTP_PORT 80
-#define VERSION_LEN 8 /* "HTTP/1.1" */
+#define STATUS_AT 9 /* in a status line */
 
 /* The length that snprintf tells, if it was all written. */
 static ssize_t written(int n, size_t size)
@@ -84,33 +82,6 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* "HTTP/1.x" at the start of the text: x, or -1. */
-static int minor_version(http_span_t text)
-{
-    if (text.len < VERSION_LEN || memcmp(text.data, "HTTP/1.", VERSION_LEN - 1) != 0)
-        return -1;
-    return is_digit(text.data[VERSION_LEN - 1]) ? text.data[VERSION_LEN - 1] - '0' : -1;
-}
-
-/* "HTTP/1.1 200 OK"; what follows the number may be missing, and some leave out its space. */
-static int parse_status_line(http_answer_t *answer, http_span_t line, int *minor)
-{
-    const char *digits = line.data + VERSION_LEN + 1;
-
-    *minor = minor_version(line);
-    if (*minor < 0 || line.len < VERSION_LEN + 1 + STATUS_DIGITS || digits[-1] != ' ')
-        return HERR_PROTOCOL;
-    for (int i = 0; i < STATUS_DIGITS; i++) {
-        if (!is_digit(digits[i]))
-            return HERR_PROTOCOL;
-        answer->status = answer->status * 10 + (digits[i] - '0');
-    }
-    answer->line = (http_span_t){digits, line.len - VERSION_LEN - 1};
-    if (answer->line.len > STATUS_DIGITS && digits[STATUS_DIGITS] != ' ')
-        return HERR_PROTOCOL;
-    return answer->status < STATUS_MIN ? HERR_PROTOCOL : 0;
-}
-
 static bool keeps_alive(http_span_t fields, int minor)
 {
     if (http_field_has(fields, "Connection", "close") ||
@@ -122,14 +93,16 @@ static bool keeps_alive(http_span_t fields, int minor)
 
 int http_answer_parse(http_answer_t *answer, const void *head, size_t len)
 {
-    http_span_t rest = {head, len}, line, name, value;
+    http_span_t rest = {head, len}, line, name, value, reason;
     bool chunked;
     int err, minor;
 
     *answer = (http_answer_t){.body_length = -1};
     if (!http_line_next(&rest, &line))
         return HERR_PROTOCOL;
-    err = parse_status_line(answer, line, &minor);
+    err = http_status_line(line, &minor, &answer->status, &reason);
+    if (err == 0)
+        answer->line = (http_span_t){line.data + STATUS_AT, line.len - STATUS_AT};
     answer->fields = rest;
     while (err == 0 && (err = http_field_next(&rest, &name, &value)) > 0)
         err = 0;
@@ -214,28 +187,6 @@ static int parse_url(http_request_t *request)
     return 0;
 }
 
-/* Method, target and version, one space between. */
-static int parse_request_line(http_request_t *request, http_span_t line)
-{
-    const char *first = memchr(line.data, ' ', line.len);
-    const char *last = memrchr(line.data, ' ', line.len);
-    http_span_t version;
-
-    if (!first || first == last)
-        return 400;
-    request->method = (http_span_t){line.data, (size_t)(first - line.data)};
-    request->target = (http_span_t){first + 1, (size_t)(last - first) - 1};
-    version = (http_span_t){last + 1, (size_t)(line.data + line.len - last) - 1};
-    if (!http_is_token(request->method) || request->target.len == 0 ||
-        memchr(request->target.data, ' ', request->target.len) ||
-        memchr(request->target.data, '\t', request->target.len))
-        return 400;
-    request->minor = minor_version(version);
-    if (request->minor >= 0 && version.len == VERSION_LEN)
-        return 0;
-    return version.len == VERSION_LEN && memcmp(version.data, "HTTP/", 5) == 0 ? 505 : 400;
-}
-
 /* HTTP/1.1 has exactly one Host (RFC 9112 section 3.2). */
 static int check_fields(http_request_t *request)
 {
@@ -266,7 +217,7 @@ int http_request_parse(http_request_t *request, const void *head, size_t len)
     if (!http_line_next(&rest, &line) || line.len == 0)
         return 400;
     request->fields = rest;
-    status = parse_request_line(request, line);
+    status = http_request_line(line, &request->method, &request->target, &request->minor);
     if (status != 0)
         return status;
     request->connect = request->method.len == 7 && memcmp(request->method.data, "CONNECT", 7) == 0;
@@ -357,48 +308,12 @@ ssize_t http_request_forward(const http_request_t *request, char *buf, size_t si
     return w.full ? -ENOBUFS : (ssize_t)w.len;
 }
 
-const char *http_status_text(int status)
-{
-    switch (status) {
-    case 200:
-        return "Connection established";
-    case 400:
-        return "Bad Request";
-    case 403:
-        return "Forbidden";
-    case 407:
-        return "Proxy Authentication Required";
-    case 408:
-        return "Request Timeout";
-    case 411:
-        return "Length Required";
-    case 414:
-        return "URI Too Long";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 500:
-        return "Internal Server Error";
-    case 501:
-        return "Not Implemented";
-    case 502:
-        return "Bad Gateway";
-    case 503:
-        return "Service Unavailable";
-    case 504:
-        return "Gateway Timeout";
-    case 505:
-        return "HTTP Version Not Supported";
-    default:
-        return "Unknown";
-    }
-}
-
 ssize_t http_answer_compose(int status, bool keep, const char *extra, const char *text, char *buf,
                             size_t size)
 {
     if (status / 100 == 2)
-        return written(snprintf(buf, size, "HTTP/1.1 %d %s\r\n%s\r\n", status,
-                                http_status_text(status), extra ? extra : ""),
+        return written(snprintf(buf, size, "HTTP/1.1 %d Connection established\r\n%s\r\n", status,
+                                extra ? extra : ""),
                        size);
     return written(snprintf(buf, size,
                             "HTTP/1.1 %d %s\r\n"

@@ -75,9 +75,6 @@ ssize_t http_request_forward(const http_request_t *request, char *buf, size_t si
 ssize_t http_answer_compose(int status, bool keep, const char *extra, const char *text, char *buf,
                             size_t size);
 
-/* "Bad Gateway"; "Unknown" for a status that this module never answers. Static storage. */
-const char *http_status_text(int status);
-
 #ifdef __cplusplus
 }
 #endif

@@ -1,10 +1,14 @@
 #include "http_head.h"
 
 #include "../base/herr.h"
+#include "http_chars.h"
 
 #include <string.h>
 #include <strings.h>
 
+#define STATUS_MIN 100
+#define STATUS_DIGITS 3
+#define VERSION_LEN 8        /* "HTTP/1.1" */
 #define LENGTH_DIGITS_MAX 18 /* of a number that fits an int64_t in any case */
 
 http_span_t http_span(const char *text)
@@ -17,45 +21,44 @@ bool http_span_ieq(http_span_t span, const char *text)
     return span.len == strlen(text) && strncasecmp(span.data, text, span.len) == 0;
 }
 
-/* Bytes of a head: no control character but those that end a line, and the tab. */
-static bool is_head_byte(unsigned char c)
+ssize_t http_line_end(const char *data, size_t len, size_t size_max)
 {
-    return (c >= ' ' && c != 0x7f) || c == '\t' || c == '\r' || c == '\n';
-}
+    const char *at =
+        http_find_best()(data, data + (len < size_max ? len : size_max), &http_not_line);
+    size_t n = (size_t)(at - data);
 
-/* Takes the line end at data[at] into account: the length of the head, 0 if it goes on. */
-static ssize_t end_line(http_scan_t *scan, const char *data, size_t at)
-{
-    bool empty = at == scan->line || (at == scan->line + 1 && data[scan->line] == '\r');
-
-    if (empty)
-        return (ssize_t)at + 1;
-    if (++scan->lines > 1 + HTTP_FIELDS_MAX)
+    if (n + 1 > size_max)
         return HERR_FRAME_SIZE;
-    scan->line = at + 1;
-    return 0;
+    if (n == len)
+        return 0;
+    if (*at == '\n')
+        return (ssize_t)n + 1;
+    if (*at != '\r')
+        return HERR_PROTOCOL;
+    if (n + 2 > size_max)
+        return HERR_FRAME_SIZE;
+    if (n + 1 == len)
+        return 0;
+    return at[1] == '\n' ? (ssize_t)n + 2 : HERR_PROTOCOL;
 }
 
 ssize_t http_head_end(http_scan_t *scan, const void *data, size_t len)
 {
     const char *text = data;
 
-    for (size_t i = scan->scanned; i < len; i++) {
-        ssize_t end = 0;
+    for (;;) {
+        size_t left = HTTP_HEAD_MAX - scan->line;
+        ssize_t n = http_line_end(text + scan->line, len - scan->line,
+                                  left < HTTP_LINE_MAX ? left : HTTP_LINE_MAX);
 
-        if (i >= HTTP_HEAD_MAX || i - scan->line >= HTTP_LINE_MAX)
+        if (n <= 0)
+            return n;
+        if (n == 1 || (n == 2 && text[scan->line] == '\r'))
+            return (ssize_t)scan->line + n;
+        if (++scan->lines > 1 + HTTP_FIELDS_MAX)
             return HERR_FRAME_SIZE;
-        if (!is_head_byte((unsigned char)text[i]))
-            return HERR_PROTOCOL;
-        if (i > 0 && text[i - 1] == '\r' && text[i] != '\n')
-            return HERR_PROTOCOL;
-        if (text[i] == '\n')
-            end = end_line(scan, text, i);
-        if (end != 0)
-            return end;
-        scan->scanned = i + 1;
+        scan->line += (size_t)n;
     }
-    return 0;
 }
 
 /* Each line may end with LF alone. */
@@ -81,6 +84,11 @@ bool http_line_next(http_span_t *rest, http_span_t *line)
     return true;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t';
@@ -97,19 +105,25 @@ static http_span_t trim(http_span_t span)
     return span;
 }
 
+int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value)
+{
+    const char *end = line.data + line.len;
+    const char *colon = http_find_of(HTTP_FIND_PLAIN)(line.data, end, &http_not_token);
+
+    if (colon == line.data || colon == end || *colon != ':')
+        return HERR_PROTOCOL;
+    *name = (http_span_t){line.data, (size_t)(colon - line.data)};
+    *value = trim((http_span_t){colon + 1, (size_t)(end - colon) - 1});
+    return 0;
+}
+
 int http_field_next(http_span_t *rest, http_span_t *name, http_span_t *value)
 {
     http_span_t line;
-    const char *colon;
 
     if (!http_line_next(rest, &line) || line.len == 0)
         return 0;
-    colon = memchr(line.data, ':', line.len);
-    if (!colon)
-        return HERR_PROTOCOL;
-    *name = (http_span_t){line.data, (size_t)(colon - line.data)};
-    *value = trim((http_span_t){colon + 1, line.len - name->len - 1});
-    return http_is_token(*name) ? 1 : HERR_PROTOCOL;
+    return http_field_cut(line, name, value) < 0 ? HERR_PROTOCOL : 1;
 }
 
 bool http_field_find(http_span_t fields, const char *name, http_span_t *value)
@@ -123,17 +137,29 @@ bool http_field_find(http_span_t fields, const char *name, http_span_t *value)
     return false;
 }
 
-static bool list_has(http_span_t list, const char *token)
+bool http_list_next(http_span_t *rest, http_span_t *element)
 {
-    while (list.len > 0) {
-        const char *comma = memchr(list.data, ',', list.len);
-        size_t len = comma ? (size_t)(comma - list.data) : list.len;
+    while (rest->len > 0) {
+        const char *comma = memchr(rest->data, ',', rest->len);
+        size_t len = comma ? (size_t)(comma - rest->data) : rest->len;
 
-        if (http_span_ieq(trim((http_span_t){list.data, len}), token))
-            return true;
+        *element = trim((http_span_t){rest->data, len});
         len += comma != NULL;
-        list.data += len;
-        list.len -= len;
+        rest->data += len;
+        rest->len -= len;
+        if (element->len > 0)
+            return true;
+    }
+    return false;
+}
+
+bool http_list_has(http_span_t list, const char *token)
+{
+    http_span_t element;
+
+    while (http_list_next(&list, &element)) {
+        if (http_span_ieq(element, token))
+            return true;
     }
     return false;
 }
@@ -143,7 +169,7 @@ bool http_field_has(http_span_t fields, const char *name, const char *token)
     http_span_t found, value;
 
     while (http_field_next(&fields, &found, &value) > 0) {
-        if (http_span_ieq(found, name) && list_has(value, token))
+        if (http_span_ieq(found, name) && http_list_has(value, token))
             return true;
     }
     return false;
@@ -156,13 +182,45 @@ static int parse_length(http_span_t value, int64_t *length)
     if (value.len == 0 || value.len > LENGTH_DIGITS_MAX)
         return HERR_PROTOCOL;
     for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9')
+        if (!is_digit(value.data[i]))
             return HERR_PROTOCOL;
         n = n * 10 + (value.data[i] - '0');
     }
     if (*length >= 0 && *length != n)
         return HERR_PROTOCOL;
     *length = n;
+    return 0;
+}
+
+/* An empty element is no number, here: nobody who means well sends it. */
+int http_length_add(http_span_t value, int64_t *length)
+{
+    const char *comma;
+
+    while (value.len > 0 && (comma = memchr(value.data, ',', value.len))) {
+        size_t len = (size_t)(comma - value.data);
+
+        if (parse_length(trim((http_span_t){value.data, len}), length) < 0)
+            return HERR_PROTOCOL;
+        value.data += len + 1;
+        value.len -= len + 1;
+    }
+    return parse_length(trim(value), length);
+}
+
+int http_coding_add(http_span_t value, bool *chunked)
+{
+    http_span_t coding;
+
+    if (!http_list_next(&value, &coding))
+        return HERR_PROTOCOL;
+    do {
+        if (*chunked)
+            return HERR_PROTOCOL;
+        if (!http_span_ieq(coding, "chunked"))
+            return HERR_UNSUPPORTED;
+        *chunked = true;
+    } while (http_list_next(&value, &coding));
     return 0;
 }
 
@@ -176,10 +234,9 @@ int http_body_length(http_span_t fields, bool *chunked, int64_t *length)
     *length = -1;
     while ((err = http_field_next(&fields, &name, &value)) > 0) {
         if (http_span_ieq(name, "Content-Length")) {
-            err = parse_length(value, length);
+            err = http_length_add(value, length);
         } else if (http_span_ieq(name, "Transfer-Encoding")) {
-            err = *chunked ? HERR_PROTOCOL : http_span_ieq(value, "chunked") ? 0 : HERR_UNSUPPORTED;
-            *chunked = true;
+            err = http_coding_add(value, chunked);
         }
         if (err < 0)
             return err;
@@ -189,18 +246,106 @@ int http_body_length(http_span_t fields, bool *chunked, int64_t *length)
     return *chunked && *length >= 0 ? HERR_PROTOCOL : 0;
 }
 
-static bool is_token_byte(unsigned char c)
+static const char *skip(http_span_t span, const http_chars_t *set)
 {
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-        return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+    return http_find_best()(span.data, span.data + span.len, set);
 }
 
 bool http_is_token(http_span_t span)
 {
-    for (size_t i = 0; i < span.len; i++) {
-        if (!is_token_byte((unsigned char)span.data[i]))
+    return span.len > 0 && skip(span, &http_not_token) == span.data + span.len;
+}
+
+/* A name, or an address in brackets (RFC 3986 section 3.2.2); the rest is cut off behind it. */
+static bool cut_host(http_span_t *rest)
+{
+    const char *end;
+
+    if (rest->len > 0 && rest->data[0] == '[') {
+        end = memchr(rest->data, ']', rest->len);
+        if (!end || end - rest->data < 3)
+            return false;
+        for (const char *p = rest->data + 1; p < end; p++) {
+            if (!is_digit(*p) && *p != ':' && *p != '.' &&
+                !((*p | 0x20) >= 'a' && (*p | 0x20) <= 'f'))
+                return false;
+        }
+        end++;
+    } else {
+        end = skip(*rest, &http_not_name);
+    }
+    rest->len -= (size_t)(end - rest->data);
+    rest->data = end;
+    return true;
+}
+
+bool http_is_authority(http_span_t span, bool with_port)
+{
+    http_span_t rest = span;
+
+    if (!cut_host(&rest) || (with_port && (rest.len == span.len || rest.len < 2)))
+        return false;
+    if (rest.len == 0)
+        return true;
+    for (size_t i = 1; i < rest.len; i++) {
+        if (!is_digit(rest.data[i]))
             return false;
     }
-    return span.len > 0;
+    return rest.data[0] == ':';
+}
+
+/* "HTTP/1.x" at the start of the text: x, or -1. */
+static int minor_version(http_span_t text)
+{
+    if (text.len < VERSION_LEN || memcmp(text.data, "HTTP/1.", VERSION_LEN - 1) != 0)
+        return -1;
+    return is_digit(text.data[VERSION_LEN - 1]) ? text.data[VERSION_LEN - 1] - '0' : -1;
+}
+
+/* Of another version than 1.x, which is a different answer from text that is no version. */
+static bool is_other_version(http_span_t text)
+{
+    return text.len == VERSION_LEN && memcmp(text.data, "HTTP/", 5) == 0 &&
+           is_digit(text.data[5]) && text.data[6] == '.' && is_digit(text.data[7]);
+}
+
+int http_request_line(http_span_t line, http_span_t *method, http_span_t *target, int *minor)
+{
+    const char *end = line.data + line.len;
+    const char *first = memchr(line.data, ' ', line.len);
+    const char *second = first ? memchr(first + 1, ' ', (size_t)(end - first) - 1) : NULL;
+    http_span_t version;
+
+    if (!second)
+        return 400;
+    *method = (http_span_t){line.data, (size_t)(first - line.data)};
+    *target = (http_span_t){first + 1, (size_t)(second - first) - 1};
+    version = (http_span_t){second + 1, (size_t)(end - second) - 1};
+    if (!http_is_token(*method) || target->len == 0 || memchr(target->data, '\t', target->len))
+        return 400;
+    *minor = minor_version(version);
+    if (*minor >= 0 && version.len == VERSION_LEN)
+        return 0;
+    return is_other_version(version) ? 505 : 400;
+}
+
+int http_status_line(http_span_t line, int *minor, int *status, http_span_t *reason)
+{
+    const char *digits = line.data + VERSION_LEN + 1;
+    size_t len = VERSION_LEN + 1 + STATUS_DIGITS;
+
+    *minor = minor_version(line);
+    if (*minor < 0 || line.len < len || digits[-1] != ' ')
+        return HERR_PROTOCOL;
+    *status = 0;
+    for (int i = 0; i < STATUS_DIGITS; i++) {
+        if (!is_digit(digits[i]))
+            return HERR_PROTOCOL;
+        *status = *status * 10 + (digits[i] - '0');
+    }
+    if (*status < STATUS_MIN || (line.len > len && line.data[len] != ' '))
+        return HERR_PROTOCOL;
+    len += line.len > len;
+    *reason = (http_span_t){line.data + len, line.len - len};
+    return 0;
 }

@@ -1,6 +1,6 @@
 /* http_head: where the head of an HTTP/1 message ends, and what its lines say (RFC 9112 sections 2
  * to 5). Zero-copy: the caller collects the bytes, spans point into them. Shared by the proxy
- * codecs (http_connect, http_auth).
+ * codecs (http_connect, http_auth) and http1.
  *
  * A line ends with CR LF or, as section 2.2 permits, LF alone; a CR elsewhere, a NUL, a folded line
  * and a space before a colon are errors. */
@@ -33,7 +33,6 @@ bool http_span_ieq(http_span_t span, const char *text); /* ASCII case ignored */
 
 /* What is known of a head that is not yet whole; zeroed before the first call. */
 typedef struct http_scan_s {
-    size_t scanned;
     size_t line;  /* where the line that is being read begins */
     size_t lines; /* so many are whole */
 } http_scan_t;
@@ -47,6 +46,20 @@ ssize_t http_head_end(http_scan_t *scan, const void *data, size_t len);
  * head, 1 or 2. One who can keep what is behind it reads more at a time. */
 size_t http_head_need(const http_scan_t *scan, const void *data, size_t len);
 
+/* The length, its end included, of the line that begins at data; 0 while it is not whole.
+ * HERR_FRAME_SIZE when it does not end within size_max bytes, HERR_PROTOCOL at a byte that no line
+ * has. What is said depends on the bytes alone, never on how many of them are there. */
+ssize_t http_line_end(const char *data, size_t len, size_t size_max);
+
+/* A request line without its end (RFC 9112 section 3): one space between each two parts; minor is
+ * that of HTTP/1.minor. 0; or the status to answer with, 400 or 505. Spans are set as far as they
+ * are there. */
+int http_request_line(http_span_t line, http_span_t *method, http_span_t *target, int *minor);
+
+/* A status line without its end (section 4): "HTTP/1.1 200 OK", status is 100..999. The reason may
+ * be missing, and its space with it, as many servers send it. 0 or HERR_PROTOCOL. */
+int http_status_line(http_span_t line, int *minor, int *status, http_span_t *reason);
+
 /* Cuts the next line, without its end, off the front of *rest. False when there is none. */
 bool http_line_next(http_span_t *rest, http_span_t *line);
 
@@ -54,11 +67,30 @@ bool http_line_next(http_span_t *rest, http_span_t *line);
  * line), HERR_PROTOCOL for a line that is no field. */
 int http_field_next(http_span_t *rest, http_span_t *name, http_span_t *value);
 
+/* Cuts a line without its end into name and value. 0 or HERR_PROTOCOL. */
+int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value);
+
 /* The first field of this name. */
 bool http_field_find(http_span_t fields, const char *name, http_span_t *value);
 
+/* Cuts the next element, without the space around it, off a list ("close, TE"); empty ones are left
+ * out. False when there is none. */
+bool http_list_next(http_span_t *rest, http_span_t *element);
+
+/* Whether a list names the token. */
+bool http_list_has(http_span_t list, const char *token);
+
 /* Whether a field that is a list ("close, TE") names the token, in any of its lines. */
 bool http_field_has(http_span_t fields, const char *name, const char *token);
+
+/* Adds the value of one Content-Length to what the others said (-1: there was none). A list of
+ * equal numbers is one of them (RFC 9110 section 8.6). 0; or HERR_PROTOCOL for no number, one of
+ * more than 18 digits, or two that differ. */
+int http_length_add(http_span_t value, int64_t *length);
+
+/* Adds the value of one Transfer-Encoding. 0; HERR_UNSUPPORTED for another coding than chunked, or
+ * HERR_PROTOCOL for no coding, or one behind chunked. */
+int http_coding_add(http_span_t value, bool *chunked);
 
 /* How the body is delimited by Transfer-Encoding and Content-Length (RFC 9112 section 6). *length
  * is -1 without a Content-Length. 0, HERR_PROTOCOL (both, two that differ, no number), or
@@ -66,6 +98,13 @@ bool http_field_has(http_span_t fields, const char *name, const char *token);
 int http_body_length(http_span_t fields, bool *chunked, int64_t *length);
 
 bool http_is_token(http_span_t span); /* RFC 9110 section 5.6.2 */
+
+/* host[:port] or [v6][:port], without a user in front (RFC 9112 section 3.2); with_port: the port
+ * must be there, and the host not empty. */
+bool http_is_authority(http_span_t span, bool with_port);
+
+/* "Not Found"; "Unknown" for a status that is in no RFC. Static storage. */
+const char *http_status_text(int status);
 
 #ifdef __cplusplus
 }

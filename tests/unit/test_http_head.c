@@ -99,8 +99,8 @@ static void lines_heads_and_fields_have_a_maximum(void **state)
     assert_int_equal(end_of(&scan, head, len), 0);
     memset(head, 'a', HTTP_LINE_MAX + 1);
     memset(&scan, 0, sizeof(scan));
-    assert_int_equal(end_of(&scan, head, HTTP_LINE_MAX), 0);
-    assert_int_equal(end_of(&scan, head, HTTP_LINE_MAX + 1), HERR_FRAME_SIZE);
+    assert_int_equal(end_of(&scan, head, HTTP_LINE_MAX - 1), 0);
+    assert_int_equal(end_of(&scan, head, HTTP_LINE_MAX), HERR_FRAME_SIZE);
 
     for (len = 0; len < HTTP_HEAD_MAX;)
         len += add_line(head + len, HTTP_LINE_MAX);
@@ -183,7 +183,10 @@ static void a_body_has_one_length(void **state)
     body_is("Content-Length: 999999999999999999\r\n", 0, false, 999999999999999999);
     body_is("Transfer-Encoding: Chunked\r\n", 0, true, -1);
     body_is("Content-Length: 7\r\nContent-Length: 8\r\n", HERR_PROTOCOL, false, 0);
-    body_is("Content-Length: 7, 7\r\n", HERR_PROTOCOL, false, 0);
+    body_is("Content-Length: 7 , 7\r\nContent-Length: 07\r\n", 0, false, 7);
+    body_is("Content-Length: 7, 8\r\n", HERR_PROTOCOL, false, 0);
+    body_is("Content-Length: 7,\r\n", HERR_PROTOCOL, false, 0);
+    body_is("Content-Length: ,7\r\n", HERR_PROTOCOL, false, 0);
     body_is("Content-Length: -1\r\n", HERR_PROTOCOL, false, 0);
     body_is("Content-Length: 1000000000000000000\r\n", HERR_PROTOCOL, false, 0);
     body_is("Content-Length:\r\n", HERR_PROTOCOL, false, 0);
@@ -191,6 +194,45 @@ static void a_body_has_one_length(void **state)
     body_is("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", HERR_PROTOCOL, false,
             0);
     body_is("Transfer-Encoding: gzip, chunked\r\n", HERR_UNSUPPORTED, false, 0);
+    body_is("Transfer-Encoding: , chunked ,\r\n", 0, true, -1);
+    body_is("Transfer-Encoding: chunked, chunked\r\n", HERR_PROTOCOL, false, 0);
+    body_is("Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n", HERR_PROTOCOL, false, 0);
+    body_is("Transfer-Encoding:\r\n", HERR_PROTOCOL, false, 0);
+    body_is("Transfer-Encoding: chunked;q=1\r\n", HERR_UNSUPPORTED, false, 0);
+}
+
+static void authorities_are_told_from_other_text(void **state)
+{
+    static const char *const good[] = {"",      "h",       "h:",      "h:80", "127.0.0.1:8080",
+                                       "[::1]", "[::1]:1", "a-b.c_d", "%41",  "[::ffff:1.2.3.4]"};
+    static const char *const bad[] = {"u@h", "h:8o", "[::1",   "[]",       "[::1]x", "h/",
+                                      "a b", "h:-1", "h:80:8", "\xc3\xa4", "a\"b",   "[g::1]"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        assert_true(http_is_authority(http_span(good[i]), false));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(http_is_authority(http_span(bad[i]), false));
+    assert_true(http_is_authority(HTTP_SPAN("[::1]:1"), true));
+    assert_true(http_is_authority(HTTP_SPAN("h:80"), true));
+    assert_false(http_is_authority(HTTP_SPAN("h"), true));
+    assert_false(http_is_authority(HTTP_SPAN("h:"), true));
+    assert_false(http_is_authority(HTTP_SPAN(":80"), true));
+}
+
+static void statuses_have_a_text(void **state)
+{
+    (void)state;
+    assert_string_equal(http_status_text(100), "Continue");
+    assert_string_equal(http_status_text(200), "OK");
+    assert_string_equal(http_status_text(304), "Not Modified");
+    assert_string_equal(http_status_text(431), "Request Header Fields Too Large");
+    assert_string_equal(http_status_text(511), "Network Authentication Required");
+    assert_string_equal(http_status_text(306), "Unknown");
+    assert_string_equal(http_status_text(512), "Unknown");
+    assert_string_equal(http_status_text(600), "Unknown");
+    assert_string_equal(http_status_text(99), "Unknown");
+    assert_string_equal(http_status_text(-1), "Unknown");
 }
 
 int main(void)
@@ -203,6 +245,8 @@ int main(void)
         cmocka_unit_test(lines_that_are_no_fields_are_refused),
         cmocka_unit_test(lists_are_searched_in_every_line),
         cmocka_unit_test(a_body_has_one_length),
+        cmocka_unit_test(authorities_are_told_from_other_text),
+        cmocka_unit_test(statuses_have_a_text),
     };
 
     return cmocka_run_group_tests_name("http_head", tests, NULL, NULL);

@@ -1,0 +1,124 @@
+#include "http_chars.h"
+
+#include <stddef.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define WITH_SIMD 1
+#include <immintrin.h>
+#endif
+
+/* The high halves 0 to 7 have a bit each. Bytes from 0x80 on are in no set, or share the bit of the
+ * control characters 0x00 to 0x0f, all of which are in the set then. test_http_chars compares the
+ * tables with the grammar. */
+#define ASCII_ROWS 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
+#define HIGH_OUT                                                                                   \
+    {                                                                                              \
+        ASCII_ROWS, 0, 0, 0, 0, 0, 0, 0, 0                                                         \
+    }
+#define HIGH_IN                                                                                    \
+    {                                                                                              \
+        ASCII_ROWS, 1, 1, 1, 1, 1, 1, 1, 1                                                         \
+    }
+
+/* clang-format off */
+const http_chars_t http_not_line = {
+    {0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x02, 0x03, 0x03, 0x03, 0x03, 0x03, 0x83},
+    HIGH_OUT,
+};
+const http_chars_t http_not_token = {
+    {0x17, 0x03, 0x07, 0x03, 0x03, 0x03, 0x03, 0x03, 0x07, 0x07, 0x0b, 0xab, 0x2f, 0xab, 0x0b, 0x8f},
+    HIGH_IN,
+};
+const http_chars_t http_not_target = {
+    {0x07, 0x03, 0x07, 0x07, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x0b, 0x03, 0x0b, 0x83},
+    HIGH_IN,
+};
+const http_chars_t http_not_any_target = {
+    {0x07, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x83},
+    HIGH_OUT,
+};
+const http_chars_t http_not_name = {
+    {0x57, 0x03, 0x07, 0x07, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x0b, 0xa3, 0xab, 0xa3, 0x2b, 0x8f},
+    HIGH_IN,
+};
+/* clang-format on */
+
+static const char *find_plain(const char *text, const char *end, const http_chars_t *set)
+{
+    for (; text < end; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (set->low[c & 15] & set->high[c >> 4])
+            break;
+    }
+    return text;
+}
+
+#ifdef WITH_SIMD
+__attribute__((target("sse4.2"))) static const char *find_sse42(const char *text, const char *end,
+                                                                const http_chars_t *set)
+{
+    const __m128i low = _mm_loadu_si128((const __m128i *)set->low);
+    const __m128i high = _mm_loadu_si128((const __m128i *)set->high);
+    const __m128i half = _mm_set1_epi8(15);
+
+    for (; end - text >= 16; text += 16) {
+        __m128i c = _mm_loadu_si128((const __m128i *)text);
+        __m128i rows = _mm_shuffle_epi8(low, _mm_and_si128(c, half));
+        __m128i row = _mm_shuffle_epi8(high, _mm_and_si128(_mm_srli_epi16(c, 4), half));
+        __m128i out = _mm_cmpeq_epi8(_mm_and_si128(rows, row), _mm_setzero_si128());
+        unsigned in = (unsigned)_mm_movemask_epi8(out) ^ 0xffffu;
+
+        if (in)
+            return text + __builtin_ctz(in);
+    }
+    return find_plain(text, end, set);
+}
+
+__attribute__((target("avx2"))) static const char *find_avx2(const char *text, const char *end,
+                                                             const http_chars_t *set)
+{
+    const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->low));
+    const __m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->high));
+    const __m256i half = _mm256_set1_epi8(15);
+
+    for (; end - text >= 32; text += 32) {
+        __m256i c = _mm256_loadu_si256((const __m256i *)text);
+        __m256i rows = _mm256_shuffle_epi8(low, _mm256_and_si256(c, half));
+        __m256i row = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(c, 4), half));
+        __m256i out = _mm256_cmpeq_epi8(_mm256_and_si256(rows, row), _mm256_setzero_si256());
+        unsigned in = ~(unsigned)_mm256_movemask_epi8(out);
+
+        if (in)
+            return text + __builtin_ctz(in);
+    }
+    return find_sse42(text, end, set);
+}
+#endif
+
+http_find_cb http_find_of(http_find_e which)
+{
+    switch (which) {
+    case HTTP_FIND_PLAIN:
+        return find_plain;
+#ifdef WITH_SIMD
+    case HTTP_FIND_SSE42:
+        return __builtin_cpu_supports("sse4.2") ? find_sse42 : NULL;
+    case HTTP_FIND_AVX2:
+        return __builtin_cpu_supports("avx2") ? find_avx2 : NULL;
+#endif
+    default:
+        return NULL;
+    }
+}
+
+http_find_cb http_find_best(void)
+{
+#ifdef WITH_SIMD
+    if (__builtin_cpu_supports("avx2"))
+        return find_avx2;
+    if (__builtin_cpu_supports("sse4.2"))
+        return find_sse42;
+#endif
+    return find_plain;
+}
