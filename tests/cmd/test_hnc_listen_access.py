@@ -59,6 +59,26 @@ def test_only_who_is_allowed_is_heard(lab, program, args, welcome, refused):
         wait_until(lambda: l.is_welcome(source), f"{source} is heard")
 
 
+@pytest.mark.parametrize("program", [[], ["-c", "exec cat"]], ids=["stdout", "program"])
+def test_a_datagram_of_who_is_not_allowed_is_not_taken(lab, program):
+    port = lab.port(kind=socket.SOCK_DGRAM)
+    hnc = lab.spawn("hnc", "-luv", "--allow", "127.0.0.3", *program, HOST, port)
+    lab.wait_bound(port, "udp")
+    for source in ("127.0.0.2", "127.0.0.3"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(TIMEOUT)
+            s.bind((source, 0))
+            s.connect((HOST, port))
+            s.send(source.encode())
+            if source == "127.0.0.2":
+                hnc.wait_err("New connection denied: not allowed\n")
+            elif program:
+                assert s.recv(100) == b"127.0.0.3"
+            else:
+                hnc.wait_out(b"127.0.0.3")
+    assert hnc.out() == (b"" if program else b"127.0.0.3")
+
+
 def test_lists_in_files(lab):
     for name, text in (("allow", "127.0.0.0/8 # all of us\n"), ("deny", "127.0.0.2\n127.0.0.3\n")):
         with open(lab.path(name), "w") as f:
@@ -159,6 +179,42 @@ def test_the_header_tells_who_comes_and_is_no_data(lab, header, pieces):
     assert l.process.out() == b"data"
     version = 1 if header == V1 else 2
     assert f"version {version}, 192.0.2.1:1234 to 192.0.2.2:80\n" in l.process.err()
+
+
+def test_behind_the_header_a_client_of_k_is_as_any_other(lab):
+    l = Listener(lab, "-k", "--proxy-protocol", stdin=subprocess.PIPE)
+    data = b"0123456789abcdef" * 10000
+    with l.connect() as s:
+        s.sendall(V2 + data)
+        wait_until(lambda: l.process.out() == data, "all of it")
+        l.process.send(b"answer")
+        assert s.recv(6) == b"answer"
+        s.shutdown(socket.SHUT_WR)
+    with l.connect() as s:
+        s.sendall(V1 + b"next")
+        wait_until(lambda: l.process.out() == data + b"next", "the next one")
+
+
+def test_behind_the_header_a_client_of_a_broker_comes_and_goes(lab):
+    l = Listener(lab, "--broker", "--proxy-protocol")
+    with l.connect() as first, l.connect() as second:
+        first.sendall(V1)
+        second.sendall(V2)
+        for s, other in ((first, second), (second, first)):
+            wait_until(lambda: says(s, other), "they hear each other")
+        first.shutdown(socket.SHUT_WR)
+        while first.recv(100):
+            pass
+    assert l.process.running()
+
+
+def says(s, other):
+    s.sendall(b"x")
+    other.settimeout(0.1)
+    try:
+        return other.recv(100).strip(b"x") == b""
+    except TimeoutError:
+        return False
 
 
 @pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", V2_LOCAL], ids=["unknown", "local"])
