@@ -137,9 +137,10 @@ static bool carry(int from, int to, damage_t *damage)
     return send(to, buf, (size_t)n, MSG_NOSIGNAL) == n;
 }
 
-static void run_with_damage(damage_t *damage)
+static int client[2], server[2]; /* the hio's end, and the middle's */
+
+static hio_t *open_around_the_middle(void)
 {
-    int client[2], server[2];
     hio_t *io;
 
     memset(&tls, 0, sizeof(tls));
@@ -153,6 +154,13 @@ static void run_with_damage(damage_t *damage)
     observe_end(io, &tls.client);
     assert_int_equal(htls_client(io, tls.client_ctx, "a.test"), 0);
     assert_int_equal(hio_read(io), 0);
+    return io;
+}
+
+static void run_with_damage(damage_t *damage)
+{
+    hio_t *io = open_around_the_middle();
+
     assert_int_equal(hio_write(io, fixture_script, 1000), 1000);
     while (!tls.server.seen.closes && tls.server.seen.got < 1000) {
         hloop_wakeup(tls.loop);
@@ -187,6 +195,31 @@ static void a_flipped_bit_is_found_wherever_it_is(void **state)
     run_with_damage(&damage);
     assert_int_equal(tls.server.seen.error, HERR_TLS);
     assert_non_null(strstr(tls.server.error, "damaged on the way (bad record MAC)"));
+}
+
+/* The socket stays open behind it: nothing but the record tells the end. */
+static void an_end_that_comes_with_the_last_data_is_told(void **state)
+{
+    hio_t *io = open_around_the_middle();
+
+    (void)state;
+    while (!tls.client.seen.connects || !tls.server.seen.connects) {
+        hloop_wakeup(tls.loop);
+        assert_int_equal(hloop_run(tls.loop), 0);
+        carry(client[1], server[1], NULL);
+        carry(server[1], client[1], NULL);
+    }
+    settle(tls.loop);
+    assert_int_equal(hio_write(io, fixture_script, 1000), 1000);
+    assert_int_equal(hio_shutdown(io), 0);
+    settle(tls.loop);
+    assert_true(carry(client[1], server[1], NULL));
+    TLS_UNTIL(tls.server.seen.closes);
+    assert_int_equal(tls.server.seen.got, 1000);
+    assert_int_equal(tls.server.seen.error, 0);
+    close(client[1]);
+    close(server[1]);
+    tls_end();
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */
@@ -383,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(out_of_memory_anywhere_is_an_error_and_no_leak),
         cmocka_unit_test(a_flipped_bit_is_found_wherever_it_is),
+        cmocka_unit_test(an_end_that_comes_with_the_last_data_is_told),
         cmocka_unit_test(no_connection_fails_while_certificates_are_replaced),
         cmocka_unit_test(threads_share_a_context_that_is_reloaded),
     };
