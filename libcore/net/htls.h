@@ -56,7 +56,7 @@ typedef struct htls_options_s {
     /* The own certificate. */
     const char *cert_file;        /* PEM chain; a server needs one, or self_signed */
     const char *key_file;         /* PEM; NULL: in cert_file */
-    htls_password_cb password_cb; /* NULL: a key with a password is an error */
+    htls_password_cb password_cb; /* at a reload too; NULL: a key with a password is an error */
     void *password_arg;
     bool self_signed; /* server: made now, ECDSA P-256, kept in memory, for localhost, the loopback
                          addresses, the host name and self_signed_name */
