@@ -81,6 +81,7 @@
     X(PEM_read_bio_PUBKEY)                                                                         \
     X(SSL_CIPHER_get_name)                                                                         \
     X(SSL_CTX_callback_ctrl)                                                                       \
+    X(SSL_CTX_check_private_key)                                                                   \
     X(SSL_CTX_ctrl)                                                                                \
     X(SSL_CTX_free)                                                                                \
     X(SSL_CTX_get0_certificate)                                                                    \

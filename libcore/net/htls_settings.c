@@ -110,14 +110,17 @@ static int read_key(SSL_CTX *ssl_ctx, const char *file, password_t *password,
                     const htls_report_t *report)
 {
     int rc = htls__readable(file, report);
+    bool used;
 
     if (rc < 0)
         return rc;
     password->file = file;
     OSSL.ERR_clear_error();
-    if (OSSL.SSL_CTX_use_PrivateKey_file(ssl_ctx, file, SSL_FILETYPE_PEM) == 1)
+    used = OSSL.SSL_CTX_use_PrivateKey_file(ssl_ctx, file, SSL_FILETYPE_PEM) == 1;
+    /* A key of another kind than the certificate's is kept beside it, for a certificate to come. */
+    if (used && OSSL.SSL_CTX_check_private_key(ssl_ctx) == 1)
         return 0;
-    if (ERR_GET_REASON(OSSL.ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
+    if (used || ERR_GET_REASON(OSSL.ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
         ERR_GET_REASON(OSSL.ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH)
         return htls__report(report, HERR_CERTIFICATE, "%s: not the key of the certificate", file);
     return bad_file("key", file, password, report);

@@ -362,6 +362,7 @@ static void files_and_settings_that_are_no_good_are_named(void **state)
 {
     const char *good = fixture_path("good.pem"), *key = fixture_path("good.key");
     const char *other = fixture_path("other.key"), *locked = fixture_path("locked.key");
+    const char *rsa = fixture_path("weak.key"); /* the certificates have keys of another kind */
     const char *ca = fixture_path("ca.pem"), *none = fixture_path("none.pem");
     const struct {
         htls_options_t options;
@@ -374,6 +375,9 @@ static void files_and_settings_that_are_no_good_are_named(void **state)
         {{.server = true, .cert_file = good, .key_file = other},
          HERR_CERTIFICATE,
          "other.key: not the key of the certificate"},
+        {{.server = true, .cert_file = good, .key_file = rsa},
+         HERR_CERTIFICATE,
+         "weak.key: not the key of the certificate"},
         {{.server = true, .cert_file = good}, HERR_CERTIFICATE, "good.pem: no key in it"},
         {{.server = true, .cert_file = key}, HERR_CERTIFICATE, "good.key: no certificate in it"},
         {{.server = true, .cert_file = good, .key_file = locked},
