@@ -8,95 +8,26 @@
 
 #define COUNT_DIGITS_SIZE 9 /* nc: 8 digits and a NUL */
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static void advance(http_span_t *rest, size_t n)
-{
-    rest->data += n;
-    rest->len -= n;
-}
-
-static void skip_spaces(http_span_t *rest)
-{
-    while (rest->len > 0 && is_space(rest->data[0]))
-        advance(rest, 1);
-}
-
 void http_auth__skip(http_span_t *rest)
 {
-    while (rest->len > 0 && (is_space(rest->data[0]) || rest->data[0] == ','))
-        advance(rest, 1);
-}
-
-bool http_auth__token(http_span_t *rest, http_span_t *token)
-{
-    size_t n = 0;
-
-    while (n < rest->len && http_is_token((http_span_t){rest->data + n, 1}))
-        n++;
-    *token = (http_span_t){rest->data, n};
-    advance(rest, n);
-    return n > 0;
-}
-
-/* Behind the opening quote, up to the closing one. */
-static bool take_quoted(http_span_t *rest, http_span_t *value)
-{
-    size_t n = 0;
-
-    while (n < rest->len && rest->data[n] != '"')
-        n += rest->data[n] == '\\' ? 2 : 1;
-    if (n >= rest->len)
-        return false;
-    *value = (http_span_t){rest->data, n};
-    advance(rest, n + 1);
-    return true;
+    while (rest->len > 0 && http_text__char(rest, ','))
+        ;
 }
 
 int http_auth__param(http_span_t *rest, http_param_t *param)
 {
     http_span_t at = *rest;
+    int got;
 
     http_auth__skip(&at);
-    if (!http_auth__token(&at, &param->name))
-        return 0;
-    skip_spaces(&at);
-    if (at.len == 0 || at.data[0] != '=')
-        return 0;
-    advance(&at, 1);
-    skip_spaces(&at);
-    if (at.len > 0 && at.data[0] == '"') {
-        advance(&at, 1);
-        if (!take_quoted(&at, &param->value))
-            return HERR_SYNTAX;
-    } else if (!http_auth__token(&at, &param->value)) {
-        return HERR_SYNTAX;
-    }
-    skip_spaces(&at);
+    got = http_text__param(&at, param);
+    if (got <= 0)
+        return got;
+    http_text__spaces(&at);
     if (at.len > 0 && at.data[0] != ',')
         return HERR_SYNTAX;
     *rest = at;
     return 1;
-}
-
-bool http_auth__unescape(const http_param_t *param, char *text, size_t size)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < param->value.len; i++) {
-        char c = param->value.data[i];
-
-        if (c == '\\' && i + 1 < param->value.len)
-            c = param->value.data[++i];
-        if (n + 1 >= size || (unsigned char)c < ' ' || c == 0x7f)
-            return false;
-        text[n++] = c;
-    }
-    text[n] = '\0';
-    return true;
 }
 
 typedef struct algorithm_s {
@@ -195,36 +126,4 @@ int http_auth__response(const http_auth_hasher_t *hasher, const http_digest_t *d
         hasher, d->hash,
         (const http_span_t[]){{secret, (size_t)len}, colon, d->nonce, colon, {what, (size_t)len}},
         5, hex);
-}
-
-static void put_bytes(http_writer_t *w, const char *data, size_t len)
-{
-    if (w->full || len >= w->size - w->len) {
-        w->full = true;
-        return;
-    }
-    memcpy(w->buf + w->len, data, len);
-    w->len += len;
-    w->buf[w->len] = '\0';
-}
-
-void http_auth__put(http_writer_t *w, const char *text)
-{
-    put_bytes(w, text, strlen(text));
-}
-
-void http_auth__put_quoted(http_writer_t *w, const char *text, size_t len)
-{
-    put_bytes(w, "\"", 1);
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '"' || text[i] == '\\')
-            put_bytes(w, "\\", 1);
-        put_bytes(w, text + i, 1);
-    }
-    put_bytes(w, "\"", 1);
-}
-
-ssize_t http_auth__written(const http_writer_t *w)
-{
-    return w->full || w->size == 0 ? -ENOBUFS : (ssize_t)w->len;
 }

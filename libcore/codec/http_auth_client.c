@@ -23,7 +23,7 @@ static void take_param(http_challenge_t *c, const http_param_t *param)
 {
     char text[HTTP_AUTH_TEXT_SIZE];
 
-    if (!http_auth__unescape(param, text, sizeof(text)))
+    if (!http_text__unescape(param->value, text, sizeof(text)))
         c->unusable = true;
     else if (http_span_ieq(param->name, "realm"))
         memcpy(c->realm, text, sizeof(text));
@@ -59,7 +59,7 @@ static bool at_scheme(http_span_t rest)
 
     http_auth__skip(&rest);
     return rest.len == 0 ||
-           (http_auth__token(&rest, &token) && (rest.len == 0 || strchr(" \t,", rest.data[0])));
+           (http_text__token(&rest, &token) && (rest.len == 0 || strchr(" \t,", rest.data[0])));
 }
 
 int http_challenge_next(http_span_t *value, http_challenge_t *challenge)
@@ -72,7 +72,7 @@ int http_challenge_next(http_span_t *value, http_challenge_t *challenge)
     http_auth__skip(value);
     if (value->len == 0)
         return 0;
-    if (!http_auth__token(value, &scheme))
+    if (!http_text__token(value, &scheme))
         return HERR_SYNTAX;
     if (http_span_ieq(scheme, "Basic"))
         challenge->scheme = HTTP_AUTH_BASIC;
@@ -137,15 +137,15 @@ static ssize_t answer_basic(const http_auth_t *auth, char *buf, size_t size)
     if (len < 0 || (size_t)len >= sizeof(pair) || strchr(auth->user, ':'))
         return -EINVAL;
     hbase64_encode(HBASE64_STANDARD, pair, (size_t)len, text, sizeof(text));
-    http_auth__put(&w, "Basic ");
-    http_auth__put(&w, text);
-    return http_auth__written(&w);
+    http_text__put(&w, "Basic ");
+    http_text__put(&w, text);
+    return http_text__written(&w);
 }
 
 static void put_param(http_writer_t *w, const char *name, const char *value)
 {
-    http_auth__put(w, name);
-    http_auth__put_quoted(w, value, strlen(value));
+    http_text__put(w, name);
+    http_text__put_quoted(w, value, strlen(value));
 }
 
 static ssize_t answer_digest(const http_challenge_t *c, const http_auth_t *auth,
@@ -171,22 +171,22 @@ static ssize_t answer_digest(const http_challenge_t *c, const http_auth_t *auth,
     put_param(&w, "Digest username=", auth->user);
     put_param(&w, ", realm=", c->realm);
     put_param(&w, ", nonce=", c->nonce);
-    http_auth__put(&w, ", uri=");
-    http_auth__put_quoted(&w, auth->uri.data, auth->uri.len);
+    http_text__put(&w, ", uri=");
+    http_text__put_quoted(&w, auth->uri.data, auth->uri.len);
     if (c->hash != HTTP_AUTH_MD5 || c->session) {
-        http_auth__put(&w, ", algorithm=");
-        http_auth__put(&w, http_auth__algorithm_name(c->hash, c->session));
+        http_text__put(&w, ", algorithm=");
+        http_text__put(&w, http_auth__algorithm_name(c->hash, c->session));
     }
     put_param(&w, ", response=", hex);
     if (c->qop) {
         snprintf(tail, sizeof(tail), ", qop=auth, nc=%08x", auth->count);
-        http_auth__put(&w, tail);
+        http_text__put(&w, tail);
     }
     if (c->qop || c->session)
         put_param(&w, ", cnonce=", auth->cnonce);
     if (c->opaque[0])
         put_param(&w, ", opaque=", c->opaque);
-    return http_auth__written(&w);
+    return http_text__written(&w);
 }
 
 ssize_t http_auth_answer(const http_challenge_t *challenge, const http_auth_t *auth,

@@ -39,20 +39,20 @@ ssize_t http_challenge_compose(const http_challenge_t *challenge, char *buf, siz
 
     if (challenge->scheme == HTTP_AUTH_UNKNOWN || strpbrk(challenge->realm, "\r\n"))
         return -EINVAL;
-    http_auth__put(&w, challenge->scheme == HTTP_AUTH_BASIC ? "Basic realm=" : "Digest realm=");
-    http_auth__put_quoted(&w, challenge->realm, strlen(challenge->realm));
-    http_auth__put(&w, ", charset=\"UTF-8\"");
+    http_text__put(&w, challenge->scheme == HTTP_AUTH_BASIC ? "Basic realm=" : "Digest realm=");
+    http_text__put_quoted(&w, challenge->realm, strlen(challenge->realm));
+    http_text__put(&w, ", charset=\"UTF-8\"");
     if (challenge->scheme == HTTP_AUTH_BASIC)
-        return http_auth__written(&w);
-    http_auth__put(&w, ", nonce=");
-    http_auth__put_quoted(&w, challenge->nonce, strlen(challenge->nonce));
-    http_auth__put(&w, ", algorithm=");
-    http_auth__put(&w, http_auth__algorithm_name(challenge->hash, challenge->session));
+        return http_text__written(&w);
+    http_text__put(&w, ", nonce=");
+    http_text__put_quoted(&w, challenge->nonce, strlen(challenge->nonce));
+    http_text__put(&w, ", algorithm=");
+    http_text__put(&w, http_auth__algorithm_name(challenge->hash, challenge->session));
     if (challenge->qop)
-        http_auth__put(&w, ", qop=\"auth\"");
+        http_text__put(&w, ", qop=\"auth\"");
     if (challenge->stale)
-        http_auth__put(&w, ", stale=true");
-    return http_auth__written(&w);
+        http_text__put(&w, ", stale=true");
+    return http_text__written(&w);
 }
 
 /* "user:password"; a NUL in it would make more than one text right. */
@@ -104,13 +104,13 @@ static bool take_response(http_credentials_t *c, const http_param_t *param)
 static bool take_param(http_credentials_t *c, const http_param_t *param)
 {
     if (http_span_ieq(param->name, "username"))
-        return http_auth__unescape(param, c->user, sizeof(c->user));
+        return http_text__unescape(param->value, c->user, sizeof(c->user));
     if (http_span_ieq(param->name, "realm"))
-        return http_auth__unescape(param, c->realm, sizeof(c->realm));
+        return http_text__unescape(param->value, c->realm, sizeof(c->realm));
     if (http_span_ieq(param->name, "nonce"))
-        return http_auth__unescape(param, c->nonce, sizeof(c->nonce));
+        return http_text__unescape(param->value, c->nonce, sizeof(c->nonce));
     if (http_span_ieq(param->name, "cnonce"))
-        return http_auth__unescape(param, c->cnonce, sizeof(c->cnonce));
+        return http_text__unescape(param->value, c->cnonce, sizeof(c->cnonce));
     if (http_span_ieq(param->name, "response"))
         return take_response(c, param);
     if (http_span_ieq(param->name, "nc"))
@@ -147,7 +147,7 @@ int http_credentials_parse(http_credentials_t *credentials, http_span_t value)
     http_span_t scheme;
 
     memset(credentials, 0, sizeof(*credentials));
-    if (!http_auth__token(&value, &scheme) || value.len == 0 || value.data[0] != ' ')
+    if (!http_text__token(&value, &scheme) || value.len == 0 || value.data[0] != ' ')
         return HERR_SYNTAX;
     if (http_span_ieq(scheme, "Basic")) {
         credentials->scheme = HTTP_AUTH_BASIC;
