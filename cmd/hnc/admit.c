@@ -97,6 +97,14 @@ static uint32_t limit(const options_t *o)
 }
 
 /* As ncat words it. */
+bool admit_allows(const admit_t *a, const struct sockaddr *peer)
+{
+    if (haccess_check(a->access, peer))
+        return true;
+    hnc_note(a->hnc, "New connection denied: not allowed");
+    return false;
+}
+
 static bool is_welcome(const admit_t *a, const haddr_t *peer, size_t served)
 {
     uint32_t max = limit(&a->hnc->options);
@@ -105,10 +113,7 @@ static bool is_welcome(const admit_t *a, const haddr_t *peer, size_t served)
         hnc_note(a->hnc, "New connection denied: connection limit reached (%u)", max);
         return false;
     }
-    if (haccess_check(a->access, &peer->u.sa))
-        return true;
-    hnc_note(a->hnc, "New connection denied: not allowed");
-    return false;
+    return admit_allows(a, &peer->u.sa);
 }
 
 /* ---- entrants -------------------------------------------------------------------------------- */

@@ -22,6 +22,9 @@ admit_t *admit_new(hnc_t *hnc, admit_passed_cb passed_cb, admit_refused_cb refus
  * unless refused_cb does; false: it was refused at once. */
 bool admit_start(admit_t *admit, hio_t *io, size_t served);
 
+/* The lists alone, for who sends datagrams: whether this one may; with -v a line says why not. */
+bool admit_allows(const admit_t *admit, const struct sockaddr *peer);
+
 /* After hloop_free. NULL is legal. */
 void admit_free(admit_t *admit);
 

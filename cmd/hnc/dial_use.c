@@ -116,10 +116,10 @@ static void on_exec_ended(exec_t *exec, int status, void *arg)
     dial__finish(d);
 }
 
-/* -e, -c: the process becomes the program, unless TLS has to stay between them. */
+/* -e, -c: the process becomes the program, unless hnc stays between them. */
 static void run_program(dial_t *d, hio_t *io)
 {
-    if (!htls_is_tls(io)) {
+    if (!exec_stays_between(d->hnc, io)) {
         d->hnc->status = exec_replace(d->hnc, hio_fd(io));
         hio_close(io);
         dial__finish(d);

@@ -2,8 +2,10 @@
 
 #include "base/hlist.h"
 #include "base/hmem.h"
+#include "crlf.h"
 #include "event/hsignal.h"
 #include "net/hrelay.h"
+#include "net/htls.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -14,14 +16,16 @@
 
 #define ARGS_MAX 255
 #define SHELL "/bin/sh"
+#define PIECE 4096
 #define LINGER_MS 5000 /* for a TLS peer that stays when the program is gone and nothing moves */
 
 typedef struct program_s {
     hlist_t link;
     exec_t *exec;
     pid_t pid; /* 0: it has ended */
-    hio_t *io; /* TLS: the connection, while it lives */
+    hio_t *io; /* the connection, while it lives and hnc stays between */
     int status;
+    bool after_cr; /* -C: the last byte that the program wrote was a CR */
 } program_t;
 
 struct exec_s {
@@ -209,9 +213,40 @@ static pid_t start(const exec_t *exec, int fd, const ends_t *ends)
     return pid;
 }
 
-/* TLS: the program gets one end of a pair, the other is relayed. */
-static pid_t start_relayed(const exec_t *exec, hio_t *io, const ends_t *ends)
+/* -C: what the program wrote. */
+static void on_lines(hio_t *inner, void *buf, int len)
 {
+    program_t *program = hevent_userdata(inner);
+    const char *data = buf;
+    char lines[2 * PIECE];
+
+    while (len > 0) {
+        int n = len < PIECE ? len : PIECE;
+        size_t size = crlf_copy(lines, data, (size_t)n, &program->after_cr);
+
+        hio_write_upstream(inner, lines, (int)size);
+        data += n;
+        len -= n;
+    }
+}
+
+static int relay_lines(program_t *program, hio_t *io, hio_t *inner)
+{
+    int err = hio_setup_upstream(io, inner);
+
+    if (err)
+        return err;
+    hevent_set_userdata(inner, program);
+    hio_setcb_read(inner, on_lines);
+    hio_setcb_read(io, hio_write_upstream);
+    hio_read_upstream(io);
+    return 0;
+}
+
+/* The program gets one end of a pair, the other is relayed. */
+static pid_t start_relayed(program_t *program, hio_t *io, const ends_t *ends)
+{
+    const exec_t *exec = program->exec;
     int fds[2];
     hio_t *inner;
     pid_t pid;
@@ -222,7 +257,12 @@ static pid_t start_relayed(const exec_t *exec, hio_t *io, const ends_t *ends)
         return -1;
     }
     inner = hio_get(exec->hnc->loop, fds[0]);
-    err = inner ? hio_relay(io, inner) : -ENOMEM;
+    if (!inner)
+        err = -ENOMEM;
+    else if (exec->hnc->options.crlf)
+        err = relay_lines(program, io, inner);
+    else
+        err = hio_relay(io, inner);
     pid = err ? -1 : start(exec, fds[1], ends);
     close(fds[1]);
     if (err)
@@ -232,6 +272,11 @@ static pid_t start_relayed(const exec_t *exec, hio_t *io, const ends_t *ends)
     else if (pid < 0)
         hio_abort(inner, 0);
     return pid;
+}
+
+bool exec_stays_between(const hnc_t *hnc, hio_t *io)
+{
+    return htls_is_tls(io) || hnc->options.crlf;
 }
 
 exec_t *exec_new(hnc_t *hnc, exec_ended_cb ended_cb, void *arg)
@@ -255,17 +300,17 @@ exec_t *exec_new(hnc_t *hnc, exec_ended_cb ended_cb, void *arg)
 /* In the list; io is given back on an error. */
 static int run_program(exec_t *exec, program_t *program, hio_t *io, const haddr_t *peer)
 {
-    bool tls = exec->hnc->options.ssl;
+    bool stays = exec_stays_between(exec->hnc, io);
     ends_t ends;
 
     find_ends(hio_fd(io), &ends);
     if (peer)
         ends.peer = *peer;
     program->exec = exec;
-    program->pid = tls ? start_relayed(exec, io, &ends) : start(exec, hio_fd(io), &ends);
+    program->pid = stays ? start_relayed(program, io, &ends) : start(exec, hio_fd(io), &ends);
     if (program->pid < 0)
         return 1;
-    if (tls) {
+    if (stays) {
         program->io = io;
         hevent_set_userdata(io, program);
         hio_setcb_close(io, on_closed);

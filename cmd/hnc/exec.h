@@ -1,5 +1,5 @@
 /* exec: a program with the connection as its stdin and stdout (-e, -c). A plain connection becomes
- * the program's; one with TLS stays here, and a pair of sockets joins the two. */
+ * the program's; one with TLS, or with -C, stays here, and a pair of sockets joins the two. */
 #ifndef HNC_EXEC_H
 #define HNC_EXEC_H
 
@@ -18,7 +18,10 @@ typedef void (*exec_ended_cb)(exec_t *exec, int status, void *arg);
  * take a descriptor each, and there may be none left. */
 exec_t *exec_new(hnc_t *hnc, exec_ended_cb ended_cb, void *arg);
 
-/* Starts the program for a connected hio, which is closed on an error and, unless it is TLS, here.
+/* Whether hnc stays between the program and this connection. */
+bool exec_stays_between(const hnc_t *hnc, hio_t *io);
+
+/* Starts the program for a connected hio, which is closed on an error and, unless hnc stays, here.
  * peer (NULL: the hio's own) is what the program is told. 0, or 1 once a message is printed. */
 int exec_start(exec_t *exec, hio_t *io, const haddr_t *peer);
 

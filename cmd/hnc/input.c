@@ -1,5 +1,6 @@
 #include "input.h"
 
+#include "crlf.h"
 #include "terminal.h"
 
 #include <fcntl.h>
@@ -99,19 +100,12 @@ static void give_lines(input_t *input, pump_buffer_t *buffer, const char *data, 
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Writes data behind itself with every LF that has no CR in front made CR LF. */
+/* -C: writes data behind itself, with CR LF. */
 static const char *add_cr(input_t *input, pump_buffer_t *buffer, const char *data, size_t *len)
 {
     char *start = buffer->data + input->pump.size;
-    char *to = start;
 
-    for (size_t i = 0; i < *len; i++) {
-        if (data[i] == '\n' && !input->after_cr)
-            *to++ = '\r';
-        *to++ = data[i];
-        input->after_cr = data[i] == '\r';
-    }
-    *len = (size_t)(to - start);
+    *len = crlf_copy(start, data, *len, &input->after_cr);
     return start;
 }
 

@@ -175,25 +175,44 @@ static void on_first_datagram(hio_t *io, void *buf, int len)
 {
     listen_t *l = hevent_userdata(io);
     struct sockaddr *peer = hio_peeraddr(io);
+    bool alone;
 
     note_address(l, "Connection received on", peer);
+    if (!admit_allows(l->admit, peer))
+        return;
+    alone = hio_peeraddr_len(io) > sizeof(sa_family_t) && hio_connect(io) == 0;
+    if (!alone && !l->hnc->options.unix_path && options_access(&l->hnc->options))
+        return; /* the next one could be anybody's */
     begin_datagrams(l, io, buf, len);
-    if (hio_peeraddr_len(io) > sizeof(sa_family_t) && hio_connect(io) == 0)
+    if (alone)
         drop_others(l, io, peer);
+}
+
+/* The sender of the next datagram; with MSG_PEEK that stays to be read. 0 or an error. */
+static int next_sender(int fd, int flags, haddr_t *from)
+{
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    char byte;
+
+    from->len = sizeof(from->u);
+    if (poll(&pfd, 1, -1) < 0 ||
+        recvfrom(fd, &byte, sizeof(byte), flags, &from->u.sa, &from->len) < 0)
+        return -errno;
+    return 0;
 }
 
 /* The program gets the first datagram too: it is only looked at here. */
 static int exec_datagram(listen_t *l)
 {
     int fd = hio_fd(l->listener);
-    struct pollfd pfd = {.fd = fd, .events = POLLIN};
-    haddr_t from = {.len = sizeof(from.u)};
-    char byte;
-    int err = 0;
+    haddr_t from;
+    int err = next_sender(fd, MSG_PEEK, &from);
 
-    if (poll(&pfd, 1, -1) < 0 ||
-        recvfrom(fd, &byte, sizeof(byte), MSG_PEEK, &from.u.sa, &from.len) < 0)
-        err = -errno;
+    while (err == 0 && !admit_allows(l->admit, &from.u.sa)) {
+        err = next_sender(fd, 0, &from);
+        if (err == 0)
+            err = next_sender(fd, MSG_PEEK, &from);
+    }
     if (err == 0)
         err = hsocket_connect_start(fd, &from);
     if (err) {
@@ -333,7 +352,8 @@ static void note_listening(const listen_t *l)
 /* A program that is the only one takes this process over: then there is nothing to make. */
 static bool replaces(const options_t *o)
 {
-    return o->pass_fd || (options_exec(o) && !o->keep_open && !o->ssl && o->proxy_protocol == 0);
+    return o->pass_fd ||
+           (options_exec(o) && !o->keep_open && !o->ssl && !o->crlf && o->proxy_protocol == 0);
 }
 
 /* Who serves: 0, or 1 once a message is printed. */
@@ -365,9 +385,8 @@ static int open_listener(listen_t *l)
 
     if (o->unix_path)
         hnc_watch_signals(l->hnc);
-    if (!o->udp)
-        l->admit = admit_new(l->hnc, on_passed, on_refused, l);
-    if (!o->udp && !l->admit)
+    l->admit = admit_new(l->hnc, on_passed, on_refused, l);
+    if (!l->admit)
         return 1;
     if ((o->unix_path ? open_path(l) : o->vsock ? open_vsock(l) : open_port(l)) != 0)
         return 1;

@@ -108,6 +108,41 @@ def test_programs_of_many_clients_over_tls(lab, pki, cert):
     wait_until(lambda: open(path).read() == "", "the programs are gone")
 
 
+@pytest.mark.parametrize("role", ["connects", "listens", "listens for many", "listens with TLS"])
+def test_what_a_program_says_gets_its_line_ends(lab, cert, role):
+    """-C; what it hears stays as it is."""
+    args = ["-C", "-c", r"printf 'a\nb\r\n\nc\r'; sleep 0.1; printf '\n'; exec cat -A"]
+    if role == "connects":
+        with socket.create_server((HOST, 0)) as listener:
+            listener.settimeout(TIMEOUT)
+            hnc = lab.spawn("hnc", *args, HOST, listener.getsockname()[1])
+            peer, _ = listener.accept()
+        with peer:
+            peer.settimeout(TIMEOUT)
+            peer.sendall(b"x\n\ry\n")
+            peer.shutdown(socket.SHUT_WR)
+            said = b"".join(iter(lambda: peer.recv(100), b""))
+    else:
+        tls = ["--ssl-cert", cert[0], "--ssl-key", cert[1]] if role.endswith("TLS") else []
+        port = lab.port()
+        many = ["-k"] if role.endswith("many") else []
+        hnc = lab.spawn("hnc", "-l", *many, *tls, *args, HOST, port)
+        lab.wait_bound(port)
+        insecure = ["--insecure"] if tls else []
+        said = lab.run("hnc", "-N", *insecure, HOST, port, data=b"x\n\ry\n").out()
+    assert said == b"a\r\nb\r\n\r\nc\r\nx$\r\n^My$\r\n"
+    if not role.endswith("many"):
+        assert hnc.wait() == 0
+
+
+def test_many_lines_of_a_program_are_whole(lab):
+    port = lab.port()
+    lab.spawn("hnc", "-l", "-C", "-c", "seq 300000", HOST, port)
+    lab.wait_bound(port)
+    expected = b"".join(b"%d\r\n" % (i + 1) for i in range(300000))
+    assert lab.run("hnc", "-d", HOST, port).out() == expected
+
+
 def test_the_addresses_told_are_those_of_the_connection(lab, pki, cert):
     program = "echo $NCAT_REMOTE_ADDR $NCAT_REMOTE_PORT $NCAT_LOCAL_PORT $NCAT_PROTO"
     _, port = server(lab, cert, "-c", program)
