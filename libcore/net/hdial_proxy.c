@@ -247,7 +247,7 @@ static int take_challenge(hdial_t *dial, const http_answer_t *answer)
     hdial_login_t *login = dial->logins[dial->proxy];
     bool again = login != NULL;
 
-    if (current(dial)->user[0] == '\0')
+    if (current(dial)->user[0] == '\0' && current(dial)->password[0] == '\0')
         return 0;
     if (!login)
         login = dial->logins[dial->proxy] = hmem_zalloc(sizeof(*login));

@@ -56,6 +56,25 @@ static void a_login_is_sent_when_it_is_asked_for(void **state)
     end(&w);
 }
 
+/* RFC 7617 section 2: the name of a user may be empty, as that of a token is. */
+static void a_login_may_be_a_password_alone(void **state)
+{
+    static const step_t steps[] = {
+        {.until = "\r\n\r\n",
+         SAY("HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\"\r\n"
+             "Content-Length: 0\r\n\r\n")},
+        {.until = "\r\n\r\n", SAY("HTTP/1.1 200 OK\r\n\r\nhello")}};
+    world_t w;
+    result_t r;
+
+    (void)state;
+    begin(&w, "http://:secret@");
+    dial_to(&w, "example.com", steps, 2, &r);
+    expect_hello(&w, &r);
+    assert_non_null(strstr(w.all, "Proxy-Authorization: Basic OnNlY3JldA==\r\n"));
+    end(&w);
+}
+
 static void digest_is_preferred(void **state)
 {
     static const step_t steps[] = {
@@ -253,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connect_asks_for_the_name),
         cmocka_unit_test(a_login_is_sent_when_it_is_asked_for),
+        cmocka_unit_test(a_login_may_be_a_password_alone),
         cmocka_unit_test(digest_is_preferred),
         cmocka_unit_test(a_refusal_shows_the_status_line),
         cmocka_unit_test(what_is_no_answer_is_told),
