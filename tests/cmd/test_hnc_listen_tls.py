@@ -239,6 +239,31 @@ def test_a_silent_client_does_not_hold_up_the_others(lab, pki, server_cert):
         hnc.wait_out(b"good")
 
 
+def test_without_k_who_comes_first_is_served_and_the_next_one_waits_for_that(
+    lab, pki, server_cert
+):
+    hnc, port = listener(lab, server_cert)
+    with socket.create_connection((HOST, port)) as first, socket.socket() as second:
+        second.settimeout(TIMEOUT)
+        second.connect((HOST, port))
+        out = ssl.MemoryBIO()
+        hello = context(pki).wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost")
+        with pytest.raises(ssl.SSLWantReadError):
+            hello.do_handshake()
+        second.sendall(out.read())
+        first.settimeout(TIMEOUT)
+        with context(pki).wrap_socket(first, server_hostname="localhost") as s:
+            s.sendall(b"first")
+            hnc.wait_out(b"first")
+            try:
+                assert second.recv(1) == b""
+            except ConnectionError:
+                pass
+            s.unwrap()
+    assert hnc.wait() == 0
+    assert hnc.out() == b"first"
+
+
 # ---- certificates --------------------------------------------------------------------------------
 
 
