@@ -265,7 +265,6 @@ int dial_run(hnc_t *hnc)
     hdial_cancel(d.dial);
     hdns_free(d.dns);
     terminal_close(hnc);
-    terminal_close(hnc);
     hloop_free(&hnc->loop);
     hsocket_path_remove(&d.path);
     session_free(d.session);

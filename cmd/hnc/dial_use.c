@@ -87,26 +87,6 @@ static void look(dial_t *d, hio_t *io)
     hio_close(io);
 }
 
-/* A port of this machine that nobody listens on can be the very port that the kernel chose for the
- * client: TCP then connects the socket to itself. */
-static bool is_own_address(hio_t *io)
-{
-    const struct sockaddr *local = hio_localaddr(io), *peer = hio_peeraddr(io);
-
-    return hio_type(io) == HIO_TYPE_TCP && local && peer && haddr_equal(local, peer);
-}
-
-/* Without the reset the port would be taken for a minute. */
-static void refuse_itself(dial_t *d, hio_t *io)
-{
-    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
-    setsockopt(hio_fd(io), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-    hio_abort(io, -ECONNREFUSED);
-    dial__report_failure(d, &d->addr, -ECONNREFUSED);
-    dial__try_again(d, herr_str(-ECONNREFUSED));
-}
-
 static void on_exec_ended(exec_t *exec, int status, void *arg)
 {
     dial_t *d = arg;
@@ -132,10 +112,11 @@ static void run_program(dial_t *d, hio_t *io)
         on_exec_ended(d->exec, 1, d);
 }
 
+/* The connection is somebody else's now: a close that lingers would shut it down and read it. */
 static void pass_on(dial_t *d, hio_t *io)
 {
     d->hnc->status = fdpass_send(hio_fd(io));
-    hio_close(io);
+    hio_abort(io, 0);
     dial__finish(d);
 }
 
@@ -153,10 +134,6 @@ void dial__use(dial_t *d, hio_t *io)
 {
     const options_t *o = &d->hnc->options;
 
-    if (is_own_address(io)) {
-        refuse_itself(d, io);
-        return;
-    }
     retry_connected(&d->retry);
     if (o->udp && o->zero_io && o->verbose) {
         if (probe_start(d->hnc, io, on_probed, d) != 0)

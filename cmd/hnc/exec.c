@@ -315,7 +315,7 @@ static int run_program(exec_t *exec, program_t *program, hio_t *io, const haddr_
         hevent_set_userdata(io, program);
         hio_setcb_close(io, on_closed);
     } else {
-        hio_close(io);
+        hio_abort(io, 0); /* the connection is the program's now: no lingering on it */
     }
     hlist_push_back(&exec->programs, &program->link);
     exec->count++;

@@ -84,7 +84,7 @@ static void on_exec_ended(exec_t *exec, int status, void *arg)
 static void take_connection(listen_t *l, hio_t *io)
 {
     l->connection = fcntl(hio_fd(io), F_DUPFD_CLOEXEC, 0);
-    hio_close(io);
+    hio_abort(io, 0);
     hloop_stop(l->hnc->loop);
 }
 

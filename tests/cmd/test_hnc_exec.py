@@ -201,6 +201,29 @@ def test_the_connection_that_was_made_is_passed_over_stdout(lab):
         assert receive(passed, 17) == b"for somebody else"
 
 
+def test_what_was_passed_stays_open_when_the_peer_has_spoken_already(lab):
+    """The proxy was written to and its peer's first bytes are unread: hnc's own end of the
+    connection must neither shut it down nor read them."""
+    mine, its = socket.socketpair()
+    mine.settimeout(TIMEOUT)
+    with socket.create_server((HOST, 0)) as proxy:
+        proxy.settimeout(TIMEOUT)
+        hnc = lab.spawn("hnc", "-F", "-X", "connect", "-x", f"{HOST}:{proxy.getsockname()[1]}",
+                        HOST, "9", stdout=its)
+        its.close()
+        peer, _ = proxy.accept()
+    with peer:
+        peer.settimeout(TIMEOUT)
+        while not peer.recv(4096).endswith(b"\r\n\r\n"):
+            pass
+        peer.sendall(b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-first")
+        passed = take(mine)
+        assert hnc.wait() == 0
+        assert receive(passed, 13) == b"SSH-2.0-first"
+        passed.sendall(b"SSH-2.0-second")
+        assert receive(peer, 14) == b"SSH-2.0-second"
+
+
 def test_ssh_style_use_of_the_passed_connection_with_nc_as_the_peer(lab):
     mine, its = socket.socketpair()
     mine.settimeout(TIMEOUT)
