@@ -142,6 +142,31 @@ int hhistory_load(hhistory_t *h, const char *path)
     return err;
 }
 
+static size_t size_in_file(const char *line)
+{
+    size_t size = 1; /* its end */
+
+    for (; *line != '\0'; line++)
+        size += *line == '\n' || *line == '\\' ? 2 : 1;
+    return size;
+}
+
+/* The oldest entry that is written: a file past its bound could never be read again. */
+static size_t first_kept(const hhistory_t *h)
+{
+    size_t first = h->count, left = HHISTORY_FILE_MAX;
+
+    while (first > 0) {
+        size_t size = size_in_file(h->lines[first - 1]);
+
+        if (size > left)
+            break;
+        left -= size;
+        first--;
+    }
+    return first;
+}
+
 static void put_line(FILE *file, const char *line)
 {
     for (; *line != '\0'; line++) {
@@ -169,7 +194,7 @@ static int replace(const hhistory_t *h, const char *path)
         err = -errno;
         close(fd);
     } else {
-        for (size_t i = 0; i < h->count; i++)
+        for (size_t i = first_kept(h); i < h->count; i++)
             put_line(file, h->lines[i]);
         if (ferror(file) || fflush(file) != 0)
             err = -EIO;

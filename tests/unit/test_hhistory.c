@@ -209,6 +209,34 @@ static void a_file_beyond_the_bound_is_refused(void **state)
     assert_int_equal(TYPE(path, 0, "x"), -EFBIG);
 }
 
+/* Pastes of a megabyte are entries like any other; each backslash takes two bytes in the file. */
+static void what_is_saved_can_be_read_again_however_long_its_entries_are(void **state)
+{
+    const place_t *place = *state;
+    size_t size = HHISTORY_FILE_MAX / 4;
+    char *text = malloc(size + 1);
+    hhistory_t h;
+
+    assert_non_null(text);
+    memset(text, '\\', size);
+    text[size] = '\0';
+    hhistory_init(&h, 0);
+    for (char c = 'a'; c <= 'd'; c++) {
+        text[0] = c;
+        assert_int_equal(hhistory_add(&h, text), 1);
+    }
+    assert_int_equal(hhistory_add(&h, "last"), 1);
+    assert_int_equal(hhistory_save(&h, place->path), 0);
+    hhistory_deinit(&h);
+    assert_int_equal(hhistory_load(&h, place->path), 0);
+    assert_int_equal(h.count, 2);
+    assert_int_equal(h.lines[0][0], 'd');
+    assert_int_equal(strlen(h.lines[0]), size);
+    assert_string_equal(h.lines[1], "last");
+    hhistory_deinit(&h);
+    free(text);
+}
+
 static void a_link_stays_a_link(void **state)
 {
     const place_t *place = *state;
@@ -272,6 +300,7 @@ int main(void)
         IN_PLACE(many_at_the_same_time_lose_nothing),
         IN_PLACE(what_is_no_history_is_told_and_left_as_it_is),
         IN_PLACE(a_file_beyond_the_bound_is_refused),
+        IN_PLACE(what_is_saved_can_be_read_again_however_long_its_entries_are),
         IN_PLACE(a_link_stays_a_link),
         cmocka_unit_test(the_place_is_that_of_the_xdg_specification),
         IN_PLACE(running_out_of_memory_is_an_error),
