@@ -238,7 +238,7 @@ static int prepare_target(dial_t *d)
         ports_shuffle(&d->ports);
     if (o->vsock)
         return use_vsock(d);
-    return proxy_chain_make(&d->proxies, o, o->host, d->ports.items[0]);
+    return proxy_chain_make(&d->proxies, o, o->host, (uint16_t)dial__port(d));
 }
 
 static int prepare(dial_t *d)
