@@ -1,0 +1,34 @@
+/* http_date: the dates of HTTP (RFC 9110 section 5.6.7) and of cookies (RFC 6265bis section 5.1.1).
+ * No locale, no time zone, nothing global. Times are seconds since the epoch, UTC. */
+#ifndef HNET_CODEC_HTTP_DATE_H
+#define HNET_CODEC_HTTP_DATE_H
+
+#include "http_head.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HTTP_DATE_SIZE 30              /* with a NUL */
+#define HTTP_DATE_MIN (-62167219200LL) /* the first second of the year 0 */
+#define HTTP_DATE_MAX 253402300799LL   /* the last one of 9999 */
+
+/* Writes "Sun, 06 Nov 1994 08:49:37 GMT" and a NUL into buf of HTTP_DATE_SIZE bytes, and returns
+ * it. A time outside of HTTP_DATE_MIN and HTTP_DATE_MAX is written as the nearer one of them. */
+const char *http_date_format(int64_t time_s, char *buf);
+
+/* Reads IMF-fixdate, RFC 850 and asctime dates, exactly as they are written there; the name of the
+ * day is not compared to the date. now_s decides which century RFC 850 means: a date more than 50
+ * years ahead is a past one. A leap second counts as the second before it. 0, or HERR_SYNTAX (no
+ * such day, too); *time_s is written on success only. */
+int http_date_parse(http_span_t text, int64_t now_s, int64_t *time_s);
+
+/* Reads the date of a cookie's Expires: anything that holds time, day, month and year. 0, or
+ * HERR_SYNTAX; *time_s is written on success only. */
+int http_date_parse_cookie(http_span_t text, int64_t *time_s);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
