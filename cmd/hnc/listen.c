@@ -157,7 +157,7 @@ static void on_any_datagram(hio_t *io, void *buf, int len)
 static void drop_others(listen_t *l, hio_t *io, const struct sockaddr *peer)
 {
     char data[65536];
-    haddr_t from;
+    haddr_t from = {0}; /* a sender without a name leaves it as it is */
 
     for (int i = 0; i < EARLY_MAX; i++) {
         ssize_t n;
@@ -205,7 +205,7 @@ static int next_sender(int fd, int flags, haddr_t *from)
 static int exec_datagram(listen_t *l)
 {
     int fd = hio_fd(l->listener);
-    haddr_t from;
+    haddr_t from = {0};
     int err = next_sender(fd, MSG_PEEK, &from);
 
     while (err == 0 && !admit_allows(l->admit, &from.u.sa)) {
