@@ -62,7 +62,10 @@ static const char *const description[] = {
     "look at the proxy's address and at the one in the header, for headers are easily forged.",
     "Options, messages and exit status are those of OpenBSD's nc; long names and some more options "
     "are ncat's. Where both use one letter, it means what it means to nc; "
-    "only -m is ncat's, and nc's is --min-ttl.",
+    "only -m is ncat's, and nc's is --min-ttl. -V is the version: Linux has none of nc's routing "
+    "tables. What ncat calls -d, -i, -x and --wait is --delay, --idle-timeout, --hex-dump and -w; "
+    "ncat also ends the sending side after the end of stdin, as -N does, listens for IPv6 and "
+    "IPv4, as -l -6 does, and takes port 31337 where none is named.",
     NULL};
 
 static const hopt_term_t operands[] = {

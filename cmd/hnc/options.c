@@ -62,7 +62,8 @@ const hopt_t options_rows[] = {
 
     HOPT_GROUP("Connection"),
     HOPT_SET('4', NULL, options_t, family, AF_INET, "IPv4 only"),
-    HOPT_SET('6', NULL, options_t, family, AF_INET6, "IPv6 only"),
+    HOPT_SET('6', NULL, options_t, family, AF_INET6,
+             "IPv6 only; with -l IPv4 as well, unless the system keeps them apart"),
     HOPT_FLAG('u', "udp", options_t, udp, "UDP; with -U datagrams"),
     HOPT_FLAG('U', "unixsock", options_t, unix_path,
               "UNIX sockets: the operand is a path, or @NAME for an abstract one"),
@@ -308,6 +309,8 @@ static const char *other_conflict(const options_t *o)
          "cannot use -o or --hex-dump with -e or -c"},
         {o->hex, o->json, "cannot use --hex and --json"},
         {options_exec(o), o->udp && o->keep_open, "cannot use -k and -u with -e or -c"},
+        {options_exec(o) || o->pass_fd, o->preamble_text || o->rate > 0,
+         "cannot use --preamble or --rate with -e, -c or -F"},
         {options_exec(o), o->udp && o->crlf, "cannot use -C and -u with -e or -c"},
         {o->listen || o->zero_io || o->udp, o->reconnect != NULL,
          "cannot use --reconnect with -l, -z or -u"},
