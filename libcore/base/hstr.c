@@ -284,7 +284,7 @@ size_t hstr_escape(char *dst, size_t size, const void *src, size_t len)
     return used;
 }
 
-static int hex_digit(char c)
+int hstr_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -304,8 +304,8 @@ static int read_escape(const char **text)
         return bytes[found - names];
     if (name != 'x')
         return -1;
-    high = hex_digit((*text)[0]);
-    low = high < 0 ? -1 : hex_digit((*text)[1]);
+    high = hstr_hex_digit((*text)[0]);
+    low = high < 0 ? -1 : hstr_hex_digit((*text)[1]);
     *text += low < 0 ? 0 : 2;
     return low < 0 ? -1 : high * 16 + low;
 }
@@ -326,4 +326,14 @@ int hstr_unescape(char *dst, size_t size, const char *text)
         dst[len++] = (char)byte;
     }
     return (int)len;
+}
+
+bool hstr_same_secret(const char *given, const char *secret)
+{
+    size_t given_len = strlen(given), len = strlen(secret);
+    volatile unsigned differ = given_len != len; /* volatile: no early end is made of it */
+
+    for (size_t i = 0; i < given_len; i++)
+        differ |= (unsigned char)(given[i] ^ secret[i < len ? i : len]);
+    return differ == 0;
 }

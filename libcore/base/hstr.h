@@ -55,6 +55,13 @@ size_t hstr_escape(char *dst, size_t size, const void *src, size_t len);
  * backslash, or HERR_RANGE when dst is too small. */
 int hstr_unescape(char *dst, size_t size, const char *text);
 
+/* The value of a hexadecimal digit, -1 if it is none. */
+int hstr_hex_digit(char c);
+
+/* Whether what somebody has given is the secret. How long that takes depends on the length of what
+ * was given, not on where the two differ. */
+bool hstr_same_secret(const char *given, const char *secret);
+
 #ifdef __cplusplus
 }
 #endif

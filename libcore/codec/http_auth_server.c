@@ -2,6 +2,7 @@
 
 #include "../base/hbase64.h"
 #include "../base/herr.h"
+#include "../base/hstr.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -82,11 +83,11 @@ static bool parse_count(http_span_t text, uint32_t *count)
 {
     *count = 0;
     for (size_t i = 0; i < text.len; i++) {
-        const char *digit = strchr("0123456789abcdef", text.data[i] | 0x20);
+        int digit = hstr_hex_digit(text.data[i]);
 
-        if (!digit || text.data[i] == '\0')
+        if (digit < 0)
             return false;
-        *count = *count << 4 | (uint32_t)(digit - "0123456789abcdef");
+        *count = *count << 4 | (uint32_t)digit;
     }
     return text.len == COUNT_DIGITS;
 }
@@ -170,17 +171,6 @@ static bool same_bytes(const void *a, const void *b, size_t len)
     return differ == 0;
 }
 
-static bool same_text(const char given[HTTP_AUTH_USER_SIZE], const char *right)
-{
-    char padded[HTTP_AUTH_USER_SIZE] = {0};
-    size_t len = strlen(right);
-
-    if (len >= sizeof(padded))
-        return false;
-    memcpy(padded, right, len);
-    return same_bytes(given, padded, sizeof(padded));
-}
-
 /* The uri is the target; there are clients that tell a proxy the path alone. */
 static bool same_target(http_span_t uri, http_span_t target)
 {
@@ -232,7 +222,7 @@ static int verify_digest(const http_auth_server_t *server, const http_credential
 
     if (ours < 0 || len < 0)
         return ours < 0 ? ours : len;
-    if (!same_text(c->user, right->user) || strcmp(c->realm, server->realm) != 0 ||
+    if (!hstr_same_secret(c->user, right->user) || strcmp(c->realm, server->realm) != 0 ||
         !same_target(c->uri, right->uri))
         return HTTP_AUTH_REFUSED;
     if (c->response_len != (size_t)len || !same_bytes(c->response, hex, c->response_len))
@@ -251,7 +241,7 @@ int http_auth_verify(const http_auth_server_t *server, const http_credentials_t 
         return verify_digest(server, credentials, right, now_s);
     if (credentials->scheme != HTTP_AUTH_BASIC || !server->basic)
         return HTTP_AUTH_REFUSED;
-    user = same_text(credentials->user, right->user);
-    password = same_text(credentials->password, right->password);
+    user = hstr_same_secret(credentials->user, right->user);
+    password = hstr_same_secret(credentials->password, right->password);
     return user && password ? HTTP_AUTH_ACCEPTED : HTTP_AUTH_REFUSED;
 }

@@ -51,14 +51,6 @@ static const type_t *type_of(hproxy_type_e type)
 
 /* ---- parsing --------------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *found = c ? strchr(digits, c | 0x20) : NULL;
-
-    return found ? (int)(found - digits) : -1;
-}
-
 /* Percent escapes. 0, HERR_SYNTAX (half an escape, a NUL) or HERR_RANGE (too long). */
 static int decode(char *dst, const char *src, size_t len)
 {
@@ -68,8 +60,8 @@ static int decode(char *dst, const char *src, size_t len)
         char c = src[i];
 
         if (c == '%') {
-            int high = i + 2 < len ? hex_digit(src[i + 1]) : -1;
-            int low = i + 2 < len ? hex_digit(src[i + 2]) : -1;
+            int high = i + 2 < len ? hstr_hex_digit(src[i + 1]) : -1;
+            int low = i + 2 < len ? hstr_hex_digit(src[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return HERR_SYNTAX;

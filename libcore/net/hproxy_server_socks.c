@@ -1,5 +1,6 @@
 #include "hproxy_server_int.h"
 
+#include "../base/hstr.h"
 #include "hrelay.h"
 
 #include <string.h>
@@ -42,9 +43,9 @@ static const char *protocol_name(socks_version_e version)
 static void check_login(hproxy__session_t *s)
 {
     const hproxy_server_t *server = s->pub.server;
-    bool accepted = s->socks.version == SOCKS_VERSION_5 &&
-                    strcmp(s->socks.user, server->user) == 0 &&
-                    strcmp(s->socks.password, server->password) == 0;
+    bool user = hstr_same_secret(s->socks.user, server->user);
+    bool password = hstr_same_secret(s->socks.password, server->password);
+    bool accepted = s->socks.version == SOCKS_VERSION_5 && user && password;
 
     if (accepted)
         memcpy(s->user, s->socks.user, sizeof(s->user));

@@ -65,6 +65,7 @@ static void bad_text_is_refused_without_showing_the_password(void **state)
         {"u:secret@:80", HERR_SYNTAX},
         {"u:secret%zz@h", HERR_SYNTAX},
         {"u:secret%0@h", HERR_SYNTAX},
+        {"u:secret%\x14\x11@h", HERR_SYNTAX}, /* digits but for one bit */
         {"u:secret%00@h", HERR_SYNTAX},
         {"u:secret@h:70000", HERR_RANGE},
         {"u:secret@h:0", HERR_RANGE},

@@ -338,6 +338,32 @@ static void a_backslash_before_nothing_known_is_refused(void **state)
         assert_int_equal(hstr_unescape(buf, sizeof(buf), wrong[i]), HERR_SYNTAX);
 }
 
+static void each_hexadecimal_digit_has_a_value_and_nothing_else_has(void **state)
+{
+    static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        const char *found = c ? strchr(lower, c) : NULL;
+        int value = found ? (int)(found - lower) : -1;
+
+        found = c ? strchr(upper, c) : NULL;
+        assert_int_equal(hstr_hex_digit((char)c), found ? (int)(found - upper) : value);
+    }
+}
+
+static void a_secret_is_the_same_only_as_a_whole(void **state)
+{
+    static const char *const others[] = {"", "s", "secre", "secret!", "Secret", "secreT", "xecret"};
+
+    (void)state;
+    assert_true(hstr_same_secret("secret", "secret"));
+    assert_true(hstr_same_secret("", ""));
+    assert_false(hstr_same_secret("x", ""));
+    for (size_t i = 0; i < COUNT(others); i++)
+        assert_false(hstr_same_secret(others[i], "secret"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +382,8 @@ int main(void)
         cmocka_unit_test(an_escape_is_never_cut),
         cmocka_unit_test(escapes_that_a_person_typed_become_bytes),
         cmocka_unit_test(a_backslash_before_nothing_known_is_refused),
+        cmocka_unit_test(each_hexadecimal_digit_has_a_value_and_nothing_else_has),
+        cmocka_unit_test(a_secret_is_the_same_only_as_a_whole),
     };
 
     return cmocka_run_group_tests_name("hstr", tests, NULL, NULL);
