@@ -56,7 +56,7 @@ const hopt_t options_rows[] = {
     HOPT_FLAG(0, "broker", options_t, broker,
               "listen, and pass on to all clients what each of them sends"),
     HOPT_FLAG(0, "chat", options_t, chat,
-              "the same line by line, with <user1> and so on in front"),
+              "the same line by line, with <user1> and so on in front", .alias = "talk"),
     HOPT_FLAG(0, "test", options_t, test, "say NCAT TEST: LISTEN on stderr when listening",
               .hidden = true),
 
@@ -215,6 +215,7 @@ const hopt_t options_rows[] = {
     HOPT_REFUSED('g', NULL, "HOPS", NEVER),
     HOPT_REFUSED('G', NULL, "NUMBER", NEVER),
     HOPT_REFUSED(0, "lua-exec", "FILE", NEVER),
+    HOPT_REFUSED(0, "nsock-engine", "NAME", NEVER),
     HOPT_REFUSED(0, "sctp", NULL, NEVER),
     HOPT_END,
 };

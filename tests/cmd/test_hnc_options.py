@@ -2,6 +2,7 @@
 the fault, exit status 1 (2 for what hnc does not have), nothing on stdout, nothing half done."""
 
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -90,6 +91,7 @@ def fails(lab, args, *named, status=1, **options):
         ("-l -m -1 0", "'-1'"),
         ("--broker -u 0", "-u"),
         ("--chat -c cat 0", "-c"),
+        ("--talk -c cat 0", "--chat"),
         ("--broker -t 0", "-t"),
         ("-N --no-shutdown 127.0.0.1 1", "--no-shutdown"),
         ("-lF -k 0", "-k"),
@@ -219,11 +221,23 @@ def test_ports_are_refused_in_the_same_words(lab, args, message):
 
 @pytest.mark.parametrize(
     "option",
-    "-D -S -Z -g1 -G4 --lua-exec=f --sctp".split(),
+    "-D -S -Z -g1 -G4 --lua-exec=f --nsock-engine=e --sctp".split(),
 )
 def test_an_option_of_nc_or_ncat_that_is_missing_is_refused_by_name(lab, option):
     name = option.split("=")[0] if option.startswith("--") else option[:2]
     fails(lab, [option, HOST, "1"], name, status=2)
+
+
+@pytest.mark.parametrize("program, question", [("nc.openbsd", "-h"), ("ncat", "--help")])
+def test_no_option_of_nc_or_ncat_is_unknown(lab, program, question):
+    """By what they say of themselves: hnc has each of them, or refuses it by name."""
+    asked = lab.run(program, question)
+    lines = re.findall(r"^\s+(-.*?)(?:\t|   |$)", asked.err() + asked.out().decode(), re.M)
+    options = {o for line in lines for o in re.findall(r"(?<![\w-])--?[\w-]+", line)}
+    assert len(options) > 30
+    for option in sorted(options):
+        hnc = lab.run("hnc", f"{option}=" if option.startswith("--") else option)
+        assert "unknown option" not in hnc.err()
 
 
 def test_an_address_in_use(lab):
