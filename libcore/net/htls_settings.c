@@ -76,19 +76,20 @@ int htls__readable(const char *file, const htls_report_t *report)
 typedef struct password_s {
     const htls_options_t *options;
     const char *file;
-    bool asked;
+    bool wanted, given;
 } password_t;
 
 static int on_password(char *buf, int size, int writing, void *arg)
 {
     password_t *password = arg;
+    const htls_options_t *o = password->options;
+    int len =
+        o->password_cb ? o->password_cb(password->file, buf, (size_t)size, o->password_arg) : -1;
 
     (void)writing;
-    password->asked = true;
-    if (!password->options->password_cb)
-        return -1;
-    return password->options->password_cb(password->file, buf, (size_t)size,
-                                          password->options->password_arg);
+    password->wanted = true;
+    password->given = len >= 0;
+    return len;
 }
 
 static int bad_file(const char *what, const char *file, const password_t *password,
@@ -97,9 +98,9 @@ static int bad_file(const char *what, const char *file, const password_t *passwo
     unsigned long code = OSSL.ERR_peek_error();
     int reason = ERR_GET_REASON(code);
 
-    if (password->asked && !password->options->password_cb)
+    if (password->wanted && !password->given)
         return htls__report(report, HERR_CERTIFICATE, "%s: the key has a password", file);
-    if (password->asked)
+    if (password->given)
         return htls__report(report, HERR_CERTIFICATE, "%s: wrong password", file);
     if (reason == PEM_R_NO_START_LINE || reason == ERR_R_UNSUPPORTED)
         return htls__report(report, HERR_CERTIFICATE, "%s: no %s in it, or not in PEM", file, what);
@@ -129,7 +130,7 @@ static int read_key(SSL_CTX *ssl_ctx, const char *file, password_t *password,
 static int use_files(SSL_CTX *ssl_ctx, const htls_options_t *options,
                      const htls_cert_files_t *files, const htls_report_t *report)
 {
-    password_t password = {options, files->cert, false};
+    password_t password = {.options = options, .file = files->cert};
     int rc = htls__readable(files->cert, report);
 
     if (rc < 0)

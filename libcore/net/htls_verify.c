@@ -169,7 +169,8 @@ static int trust_files(SSL_CTX *ssl_ctx, const htls_options_t *options, const ht
 }
 
 /* The names that a client's certificate may be issued by are told to it. */
-static int name_issuers(SSL_CTX *ssl_ctx, const htls_options_t *options)
+static int name_issuers(SSL_CTX *ssl_ctx, const htls_options_t *options,
+                        const htls_report_t *report)
 {
     STACK_OF(X509_NAME) * names;
 
@@ -177,7 +178,8 @@ static int name_issuers(SSL_CTX *ssl_ctx, const htls_options_t *options)
         return 0;
     names = OSSL.SSL_load_client_CA_file(options->ca_file);
     if (!names)
-        return -ENOMEM;
+        return htls__report(report, HERR_CERTIFICATE, "%s: names of issuers: %s", options->ca_file,
+                            htls__reason());
     OSSL.SSL_CTX_set_client_CA_list(ssl_ctx, names);
     return 0;
 }
@@ -196,7 +198,7 @@ int htls__trust(SSL_CTX *ssl_ctx, const htls_options_t *options, const htls_repo
         rc = htls__report(report, HERR_CERTIFICATE, "the system's trusted certificates: %s",
                           htls__reason());
     if (rc == 0)
-        rc = name_issuers(ssl_ctx, options);
+        rc = name_issuers(ssl_ctx, options, report);
     if (rc == 0 && options->crl_file)
         rc = add_crl(ssl_ctx, options->crl_file, report);
     /* What is in the store is trusted, be it a root or not. */

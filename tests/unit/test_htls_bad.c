@@ -345,6 +345,15 @@ static void a_peer_that_says_nothing_meets_the_time_limit(void **state)
 
 /* ---- files and settings ---------------------------------------------------------------------- */
 
+static int no_password(const char *file, char *buf, size_t size, void *arg)
+{
+    (void)file;
+    (void)buf;
+    (void)size;
+    (void)arg;
+    return -1;
+}
+
 static int wrong_password(const char *file, char *buf, size_t size, void *arg)
 {
     (void)file;
@@ -386,6 +395,9 @@ static void files_and_settings_that_are_no_good_are_named(void **state)
         {{.server = true, .cert_file = good, .key_file = locked, .password_cb = wrong_password},
          HERR_CERTIFICATE,
          "locked.key: wrong password"},
+        {{.server = true, .cert_file = good, .key_file = locked, .password_cb = no_password},
+         HERR_CERTIFICATE,
+         "locked.key: the key has a password"},
         {{.key_file = key}, HERR_CERTIFICATE, "a key without its certificate"},
         {{.ca_file = none}, -ENOENT, "none.pem: No such file"},
         {{.ca_file = key}, HERR_CERTIFICATE, "good.key: no certificates in PEM"},
