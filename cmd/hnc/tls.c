@@ -7,13 +7,16 @@
 #include <string.h>
 #include <time.h>
 
-/* The password of a key: asked for on the terminal. */
+/* The password of a key: asked for on the terminal, but not when the certificates are read again:
+ * all connections would wait for somebody to look there. */
 static int ask_password(const char *file, char *buf, size_t size, void *arg)
 {
+    const hloop_t *loop = arg;
     char prompt[512];
     int rc;
 
-    (void)arg;
+    if (hloop_status(loop) == HLOOP_STATUS_RUNNING)
+        return -1;
     snprintf(prompt, sizeof(prompt), "Password of %s: ", file);
     rc = hsecret_read(prompt, buf, size);
     return rc < 0 ? -1 : rc;
@@ -26,8 +29,10 @@ static htls_version_e version(int chosen)
                                    : HTLS_VERSION_DEFAULT;
 }
 
-static void fill_in(const options_t *o, htls_options_t *t)
+static void fill_in(const hnc_t *hnc, htls_options_t *t)
 {
+    const options_t *o = &hnc->options;
+
     memset(t, 0, sizeof(*t));
     t->server = o->listen;
     t->ca_file = o->ssl_trustfile;
@@ -35,6 +40,7 @@ static void fill_in(const options_t *o, htls_options_t *t)
     t->cert_file = o->ssl_cert;
     t->key_file = o->ssl_key;
     t->password_cb = ask_password;
+    t->password_arg = hnc->loop;
     t->ciphers = o->ssl_ciphers;
     t->alpn = o->ssl_alpn;
     t->version_min = version(o->tls_min);
@@ -56,7 +62,7 @@ int tls_context(const hnc_t *hnc, htls_ctx_t **ctx)
     *ctx = NULL;
     if (!hnc->options.ssl)
         return 0;
-    fill_in(&hnc->options, &t);
+    fill_in(hnc, &t);
     if (htls_ctx_new(&t, ctx, error, sizeof(error)) < 0) {
         hnc_say("%s", error);
         return 1;

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from conftest import TIMEOUT
+from pki import Pki
 from terminal import (CTRL_A, CTRL_C, CTRL_D, CTRL_R, CTRL_U, CTRL_Z, PASTE_BEGIN, PASTE_END, UP,
                       Terminal)
 
@@ -622,3 +623,22 @@ def test_a_dumb_terminal_does_it_itself(peer):
     t.type(CTRL_D)
     peer.send("heard\n")
     t.wait(lambda: t.last() == "heard", "what comes after the end")
+
+
+def test_never_asked_for_a_password_while_connections_are_served(peer):
+    pki = Pki(peer.lab.folder)
+    cert, key = pki.issue("locked")
+    locked, port = pki.path("locked.enc"), peer.lab.port()
+    pki.openssl(f"pkey -in {key} -aes128 -passout pass:secret -out {locked}")
+    t = peer.terminal(peer.lab.program("hnc"), "-lkv", "--no-editing", "--ssl-cert", cert,
+                      "--ssl-key", locked, HOST, port, columns=500)
+    t.wait(lambda: t.last() == f"Password of {locked}:", "the question")
+    t.type("secret\r")
+    t.wait(lambda: t.last().startswith("Listening on"), "hnc listens")
+    os.kill(t.pid, signal.SIGHUP)
+    t.wait(lambda: t.last().endswith("the key has a password"), "what became of it")
+    done = peer.lab.run("hnc", "--send-only", "--ssl-trustfile", pki.ca, HOST, port,
+                        data=b"served\n")
+    assert done.wait() == 0, done
+    t.wait(lambda: "served" in t.lines(), "what the client sent")
+    assert "secret" not in t.raw.decode()
