@@ -167,7 +167,7 @@ static void content_ranges_are_read_and_written(void **state)
         assert_int_equal(http_content_range_write(&range, buf, sizeof(buf)), strlen(good[i]));
         assert_string_equal(buf, good[i]);
         assert_int_equal(http_content_range_write(&range, buf, strlen(good[i])), -ENOBUFS);
-        for (size_t len = 0; len < strlen("bytes 5-5/"); len++)
+        for (size_t len = 0; good[i][len - !!len] != '/'; len++)
             assert_true(http_content_range_parse((http_span_t){good[i], len}, &range) < 0);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
