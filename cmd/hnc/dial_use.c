@@ -115,7 +115,12 @@ static void run_program(dial_t *d, hio_t *io)
 /* The connection is somebody else's now: a close that lingers would shut it down and read it. */
 static void pass_on(dial_t *d, hio_t *io)
 {
-    d->hnc->status = fdpass_send(hio_fd(io));
+    if (htls_is_tls(io)) { /* that of an https proxy: without it the descriptor is of no use */
+        hnc_say("-F: the connection is inside the TLS of a proxy");
+        d->hnc->status = 1;
+    } else {
+        d->hnc->status = fdpass_send(hio_fd(io));
+    }
     hio_abort(io, 0);
     dial__finish(d);
 }

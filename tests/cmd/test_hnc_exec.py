@@ -135,6 +135,27 @@ def test_what_a_program_says_gets_its_line_ends(lab, cert, role):
         assert hnc.wait() == 0
 
 
+@pytest.mark.parametrize("use", ["-c", "-F"])
+def test_behind_a_proxy_that_is_spoken_to_in_tls(lab, pki, cert, use):
+    """The connection to the host is plain, the one to the proxy is not: hnc has to stay."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*cert)
+    with socket.create_server((HOST, 0)) as listener:
+        listener.settimeout(TIMEOUT)
+        proxy = f"https://localhost:{listener.getsockname()[1]}"
+        command = ["-c", "read word; echo $word $word"] if use == "-c" else ["-F"]
+        args = ["-x", proxy, *command, "host.invalid", "80"]
+        hnc = lab.spawn("hnc", "-4", *args, env={**os.environ, "SSL_CERT_FILE": pki.ca})
+        peer, _ = listener.accept()
+        with context.wrap_socket(peer, server_side=True) as s, s.makefile("rb") as stream:
+            while stream.readline().strip():
+                pass
+            s.sendall(b"HTTP/1.1 200 OK\r\n\r\nhi\n")
+            assert stream.readline() == (b"hi hi\n" if use == "-c" else b"")
+    assert hnc.wait() == (0 if use == "-c" else 1)
+    assert ("inside the TLS" in hnc.err()) == (use == "-F")
+
+
 def test_many_lines_of_a_program_are_whole(lab):
     port = lab.port()
     lab.spawn("hnc", "-l", "-C", "-c", "seq 300000", HOST, port)
