@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,24 @@ uint64_t bench_cpu_ns(pid_t pid)
     if (clock_getcpuclockid(pid, &clock) != 0)
         bench_fail("clock_getcpuclockid");
     return read_clock(clock);
+}
+
+void bench_pin(int index)
+{
+    cpu_set_t set;
+    int cpu = -1;
+
+    if (sched_getaffinity(0, sizeof(set), &set) < 0)
+        bench_fail("sched_getaffinity");
+    if (CPU_COUNT(&set) <= index)
+        return;
+    do
+        cpu++;
+    while (!CPU_ISSET(cpu, &set) || index-- > 0);
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (sched_setaffinity(0, sizeof(set), &set) < 0)
+        bench_fail("sched_setaffinity");
 }
 
 /* xorshift64 */

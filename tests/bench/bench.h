@@ -16,6 +16,9 @@ uint64_t bench_now_ns(void);
 /* CPU time (user and system) that a process has used so far. */
 uint64_t bench_cpu_ns(pid_t pid);
 
+/* This process on one processor: 0 the first that it may use, 1 the second, if there are two. */
+void bench_pin(int index);
+
 /* The same numbers in every run and every program. */
 uint32_t bench_random(uint64_t *state);
 

@@ -1,10 +1,13 @@
-/* Names: what an answer costs that needs no server, and how much longer than the name server's own
- * DELAY_MS a thousand names at once take. The server is a child process; it answers A and AAAA of
- * every name, each DELAY_MS after the question. Prints, a line each:
- *     number|hosts|cache NANOSECONDS        of one name, one family
- *     thousand MILLISECONDS                 past the delay, both families */
+/* Names: what an answer costs that needs no server, what a connection by name costs, and how much
+ * longer than the name server's own DELAY_MS a thousand names at once take. The name server and the
+ * listener are child processes; the one answers A and AAAA of every name, each DELAY_MS after the
+ * question. Prints, for a number, a name of the hosts file and one of the cache:
+ *     resolve NS NS NS       of one name, one family
+ *     dial US US US          CPU time of one connection, from the dial to its close
+ *     thousand MS            past the delay, both families */
 #include "bench.h"
 #include "event/hio.h"
+#include "net/hdial.h"
 #include "net/hdns.h"
 
 #include <arpa/inet.h>
@@ -18,7 +21,11 @@
 
 #define DELAY_MS 100
 #define NAMES 1000
-#define ROUNDS 200 /* of the cheap ones, NAMES each */
+#define DIFFERENT 250 /* of the cheap ones */
+#define KINDS 3
+#define ROUNDS 100 /* of the cheap ones, NAMES each */
+#define DIAL_ROUNDS 10
+#define DIALS 500
 #define QUESTIONS_MAX 4096
 #define MESSAGE_MAX 512
 
@@ -31,7 +38,7 @@ typedef struct question_s {
     unsigned char data[MESSAGE_MAX];
 } question_t;
 
-/* Turns the question into its answer: the pointer to its name, and an address of its family. */
+/* Turns the question into its answer: the pointer to its name, and the loopback address. */
 static void answer(question_t *q)
 {
     const unsigned char *name_end = memchr(q->data + 12, 0, q->len - 12);
@@ -44,7 +51,9 @@ static void answer(question_t *q)
     memset(q->data + 6, 0, 6);
     q->data[7] = 1;
     memcpy(q->data + end, head, sizeof(head));
-    memset(q->data + end + sizeof(head), 1, 16);
+    memset(q->data + end + sizeof(head), 0, 16);
+    q->data[end + sizeof(head)] = v6 ? 0 : 127;
+    q->data[end + sizeof(head) + (v6 ? 15 : 3)] = 1;
     q->len = end + sizeof(head) + (v6 ? 16 : 4);
 }
 
@@ -79,7 +88,7 @@ static void serve(int fd)
     }
 }
 
-static pid_t start_server(char *servers, size_t size)
+static pid_t start_name_server(char *servers, size_t size)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(addr);
@@ -92,53 +101,140 @@ static pid_t start_server(char *servers, size_t size)
         bench_fail("the name server's socket");
     snprintf(servers, size, "127.0.0.1:%u", (unsigned)ntohs(addr.sin_port));
     pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        bench_pin(0);
         serve(fd);
+    }
+    close(fd);
+    return pid;
+}
+
+static void on_accept(hio_t *io)
+{
+    hio_abort(io, 0); /* no port is left in TIME_WAIT */
+}
+
+/* Prints nothing, unlike bench_listen. */
+static pid_t start_listener(int *port)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
+    socklen_t len = sizeof(addr);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    hloop_t *loop;
+    pid_t pid;
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, len) != 0 || listen(fd, 4096) != 0 ||
+        getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+        bench_fail("the listener");
+    *port = ntohs(addr.sin_port);
+    pid = fork();
+    if (pid == 0) {
+        bench_pin(0);
+        loop = hloop_new(0);
+        if (!loop || !haccept(loop, fd, on_accept))
+            bench_fail("accept");
+        exit(hloop_run(loop) < 0);
+    }
     close(fd);
     return pid;
 }
 
 /* ---- the client ------------------------------------------------------------------------------ */
 
-static int open_count;
+typedef struct bench_s {
+    hloop_t *loop;
+    hdns_t *dns;
+    hdial_options_t options;
+    hendpoint_t to;
+    int open; /* answers, or connections, that are still to come */
+} bench_t;
+
+static const char *const PREFIXES[KINDS] = {"127.0.0.", "here", "cached.test"};
 
 static void on_addrs(hdns_query_t *query, int err, const haddr_t *addrs, size_t count, void *arg)
 {
+    bench_t *b = arg;
+
     (void)query;
     (void)addrs;
     (void)count;
     if (err)
         bench_fail("a name did not resolve");
-    if (--open_count == 0)
-        hloop_stop(arg);
+    if (--b->open == 0)
+        hloop_stop(b->loop);
 }
 
-/* All at once; ns until the last has its answer. */
-static uint64_t resolve(hloop_t *loop, hdns_t *dns, const char *format, int family)
+/* NAMES at once, of which `different` are not the same; ns until the last has its answer. */
+static uint64_t resolve(bench_t *b, const char *prefix, int different, int family)
 {
     uint64_t start_ns = bench_now_ns();
     char name[64];
 
-    open_count = NAMES;
+    b->open = NAMES;
     for (int i = 0; i < NAMES; i++) {
-        snprintf(name, sizeof(name), "%s%d", format, i % 250);
-        if (family == 0)
-            snprintf(name, sizeof(name), "%s%d", format, i);
-        if (hdns_resolve(dns, name, family, on_addrs, loop, NULL) != 0)
+        snprintf(name, sizeof(name), "%s%d", prefix, 1 + i % different);
+        if (hdns_resolve(b->dns, name, family, on_addrs, b, NULL) != 0)
             bench_fail("hdns_resolve");
     }
-    hloop_run(loop);
+    hloop_run(b->loop);
     return bench_now_ns() - start_ns;
 }
 
-static void report(hloop_t *loop, hdns_t *dns, const char *what, const char *format)
-{
-    uint64_t total_ns = 0;
+static void dial(bench_t *b);
 
-    resolve(loop, dns, format, AF_INET); /* files are read, answers are in the cache */
-    for (int i = 0; i < ROUNDS; i++)
-        total_ns += resolve(loop, dns, format, AF_INET);
-    printf("%s %.1f\n", what, (double)total_ns / ROUNDS / NAMES);
+static void on_dialled(hdial_t *dialled, hio_t *io, int err, void *arg)
+{
+    bench_t *b = arg;
+
+    if (err) {
+        fprintf(stderr, "%s\n", hdial_error(dialled));
+        exit(1);
+    }
+    hio_abort(io, 0);
+    if (--b->open == 0)
+        hloop_stop(b->loop);
+    else
+        dial(b);
+}
+
+static void dial(bench_t *b)
+{
+    if (hdial_start(b->loop, &b->to, &b->options, on_dialled, b, NULL) != 0)
+        bench_fail("hdial_start");
+}
+
+/* CPU ns of DIALS connections, one after another. */
+static uint64_t dial_all(bench_t *b, const char *prefix)
+{
+    uint64_t start_ns = bench_cpu_ns(getpid());
+
+    snprintf(b->to.host, sizeof(b->to.host), "%s1", prefix);
+    b->open = DIALS;
+    dial(b);
+    hloop_run(b->loop);
+    return bench_cpu_ns(getpid()) - start_ns;
+}
+
+static void measure(bench_t *b)
+{
+    uint64_t resolve_ns[KINDS] = {0}, dial_ns[KINDS] = {0};
+
+    for (int kind = 0; kind < KINDS; kind++) { /* files are read, answers are in the cache */
+        resolve(b, PREFIXES[kind], DIFFERENT, AF_INET);
+        resolve(b, PREFIXES[kind], 1, 0);
+        dial_all(b, PREFIXES[kind]);
+    }
+    for (int i = 0; i < ROUNDS * KINDS; i++)
+        resolve_ns[i % KINDS] += resolve(b, PREFIXES[i % KINDS], DIFFERENT, AF_INET);
+    for (int i = 0; i < DIAL_ROUNDS * KINDS; i++)
+        dial_ns[i % KINDS] += dial_all(b, PREFIXES[i % KINDS]);
+    printf("resolve");
+    for (int kind = 0; kind < KINDS; kind++)
+        printf(" %.1f", (double)resolve_ns[kind] / ROUNDS / NAMES);
+    printf("\ndial");
+    for (int kind = 0; kind < KINDS; kind++)
+        printf(" %.3f", (double)dial_ns[kind] / 1e3 / DIAL_ROUNDS / DIALS);
+    printf("\nthousand %.1f\n", (double)resolve(b, "many.test", NAMES, 0) / 1e6 - DELAY_MS);
 }
 
 static void write_hosts(char *path)
@@ -148,32 +244,38 @@ static void write_hosts(char *path)
 
     if (!file)
         bench_fail(path);
-    for (int i = 0; i < 250; i++)
-        fprintf(file, "127.0.0.%d here%d\n", i + 1, i);
+    for (int i = 1; i <= DIFFERENT; i++)
+        fprintf(file, "127.0.0.%d here%d\n", i, i);
     fclose(file);
+}
+
+static void end(pid_t child)
+{
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
 }
 
 int main(void)
 {
     char servers[64], hosts[] = "/tmp/hnet-bench-XXXXXX";
     hdns_options_t options = {.servers = servers, .hosts_file = hosts, .no_search = true};
-    pid_t server = start_server(servers, sizeof(servers));
-    hloop_t *loop = hloop_new(0);
-    hdns_t *dns;
-    uint64_t ns;
+    pid_t name_server = start_name_server(servers, sizeof(servers)), listener;
+    bench_t b = {.loop = hloop_new(0)};
+    int port;
 
+    listener = start_listener(&port);
+    bench_pin(1);
     write_hosts(hosts);
-    if (!loop || hdns_new(loop, &options, &dns) != 0)
-        bench_fail("hdns_new");
-    report(loop, dns, "number", "127.0.0.");
-    report(loop, dns, "hosts", "here");
-    report(loop, dns, "cache", "c.test");
-    ns = resolve(loop, dns, "many.test", 0);
-    printf("thousand %.1f\n", (double)ns / 1e6 - DELAY_MS);
-    hdns_free(dns);
-    hloop_free(&loop);
+    if (!b.loop || hdns_new(b.loop, &options, &b.dns) != 0 ||
+        hendpoint_set(&b.to, HENDPOINT_TCP, "x", port) != 0)
+        bench_fail("start");
+    b.options.dns = b.dns;
+    b.options.family = AF_INET;
+    measure(&b);
+    hdns_free(b.dns);
+    hloop_free(&b.loop);
     unlink(hosts);
-    kill(server, SIGKILL);
-    waitpid(server, NULL, 0);
+    end(name_server);
+    end(listener);
     return 0;
 }

@@ -1,0 +1,31 @@
+"""Numbers sent to a loop by another thread."""
+
+import os
+
+from figures import Rounds, Table, progress, show, verdict
+from processes import BENCH, QUICK, numbers, output
+
+
+def posts():
+    rounds = Rounds()
+    columns = ["hnet", "libev", "libuv", "libevent"]
+    for i in range(5 if QUICK else 11):
+        progress("posts, round %d" % (i + 1))
+        for name in columns:
+            program = os.path.join(BENCH, "bench_posts_" + name)
+            queue = 1000 / numbers(output([program]))[0]
+            rounds.add("posts with data", name, queue)
+            counter = queue if name == "hnet" else 1000 / numbers(output([program, "counter"]))[0]
+            rounds.add("wake-ups and a shared counter", name, counter)
+    table = Table("Posts from another thread: millions a second",
+                  "5 M numbers, all received and added up. libcore's posts carry their data; for "
+                  "the others a mutex and an array carry it, or nothing does (second row; hnet's "
+                  "figure there is of posts with data).", ["posts", *columns, "target"])
+    for row in rounds.values:
+        ratio = 1 / rounds.ratio(row, "hnet", "libuv")
+        cells = [show(rounds, row, column, 1) for column in columns]
+        table.add(row, *cells, verdict(ratio, 1, "libuv's rate to ours"))
+    return [table]
+
+
+PARTS = {"posts": posts}
