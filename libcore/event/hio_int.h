@@ -269,7 +269,7 @@ void hio__queue_pop(hio_t *io);    /* the first piece whole */
 void hio__queue_consume(hio_t *io, size_t n);
 int hio__queue_iov(const hio_t *io, struct iovec *iov, int max, size_t bytes_max);
 void hio__chunk_free(hio_chunk_t *chunk);
-int hio__queue_check(hio_t *io, size_t len);
+int hio__queue_check(const hio_t *io, size_t len);
 
 /* hio_datagram.c */
 void hio__datagram_read(hio_t *io);

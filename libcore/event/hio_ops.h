@@ -88,6 +88,9 @@ ssize_t hio_sendfile(hio_t *from, hio_t *to, size_t max);
 /* Whether that is possible: between such two without a transport, `to` being non-blocking. */
 bool hio_can_sendfile(const hio_t *from, const hio_t *to);
 
+/* How many bytes a write may have now without being refused for the length of the queue. */
+size_t hio_write_room(const hio_t *io);
+
 /* For whoever has bytes for io that it cannot take now: io counts as above its high watermark until
  * it can be written to and nothing is queued; then the drained callback runs. */
 void hio_await_writable(hio_t *io);

@@ -112,11 +112,16 @@ int hio__queue_copy(hio_t *io, const struct iovec *iov, int n, size_t skip)
     return 0;
 }
 
-int hio__queue_check(hio_t *io, size_t len)
+size_t hio_write_room(const hio_t *io)
 {
     size_t max = io->ext ? io->ext->write_max : HIO_WRITE_MAX;
 
-    return len > max || io->queued > max - len ? HERR_QUEUE_FULL : 0;
+    return io->queued < max ? max - io->queued : 0;
+}
+
+int hio__queue_check(const hio_t *io, size_t len)
+{
+    return len > hio_write_room(io) ? HERR_QUEUE_FULL : 0;
 }
 
 void hio__queue_fallen(hio_t *io)

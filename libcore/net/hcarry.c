@@ -18,12 +18,22 @@ static void release(void *buf, void *arg)
 }
 
 /* What cannot be sent at once is borrowed by the queue of `to`, and that has to be empty before the
- * next is read: so there is one buffer at most. */
+ * next is read: so there is one buffer at most. No more is read than the queue takes, if it takes
+ * anything at all. */
 static ssize_t copy(hio_t *from, hio_t *to, hcarry_cb cb, size_t max)
 {
-    char *buf = hmem_alloc(max);
+    size_t room = hio_write_room(to);
     ssize_t n, rc;
+    char *buf;
 
+    if (room == 0 && hio_write_bufsize(to) > 0) {
+        hio_await_writable(to);
+        cb(from, to, 0);
+        return -EAGAIN;
+    }
+    if (room > 0 && room < max)
+        max = room;
+    buf = hmem_alloc(max);
     if (!buf)
         return -ENOTSUP;
     n = hio_read_some(from, buf, max);

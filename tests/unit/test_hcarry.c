@@ -398,6 +398,30 @@ static void a_buffer_exists_only_while_bytes_are_in_it(void **state)
     free(data);
 }
 
+static void a_small_queue_is_never_overrun(void **state)
+{
+    char *data = new_pattern(SIZE);
+    hio_t *to = stream_target(), *from = socket_source();
+    size_t head = 5000;
+
+    (void)state;
+    assert_int_equal(hio_set_max_write_bufsize(to, (uint32_t)head), 0);
+    hio_cork(to);
+    assert_int_equal(hio_write(to, data, head), head); /* the queue is full before */
+    assert_true(feed(data, head, SIZE) > head);
+    free(data);
+    start(from, to);
+    while (received_n < SIZE / 4 && failure == 0) {
+        bool eof = false;
+
+        go_on(&eof);
+        assert_true(hio_write_bufsize(to) <= head);
+    }
+    assert_int_equal(failure, 0);
+    receive(received_n);
+    end();
+}
+
 static void an_error_of_the_target_is_told(void **state)
 {
     hio_t *to = stream_target(), *from = socket_source();
@@ -505,6 +529,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_queued_before_goes_before, setup),
         cmocka_unit_test_setup(a_stream_arrives_whole_past_the_read_callback, setup),
         cmocka_unit_test_setup(a_buffer_exists_only_while_bytes_are_in_it, setup),
+        cmocka_unit_test_setup(a_small_queue_is_never_overrun, setup),
         cmocka_unit_test_setup(an_error_of_the_target_is_told, setup),
         cmocka_unit_test_setup(another_read_callback_gets_the_bytes, setup),
         cmocka_unit_test_setup(after_the_stop_bytes_go_to_the_read_callback, setup),
