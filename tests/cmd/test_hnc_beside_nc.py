@@ -3,12 +3,17 @@ limits (-W), what is asked of the kernel (-M, -m, -T, -I, -O, -b) and telnet (-t
 the same arguments and the same peer; the peer must not be able to tell which of the two it was."""
 
 import array
+import base64
+import fcntl
 import ipaddress
+import os
+import re
 import socket
+import termios
 import threading
 
 import pytest
-from conftest import TIMEOUT, wait_until
+from conftest import TIMEOUT, open_terminal, wait_until
 
 HOST = "127.0.0.1"
 NC = "nc.openbsd"
@@ -193,6 +198,57 @@ def test_a_proxy_that_hangs_up(lab, options):
             return process.wait(), process.out()
 
     assert on_both(lab, run) == (1, b"")
+
+
+def type_at_prompt(master, text):
+    shown = b""
+    while b"assword" not in shown or not shown.endswith(b": "):
+        shown += os.read(master, 100)
+    os.write(master, text.encode() + b"\n")
+
+
+def let_in_with_a_login(server):
+    """An HTTP proxy that lets one client through once it logs in; returns what it said for it."""
+    while True:
+        peer, _ = server.accept()
+        peer.settimeout(TIMEOUT)
+        with peer, peer.makefile("rb") as stream:
+            head = b"".join(iter(stream.readline, b"\r\n"))
+            login = re.search(rb"^Proxy-Authorization: (.*)\r\n", head, re.M)
+            if login:
+                peer.sendall(b"HTTP/1.0 200 OK\r\n\r\ngreeting")
+                return login[1]
+            peer.sendall(b'HTTP/1.0 407 No\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n')
+
+
+@pytest.mark.parametrize("password", ["secret", ""])
+def test_a_user_is_asked_for_the_password(lab, password):
+    """-P, on the terminal that controls the program, for nothing else need be one."""
+
+    def run(name):
+        master, slave = open_terminal()
+
+        def control():
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+        with socket.create_server((HOST, 0)) as server:
+            server.settimeout(TIMEOUT)
+            address = "%s:%d" % server.getsockname()
+            args = ["-X", "connect", "-P", "user", "-x", address, *TARGETS[0]]
+            process = lab.spawn(name, *args, preexec_fn=control)
+            answer = threading.Thread(target=type_at_prompt, args=(master, password))
+            answer.start()
+            login = let_in_with_a_login(server)
+        answer.join(TIMEOUT)
+        status = process.wait()
+        os.close(master)
+        os.close(slave)
+        return status, process.out(), login
+
+    status, out, login = on_both(lab, run)
+    assert (status, out) == (0, b"greeting")
+    assert login == b"Basic " + base64.b64encode(b"user:" + password.encode())
 
 
 # ---- descriptors ---------------------------------------------------------------------------------
