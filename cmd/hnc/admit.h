@@ -1,6 +1,6 @@
-/* admit: what a connection has to pass before it is served: the limit of -m, --allow and --deny, the
- * PROXY header of --proxy-protocol, the TLS handshake of --ssl. One that does not is closed, with
- * -v a line says why, and the server goes on. */
+/* admit: what a connection has to pass before it is served: the limit of -m, --allow and --deny,
+ * the PROXY header of --proxy-protocol, the TLS handshake of --ssl. One that does not is closed,
+ * with -v a line says why, and the server goes on. */
 #ifndef HNC_ADMIT_H
 #define HNC_ADMIT_H
 
@@ -8,8 +8,8 @@
 
 typedef struct admit_s admit_t;
 
-/* io may be served: it is open, does not read and has no callbacks. peer tells who is behind it: its
- * own address, or the one of the PROXY header. */
+/* io may be served: it is open, does not read and has no callbacks. peer tells who is behind it:
+ * its own address, or the one of the PROXY header. */
 typedef void (*admit_passed_cb)(hio_t *io, const haddr_t *peer, void *arg);
 
 /* One was refused after admit_start had returned. */

@@ -1,8 +1,8 @@
 /* broker: --broker and --chat: what one client sends goes to all the others, what stdin brings to
  * everybody; nothing goes to stdout.
  *
- * Everybody's queue is bounded. While a client's is full the others are not read, for PATIENCE_MS at
- * most: a client that has not taken what is queued by then is dropped with a word, so that files
+ * Everybody's queue is bounded. While a client's is full the others are not read, for PATIENCE_MS
+ * at most: a client that has not taken what is queued by then is dropped with a word, so that files
  * can be passed on at the pace of their receiver, and nobody holds up the others.
  *
  * --chat puts "<user4> " in front of every line, tells who comes and goes, and escapes what would

@@ -14,8 +14,8 @@ typedef struct exec_s exec_t;
 /* A program has ended: its exit status, as a shell gives it. */
 typedef void (*exec_ended_cb)(exec_t *exec, int status, void *arg);
 
-/* NULL once a message is printed. ended_cb may be NULL. All programs share one watch: one each would
- * take a descriptor each, and there may be none left. */
+/* NULL once a message is printed. ended_cb may be NULL. All programs share one watch: one each
+ * would take a descriptor each, and there may be none left. */
 exec_t *exec_new(hnc_t *hnc, exec_ended_cb ended_cb, void *arg);
 
 /* Whether hnc stays between the program and this connection. */

@@ -46,8 +46,8 @@ const hopt_t options_rows[] = {
               "serve at most NUMBER clients at once and turn the others away; without it 100 "
               "programs of -e and -c, and as many others as there are descriptors"),
     HOPT_LIST(0, "allow", options_t, allow,
-              "serve only these clients: addresses, blocks such as 192.0.2.0/24, names, with commas "
-              "between",
+              "serve only these clients: addresses, blocks such as 192.0.2.0/24, names, with "
+              "commas between",
               .arg_name = "HOSTS"),
     HOPT_LIST(0, "allowfile", options_t, allow_files, "the same from a file", .arg_name = "FILE"),
     HOPT_LIST(0, "deny", options_t, deny, "turn these clients away, whatever is allowed",
@@ -137,7 +137,9 @@ const hopt_t options_rows[] = {
                 "(4), socks4a, socks5 (5); with -l be such a proxy",
                 .arg_name = "TYPE"),
     HOPT_STRING(0, "proxy-auth", options_t, proxy_auth,
-                "who we are to the last proxy, and with -l who may use ours; better in the environment", .arg_name = "USER[:PASS]"),
+                "who we are to the last proxy, and with -l who may use ours; better in the "
+                "environment",
+                .arg_name = "USER[:PASS]"),
     HOPT_STRING('P', NULL, options_t, proxy_user,
                 "the same, and ask for the password on the terminal", .arg_name = "USER"),
     HOPT_ENUM(0, "proxy-dns", options_t, proxy_dns, proxy_dns_names,

@@ -1,5 +1,5 @@
-/* proxy_server: -l --proxy-type: clients tell where they want to go, and are joined to it. Nothing of
- * that touches stdin and stdout. */
+/* proxy_server: -l --proxy-type: clients tell where they want to go, and are joined to it. Nothing
+ * of that touches stdin and stdout. */
 #ifndef HNC_PROXY_SERVER_H
 #define HNC_PROXY_SERVER_H
 

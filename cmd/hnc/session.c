@@ -267,8 +267,8 @@ static void on_carried(hio_t *from, hio_t *to, ssize_t n)
         input_hold(&s->input, true);
 }
 
-/* Where nothing looks at the bytes of a file and there is one peer to send them to, the kernel moves
- * them by itself. */
+/* Where nothing looks at the bytes of a file and there is one peer to send them to, the kernel
+ * moves them by itself. */
 static void carry_input(session_t *s, hio_t *peer)
 {
     const options_t *o = &s->hnc->options;

@@ -35,9 +35,10 @@ int hhistory_add(hhistory_t *h, const char *line);
 int hhistory_load(hhistory_t *h, const char *path);
 
 /* Adds the fresh entries to the file, which only its owner may read, and keeps the newest max
- * entries, as many as fit into HHISTORY_FILE_MAX bytes; missing folders are made (0700). The file is replaced in one step: other programs see
- * the old or the new one. 0, or an error as of hhistory_load or of writing, and the file is as it
- * was. Without fresh entries nothing is done. */
+ * entries, as many as fit into HHISTORY_FILE_MAX bytes; missing folders are made (0700). The file
+ * is replaced in one step: other programs see the old or the new one. 0, or an error as of
+ * hhistory_load or of writing, and the file is as it was. Without fresh entries nothing is
+ * done. */
 int hhistory_save(hhistory_t *h, const char *path);
 
 /* Appends "$XDG_STATE_HOME/PROGRAM/history", or the same in ~/.local/state (XDG Base Directory

@@ -1,5 +1,6 @@
-/* haddr: socket addresses as values: IPv4, IPv6, UNIX names and VM sockets, parsed, printed and compared.
- * Nothing here asks a name server or the kernel (but for IPv6 zone names and service names). */
+/* haddr: socket addresses as values: IPv4, IPv6, UNIX names and VM sockets, parsed, printed and
+ * compared. Nothing here asks a name server or the kernel (but for IPv6 zone names and service
+ * names). */
 #ifndef HNET_NET_HADDR_H
 #define HNET_NET_HADDR_H
 
@@ -53,8 +54,8 @@ void haddr_loopback(haddr_t *addr, int family, uint16_t port);
 int haddr_set(haddr_t *addr, const struct sockaddr *sa, socklen_t len);
 
 /* "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "unix:/path", "unix:@name", "unix:" for a UNIX
- * socket without a name, "vsock:2:80", "-" for no address. len may be 0: haddr_len is asked. Control characters
- * in a path become '?'. Returns buf, cut to size and NUL-terminated. */
+ * socket without a name, "vsock:2:80", "-" for no address. len may be 0: haddr_len is asked.
+ * Control characters in a path become '?'. Returns buf, cut to size and NUL-terminated. */
 const char *haddr_format(const struct sockaddr *sa, socklen_t len, char *buf, size_t size);
 
 /* The host part alone: "127.0.0.1", "::1", the path, a number ("*" for any) of AF_VSOCK; "" for no
