@@ -62,7 +62,8 @@ def calls_of(server):
 def calls():
     table = Table("TCP echo: system calls a message",
                   "64 B, 10 connections, counted by strace; the wait is shared by the connections "
-                  "that are ready together.", ["server", "without the wait", "wait", "which", "target"])
+                  "that are ready together.",
+                  ["server", "without the wait", "wait", "which", "target"])
     for name in SERVERS:
         progress("calls " + name)
         with Server(name) as server:
