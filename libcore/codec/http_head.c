@@ -94,7 +94,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
-static http_span_t trim(http_span_t span)
+http_span_t http_trim(http_span_t span)
 {
     while (span.len > 0 && is_space(span.data[0])) {
         span.data++;
@@ -113,7 +113,7 @@ int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value)
     if (colon == line.data || colon == end || *colon != ':')
         return HERR_PROTOCOL;
     *name = (http_span_t){line.data, (size_t)(colon - line.data)};
-    *value = trim((http_span_t){colon + 1, (size_t)(end - colon) - 1});
+    *value = http_trim((http_span_t){colon + 1, (size_t)(end - colon) - 1});
     return 0;
 }
 
@@ -143,7 +143,7 @@ bool http_list_next(http_span_t *rest, http_span_t *element)
         const char *comma = memchr(rest->data, ',', rest->len);
         size_t len = comma ? (size_t)(comma - rest->data) : rest->len;
 
-        *element = trim((http_span_t){rest->data, len});
+        *element = http_trim((http_span_t){rest->data, len});
         len += comma != NULL;
         rest->data += len;
         rest->len -= len;
@@ -200,12 +200,12 @@ int http_length_add(http_span_t value, int64_t *length)
     while (value.len > 0 && (comma = memchr(value.data, ',', value.len))) {
         size_t len = (size_t)(comma - value.data);
 
-        if (parse_length(trim((http_span_t){value.data, len}), length) < 0)
+        if (parse_length(http_trim((http_span_t){value.data, len}), length) < 0)
             return HERR_PROTOCOL;
         value.data += len + 1;
         value.len -= len + 1;
     }
-    return parse_length(trim(value), length);
+    return parse_length(http_trim(value), length);
 }
 
 int http_coding_add(http_span_t value, bool *chunked)

@@ -29,6 +29,8 @@ typedef struct http_span_s {
 #define HTTP_SPAN(literal) ((http_span_t){(literal), sizeof(literal) - 1})
 http_span_t http_span(const char *text); /* of a string; NULL: empty */
 
+http_span_t http_trim(http_span_t span); /* without spaces and tabs at its ends */
+
 bool http_span_ieq(http_span_t span, const char *text); /* ASCII case ignored */
 
 /* What is known of a head that is not yet whole; zeroed before the first call. */

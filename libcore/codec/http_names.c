@@ -1,0 +1,79 @@
+#include "http_names.h"
+
+#include <string.h>
+
+#define SLOTS 128
+
+/* Two names in one slot are an error of the compiler (an initializer that is overridden): choose
+ * other factors then. */
+#define SLOT(len, first, last) (((len) + FACTOR_FIRST * (first) + FACTOR_LAST * (last)) % SLOTS)
+#define FACTOR_FIRST 5
+#define FACTOR_LAST 116
+
+#define NAME(member, name, first, last) [HTTP_FIELD_##member] = HTTP_SPAN_INIT(name),
+#define SLOT_OF(member, name, first, last)                                                         \
+    [SLOT(sizeof(name) - 1, first, last)] = HTTP_FIELD_##member,
+#define HTTP_SPAN_INIT(name)                                                                       \
+    {                                                                                              \
+        (name), sizeof(name) - 1                                                                   \
+    }
+
+static const http_span_t fields[HTTP_FIELD_COUNT] = {{"", 0}, HTTP_FIELDS(NAME)};
+
+#pragma GCC diagnostic error "-Woverride-init"
+static const uint8_t slots[SLOTS] = {HTTP_FIELDS(SLOT_OF)};
+
+static const http_span_t methods[HTTP_METHOD_COUNT] = {
+    [HTTP_METHOD_OTHER] = {"", 0},
+    [HTTP_METHOD_GET] = HTTP_SPAN_INIT("GET"),
+    [HTTP_METHOD_HEAD] = HTTP_SPAN_INIT("HEAD"),
+    [HTTP_METHOD_POST] = HTTP_SPAN_INIT("POST"),
+    [HTTP_METHOD_PUT] = HTTP_SPAN_INIT("PUT"),
+    [HTTP_METHOD_DELETE] = HTTP_SPAN_INIT("DELETE"),
+    [HTTP_METHOD_CONNECT] = HTTP_SPAN_INIT("CONNECT"),
+    [HTTP_METHOD_OPTIONS] = HTTP_SPAN_INIT("OPTIONS"),
+    [HTTP_METHOD_TRACE] = HTTP_SPAN_INIT("TRACE"),
+    [HTTP_METHOD_PATCH] = HTTP_SPAN_INIT("PATCH"),
+};
+
+http_method_e http_method_of(http_span_t name)
+{
+    for (int i = HTTP_METHOD_GET; i < HTTP_METHOD_COUNT; i++) {
+        if (name.len == methods[i].len && memcmp(name.data, methods[i].data, name.len) == 0)
+            return (http_method_e)i;
+    }
+    return HTTP_METHOD_OTHER;
+}
+
+static unsigned char lower(char c)
+{
+    return (unsigned char)c | 0x20;
+}
+
+/* Bit 0x20 tells the cases of a letter apart. Of the other bytes of a token none becomes a letter
+ * or a hyphen by it, and known names have nothing else. */
+http_field_e http_field_of(http_span_t name)
+{
+    http_field_e field;
+
+    if (name.len == 0)
+        return HTTP_FIELD_OTHER;
+    field = slots[SLOT(name.len, lower(name.data[0]), lower(name.data[name.len - 1]))];
+    if (fields[field].len != name.len)
+        return HTTP_FIELD_OTHER;
+    for (size_t i = 0; i < name.len; i++) {
+        if (lower(name.data[i]) != lower(fields[field].data[i]))
+            return HTTP_FIELD_OTHER;
+    }
+    return field;
+}
+
+http_span_t http_method_name(http_method_e method)
+{
+    return methods[method < HTTP_METHOD_COUNT ? method : HTTP_METHOD_OTHER];
+}
+
+http_span_t http_field_name(http_field_e field)
+{
+    return fields[field < HTTP_FIELD_COUNT ? field : HTTP_FIELD_OTHER];
+}
