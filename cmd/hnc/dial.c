@@ -126,7 +126,7 @@ static int make_endpoint(const dial_t *d, hendpoint_t *to)
 
     if (o->unix_path)
         scheme = o->udp ? HENDPOINT_UNIXGRAM : HENDPOINT_UNIX;
-    return hendpoint_set(to, scheme, o->host, (int)dial__port(d));
+    return hendpoint_set(to, scheme, d->target[0] ? d->target : o->host, (int)dial__port(d));
 }
 
 static int start(dial_t *d)
@@ -146,7 +146,7 @@ static int start(dial_t *d)
         .proxy_count = d->proxies.count,
         .proxy_protocol = o->listen ? 0 : (int)o->proxy_protocol,
         .tls = d->tls,
-        .tls_name = o->ssl_servername,
+        .tls_name = tls_name(o, o->host),
         .attempt_cb = on_attempt,
     };
     hendpoint_t to;
@@ -172,34 +172,54 @@ void dial__go_on(dial_t *d)
 
 /* ---- what to try ----------------------------------------------------------------------------- */
 
+static int keep_addresses(dial_t *d, const haddr_t *addrs, size_t count)
+{
+    d->addrs = hmem_array(count, sizeof(*addrs));
+    if (!d->addrs)
+        return -ENOMEM;
+    memcpy(d->addrs, addrs, count * sizeof(*addrs));
+    d->addr_count = count;
+    return 0;
+}
+
 static void on_resolved(hdns_query_t *query, int err, const haddr_t *addrs, size_t count, void *arg)
 {
     dial_t *d = arg;
 
+    if (err == 0 && d->proxies.count > 0)
+        haddr_ip(&addrs[0].u.sa, d->target, sizeof(d->target));
+    else if (err == 0)
+        err = keep_addresses(d, addrs, count);
+    else if (d->proxies.count > 0 && d->hnc->options.proxy_dns == PROXY_DNS_BOTH)
+        err = 0; /* the proxy may know it */
     if (err == 0) {
-        d->addrs = hmem_array(count, sizeof(*addrs));
-        err = d->addrs ? 0 : -ENOMEM;
-    }
-    if (err) {
-        dial__report_unresolved(d, err, hdns_error(query));
-        dial__finish(d);
+        dial__go_on(d);
         return;
     }
-    memcpy(d->addrs, addrs, count * sizeof(*addrs));
-    d->addr_count = count;
-    dial__go_on(d);
+    dial__report_unresolved(d, err, hdns_error(query));
+    dial__finish(d);
 }
 
-/* Several ports of one host ask for its name once. */
+/* Several ports of one host ask for its name once; a proxy gets an address if --proxy-dns says so. */
+static bool resolves_first(const dial_t *d)
+{
+    int how = d->hnc->options.proxy_dns;
+
+    if (d->proxies.count == 0)
+        return d->dns && d->ports.count > 1;
+    return how == PROXY_DNS_LOCAL || how == PROXY_DNS_BOTH;
+}
+
 static void begin(dial_t *d)
 {
     const options_t *o = &d->hnc->options;
+    int family = proxy_takes_ipv4_only(&d->proxies) ? AF_INET : o->family;
     int err = 0;
 
-    if ((!o->numeric && !o->vsock) || proxy_resolves(&d->proxies, o))
+    if ((!o->numeric && !o->vsock) || d->proxies.count > 0)
         err = hdns_new(d->hnc->loop, NULL, &d->dns);
-    if (err == 0 && d->dns && d->ports.count > 1 && d->proxies.count == 0)
-        err = hdns_resolve(d->dns, o->host, o->family, on_resolved, d, NULL);
+    if (err == 0 && resolves_first(d))
+        err = hdns_resolve(d->dns, o->host, family, on_resolved, d, NULL);
     else if (err == 0)
         dial__go_on(d);
     if (err) {

@@ -21,6 +21,8 @@ typedef struct dial_s {
     haddr_t *addrs; /* of the host; NULL: a proxy looks it up, or each dial does */
     size_t addr_count;
     proxy_chain_t proxies;
+    char
+        target[HADDR_FORMAT_SIZE]; /* the host's address for the last proxy; "": it gets the name */
     htls_ctx_t *tls;
     hdial_t *dial; /* under way */
     hsocket_options_t socket;

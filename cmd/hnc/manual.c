@@ -8,7 +8,19 @@ static const char *readline_version(void)
 }
 #endif
 
+static const char *openssl_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
+}
+
+static const char *cares_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_libcares);
+}
+
 static const hopt_feature_t features[] = {
+    {"OpenSSL", openssl_version},
+    {"c-ares", cares_version},
 #if HNET_WITH_READLINE
     {"readline", readline_version},
 #endif

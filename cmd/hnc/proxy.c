@@ -126,18 +126,24 @@ static int add_from_environment(proxy_chain_t *chain, const char *host, uint16_t
 int proxy_chain_make(proxy_chain_t *chain, const options_t *o, const char *host, uint16_t port)
 {
     bool named = o->nc_proxies.count + o->ncat_proxies.count > 0;
+    haddr_t number;
 
     memset(chain, 0, sizeof(*chain));
     if (o->unix_path || o->udp)
         return 0;
     if ((named ? add_named(chain, o) : add_from_environment(chain, host, port)) != 0)
         return 1;
-    return chain->count > 0 ? authenticate(chain, o) : 0;
+    if (chain->count == 0)
+        return 0;
+    if (o->proxy_dns == PROXY_DNS_NONE && haddr_parse(&number, host, 0) != 0) {
+        hnc_say("--proxy-dns=none: not an address: \"%s\"", host);
+        return 1;
+    }
+    return authenticate(chain, o);
 }
 
-bool proxy_resolves(const proxy_chain_t *chain, const options_t *o)
+bool proxy_takes_ipv4_only(const proxy_chain_t *chain)
 {
-    return chain->count > 0 && chain->items[chain->count - 1].type != HPROXY_SOCKS4 &&
-           chain->items[chain->count - 1].type != HPROXY_SOCKS5 && !o->numeric &&
-           o->proxy_dns != PROXY_DNS_LOCAL;
+    return chain->count > 0 && (chain->items[chain->count - 1].type == HPROXY_SOCKS4 ||
+                                chain->items[chain->count - 1].type == HPROXY_SOCKS4A);
 }

@@ -21,7 +21,7 @@ int proxy_take_auth(hproxy_t *proxy, const char *auth);
  * a message is printed. */
 int proxy_chain_make(proxy_chain_t *chain, const options_t *o, const char *host, uint16_t port);
 
-/* Whether the last proxy is given the host's name, instead of an address that is looked up here. */
-bool proxy_resolves(const proxy_chain_t *chain, const options_t *o);
+/* Whether the last proxy can only be given an IPv4 address (SOCKS4). */
+bool proxy_takes_ipv4_only(const proxy_chain_t *chain);
 
 #endif

@@ -158,6 +158,39 @@ def test_all_proxy_and_no_proxy_are_heeded(lab):
 
 
 @pytest.mark.parametrize(
+    "how, asked",
+    [
+        ("remote", b"CONNECT localhost:9 "),
+        ("local", f"CONNECT {HOST}:9 ".encode()),
+        ("both", f"CONNECT {HOST}:9 ".encode()),
+    ],
+)
+def test_proxy_dns_says_who_looks_the_name_up(lab, how, asked):
+    proxy = Scripted(b"HTTP/1.1 200 OK\r\n\r\n")
+    args = ["-4", "--proxy", f"{HOST}:{proxy.port}", f"--proxy-dns={how}", "localhost", 9]
+    assert lab.run("hnc", *args).wait() == 0
+    assert proxy.read.startswith(asked)
+
+
+def test_proxy_dns_both_leaves_an_unknown_name_to_the_proxy(lab):
+    proxy = Scripted(b"HTTP/1.1 200 OK\r\n\r\n")
+    name = "not..a.name"
+    args = ["--proxy", f"{HOST}:{proxy.port}", "--proxy-dns=both", name, 9]
+    assert lab.run("hnc", *args).wait() == 0
+    assert proxy.read.startswith(f"CONNECT {name}:9 ".encode())
+    local = lab.run("hnc", "--proxy", f"{HOST}:{proxy.port}", "--proxy-dns=local", name, 9)
+    assert local.wait() == 1 and name in local.err()
+
+
+def test_proxy_dns_none_takes_addresses_only(lab):
+    proxy = Scripted(b"HTTP/1.1 200 OK\r\n\r\n")
+    args = ["--proxy", f"{HOST}:{proxy.port}", "--proxy-dns=none"]
+    refused = lab.run("hnc", *args, "localhost", 9)
+    assert refused.wait() == 1 and "localhost" in refused.err()
+    assert lab.run("hnc", *args, HOST, 9).wait() == 0
+
+
+@pytest.mark.parametrize(
     "answer, named",
     [
         (b"", "closed"),
