@@ -216,9 +216,17 @@ void hdial__tls(hdial_t *dial, htls_ctx_t *ctx, const char *name, const char *wi
         hdial__set_timer(dial, HDIAL_TIMER_TLS, HTLS_HANDSHAKE_TIMEOUT_MS + 1000);
 }
 
+/* Who the certificate has to be for: an end point without a host is this machine, not anybody. */
+static const char *peer_name(const hdial_t *dial)
+{
+    if (hendpoint_is_unix(&dial->to) || dial->to.host[0])
+        return dial->to.host;
+    return "localhost";
+}
+
 static void start_tls(hdial_t *dial)
 {
-    const char *wanted = dial->options.tls_name ? dial->options.tls_name : dial->to.host;
+    const char *wanted = dial->options.tls_name ? dial->options.tls_name : peer_name(dial);
     char name[HENDPOINT_HOST_SIZE];
     size_t len = hstr_copy(name, sizeof(name), wanted);
 
@@ -227,7 +235,7 @@ static void start_tls(hdial_t *dial)
         name[len - 1] = '\0';        /* RFC 6066 section 3: without it */
     name[strcspn(name, "%")] = '\0'; /* a zone is nothing to the peer */
     hdial__tls(dial, dial->options.tls, name[0] ? name : NULL,
-               dial->to.host[0] ? dial->to.host : dial->to.path);
+               hendpoint_is_unix(&dial->to) ? dial->to.path : peer_name(dial));
 }
 
 /* ---- the steps ------------------------------------------------------------------------------- */

@@ -58,7 +58,8 @@ typedef struct hdial_options_s {
     const haddr_t *proxy_destination;
     htls_ctx_t *proxy_tls;       /* for https proxies; NULL: one with htls's defaults */
     htls_ctx_t *tls;             /* NULL: plain; a tls:// end point without one gives -EINVAL */
-    const char *tls_name;        /* NULL: the host of the end point; "": no SNI, no name check */
+    const char *tls_name;        /* NULL: the host of the end point, localhost if it has none, and
+                                    for a UNIX path none; "": no SNI, no name check */
     hdial_attempt_cb attempt_cb; /* NULL: none */
 } hdial_options_t;
 

@@ -126,6 +126,34 @@ static void tls_follows_the_connection(void **state)
     end(&w);
 }
 
+static void without_a_host_the_certificate_is_to_be_this_machines(void **state)
+{
+    static const step_t steps[] = {{.bytes = 0, SAY("hello")}};
+    world_t w;
+    result_t r;
+    hendpoint_t to;
+    htls_info_t info;
+
+    (void)state;
+    begin(&w, "");
+    w.server_tls = new_tls(true);
+    w.client_tls = new_tls(false);
+    w.options.proxy_count = 0;
+    w.options.tls = w.client_tls;
+    w.steps = steps;
+    w.step_count = 1;
+    memset(&r, 0, sizeof(r));
+    hendpoint_set(&to, HENDPOINT_TLS, "", w.port);
+    assert_int_equal(hdial_start(w.loop, &to, &w.options, on_dial, &r, NULL), 0);
+    RUN_UNTIL(w.loop, r.calls > 0);
+    if (r.err)
+        fail_msg("%s", r.error);
+    assert_int_equal(htls_info(r.io, &info), 0);
+    assert_string_equal(info.server_name, "localhost");
+    hio_abort(r.io, 0);
+    end(&w);
+}
+
 static void a_peer_without_tls_is_told(void **state)
 {
     static const step_t steps[] = {{.bytes = 1, SAY("220 mail.example ESMTP\r\n")}};
@@ -268,6 +296,7 @@ int main(void)
         cmocka_unit_test(an_https_proxy_is_spoken_to_over_tls),
         cmocka_unit_test(tls_goes_through_an_https_proxy),
         cmocka_unit_test(tls_follows_the_connection),
+        cmocka_unit_test(without_a_host_the_certificate_is_to_be_this_machines),
         cmocka_unit_test(a_peer_without_tls_is_told),
         cmocka_unit_test(a_proxy_that_is_not_there_is_a_matter_of_connecting),
         cmocka_unit_test(a_cancelled_talk_is_silent),
