@@ -143,8 +143,18 @@ static ssize_t write_plain(htls_t *tls, const struct iovec *iov, int n)
     return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
 }
 
-/* A record that was begun is finished with the same length, even if less may pass now (a rate
- * limit): its bytes are in OpenSSL already, and in the hio's queue still. */
+/* What SSL_write gets: a record that was begun is finished with the length that it had then, even
+ * if more is there now or less may pass (a rate limit). Its bytes are in OpenSSL already, which
+ * does not look at data again, and in the hio's queue still. */
+static const char *record_to_write(const htls_t *tls, const cursor_t *at, char *scratch,
+                                   size_t *len)
+{
+    *len = at->left < RECORD_MAX ? at->left : RECORD_MAX;
+    if (tls->write_pending > 0)
+        *len = tls->write_pending;
+    return *len > at->left ? scratch : next_record(at, scratch, *len);
+}
+
 ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n)
 {
     char scratch[RECORD_MAX];
@@ -157,20 +167,20 @@ ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n)
         at.left += iov[i].iov_len;
     tls->drained = tls->full = false;
     while (at.left > 0) {
-        size_t len = at.left < RECORD_MAX ? at.left : RECORD_MAX;
-        const char *data = next_record(&at, scratch, len);
+        size_t len;
+        const char *data = record_to_write(tls, &at, scratch, &len);
         int rc;
 
-        if (len < tls->write_pending) {
-            data = scratch;
-            len = tls->write_pending;
-        }
         tls->more = at.left > len;
         rc = OSSL.SSL_write_ex(tls->ssl, data, len, &done);
         tls->more = false;
         if (rc != 1) {
             rc = htls__result(tls, rc, HV_WRITE);
-            tls->write_pending = rc == -EAGAIN ? len : 0;
+            /* In a handshake message (a new key) no record was begun yet. */
+            if (rc != -EAGAIN)
+                tls->write_pending = 0;
+            else if (!OSSL.SSL_in_init(tls->ssl))
+                tls->write_pending = len;
             if (rc == 0)
                 rc = -EPIPE;
             return total > 0 ? (ssize_t)total : rc;

@@ -71,7 +71,6 @@ static int on_read(BIO *bio, char *buf, int size)
     n = receive(tls, buf, (size_t)size);
     if (n < 0)
         return failed(tls, bio, (int)n, BIO_FLAGS_READ);
-    tls->eof = n == 0;
     tls->drained = n < size;
     if (!tls->established)
         keep_first(tls, buf, (size_t)n);

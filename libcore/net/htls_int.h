@@ -128,6 +128,7 @@
     X(SSL_get_version)                                                                             \
     X(SSL_group_to_name)                                                                           \
     X(SSL_has_pending)                                                                             \
+    X(SSL_in_init)                                                                                 \
     X(SSL_load_client_CA_file)                                                                     \
     X(SSL_new)                                                                                     \
     X(SSL_read_ex)                                                                                 \
@@ -270,14 +271,13 @@ typedef struct htls_s {
     char *alpn;               /* what was agreed on; NULL: nothing */
     char *error;              /* why it failed; NULL: it did not, or there was no memory */
     STACK_OF(X509) * refused; /* the chain that was not accepted */
-    size_t write_pending;     /* length of the record that waits for the socket */
+    size_t write_pending;     /* length of the record that waits for the socket; 0: none does */
     int fd;
     int io_error; /* of the socket, or of the TLS below; not -EAGAIN; 0: none */
     int read_end; /* what the next read returns, if read_ended */
     unsigned char first_len;
     char first[32]; /* that the peer sent, to tell what it speaks */
     bool server, begun, established, failed, read_ended, notified;
-    bool eof;      /* the socket's end of data */
     bool readable; /* ssl may hold data that no poller knows of */
     bool drained;  /* in this call: the socket holds no more */
     bool full;     /* in this call: the socket takes no more */

@@ -336,6 +336,44 @@ static void a_rate_limit_cuts_no_record_in_two(void **state)
     free(data);
 }
 
+/* A small record waits for the socket, a larger piece is tried in vain, then less may pass. */
+static void a_record_that_waits_is_as_long_as_when_it_was_begun(void **state)
+{
+    static const hio_gate_t gate = {allow, passed, NULL};
+    enum { TOTAL = 4000000, SMALL = 500 };
+    char *data = new_pattern(TOTAL);
+    size_t sent = 0, end;
+    hio_t *io;
+
+    (void)state;
+    tls_open(server_ctx("good"), client_ctx());
+    io = tls_connect();
+    small_buffers(hio_fd(io));
+    TLS_UNTIL(tls.client.seen.connects && tls.server.seen.connects);
+    tls.server.echo = false;
+    hio_read_stop(tls.server.seen.io);
+    for (; hio_write_bufsize(io) == 0 && sent < TOTAL / 2; sent += SMALL)
+        assert_int_equal(hio_write(io, data + sent, SMALL), SMALL);
+    assert_int_equal(hio_write_bufsize(io), SMALL);
+    end = sent + 100000;
+    assert_int_equal(hio_write(io, data + sent, end - sent), end - sent);
+    hio_cork(io);
+    hio_uncork(io);
+    allowance = SMALL + 1;
+    assert_int_equal(hio_set_gate(io, HV_WRITE, &gate, NULL), 0);
+    hio_read(tls.server.seen.io);
+    while (tls.server.seen.got < end && !tls.server.seen.mangled) {
+        allowance = SMALL + 1;
+        hio_gate_open(io, HV_WRITE);
+        hloop_wakeup(tls.loop);
+        assert_int_equal(hloop_run(tls.loop), 0);
+    }
+    assert_false(tls.server.seen.mangled);
+    assert_int_equal(hio_write_bufsize(io), 0);
+    tls_end();
+    free(data);
+}
+
 static void a_plain_connection_can_become_tls(void **state)
 {
     hio_t *io;
@@ -464,6 +502,7 @@ int main(void)
         cmocka_unit_test(writes_that_the_socket_splits_arrive_in_order),
         cmocka_unit_test(what_the_transport_holds_is_read_without_the_socket),
         cmocka_unit_test(a_rate_limit_cuts_no_record_in_two),
+        cmocka_unit_test(a_record_that_waits_is_as_long_as_when_it_was_begun),
         cmocka_unit_test(a_plain_connection_can_become_tls),
         cmocka_unit_test(tls_goes_through_tls),
         cmocka_unit_test(a_connection_moves_to_another_loop),
