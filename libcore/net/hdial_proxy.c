@@ -42,6 +42,7 @@ struct hdial_talk_s {
     http_scan_t scan;
     unsigned heads;
     int64_t skip;
+    bool second; /* it was asked before, on this connection */
     char buf[READ_SIZE + 1];
 };
 
@@ -88,14 +89,28 @@ static void fail(hdial_t *dial, int err, const char *why)
     hdial__fail(dial, err);
 }
 
+/* From the first proxy on, over a new connection to the address that is known to work. */
+static void connect_again(hdial_t *dial)
+{
+    dial->io = NULL;
+    hdial__set_timer(dial, HDIAL_TIMER_REST, 0);
+    end_talk(dial);
+    dial->proxy = dial->secured = 0;
+    hdial__connect_again(dial);
+}
+
 static void on_close(hio_t *io)
 {
     hdial_t *dial = hevent_userdata(io);
+    const hdial_talk_t *talk = dial->talk;
     int err = hio_error(io);
 
     dial->io = NULL;
-    fail(dial, err ? err : HERR_PROXY,
-         err ? herr_str(err) : "it closed the connection without an answer");
+    if (talk && talk->second && talk->head.len == 0) /* it said that it would stay, and left */
+        connect_again(dial);
+    else
+        fail(dial, err ? err : HERR_PROXY,
+             err ? herr_str(err) : "it closed the connection without an answer");
 }
 
 void hdial__proxy_timed_out(hdial_t *dial)
@@ -260,16 +275,13 @@ static int take_challenge(hdial_t *dial, const http_answer_t *answer)
     return !again || login->challenge.stale;
 }
 
-/* The same proxies once more, over a new connection to the address that is known to work. */
-static void try_again(hdial_t *dial)
+static void leave_and_connect_again(hdial_t *dial)
 {
     hio_t *io = dial->io;
 
     let_go(dial);
-    dial->io = NULL;
     hio_abort(io, 0);
-    dial->proxy = dial->secured = 0;
-    hdial__connect_again(dial);
+    connect_again(dial);
 }
 
 /* What is left of a refusal's body; behind it the request once more, with the login. */
@@ -279,11 +291,15 @@ static void skip_body(hdial_t *dial, int64_t left)
 
     dial->talk->state = TALK_BODY;
     dial->talk->skip = left;
-    if (left > 0)
+    if (left > 0) {
         set_need(dial, (size_t)left);
-    else
+    } else {
+        dial->talk->second = true;
         err = http_request(dial);
-    if (err)
+    }
+    if (err && dial->talk->second && err != -ENOMEM)
+        leave_and_connect_again(dial);
+    else if (err)
         fail(dial, err, herr_str(err));
 }
 
@@ -296,7 +312,7 @@ static void on_407(hdial_t *dial, const http_answer_t *answer)
     else if (!usable)
         fail_with_line(dial, answer);
     else if (!answer->keep_alive || answer->body_length < 0 || answer->body_length > SKIP_MAX)
-        try_again(dial);
+        leave_and_connect_again(dial);
     else
         skip_body(dial, answer->body_length);
 }

@@ -220,6 +220,15 @@ def test_nonsense_of_a_socks_proxy_is_told_in_one_line(lab, answer):
     assert len(done.err().splitlines()) == 1
 
 
+def test_a_proxy_that_promises_to_stay_and_leaves_is_asked_on_a_new_connection(lab):
+    proxy = Scripted(
+        b'HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'
+    )
+    done = lab.run("hnc", "--proxy", f"joe:secret@{HOST}:{proxy.port}", HOST, 9)
+    assert done.wait() == 1 and " 407 " in done.err()
+    assert proxy.read.count(b"CONNECT") == 2 and b"Basic am9lOnNlY3JldA==" in proxy.read
+
+
 def test_what_the_target_says_right_behind_the_answer_is_not_lost(lab):
     proxy = Scripted(b"HTTP/1.1 200 OK\r\n\r\nbanner\n")
     done = lab.run("hnc", "--proxy", f"{HOST}:{proxy.port}", HOST, 9)
