@@ -1,6 +1,7 @@
 /* What a certificate says, as text. Everything in it comes from the peer: it is escaped. */
 #include "htls_int.h"
 
+#include "../base/hbase64.h"
 #include "../base/hstr.h"
 
 #include <arpa/inet.h>
@@ -154,7 +155,7 @@ static X509 *chain_cert(const htls_t *tls, int index)
 static void describe(X509 *x509, htls_cert_t *cert)
 {
     unsigned char pin[HTLS_PIN_SIZE];
-    unsigned char base64[48]; /* 32 bytes are 44, and a NUL */
+    char base64[HBASE64_ENCODED_SIZE(HTLS_PIN_SIZE)];
     const char *signature = OSSL.OBJ_nid2ln(OSSL.X509_get_signature_nid(x509));
 
     htls__name_text(OSSL.X509_get_subject_name(x509), cert->subject, sizeof(cert->subject));
@@ -164,8 +165,8 @@ static void describe(X509 *x509, htls_cert_t *cert)
     hstr_copy(cert->signature, sizeof(cert->signature), signature ? signature : "unknown");
     htls__fingerprint(x509, cert->fingerprint, sizeof(cert->fingerprint));
     if (htls__pin_of(OSSL.X509_get0_pubkey(x509), pin) == 0) {
-        OSSL.EVP_EncodeBlock(base64, pin, sizeof(pin));
-        snprintf(cert->pin, sizeof(cert->pin), "sha256//%s", (const char *)base64);
+        hbase64_encode(HBASE64_STANDARD, pin, sizeof(pin), base64, sizeof(base64));
+        snprintf(cert->pin, sizeof(cert->pin), "sha256//%s", base64);
     }
     cert->not_before = htls__time(OSSL.X509_get0_notBefore(x509));
     cert->not_after = htls__time(OSSL.X509_get0_notAfter(x509));

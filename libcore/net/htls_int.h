@@ -62,9 +62,7 @@
     X(ERR_peek_error)                                                                              \
     X(ERR_peek_last_error)                                                                         \
     X(ERR_reason_error_string)                                                                     \
-    X(EVP_DecodeBlock)                                                                             \
     X(EVP_Digest)                                                                                  \
-    X(EVP_EncodeBlock)                                                                             \
     X(EVP_PKEY_Q_keygen)                                                                           \
     X(EVP_PKEY_free)                                                                               \
     X(EVP_PKEY_get0_type_name)                                                                     \

@@ -2,6 +2,7 @@
  * line that tells why not. */
 #include "htls_int.h"
 
+#include "../base/hbase64.h"
 #include "../base/hstr.h"
 
 #include <dirent.h>
@@ -15,16 +16,14 @@
 /* ---- pinned keys ----------------------------------------------------------------------------- */
 
 #define PIN_PREFIX "sha256//"
-#define PIN_BASE64_LEN 44 /* 32 bytes */
 
 static int add_base64(htls_pins_t *pins, const char *text, size_t len)
 {
-    unsigned char bytes[PIN_BASE64_LEN];
-
-    if (len != PIN_BASE64_LEN || text[len - 1] != '=' || pins->count == HTLS_PINS_MAX ||
-        OSSL.EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len) != HTLS_PIN_SIZE + 1)
+    if (pins->count == HTLS_PINS_MAX ||
+        hbase64_decode(HBASE64_STANDARD, text, len, pins->pins[pins->count], HTLS_PIN_SIZE) !=
+            HTLS_PIN_SIZE)
         return HERR_SYNTAX;
-    memcpy(pins->pins[pins->count++], bytes, HTLS_PIN_SIZE);
+    pins->count++;
     return 0;
 }
 
