@@ -174,12 +174,12 @@ void http1_answer_to(http1_parser_t *parser, http_method_e method);
  * call. */
 void http1_set_body_max(http1_parser_t *parser, uint64_t body_max);
 
-/* Whether bytes of a message have come, but not all of it: a time limit runs, and EOF is an error. */
+/* Whether bytes of a message have come, but not all of it: a time limit runs, EOF is an error. */
 bool http1_in_message(const http1_parser_t *parser);
 
 /* After an error: the status to answer with before the connection is closed (400, 413, 414, 431,
- * 500, 501, 505; for responses 502, what a proxy says), and one line that says why. 0 and "" without
- * an error. Static storage. */
+ * 500, 501, 505; for responses 502, what a proxy says), and one line that says why. 0 and ""
+ * without an error. Static storage. */
 int http1_status(const http1_parser_t *parser);
 const char *http1_reason(const http1_parser_t *parser);
 

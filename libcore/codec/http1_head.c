@@ -72,35 +72,35 @@ static bool find_form(http1_message_t *m)
 }
 
 /* "GET /path", and nothing else. */
-static bool is_old_request(const http1_parser_t *p, http1_message_t *m, http_span_t line)
+static bool is_old_request(const http1_parser_t *p, http1_message_t *m, http_span_t line,
+                           const http_chars_t *not_target)
 {
+    const char *end = line.data + line.len;
+
     if (!p->options->http09 || line.len < 5 || memcmp(line.data, "GET /", 5) != 0)
         return false;
     m->method_name = (http_span_t){line.data, 3};
     m->target = (http_span_t){line.data + 4, line.len - 4};
-    return !memchr(m->target.data, ' ', m->target.len);
+    return http_find_best()(m->target.data, end, not_target) == end;
 }
 
 static int read_request_line(http1_parser_t *p, http1_message_t *m, http_span_t line)
 {
-    const http_chars_t *set = p->options->lenient ? &http_not_any_target : &http_not_target;
+    const http_chars_t *not_target = p->options->lenient ? &http_not_any_target : &http_not_target;
     int status;
 
     m->major = 1;
-    if (is_old_request(p, m, line)) {
+    if (is_old_request(p, m, line, not_target)) {
         m->major = 0;
         m->minor = 9;
     } else {
-        status = http_request_line(line, &m->method_name, &m->target, &m->minor);
+        status = http_request_line(line, not_target, &m->method_name, &m->target, &m->minor);
         if (status == 505)
             return http1__fail(p, HERR_UNSUPPORTED, status, "not a version 1 of HTTP");
         if (status != 0)
             return bad_request(p, "the request line is malformed");
     }
     m->method = http_method_of(m->method_name);
-    if (http_find_best()(m->target.data, m->target.data + m->target.len, set) !=
-        m->target.data + m->target.len)
-        return bad_request(p, "the target has an invalid character");
     return find_form(m) ? 0 : bad_request(p, "the target is none for this method");
 }
 

@@ -48,13 +48,7 @@ const http_chars_t http_not_name = {
 
 static const char *find_plain(const char *text, const char *end, const http_chars_t *set)
 {
-    for (; text < end; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (set->low[c & 15] & set->high[c >> 4])
-            break;
-    }
-    return text;
+    return http_find_near(text, end, set);
 }
 
 #ifdef WITH_SIMD

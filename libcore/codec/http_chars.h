@@ -6,6 +6,7 @@
 #ifndef HNET_CODEC_HTTP_CHARS_H
 #define HNET_CODEC_HTTP_CHARS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -23,7 +24,20 @@ extern const http_chars_t http_not_target;     /* a request target; see http1.h 
 extern const http_chars_t http_not_any_target; /* the same, lenient */
 extern const http_chars_t http_not_name;       /* a host's name, RFC 3986 section 3.2.2 */
 
-/* The first byte of the set in [text, end), or end. */
+static inline bool http_chars_has(const http_chars_t *set, char c)
+{
+    return set->low[(unsigned char)c & 15] & set->high[(unsigned char)c >> 4];
+}
+
+/* The first byte of the set in [text, end), or end: for runs of a few bytes, such as a name. */
+static inline const char *http_find_near(const char *text, const char *end, const http_chars_t *set)
+{
+    while (text < end && !http_chars_has(set, *text))
+        text++;
+    return text;
+}
+
+/* The same for longer ones. */
 typedef const char *(*http_find_cb)(const char *text, const char *end, const http_chars_t *set);
 
 typedef enum http_find_e { HTTP_FIND_PLAIN, HTTP_FIND_SSE42, HTTP_FIND_AVX2 } http_find_e;

@@ -1,6 +1,7 @@
 #include "http_connect.h"
 
 #include "../base/herr.h"
+#include "http1_write.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -217,7 +218,8 @@ int http_request_parse(http_request_t *request, const void *head, size_t len)
     if (!http_line_next(&rest, &line) || line.len == 0)
         return 400;
     request->fields = rest;
-    status = http_request_line(line, &request->method, &request->target, &request->minor);
+    status = http_request_line(line, &http_not_any_target, &request->method, &request->target,
+                               &request->minor);
     if (status != 0)
         return status;
     request->connect = request->method.len == 7 && memcmp(request->method.data, "CONNECT", 7) == 0;
@@ -261,51 +263,32 @@ static bool ends_here(const http_request_t *request, http_span_t name)
     return false;
 }
 
-typedef struct writer_s {
-    char *buf;
-    size_t size, len;
-    bool full;
-} writer_t;
-
-static void put(writer_t *w, http_span_t span)
-{
-    if (span.len > w->size - w->len) {
-        w->full = true;
-        return;
-    }
-    if (span.len > 0)
-        memcpy(w->buf + w->len, span.data, span.len);
-    w->len += span.len;
-}
-
 ssize_t http_request_forward(const http_request_t *request, char *buf, size_t size)
 {
     http_span_t rest = request->fields, name, value;
     char authority[HTTP_AUTHORITY_SIZE];
-    writer_t w = {.buf = buf, .size = size};
+    http1_writer_t w;
     ssize_t len = http_authority(request->host, request->port, authority, sizeof(authority));
 
     if (len < 0)
         return len;
     if (request->port == HTTP_PORT)
         *strrchr(authority, ':') = '\0';
-    put(&w, request->method);
-    put(&w, request->path.data[0] == '?' ? HTTP_SPAN(" /") : HTTP_SPAN(" "));
-    put(&w, request->path);
-    put(&w, HTTP_SPAN(" HTTP/1.1\r\nHost: "));
-    put(&w, http_span(authority));
-    put(&w, HTTP_SPAN("\r\n"));
+    http1_write_begin(&w, buf, size);
+    http1_write_raw(&w, request->method);
+    http1_write_raw(&w, request->path.data[0] == '?' ? HTTP_SPAN(" /") : HTTP_SPAN(" "));
+    http1_write_raw(&w, request->path);
+    http1_write_raw(&w, HTTP_SPAN(" HTTP/1.1\r\n"));
+    http1_write_field(&w, HTTP_SPAN("Host"), http_span(authority));
     while (http_field_next(&rest, &name, &value) > 0) {
-        if (ends_here(request, name))
-            continue;
-        put(&w, name);
-        put(&w, HTTP_SPAN(": "));
-        put(&w, value);
-        put(&w, HTTP_SPAN("\r\n"));
+        if (!ends_here(request, name))
+            http1_write_field(&w, name, value);
     }
-    put(&w, request->minor ? HTTP_SPAN("Via: 1.1 hnet\r\n") : HTTP_SPAN("Via: 1.0 hnet\r\n"));
-    put(&w, HTTP_SPAN("Connection: close\r\n\r\n"));
-    return w.full ? -ENOBUFS : (ssize_t)w.len;
+    http1_write_field(&w, HTTP_SPAN("Via"),
+                      request->minor ? HTTP_SPAN("1.1 hnet") : HTTP_SPAN("1.0 hnet"));
+    http1_write_field(&w, HTTP_SPAN("Connection"), HTTP_SPAN("close"));
+    len = http1_write_end(&w);
+    return len == -EINVAL ? HERR_PROTOCOL : len;
 }
 
 ssize_t http_answer_compose(int status, bool keep, const char *extra, const char *text, char *buf,

@@ -108,7 +108,7 @@ http_span_t http_trim(http_span_t span)
 int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value)
 {
     const char *end = line.data + line.len;
-    const char *colon = http_find_of(HTTP_FIND_PLAIN)(line.data, end, &http_not_token);
+    const char *colon = http_find_near(line.data, end, &http_not_token);
 
     if (colon == line.data || colon == end || *colon != ':')
         return HERR_PROTOCOL;
@@ -248,7 +248,7 @@ int http_body_length(http_span_t fields, bool *chunked, int64_t *length)
 
 static const char *skip(http_span_t span, const http_chars_t *set)
 {
-    return http_find_best()(span.data, span.data + span.len, set);
+    return http_find_near(span.data, span.data + span.len, set);
 }
 
 bool http_is_token(http_span_t span)
@@ -309,20 +309,22 @@ static bool is_other_version(http_span_t text)
            is_digit(text.data[5]) && text.data[6] == '.' && is_digit(text.data[7]);
 }
 
-int http_request_line(http_span_t line, http_span_t *method, http_span_t *target, int *minor)
+int http_request_line(http_span_t line, const http_chars_t *not_target, http_span_t *method,
+                      http_span_t *target, int *minor)
 {
     const char *end = line.data + line.len;
-    const char *first = memchr(line.data, ' ', line.len);
-    const char *second = first ? memchr(first + 1, ' ', (size_t)(end - first) - 1) : NULL;
+    const char *first = skip(line, &http_not_token);
+    const char *second;
     http_span_t version;
 
-    if (!second)
-        return 400;
     *method = (http_span_t){line.data, (size_t)(first - line.data)};
-    *target = (http_span_t){first + 1, (size_t)(second - first) - 1};
-    version = (http_span_t){second + 1, (size_t)(end - second) - 1};
-    if (!http_is_token(*method) || target->len == 0 || memchr(target->data, '\t', target->len))
+    if (method->len == 0 || first == end || *first != ' ')
         return 400;
+    second = http_find_best()(first + 1, end, not_target);
+    *target = (http_span_t){first + 1, (size_t)(second - first) - 1};
+    if (target->len == 0 || second == end || *second != ' ')
+        return 400;
+    version = (http_span_t){second + 1, (size_t)(end - second) - 1};
     *minor = minor_version(version);
     if (*minor >= 0 && version.len == VERSION_LEN)
         return 0;

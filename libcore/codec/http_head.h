@@ -7,6 +7,8 @@
 #ifndef HNET_CODEC_HTTP_HEAD_H
 #define HNET_CODEC_HTTP_HEAD_H
 
+#include "http_chars.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,10 +55,11 @@ size_t http_head_need(const http_scan_t *scan, const void *data, size_t len);
  * has. What is said depends on the bytes alone, never on how many of them are there. */
 ssize_t http_line_end(const char *data, size_t len, size_t size_max);
 
-/* A request line without its end (RFC 9112 section 3): one space between each two parts; minor is
- * that of HTTP/1.minor. 0; or the status to answer with, 400 or 505. Spans are set as far as they
- * are there. */
-int http_request_line(http_span_t line, http_span_t *method, http_span_t *target, int *minor);
+/* A request line without its end (RFC 9112 section 3): one space between each two parts, no byte of
+ * not_target (which has the space) in the target; minor is that of HTTP/1.minor. 0; or the status
+ * to answer with, 400 or 505. Spans are set as far as they are there. */
+int http_request_line(http_span_t line, const http_chars_t *not_target, http_span_t *method,
+                      http_span_t *target, int *minor);
 
 /* A status line without its end (section 4): "HTTP/1.1 200 OK", status is 100..999. The reason may
  * be missing, and its space with it, as many servers send it. 0 or HERR_PROTOCOL. */

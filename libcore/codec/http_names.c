@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define SLOTS 128
+#define CASE_BIT 0x20
 
 /* Two names in one slot are an error of the compiler (an initializer that is overridden): choose
  * other factors then. */
@@ -47,11 +48,11 @@ http_method_e http_method_of(http_span_t name)
 
 static unsigned char lower(char c)
 {
-    return (unsigned char)c | 0x20;
+    return (unsigned char)c | CASE_BIT;
 }
 
-/* Bit 0x20 tells the cases of a letter apart. Of the other bytes of a token none becomes a letter
- * or a hyphen by it, and known names have nothing else. */
+/* One bit tells the cases of a letter apart. No other byte of a token differs by it from a letter
+ * or a hyphen, and known names have nothing else. */
 http_field_e http_field_of(http_span_t name)
 {
     http_field_e field;
@@ -62,7 +63,7 @@ http_field_e http_field_of(http_span_t name)
     if (fields[field].len != name.len)
         return HTTP_FIELD_OTHER;
     for (size_t i = 0; i < name.len; i++) {
-        if (lower(name.data[i]) != lower(fields[field].data[i]))
+        if ((name.data[i] ^ fields[field].data[i]) & ~CASE_BIT)
             return HTTP_FIELD_OTHER;
     }
     return field;
