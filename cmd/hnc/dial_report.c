@@ -25,14 +25,19 @@ unsigned dial__port(const dial_t *d)
     return d->ports.items ? d->ports.items[d->port_index] : 0;
 }
 
-/* With -z, closed is an answer, and while --wait waits failures are expected: only -v tells them.
- * That something could not be tried is another matter. */
+/* While --wait waits failures are expected, and the last one is told at its end. */
+static bool waits(const dial_t *d)
+{
+    return retry_time_left_ms(&d->retry) != INT32_MAX;
+}
+
+/* With -z, closed is an answer: as with --wait only -v tells it. That something could not be tried
+ * is another matter. */
 bool dial__is_quiet(const dial_t *d, int err)
 {
     const options_t *o = &d->hnc->options;
-    bool waits = retry_time_left_ms(&d->retry) != INT32_MAX;
 
-    return ((o->zero_io && !o->unix_path) || waits) && !o->verbose && err != -ENOMEM &&
+    return ((o->zero_io && !o->unix_path) || waits(d)) && !o->verbose && err != -ENOMEM &&
            err != -EMFILE && err != -ENFILE;
 }
 
@@ -86,9 +91,10 @@ void dial__report_bound(const dial_t *d, hio_t *io)
 void dial__report_unresolved(const dial_t *d, int err, const char *why)
 {
     const options_t *o = &d->hnc->options;
-
     haddr_t addr;
 
+    if (waits(d) && !o->verbose)
+        return;
     if (err == HERR_RESOLVE)
         why = gai_strerror(haddr_parse(&addr, o->host, 0) == 0 ? EAI_ADDRFAMILY : EAI_NONAME);
     hnc_say("getaddrinfo for host \"%s\" port %s: %s", o->host, o->ports[0], why);

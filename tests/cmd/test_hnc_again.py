@@ -40,6 +40,13 @@ def test_wait_gives_up_with_status_1_and_a_word(lab):
     assert str(port) in done.err() and "0.2 s" in done.err() and len(done.err().splitlines()) == 1
 
 
+def test_wait_for_a_name_that_is_not_there_says_one_word(lab):
+    done = lab.run("hnc", "--wait", "200ms", "nosuchhost.invalid", 80)
+    assert done.wait() == 1
+    assert "nosuchhost.invalid" in done.err() and "0.2 s" in done.err()
+    assert len(done.err().splitlines()) == 1
+
+
 def test_wait_then_talks_as_usual(lab):
     port = lab.port()
     waiting = lab.spawn("hnc", "-v", "-N", "--wait", "1m", HOST, port, stdin=lab.file(b"late\n"))
