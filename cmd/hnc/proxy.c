@@ -96,8 +96,8 @@ static int add_named(proxy_chain_t *chain, const options_t *o)
     const hproxy_type_e fallbacks[] = {HPROXY_SOCKS5H, HPROXY_HTTP};
     hproxy_type_e type = HPROXY_HTTP;
 
-    if (o->proxy_type && !proxy_find_type(o->proxy_type, &type))
-        return 1;
+    if (o->proxy_type)
+        (void)proxy_find_type(o->proxy_type, &type); /* it was looked at before */
     for (size_t i = 0; i < 2; i++) {
         for (size_t n = 0; n < lists[i]->count; n++) {
             const char *text = lists[i]->items[n];
@@ -126,9 +126,12 @@ static int add_from_environment(proxy_chain_t *chain, const char *host, uint16_t
 int proxy_chain_make(proxy_chain_t *chain, const options_t *o, const char *host, uint16_t port)
 {
     bool named = o->nc_proxies.count + o->ncat_proxies.count > 0;
+    hproxy_type_e type;
     haddr_t number;
 
     memset(chain, 0, sizeof(*chain));
+    if (o->proxy_type && !proxy_find_type(o->proxy_type, &type)) /* as nc: without a proxy, too */
+        return 1;
     if (o->unix_path || o->udp)
         return 0;
     if ((named ? add_named(chain, o) : add_from_environment(chain, host, port)) != 0)

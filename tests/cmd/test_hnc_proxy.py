@@ -256,6 +256,12 @@ def test_a_bad_proxy_is_refused(lab, args):
     assert done.wait() == 1 and len(done.err().splitlines()) == 1
 
 
+@pytest.mark.parametrize("option", ["-X", "--proxy-type"])
+def test_an_unknown_kind_is_refused_even_without_a_proxy(lab, option):
+    done = lab.run("hnc", option, "ftp", HOST, 9)
+    assert done.wait() == 1 and done.err().startswith('hnc: unknown kind of proxy: "ftp"')
+
+
 def sshd(lab):
     """A server of our own for this user: (port, options with which ssh logs in)."""
     key, host_key = lab.path("key"), lab.path("host_key")
