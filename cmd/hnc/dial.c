@@ -200,7 +200,8 @@ static void on_resolved(hdns_query_t *query, int err, const haddr_t *addrs, size
     dial__finish(d);
 }
 
-/* Several ports of one host ask for its name once; a proxy gets an address if --proxy-dns says so. */
+/* Several ports of one host ask for its name once; a proxy gets an address if --proxy-dns says
+ * so. */
 static bool resolves_first(const dial_t *d)
 {
     int how = d->hnc->options.proxy_dns;
