@@ -1,5 +1,5 @@
-/* Tags that are read are written as they were; conditions of any text have one of three results. The
- * input is fields, one a line. */
+/* Tags that are read are written as they were; conditions of any text have one of three results.
+ * The input is fields, one a line. */
 #include "codec/http_validate.h"
 
 #include <stdlib.h>
