@@ -185,8 +185,9 @@ int hio_shutdown(hio_t *io);
  * acknowledged, lingers, for a reset would destroy what is under way (RFC 1122, 4.2.2.13): it ends
  * its sending side and drops what comes, until the peer ends as well, or has acknowledged all and
  * sent nothing for 50 ms; for 2 s without an acknowledgement and 60 s (the close timeout) at most.
- * The close callback comes after that. hio_abort closes at once; so is given up what another process
- * goes on to use (a descriptor that was passed or inherited), for that would be shut down too. */
+ * The close callback comes after that. hio_abort closes at once; it is also the way to give up what
+ * another process goes on to use (a descriptor that was passed or inherited), which a close that
+ * lingers would shut down. */
 int hio_close(hio_t *io);
 #define hio_close_async(io) hio_close(io)
 
