@@ -115,6 +115,8 @@ static const hopt_term_t environment[] = {
     {"NCAT_PROXY_AUTH", "what --proxy-auth says, where nobody else sees it"},
     {"ALL_PROXY, NO_PROXY", "the proxy of a client without -x and --proxy, and the hosts that are "
                             "reached without it"},
+    {"SSLKEYLOGFILE", "where the secrets of each TLS connection are appended, with which Wireshark "
+                      "and others can read what was sent"},
     {NULL, NULL}};
 
 static const hopt_term_t files[] = {

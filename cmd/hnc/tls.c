@@ -4,6 +4,7 @@
 #include "base/hstr.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -32,6 +33,7 @@ static htls_version_e version(int chosen)
 static void fill_in(const hnc_t *hnc, htls_options_t *t)
 {
     const options_t *o = &hnc->options;
+    const char *keylog_file = getenv("SSLKEYLOGFILE");
 
     memset(t, 0, sizeof(*t));
     t->server = o->listen;
@@ -43,6 +45,7 @@ static void fill_in(const hnc_t *hnc, htls_options_t *t)
     t->password_arg = hnc->loop;
     t->ciphers = o->ssl_ciphers;
     t->alpn = o->ssl_alpn;
+    t->keylog_file = keylog_file && keylog_file[0] ? keylog_file : NULL;
     t->version_min = version(o->tls_min);
     t->version_max = version(o->tls_max);
     if (o->listen) {

@@ -51,6 +51,18 @@ def test_talks_to_openssl(lab, pki, cert, options):
     assert done.wait() == 0 and done.out() == b"olleh\n" and done.err() == ""
 
 
+def test_the_secrets_go_where_the_environment_says(lab, pki, cert):
+    theirs, ours = lab.path("theirs"), lab.path("ours")
+    port = s_server(lab, cert, "-keylogfile", theirs)
+    done = lab.run("hnc", "-N", "--ssl-trustfile", pki.ca, "localhost", port, data=b"hello\n",
+                   env={**os.environ, "SSLKEYLOGFILE": ours})
+    assert done.wait() == 0 and done.out() == b"olleh\n"
+    with open(theirs) as a, open(ours) as b:
+        wanted = {line for line in a if not line.startswith("#")}
+        assert wanted and set(b) == wanted
+    assert os.stat(ours).st_mode & 0o777 == 0o600
+
+
 def test_talks_to_ncat_and_to_socat(lab, pki, cert):
     port = lab.port()
     lab.spawn("ncat", "-l", "--ssl", "--ssl-cert", cert[0], "--ssl-key", cert[1], "-c", "cat", HOST, port)
