@@ -146,7 +146,7 @@ static int start(dial_t *d)
         .proxy_count = d->proxies.count,
         .proxy_protocol = o->listen ? 0 : (int)o->proxy_protocol,
         .tls = d->tls,
-        .tls_name = tls_name(o, o->host),
+        .tls_name = tls_name(o),
         .attempt_cb = on_attempt,
     };
     hendpoint_t to;

@@ -76,9 +76,11 @@ int tls_context(const hnc_t *hnc, htls_ctx_t **ctx)
     return 0;
 }
 
-const char *tls_name(const options_t *o, const char *host)
+const char *tls_name(const options_t *o)
 {
-    return o->ssl_servername ? o->ssl_servername : host;
+    if (o->ssl_servername)
+        return o->ssl_servername;
+    return o->unix_path ? NULL : o->host;
 }
 
 /* ---- what was agreed on ---------------------------------------------------------------------- */

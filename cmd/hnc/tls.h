@@ -10,8 +10,9 @@
  * A certificate that was made now is told on stderr. 0, or 1 once a message is printed. */
 int tls_context(const hnc_t *hnc, htls_ctx_t **ctx);
 
-/* The name that a client sends and checks: --ssl-servername, or the host. */
-const char *tls_name(const options_t *o, const char *host);
+/* The name that a client sends and checks: --ssl-servername, or the host; NULL for a path, which no
+ * certificate is for. */
+const char *tls_name(const options_t *o);
 
 /* After a handshake: with -v one line; with --tls-info version, cipher and chain. On stderr. */
 void tls_report(const hnc_t *hnc, const hio_t *io);

@@ -132,6 +132,14 @@ def test_verification_can_be_turned_off(lab, pki):
     assert done.wait() == 0 and done.out() == b"cba\n"
 
 
+def test_a_path_is_no_name_for_a_certificate(lab, pki, cert):
+    path = lab.path("tls.sock")
+    lab.spawn("hnc", "-lU", "--ssl-cert", cert[0], "--ssl-key", cert[1], "-c", "cat", path)
+    lab.wait_path(path)
+    done = lab.run("hnc", "-NU", "--ssl-trustfile", pki.ca, path, data=b"hello\n")
+    assert done.wait() == 0 and done.out() == b"hello\n", done
+
+
 def test_the_name_can_be_another_than_the_host(lab, pki):
     port = s_server(lab, pki.issue("other", names="DNS:other.example"))
     args = ["-N", "--ssl", "--ssl-trustfile", pki.ca, "--ssl-servername", "other.example", HOST, port]
