@@ -5,10 +5,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+/* What the handshake waited for is not waited for any more: data that the poller tells of before
+ * hio__do_connected would find no reader. */
 static void open_for_io(hio_t *io)
 {
     hio__timeout_stop(io, HIO_TIMEOUT_CONNECT);
     io->state = HIO_STATE_OPEN;
+    hio__want(io, 0, HV_RDWR);
     hloop__add_work(io->loop, io, HIO_WORK_CONNECTED);
 }
 

@@ -122,6 +122,33 @@ static void a_handshake_that_is_done_at_once_loses_nothing(void **state)
     end(&middle);
 }
 
+/* What a handshake waits for is not what the program wants. The first call is for readiness that
+ * was waited for before, the second, which ends it, is the loop's own. */
+static void data_behind_a_handshake_waits_for_the_connect_callback(void **state)
+{
+    (void)state;
+    for (int reading = 0; reading < 2; reading++) {
+        middle_t middle = {.handshakes_left = 1};
+        hio_t *io;
+
+        loop = new_loop();
+        io = observed_tcp(loop, &seen, &peer);
+        hio_read(io);
+        settle(loop);
+        if (!reading)
+            hio_read_stop(io); /* the poller hears of it at the end of an iteration */
+        assert_int_equal(hio_set_transport(io, &transport, &middle), 0);
+        say("early");
+        RUN_UNTIL(loop, middle.handshakes == 2);
+        assert_int_equal(seen.connects, 0);
+        RUN_UNTIL(loop, seen.connects == 1 || middle.reads > 0);
+        assert_int_equal(middle.reads, 0);
+        hio_read(io);
+        RUN_UNTIL(loop, seen.got == 5);
+        end(&middle);
+    }
+}
+
 static void a_handshake_is_called_for_the_readiness_that_it_wants(void **state)
 {
     middle_t middle = {.handshakes_left = 1};
@@ -266,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handshake_that_is_done_at_once_loses_nothing),
+        cmocka_unit_test(data_behind_a_handshake_waits_for_the_connect_callback),
         cmocka_unit_test(a_handshake_is_called_for_the_readiness_that_it_wants),
         cmocka_unit_test(a_handshake_has_the_connect_timeout),
         cmocka_unit_test(a_handshake_that_fails_is_the_cause_of_the_close),
