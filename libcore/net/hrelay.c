@@ -15,6 +15,7 @@ typedef struct pair_side_s {
     struct pair_side_s *other;
     bool paused;
     bool ended;
+    bool refused; /* the other's connection broke: what this one sends is not read any more */
     uint64_t sent_bytes;
     uint64_t dropped;
 } pair_side_t;
@@ -95,14 +96,18 @@ static bool is_datagram(const hio_t *io)
 }
 
 /* A connection that broke closes by itself, after what its peer had sent is read, and that closes
- * this side. What it merely refuses is lost: then there is no stream any more. */
+ * this side; where both broke nobody would read. What it merely refuses is lost: then there is no
+ * stream any more. */
 static void write_failed(pair_side_t *from, hio_t *to, ssize_t err)
 {
     hio_t *io = from->side.io;
 
-    if (is_datagram(io) || is_datagram(to))
+    if (is_datagram(io) || is_datagram(to)) {
         from->dropped++;
-    else if (err == HERR_QUEUE_FULL || err == -EMSGSIZE || err == -ENOMEM)
+        return;
+    }
+    from->refused = true;
+    if (err == HERR_QUEUE_FULL || err == -EMSGSIZE || err == -ENOMEM || from->other->refused)
         hio_abort(io, (int)err);
     else
         hio_read_stop(io);

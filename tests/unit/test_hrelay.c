@@ -149,6 +149,26 @@ static void a_reset_behind_an_end_of_data_is_passed_on(void **state)
     end(&w);
 }
 
+/* Each has sent what the other no longer takes: nobody waits for what cannot come. */
+static void when_neither_takes_any_more_both_close_at_once(void **state)
+{
+    static char data[CHUNK];
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    for (int i = 0; i < 2; i++)
+        fixture_send(w.peer[i], data, sizeof(data));
+    for (int i = 0; i < 2; i++) {
+        fixture_reset(w.peer[i]);
+        w.peer[i] = -1;
+        hio_set_close_timeout(w.io[i], 0); /* not by the time that a paused reader gets */
+    }
+    assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+    fixture_run(w.loop, both_closed, &w);
+    end(&w);
+}
+
 static bool io1_is_gone(void *arg)
 {
     return ((world_t *)arg)->closes[1] > 0;
@@ -389,6 +409,7 @@ int main(void)
         cmocka_unit_test(a_slow_reader_bounds_the_memory),
         cmocka_unit_test(a_reset_on_one_side_resets_the_other),
         cmocka_unit_test(a_reset_behind_an_end_of_data_is_passed_on),
+        cmocka_unit_test(when_neither_takes_any_more_both_close_at_once),
         cmocka_unit_test(a_reply_survives_that_its_sender_takes_no_more),
         cmocka_unit_test(closing_one_side_sends_the_rest_and_closes_the_other),
         cmocka_unit_test(callbacks_may_close_either_side),
