@@ -164,7 +164,8 @@ $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objs,$(UNIT_SHARED)) $(LIB)
 
 # The peers' libraries by the program's name: bench_echo_libuv.c links libuv.
 peer_libs = $(if $(filter %_libevent,$(1)),-levent_core -levent_pthreads) \
-    $(if $(filter %_libev,$(1)),-lev -lm) $(if $(filter %_libuv,$(1)),-luv)
+    $(if $(filter %_libev,$(1)),-lev -lm) $(if $(filter %_libuv,$(1)),-luv) \
+    $(if $(filter %_libhttp_parser,$(1)),-lhttp_parser)
 $(OUT)/bench/%: $(OBJ)/tests/bench/%.o $(call objs,$(BENCH_SHARED)) $(LIB)
 	$(call link,,$(call peer_libs,$*))
 

@@ -10,32 +10,22 @@
 #define CHUNK_SHIFT_MAX (INT64_MAX >> 4)
 
 static_assert(sizeof(http1_parser_t) <= 128, "a connection has one");
+static_assert(HTTP_FIELD_COUNT <= 64, "http1_message_t.present has a bit for each");
 
 /* ---- options --------------------------------------------------------------------------------- */
 
 static const http1_options_t defaults;
 
-static size_t either(size_t value, size_t otherwise)
+static uint32_t either(size_t value, uint32_t otherwise)
 {
     if (value == 0)
         return otherwise;
-    return value < UINT32_MAX ? value : UINT32_MAX;
-}
-
-size_t http1__line_max(const http1_parser_t *p)
-{
-    return either(p->options->line_max, HTTP1_LINE_MAX);
-}
-
-size_t http1__lines_max(const http1_parser_t *p)
-{
-    return p->state == HTTP1_IN_TRAILERS ? either(p->options->trailers_max, HTTP1_TRAILERS_MAX)
-                                         : either(p->options->head_max, HTTP1_HEAD_MAX);
+    return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 }
 
 static uint32_t extensions_max(const http1_parser_t *p)
 {
-    return (uint32_t)either(p->options->chunk_extensions_max, HTTP1_CHUNK_EXTENSIONS_MAX);
+    return either(p->options->chunk_extensions_max, HTTP1_CHUNK_EXTENSIONS_MAX);
 }
 
 bool http1__is_lenient_response(const http1_parser_t *p)
@@ -64,6 +54,7 @@ static void take(http_span_t *rest, size_t n)
 static void begin_message(http1_parser_t *p)
 {
     p->state = HTTP1_IN_HEAD;
+    p->lines_max = either(p->options->head_max, HTTP1_HEAD_MAX);
     p->body_max = p->options->body_max;
     if (p->body_max == 0)
         p->body_max = p->kind == HTTP1_REQUESTS ? HTTP1_BODY_MAX : HTTP1_UNLIMITED;
@@ -124,12 +115,12 @@ static int begin_old_response(http1_parser_t *p, http1_message_t *m)
 static int read_collected(http1_parser_t *p, http1_message_t *m, http_span_t *rest)
 {
     size_t old_len = p->head.len, end = 0;
-    size_t n = http1__lines_max(p) - old_len;
+    size_t n = p->lines_max - old_len;
     bool once_more = p->line > 0;
     int result;
 
     n = n < rest->len ? n : rest->len;
-    p->head.size_max = http1__lines_max(p);
+    p->head.size_max = p->lines_max;
     if (hbytes_append(&p->head, rest->data, n) < 0)
         return http1__fail(p, -ENOMEM, 500, "out of memory");
     result = http1__read_lines(p, m, (http_span_t){p->head.data, p->head.len}, true, &end);
@@ -248,6 +239,7 @@ static int begin_chunk(http1_parser_t *p)
     p->digits = 0;
     if (p->body_left == 0) {
         p->state = HTTP1_IN_TRAILERS;
+        p->lines_max = either(p->options->trailers_max, HTTP1_TRAILERS_MAX);
         http1__rewind(p);
         return HTTP1__AGAIN;
     }
@@ -444,6 +436,7 @@ void http1_init(http1_parser_t *parser, http1_kind_e kind, const http1_options_t
         .kind = (uint8_t)kind,
         .answer_to = HTTP_METHOD_GET,
     };
+    parser->line_max = either(parser->options->line_max, HTTP1_LINE_MAX);
     begin_message(parser);
 }
 
@@ -498,9 +491,9 @@ const char *http1_reason(const http1_parser_t *parser)
 
 const http1_field_t *http1_field(const http1_message_t *message, http_field_e field)
 {
-    size_t at = message->known[field];
-
-    return field != HTTP_FIELD_OTHER && at > 0 ? &message->fields[at - 1] : NULL;
+    if (field == HTTP_FIELD_OTHER || !(message->present & UINT64_C(1) << field))
+        return NULL;
+    return &message->fields[message->known[field]];
 }
 
 const http1_field_t *http1_field_find(const http1_message_t *message, const http1_field_t *behind,

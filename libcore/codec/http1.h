@@ -75,6 +75,8 @@ typedef struct http1_parser_s {
     uint64_t body_left; /* of the body, or of the chunk */
     uint64_t body_len;  /* so far, of a chunked one */
     uint64_t body_max;
+    uint32_t line_max;
+    uint32_t lines_max;   /* of the head, or of the trailers */
     uint32_t line;        /* where in the head the line begins that is not whole */
     uint32_t field_count; /* before that line */
     uint32_t extensions_left;
@@ -126,7 +128,8 @@ typedef struct http1_message_s {
     http1_field_t *fields; /* field_count of them */
     size_t field_count;
     size_t fields_max;
-    uint16_t known[HTTP_FIELD_COUNT]; /* see http1_field */
+    uint64_t present;                 /* a bit for each http_field_e; see http1_field */
+    uint16_t known[HTTP_FIELD_COUNT]; /* where those are */
     http_span_t head;                 /* all of it, with the empty line */
     http_span_t body;
 

@@ -22,7 +22,7 @@ static int bad_line(http1_parser_t *p, int error, size_t left)
 {
     if (error != HERR_FRAME_SIZE)
         return bad_request(p, "a control character");
-    if (left < http1__line_max(p))
+    if (left < p->line_max)
         return http1__fail(p, error, 431,
                            p->state == HTTP1_IN_HEAD ? "the head is too long"
                                                      : "the trailers are too long");
@@ -122,6 +122,7 @@ static int cut_leniently(http_span_t line, http1_field_t *field)
     if (!colon)
         return HERR_PROTOCOL;
     field->name = http_trim((http_span_t){line.data, (size_t)(colon - line.data)});
+    field->id = http_field_of(field->name);
     field->value = http_trim((http_span_t){colon + 1, (size_t)(line.data + line.len - colon) - 1});
     return field->name.data == line.data && http_is_token(field->name) ? 0 : HERR_PROTOCOL;
 }
@@ -132,14 +133,15 @@ static int read_field(http1_parser_t *p, http1_message_t *m, http_span_t line)
 
     if (p->field_count >= m->fields_max)
         return http1__fail(p, HERR_FRAME_SIZE, 431, "too many fields");
-    if (http_field_cut(line, &field->name, &field->value) < 0 &&
+    if (http_field_cut(line, &field->name, &field->value, &field->id) < 0 &&
         (!http1__is_lenient_response(p) || cut_leniently(line, field) < 0))
         return bad_request(p, line.data[0] == ' ' || line.data[0] == '\t' ? "a folded line"
                                                                           : "a malformed field");
-    field->id = http_field_of(field->name);
-    p->field_count++;
-    if (m->known[field->id] == 0)
+    if (!(m->present & UINT64_C(1) << field->id)) {
+        m->present |= UINT64_C(1) << field->id;
         m->known[field->id] = (uint16_t)p->field_count;
+    }
+    p->field_count++;
     return 0;
 }
 
@@ -151,7 +153,7 @@ static int unfold(const http1_parser_t *p, http_span_t text, bool own, size_t at
     char *end;
 
     if (at == text.len)
-        return at < http1__lines_max(p) ? -EAGAIN : 0;
+        return at < p->lines_max ? -EAGAIN : 0;
     if (text.data[at] != ' ' && text.data[at] != '\t')
         return 0;
     if (!own)
@@ -178,7 +180,7 @@ static int is_old_response(const http1_parser_t *p, http_span_t text)
 static void begin(http1_message_t *m)
 {
     m->field_count = 0;
-    memset(m->known, 0, sizeof(m->known));
+    m->present = 0;
 }
 
 /* One line, n bytes with its end. 0; or a result of http1__read_lines. */
@@ -209,7 +211,6 @@ static int read_line(http1_parser_t *p, http1_message_t *m, http_span_t text, bo
 int http1__read_lines(http1_parser_t *p, http1_message_t *m, http_span_t text, bool own,
                       size_t *end)
 {
-    size_t lines_max = http1__lines_max(p), line_max = http1__line_max(p);
     int old = is_old_response(p, text);
 
     if (old != 0)
@@ -217,9 +218,9 @@ int http1__read_lines(http1_parser_t *p, http1_message_t *m, http_span_t text, b
     if (p->line == 0)
         begin(m);
     for (;;) {
-        size_t left = lines_max - p->line;
+        size_t left = p->lines_max - p->line;
         ssize_t n = http_line_end(text.data + p->line, text.len - p->line,
-                                  left < line_max ? left : line_max);
+                                  left < p->line_max ? left : p->line_max);
         int result;
 
         if (n <= 0)

@@ -33,10 +33,6 @@ typedef enum http1_state_e {
 /* Makes the error final. Returns it. */
 int http1__fail(http1_parser_t *p, int error, int status, const char *reason);
 
-/* An option, or its default where it is 0. */
-size_t http1__line_max(const http1_parser_t *p);
-size_t http1__lines_max(const http1_parser_t *p); /* of the head or the trailers, as the state is */
-
 bool http1__is_lenient_response(const http1_parser_t *p);
 
 /* Reads on in the lines that begin at text, from p->line on. 0: they are not whole. own: they lie

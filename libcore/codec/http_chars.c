@@ -52,44 +52,67 @@ static const char *find_plain(const char *text, const char *end, const http_char
 }
 
 #ifdef WITH_SIMD
-__attribute__((target("sse4.2"))) static const char *find_sse42(const char *text, const char *end,
-                                                                const http_chars_t *set)
+#define SSE42 __attribute__((target("sse4.2")))
+#define AVX2 __attribute__((target("avx2")))
+
+/* A bit for each of 16 bytes that is in the set. */
+SSE42 static inline unsigned match_16(const char *text, __m128i low, __m128i high)
+{
+    const __m128i half = _mm_set1_epi8(15);
+    __m128i c = _mm_loadu_si128((const __m128i *)text);
+    __m128i rows = _mm_shuffle_epi8(low, _mm_and_si128(c, half));
+    __m128i row = _mm_shuffle_epi8(high, _mm_and_si128(_mm_srli_epi16(c, 4), half));
+    __m128i out = _mm_cmpeq_epi8(_mm_and_si128(rows, row), _mm_setzero_si128());
+
+    return (unsigned)_mm_movemask_epi8(out) ^ 0xffffu;
+}
+
+AVX2 static inline unsigned match_32(const char *text, __m256i low, __m256i high)
+{
+    const __m256i half = _mm256_set1_epi8(15);
+    __m256i c = _mm256_loadu_si256((const __m256i *)text);
+    __m256i rows = _mm256_shuffle_epi8(low, _mm256_and_si256(c, half));
+    __m256i row = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(c, 4), half));
+    __m256i out = _mm256_cmpeq_epi8(_mm256_and_si256(rows, row), _mm256_setzero_si256());
+
+    return ~(unsigned)_mm256_movemask_epi8(out);
+}
+
+/* The last step begins where it ends with the text: what it sees twice is not in the set. */
+SSE42 static const char *find_sse42(const char *text, const char *end, const http_chars_t *set)
 {
     const __m128i low = _mm_loadu_si128((const __m128i *)set->low);
     const __m128i high = _mm_loadu_si128((const __m128i *)set->high);
-    const __m128i half = _mm_set1_epi8(15);
 
-    for (; end - text >= 16; text += 16) {
-        __m128i c = _mm_loadu_si128((const __m128i *)text);
-        __m128i rows = _mm_shuffle_epi8(low, _mm_and_si128(c, half));
-        __m128i row = _mm_shuffle_epi8(high, _mm_and_si128(_mm_srli_epi16(c, 4), half));
-        __m128i out = _mm_cmpeq_epi8(_mm_and_si128(rows, row), _mm_setzero_si128());
-        unsigned in = (unsigned)_mm_movemask_epi8(out) ^ 0xffffu;
+    if (end - text < 16)
+        return find_plain(text, end, set);
+    for (;;) {
+        unsigned in = match_16(text, low, high);
 
         if (in)
             return text + __builtin_ctz(in);
+        if (end - text == 16)
+            return end;
+        text = end - text < 32 ? end - 16 : text + 16;
     }
-    return find_plain(text, end, set);
 }
 
-__attribute__((target("avx2"))) static const char *find_avx2(const char *text, const char *end,
-                                                             const http_chars_t *set)
+AVX2 static const char *find_avx2(const char *text, const char *end, const http_chars_t *set)
 {
     const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->low));
     const __m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->high));
-    const __m256i half = _mm256_set1_epi8(15);
 
-    for (; end - text >= 32; text += 32) {
-        __m256i c = _mm256_loadu_si256((const __m256i *)text);
-        __m256i rows = _mm256_shuffle_epi8(low, _mm256_and_si256(c, half));
-        __m256i row = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(c, 4), half));
-        __m256i out = _mm256_cmpeq_epi8(_mm256_and_si256(rows, row), _mm256_setzero_si256());
-        unsigned in = ~(unsigned)_mm256_movemask_epi8(out);
+    if (end - text < 32)
+        return find_sse42(text, end, set);
+    for (;;) {
+        unsigned in = match_32(text, low, high);
 
         if (in)
             return text + __builtin_ctz(in);
+        if (end - text == 32)
+            return end;
+        text = end - text < 64 ? end - 32 : text + 32;
     }
-    return find_sse42(text, end, set);
 }
 #endif
 

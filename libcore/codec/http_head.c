@@ -2,6 +2,7 @@
 
 #include "../base/herr.h"
 #include "http_chars.h"
+#include "http_names.h"
 
 #include <string.h>
 #include <strings.h>
@@ -23,8 +24,9 @@ bool http_span_ieq(http_span_t span, const char *text)
 
 ssize_t http_line_end(const char *data, size_t len, size_t size_max)
 {
-    const char *at =
-        http_find_best()(data, data + (len < size_max ? len : size_max), &http_not_line);
+    size_t left = len < size_max ? len : size_max;
+    bool empty = left > 0 && http_chars_has(&http_not_line, *data);
+    const char *at = empty ? data : http_find_best()(data, data + left, &http_not_line);
     size_t n = (size_t)(at - data);
 
     if (n + 1 > size_max)
@@ -105,25 +107,14 @@ http_span_t http_trim(http_span_t span)
     return span;
 }
 
-int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value)
-{
-    const char *end = line.data + line.len;
-    const char *colon = http_find_near(line.data, end, &http_not_token);
-
-    if (colon == line.data || colon == end || *colon != ':')
-        return HERR_PROTOCOL;
-    *name = (http_span_t){line.data, (size_t)(colon - line.data)};
-    *value = http_trim((http_span_t){colon + 1, (size_t)(end - colon) - 1});
-    return 0;
-}
-
 int http_field_next(http_span_t *rest, http_span_t *name, http_span_t *value)
 {
     http_span_t line;
+    http_field_e field;
 
     if (!http_line_next(rest, &line) || line.len == 0)
         return 0;
-    return http_field_cut(line, name, value) < 0 ? HERR_PROTOCOL : 1;
+    return http_field_cut(line, name, value, &field) < 0 ? HERR_PROTOCOL : 1;
 }
 
 bool http_field_find(http_span_t fields, const char *name, http_span_t *value)

@@ -72,9 +72,6 @@ bool http_line_next(http_span_t *rest, http_span_t *line);
  * line), HERR_PROTOCOL for a line that is no field. */
 int http_field_next(http_span_t *rest, http_span_t *name, http_span_t *value);
 
-/* Cuts a line without its end into name and value. 0 or HERR_PROTOCOL. */
-int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value);
-
 /* The first field of this name. */
 bool http_field_find(http_span_t fields, const char *name, http_span_t *value);
 

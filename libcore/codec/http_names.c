@@ -1,5 +1,7 @@
 #include "http_names.h"
 
+#include "../base/herr.h"
+
 #include <string.h>
 
 #define SLOTS 128
@@ -51,8 +53,35 @@ static unsigned char lower(char c)
     return (unsigned char)c | CASE_BIT;
 }
 
-/* One bit tells the cases of a letter apart. No other byte of a token differs by it from a letter
- * or a hyphen, and known names have nothing else. */
+static uint64_t eight(const char *text)
+{
+    uint64_t value;
+
+    memcpy(&value, text, sizeof(value));
+    return value;
+}
+
+/* One bit tells the cases of a letter apart. No other byte of a line differs by it from a letter or
+ * a hyphen, and known names have nothing else. */
+static bool same_name(const char *a, const char *b, size_t len)
+{
+    const uint64_t mask = ~(CASE_BIT * (UINT64_MAX / UINT8_MAX));
+    size_t at = 0;
+
+    for (; at + sizeof(uint64_t) <= len; at += sizeof(uint64_t)) {
+        if ((eight(a + at) ^ eight(b + at)) & mask)
+            return false;
+    }
+    if (len >= sizeof(uint64_t)) /* what is left, and some of it once more */
+        return ((eight(a + len - sizeof(uint64_t)) ^ eight(b + len - sizeof(uint64_t))) & mask) ==
+               0;
+    for (; at < len; at++) {
+        if ((a[at] ^ b[at]) & ~CASE_BIT)
+            return false;
+    }
+    return true;
+}
+
 http_field_e http_field_of(http_span_t name)
 {
     http_field_e field;
@@ -60,13 +89,24 @@ http_field_e http_field_of(http_span_t name)
     if (name.len == 0)
         return HTTP_FIELD_OTHER;
     field = slots[SLOT(name.len, lower(name.data[0]), lower(name.data[name.len - 1]))];
-    if (fields[field].len != name.len)
+    if (fields[field].len != name.len || !same_name(name.data, fields[field].data, name.len))
         return HTTP_FIELD_OTHER;
-    for (size_t i = 0; i < name.len; i++) {
-        if ((name.data[i] ^ fields[field].data[i]) & ~CASE_BIT)
-            return HTTP_FIELD_OTHER;
-    }
     return field;
+}
+
+/* A known name is a token. */
+int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value, http_field_e *field)
+{
+    const char *colon = memchr(line.data, ':', line.len);
+
+    if (!colon)
+        return HERR_PROTOCOL;
+    *name = (http_span_t){line.data, (size_t)(colon - line.data)};
+    *field = http_field_of(*name);
+    if (*field == HTTP_FIELD_OTHER && !http_is_token(*name))
+        return HERR_PROTOCOL;
+    *value = http_trim((http_span_t){colon + 1, line.len - name->len - 1});
+    return 0;
 }
 
 http_span_t http_method_name(http_method_e method)

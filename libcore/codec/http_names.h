@@ -79,6 +79,10 @@ typedef enum http_field_e {
 http_method_e http_method_of(http_span_t name);
 http_field_e http_field_of(http_span_t name);
 
+/* Cuts the line of a field, without its end, into name and value, and says which one it is. 0 or
+ * HERR_PROTOCOL. The line has no control characters (http_line_end). */
+int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value, http_field_e *field);
+
 /* The name; "" for OTHER. */
 http_span_t http_method_name(http_method_e method);
 http_span_t http_field_name(http_field_e field);
