@@ -155,14 +155,12 @@ static const char *record_to_write(const htls_t *tls, const cursor_t *at, char *
     return *len > at->left ? scratch : next_record(at, scratch, *len);
 }
 
-ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n)
+static ssize_t write_records(htls_t *tls, const struct iovec *iov, int n)
 {
     char scratch[RECORD_MAX];
     cursor_t at = {iov, 0, 0};
     size_t total = 0, done;
 
-    if (tls->ktls_send)
-        return write_plain(tls, iov, n);
     for (int i = 0; i < n; i++)
         at.left += iov[i].iov_len;
     tls->drained = tls->full = false;
@@ -192,6 +190,17 @@ ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n)
     return (ssize_t)total;
 }
 
+ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n)
+{
+    ssize_t rc;
+
+    if (tls->ktls_send)
+        return write_plain(tls, iov, n);
+    rc = write_records(tls, iov, n);
+    htls__release_gathered(tls);
+    return rc;
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static int send_close_notify(hio_t *io, void *ctx)
@@ -219,6 +228,7 @@ static void free_tls(htls_t *tls)
     htls__chain_free(tls->refused);
     htls__set_free(tls->set);
     htls_ctx_free(tls->ctx);
+    hmem_free(tls->gathered);
     hmem_free(tls->name);
     hmem_free(tls->alpn);
     hmem_free(tls->error);

@@ -3,9 +3,13 @@
  * nothing that is known already (a short read has emptied the socket, a short write filled it). */
 #include "htls_int.h"
 
+#include "../base/hmem.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#define GATHER_SIZE ((size_t)7 * (5 + 16384 + 256)) /* records; below malloc's limit for mmap */
 
 static htls_t *tls_of(const BIO *bio)
 {
@@ -36,15 +40,57 @@ static ssize_t receive(const htls_t *tls, char *buf, size_t size)
     return n < 0 ? -errno : n;
 }
 
-static ssize_t transmit(const htls_t *tls, const char *buf, size_t len)
+static ssize_t transmit(const htls_t *tls, const struct iovec *iov, int count)
 {
-    const struct iovec iov = {(char *)buf, len};
+    const struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
     ssize_t n;
 
     if (tls->below)
-        return htls__write(tls->below, &iov, 1);
-    n = send(tls->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0));
+        return htls__write(tls->below, iov, count);
+    n = sendmsg(tls->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0));
     return n < 0 ? -errno : n;
+}
+
+/* A record that others follow at once waits for them, so that they share a system call, which costs
+ * more than the copy. The last one of a write never waits: what it cannot send keeps the hio's queue
+ * from being empty, and is sent before all else when the hio writes again. */
+static bool gather(htls_t *tls, const char *buf, size_t len)
+{
+    if (!tls->more || len > GATHER_SIZE - tls->gathered_len)
+        return false;
+    if (!tls->gathered)
+        tls->gathered = hmem_alloc(GATHER_SIZE);
+    if (!tls->gathered)
+        return false;
+    memcpy(tls->gathered + tls->gathered_len, buf, len);
+    tls->gathered_len += len;
+    return true;
+}
+
+/* What was gathered, and then buf. How many bytes of buf were sent, or negative. */
+static ssize_t send_gathered(htls_t *tls, const char *buf, size_t len)
+{
+    const struct iovec iov[] = {{tls->gathered, tls->gathered_len}, {(char *)buf, len}};
+    size_t gathered = tls->gathered_len, rest = 0;
+    ssize_t n = gathered > 0 ? transmit(tls, iov, 2) : transmit(tls, iov + 1, 1);
+
+    if (n < 0)
+        return n;
+    tls->full = (size_t)n < gathered + len;
+    if ((size_t)n < gathered) {
+        rest = gathered - (size_t)n;
+        memmove(tls->gathered, tls->gathered + n, rest);
+    }
+    tls->gathered_len = rest;
+    return (size_t)n > gathered ? n - (ssize_t)gathered : -EAGAIN;
+}
+
+void htls__release_gathered(htls_t *tls)
+{
+    if (tls->gathered_len > 0)
+        return;
+    hmem_free(tls->gathered);
+    tls->gathered = NULL;
 }
 
 /* The beginning of what the peer says: if it is not TLS, people want to see it. */
@@ -87,11 +133,10 @@ static int on_write(BIO *bio, const char *buf, int len)
         return OSSL.BIO_meth_get_write(OSSL.BIO_s_socket())(bio, buf, len);
     if (tls->full)
         return try_again(bio, BIO_FLAGS_WRITE);
-    n = transmit(tls, buf, (size_t)len);
-    if (n < 0)
-        return failed(tls, bio, (int)n, BIO_FLAGS_WRITE);
-    tls->full = n < len;
-    return (int)n;
+    if (gather(tls, buf, (size_t)len))
+        return len;
+    n = send_gathered(tls, buf, (size_t)len);
+    return n < 0 ? failed(tls, bio, (int)n, BIO_FLAGS_WRITE) : (int)n;
 }
 
 BIO_METHOD *htls__bio_method(void)

@@ -269,7 +269,9 @@ typedef struct htls_s {
     char *alpn;               /* what was agreed on; NULL: nothing */
     char *error;              /* why it failed; NULL: it did not, or there was no memory */
     STACK_OF(X509) * refused; /* the chain that was not accepted */
-    size_t write_pending;     /* length of the record that waits for the socket; 0: none does */
+    char *gathered;           /* records that wait for the last one of a write; NULL: none */
+    size_t gathered_len;
+    size_t write_pending; /* length of the record that waits for the socket; 0: none does */
     int fd;
     int io_error; /* of the socket, or of the TLS below; not -EAGAIN; 0: none */
     int read_end; /* what the next read returns, if read_ended */
@@ -297,6 +299,9 @@ ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n);
 /* htls_bio.c: the socket as OpenSSL sees it. NULL: out of memory. */
 BIO_METHOD *htls__bio_method(void);
 BIO *htls__bio_new(htls_t *tls);
+
+/* After a write: an idle connection holds no buffer. */
+void htls__release_gathered(htls_t *tls);
 
 /* ---- htls_ctx.c, htls_self_signed.c, htls_session.c ------------------------------------------ */
 
