@@ -354,7 +354,8 @@ static int read_chunk_end(http1_parser_t *p, http_span_t *rest)
 
 static int finish_message(http1_parser_t *p)
 {
-    hbytes_deinit(&p->head);
+    if (p->head.data)
+        hbytes_deinit(&p->head);
     begin_message(p);
     if (p->last)
         p->state = HTTP1_AT_DONE;

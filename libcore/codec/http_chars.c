@@ -79,13 +79,13 @@ AVX2 static inline unsigned match_32(const char *text, __m256i low, __m256i high
 }
 
 /* The last step begins where it ends with the text: what it sees twice is not in the set. */
-SSE42 static const char *find_sse42(const char *text, const char *end, const http_chars_t *set)
+SSE42 static inline const char *walk_16(const char *text, const char *end, const http_chars_t *set)
 {
     const __m128i low = _mm_loadu_si128((const __m128i *)set->low);
     const __m128i high = _mm_loadu_si128((const __m128i *)set->high);
 
     if (end - text < 16)
-        return find_plain(text, end, set);
+        return http_find_near(text, end, set);
     for (;;) {
         unsigned in = match_16(text, low, high);
 
@@ -97,13 +97,16 @@ SSE42 static const char *find_sse42(const char *text, const char *end, const htt
     }
 }
 
-AVX2 static const char *find_avx2(const char *text, const char *end, const http_chars_t *set)
+SSE42 static const char *find_sse42(const char *text, const char *end, const http_chars_t *set)
+{
+    return walk_16(text, end, set);
+}
+
+AVX2 static inline const char *walk_32(const char *text, const char *end, const http_chars_t *set)
 {
     const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->low));
     const __m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->high));
 
-    if (end - text < 32)
-        return find_sse42(text, end, set);
     for (;;) {
         unsigned in = match_32(text, low, high);
 
@@ -113,6 +116,11 @@ AVX2 static const char *find_avx2(const char *text, const char *end, const http_
             return end;
         text = end - text < 64 ? end - 32 : text + 32;
     }
+}
+
+AVX2 static const char *find_avx2(const char *text, const char *end, const http_chars_t *set)
+{
+    return end - text < 32 ? walk_16(text, end, set) : walk_32(text, end, set);
 }
 #endif
 

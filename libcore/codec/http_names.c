@@ -53,33 +53,46 @@ static unsigned char lower(char c)
     return (unsigned char)c | CASE_BIT;
 }
 
-static uint64_t eight(const char *text)
-{
-    uint64_t value;
+/* Of the bits that tell names apart: all but the one that tells the cases of a letter apart. No
+ * other byte of a line differs by that one from a letter or a hyphen, and known names have nothing
+ * else. */
+#define NAME_BITS (~(CASE_BIT * (UINT64_MAX / UINT8_MAX)))
 
-    memcpy(&value, text, sizeof(value));
-    return value;
+static uint64_t differ_in_8(const char *a, const char *b)
+{
+    uint64_t left, right;
+
+    memcpy(&left, a, sizeof(left));
+    memcpy(&right, b, sizeof(right));
+    return (left ^ right) & NAME_BITS;
 }
 
-/* One bit tells the cases of a letter apart. No other byte of a line differs by it from a letter or
- * a hyphen, and known names have nothing else. */
+static uint32_t differ_in_4(const char *a, const char *b)
+{
+    uint32_t left, right;
+
+    memcpy(&left, a, sizeof(left));
+    memcpy(&right, b, sizeof(right));
+    return (left ^ right) & (uint32_t)NAME_BITS;
+}
+
+/* The last step ends with the name, and looks at some bytes once more. */
 static bool same_name(const char *a, const char *b, size_t len)
 {
-    const uint64_t mask = ~(CASE_BIT * (UINT64_MAX / UINT8_MAX));
     size_t at = 0;
 
-    for (; at + sizeof(uint64_t) <= len; at += sizeof(uint64_t)) {
-        if ((eight(a + at) ^ eight(b + at)) & mask)
-            return false;
+    if (len >= 8) {
+        for (; at + 8 < len; at += 8) {
+            if (differ_in_8(a + at, b + at))
+                return false;
+        }
+        return differ_in_8(a + len - 8, b + len - 8) == 0;
     }
-    if (len >= sizeof(uint64_t)) /* what is left, and some of it once more */
-        return ((eight(a + len - sizeof(uint64_t)) ^ eight(b + len - sizeof(uint64_t))) & mask) ==
-               0;
-    for (; at < len; at++) {
-        if ((a[at] ^ b[at]) & ~CASE_BIT)
-            return false;
-    }
-    return true;
+    if (len >= 4)
+        return (differ_in_4(a, b) | differ_in_4(a + len - 4, b + len - 4)) == 0;
+    while (at < len && ((a[at] ^ b[at]) & ~CASE_BIT) == 0)
+        at++;
+    return at == len;
 }
 
 http_field_e http_field_of(http_span_t name)
