@@ -307,6 +307,8 @@ static const char *other_conflict(const options_t *o)
         {!o->listen, o->keep_open, "must use -l with -k"},
         {o->send_only, o->recv_only, "cannot use --send-only and --recv-only"},
         {o->exec_command != NULL, o->shell_command != NULL, "cannot use -e and -c"},
+        {o->append_output, !o->output_file && !o->hex_file,
+         "must use -o or --hex-dump with --append-output"},
         {options_exec(o), o->send_only || o->recv_only,
          "cannot use --send-only or --recv-only with -e or -c"},
         {options_exec(o), o->zero_io, "cannot use -z and -e or -c"},

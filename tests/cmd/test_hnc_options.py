@@ -74,6 +74,7 @@ def fails(lab, args, *named, status=1, **options):
         ("-lz 1", "-z and -l"),
         ("-k 127.0.0.1 1", "-k"),
         ("--send-only --recv-only 127.0.0.1 1", "--recv-only"),
+        ("--append-output 127.0.0.1 1", "--append-output"),
         ("--recv-only -c cat 127.0.0.1 1", "--recv-only"),
         ("--send-only -l -e /bin/cat 127.0.0.1 0", "--send-only"),
         ("-e /bin/cat -c cat 127.0.0.1 1", "-e and -c"),
