@@ -97,7 +97,8 @@ static void join(http_range_t *a, const http_range_t *b)
     a->last = b->last > a->last ? b->last : a->last;
 }
 
-/* Adds a range to those that are far from each other. One that has grown may be near to others. */
+/* Adds a range to those that are far from each other. What is near to two that are joined is near
+ * to one of them: one pass finds all. */
 static int add(http_range_t *ranges, int count, http_range_t range)
 {
     int place = count;
@@ -111,7 +112,6 @@ static int add(http_range_t *ranges, int count, http_range_t range)
         place = i < place ? i : place;
         count--;
         memmove(ranges + i, ranges + i + 1, (size_t)(count - i) * sizeof(*ranges));
-        i = 0;
     }
     memmove(ranges + place + 1, ranges + place, (size_t)(count - place) * sizeof(*ranges));
     ranges[place] = range;

@@ -1,4 +1,4 @@
-/* What is read is UTF-8; its safe name stays in the folder; written as an answer it is read again. */
+/* The safe name of what is read stays in the folder; written as an answer it is read again. */
 #include "codec/http_disposition.h"
 
 #include <stdint.h>

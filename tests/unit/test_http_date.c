@@ -98,11 +98,17 @@ static void other_texts_are_refused(void **state)
 
 static void two_digits_are_the_nearest_year(void **state)
 {
+    int64_t time_s = 0;
+
     (void)state;
     assert_int_equal(date("Thursday, 01-Jan-70 00:00:00 GMT"), 3155760000); /* 2070 */
     assert_int_equal(date("Thursday, 01-Jan-76 00:00:00 GMT"), 3345062400); /* 2076 */
     assert_int_equal(date("Saturday, 01-Jan-77 00:00:00 GMT"), 220924800);
     assert_int_equal(date("Friday, 01-Jan-27 00:00:00 GMT"), 1798761600);
+    assert_int_equal(
+        http_date_parse(HTTP_SPAN("Friday, 01-Jan-10 00:00:00 GMT"), 3471292800, &time_s),
+        0);                               /* asked in 2080 */
+    assert_int_equal(time_s, 4417977600); /* 2110 */
 }
 
 static void what_is_written_is_read(void **state)
