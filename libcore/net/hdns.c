@@ -321,7 +321,8 @@ static bool parse_number(hdns_query_t *query, haddr_t *addr)
         return true;
     }
     haddr_any(addr, AF_INET, 0);
-    return inet_aton(query->name, &addr->u.sin.sin_addr) != 0;
+    return strpbrk(query->name, " \t\n\v\f\r") == NULL && /* it would read no further */
+           inet_aton(query->name, &addr->u.sin.sin_addr) != 0;
 }
 
 /* The answer for part that needs no server; NULL: there is none. */

@@ -50,7 +50,8 @@ static void numbers_and_localhost_need_no_server(void **state)
 static void what_is_no_name_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "", ".", "a..b", ".a", "a b", "a/b", "\x01", "::1::", "1:2", "ex\xc3\xa4mple", "-\x7f"};
+        "",      ".",   "a..b",           ".a",   "a b", "192.0.2.1 x", "a/b", "\x01",
+        "::1::", "1:2", "ex\xc3\xa4mple", "-\x7f"};
     char longest[400];
     world_t w;
     result_t r;
