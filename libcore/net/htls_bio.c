@@ -51,8 +51,8 @@ static ssize_t transmit(const htls_t *tls, const struct iovec *iov, int count)
     return n < 0 ? -errno : n;
 }
 
-/* A record that others follow at once waits for them, so that they share a system call, which costs
- * more than the copy. The last one of a write never waits: what it cannot send keeps the hio's queue
+/* A record that others follow at once waits for them, so that they share a system call, which
+ * costs more than the copy. The last one of a write never waits: what it cannot send keeps the hio's queue
  * from being empty, and is sent before all else when the hio writes again. */
 static bool gather(htls_t *tls, const char *buf, size_t len)
 {
