@@ -52,8 +52,8 @@ static ssize_t transmit(const htls_t *tls, const struct iovec *iov, int count)
 }
 
 /* A record that others follow at once waits for them, so that they share a system call, which
- * costs more than the copy. The last one of a write never waits: what it cannot send keeps the hio's queue
- * from being empty, and is sent before all else when the hio writes again. */
+ * costs more than the copy. The last one of a write never waits: what it cannot send keeps the
+ * hio's queue from being empty, and is sent before all else when the hio writes again. */
 static bool gather(htls_t *tls, const char *buf, size_t len)
 {
     if (!tls->more || len > GATHER_SIZE - tls->gathered_len)
