@@ -5,7 +5,7 @@ import re
 import socket
 
 import pytest
-from conftest import TIMEOUT, wait_until
+from conftest import TIMEOUT, need_localhost, wait_until
 
 HOST = "127.0.0.1"
 NC = "nc.openbsd"
@@ -67,6 +67,8 @@ def same(lab, *args):
     ],
 )
 def test_a_connection_that_fails(lab, args):
+    if "localhost" in args and "-n" not in args:
+        need_localhost()
     a, b, c = closed_ports(lab, 3)
     ports = {"A": a, "B": b, "C": c, "U": closed_ports(lab, 1, socket.SOCK_DGRAM)[0]}
     status = same(lab, *re.sub(r"\b[ABCU]\b", lambda m: str(ports[m[0]]), args).split())

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from conftest import wait_until
+from conftest import need_localhost, wait_until
 
 HOST = "127.0.0.1"
 
@@ -83,6 +83,7 @@ def test_socks5_through_microsocks(lab, option):
 
 
 def test_socks5_with_a_name_that_the_proxy_looks_up(lab):
+    need_localhost()
     target = echo_peer(lab)
     assert_echo(lab, ["-x", f"{HOST}:{microsocks(lab)}", "localhost", target])
 

@@ -47,14 +47,14 @@ def fails(lab, *args):
 @pytest.mark.parametrize("options", [[], ["-tls1_2"], ["-tls1_3"]])
 def test_talks_to_openssl(lab, pki, cert, options):
     port = s_server(lab, cert, *options)
-    done = lab.run("hnc", "-N", "--ssl", "--ssl-trustfile", pki.ca, "localhost", port, data=b"hello\n")
+    done = lab.run("hnc", "-N", "--ssl", "--ssl-trustfile", pki.ca, "-4", "localhost", port, data=b"hello\n")
     assert done.wait() == 0 and done.out() == b"olleh\n" and done.err() == ""
 
 
 def test_the_secrets_go_where_the_environment_says(lab, pki, cert):
     theirs, ours = lab.path("theirs"), lab.path("ours")
     port = s_server(lab, cert, "-keylogfile", theirs)
-    done = lab.run("hnc", "-N", "--ssl-trustfile", pki.ca, "localhost", port, data=b"hello\n",
+    done = lab.run("hnc", "-N", "--ssl-trustfile", pki.ca, "-4", "localhost", port, data=b"hello\n",
                    env={**os.environ, "SSLKEYLOGFILE": ours})
     assert done.wait() == 0 and done.out() == b"olleh\n"
     with open(theirs) as a, open(ours) as b:
@@ -68,7 +68,7 @@ def test_talks_to_ncat_and_to_socat(lab, pki, cert):
     lab.spawn("ncat", "-l", "--ssl", "--ssl-cert", cert[0], "--ssl-key", cert[1], "-c", "cat", HOST, port)
     lab.wait_bound(port)
     trust = ["--ssl", "--ssl-trustfile", pki.ca]
-    hnc = lab.spawn("hnc", *trust, "localhost", port, stdin=subprocess.PIPE)
+    hnc = lab.spawn("hnc", *trust, "-4", "localhost", port, stdin=subprocess.PIPE)
     hnc.send(b"to ncat\n")
     hnc.wait_out(b"to ncat\n")
     hnc.end_input()
@@ -76,7 +76,7 @@ def test_talks_to_ncat_and_to_socat(lab, pki, cert):
     port = lab.port()
     lab.spawn("socat", f"OPENSSL-LISTEN:{port},bind={HOST},cert={cert[0]},key={cert[1]},verify=0", "EXEC:cat")
     lab.wait_bound(port)
-    done = lab.run("hnc", "-N", *trust, "localhost", port, data=b"to socat\n")
+    done = lab.run("hnc", "-N", *trust, "-4", "localhost", port, data=b"to socat\n")
     assert done.wait() == 0 and done.out() == b"to socat\n"
 
 
@@ -87,7 +87,7 @@ def test_a_transfer_is_whole_both_ways(lab, pki, cert, size):
     server = lab.spawn("hnc", "-l", "--ssl", "--ssl-cert", cert[0], "--ssl-key", cert[1], "-N", HOST, port,
                        stdin=lab.file(data))
     lab.wait_bound(port)
-    client = lab.run("hnc", "-N", "--ssl", "--ssl-trustfile", pki.ca, "localhost", port, data=data)
+    client = lab.run("hnc", "-N", "--ssl", "--ssl-trustfile", pki.ca, "-4", "localhost", port, data=data)
     assert client.wait() == 0 and server.wait() == 0
     assert client.out() == data and server.out() == data
 
@@ -105,30 +105,30 @@ def test_a_transfer_is_whole_both_ways(lab, pki, cert, size):
 )
 def test_a_bad_certificate_is_told_apart(lab, pki, make, words):
     port = s_server(lab, make(pki), "-cipher", "ALL:@SECLEVEL=0")
-    line = fails(lab, "--ssl", "--ssl-trustfile", pki.ca, "localhost", port)
+    line = fails(lab, "--ssl", "--ssl-trustfile", pki.ca, "-4", "localhost", port)
     assert words in line
 
 
 def test_an_unknown_authority_is_told(lab, pki, cert, tmp_path):
     port = s_server(lab, cert)
     other = Pki(tmp_path, "Other-CA")
-    assert "issuer" in fails(lab, "--ssl", "--ssl-trustfile", other.ca, "localhost", port)
-    assert "issuer" in fails(lab, "--ssl", "localhost", port)
+    assert "issuer" in fails(lab, "--ssl", "--ssl-trustfile", other.ca, "-4", "localhost", port)
+    assert "issuer" in fails(lab, "--ssl", "-4", "localhost", port)
 
 
 def test_a_pin_is_checked_even_without_verification(lab, pki, cert):
     port = s_server(lab, cert)
     wrong = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-    assert "pin" in fails(lab, "--no-ssl-verify", "--tls-pin", wrong, "localhost", port)
-    info = lab.run("hnc", "-N", "--no-ssl-verify", "--tls-info", "localhost", port, data=b"x\n")
+    assert "pin" in fails(lab, "--no-ssl-verify", "--tls-pin", wrong, "-4", "localhost", port)
+    info = lab.run("hnc", "-N", "--no-ssl-verify", "--tls-info", "-4", "localhost", port, data=b"x\n")
     pin = re.search(r"pin +(sha256//\S+)", info.err())[1]
-    good = lab.run("hnc", "-N", "--no-ssl-verify", "--tls-pin", pin, "localhost", port, data=b"abc\n")
+    good = lab.run("hnc", "-N", "--no-ssl-verify", "--tls-pin", pin, "-4", "localhost", port, data=b"abc\n")
     assert good.wait() == 0 and good.out() == b"cba\n"
 
 
 def test_verification_can_be_turned_off(lab, pki):
     port = s_server(lab, pki.self_signed("somebody"))
-    done = lab.run("hnc", "-N", "--ssl", "--no-ssl-verify", "localhost", port, data=b"abc\n")
+    done = lab.run("hnc", "-N", "--ssl", "--no-ssl-verify", "-4", "localhost", port, data=b"abc\n")
     assert done.wait() == 0 and done.out() == b"cba\n"
 
 
@@ -149,7 +149,7 @@ def test_the_name_can_be_another_than_the_host(lab, pki):
 
 def test_an_old_protocol_is_refused(lab, pki, cert):
     port = s_server(lab, cert, "-tls1", "-cipher", "ALL:@SECLEVEL=0")
-    assert "version" in fails(lab, "--ssl", "--ssl-trustfile", pki.ca, "localhost", port)
+    assert "version" in fails(lab, "--ssl", "--ssl-trustfile", pki.ca, "-4", "localhost", port)
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n", b"HTTP/1.1 400 Bad\r\n\r\n", b"\x16\x03\x01\xff\xff" * 9, b""])
@@ -187,7 +187,7 @@ def test_an_end_without_close_notify_is_an_error(lab, pki, cert):
         hnc.wait_out(b"olleh\n")
         client.shutdown(socket.SHUT_WR)
 
-    hnc = lab.spawn("hnc", "--ssl", "--ssl-trustfile", pki.ca, "-v", "localhost", gate.getsockname()[1],
+    hnc = lab.spawn("hnc", "--ssl", "--ssl-trustfile", pki.ca, "-v", "-4", "localhost", gate.getsockname()[1],
                     stdin=subprocess.PIPE)
     threading.Thread(target=relay, daemon=True).start()
     hnc.send(b"hello\n")
@@ -197,7 +197,7 @@ def test_an_end_without_close_notify_is_an_error(lab, pki, cert):
 
 def test_alpn_is_agreed_on_and_shown(lab, pki, cert):
     port = s_server(lab, cert, "-alpn", "h2,echo")
-    args = ["-N", "--ssl-trustfile", pki.ca, "--ssl-alpn", "echo,h2", "--tls-info", "localhost", port]
+    args = ["-N", "--ssl-trustfile", pki.ca, "--ssl-alpn", "echo,h2", "--tls-info", "-4", "localhost", port]
     done = lab.run("hnc", *args, data=b"abc\n")
     assert done.wait() == 0 and re.search(r"alpn +h2", done.err())
 
@@ -206,10 +206,10 @@ def test_a_client_certificate_is_sent(lab, pki, cert):
     client = pki.issue("client")
     port = s_server(lab, cert, "-Verify", "1", "-verify_return_error", "-CAfile", pki.ca)
     trust = ["--ssl-trustfile", pki.ca]
-    good = lab.run("hnc", "-N", *trust, "--ssl-cert", client[0], "--ssl-key", client[1], "localhost", port,
+    good = lab.run("hnc", "-N", *trust, "--ssl-cert", client[0], "--ssl-key", client[1], "-4", "localhost", port,
                    data=b"abc\n")
     assert good.wait() == 0 and good.out() == b"cba\n"
-    bad = lab.run("hnc", "-N", *trust, "localhost", port, data=b"abc\n")
+    bad = lab.run("hnc", "-N", *trust, "-4", "localhost", port, data=b"abc\n")
     assert bad.wait() == 1 and "certificate" in bad.err()
 
 
