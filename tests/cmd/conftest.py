@@ -41,15 +41,6 @@ def open_terminal():
         pytest.skip(f"no pseudo-terminals: {error}")
 
 
-def need_localhost():
-    """Skips a test in which another program looks localhost up, where the system does not know it (a
-    bare chroot has no hosts file)."""
-    try:
-        socket.getaddrinfo("localhost", None, socket.AF_INET)
-    except OSError as error:
-        pytest.skip(f"localhost is unknown here: {error}")
-
-
 class Process:
     """A program whose stdout and stderr go to files, unless stdout is given."""
 

@@ -5,7 +5,7 @@ import re
 import socket
 
 import pytest
-from conftest import TIMEOUT, need_localhost, wait_until
+from conftest import TIMEOUT, wait_until
 
 HOST = "127.0.0.1"
 NC = "nc.openbsd"
@@ -28,9 +28,11 @@ def closed_ports(lab, count, kind=socket.SOCK_STREAM):
 
 
 def words(process, name):
-    """What it said, with its name and the ports that the kernel chose replaced."""
+    """What it said, with its name and the ports that the kernel chose replaced. A line that comes
+    again counts once: with ::1 for localhost in the hosts file, glibc has nc try 127.0.0.1 twice."""
     text = re.sub(rf"^{re.escape(name)}: ", "NAME: ", process.err(), flags=re.M)
-    return re.sub(r"(received on \S+) \d+$", r"\1 PORT", text, flags=re.M)
+    text = re.sub(r"(received on \S+) \d+$", r"\1 PORT", text, flags=re.M)
+    return re.sub(r"^(.*\n)\1+", r"\1", text, flags=re.M)
 
 
 def same(lab, *args):
@@ -67,8 +69,6 @@ def same(lab, *args):
     ],
 )
 def test_a_connection_that_fails(lab, args):
-    if "localhost" in args and "-n" not in args:
-        need_localhost()
     a, b, c = closed_ports(lab, 3)
     ports = {"A": a, "B": b, "C": c, "U": closed_ports(lab, 1, socket.SOCK_DGRAM)[0]}
     status = same(lab, *re.sub(r"\b[ABCU]\b", lambda m: str(ports[m[0]]), args).split())

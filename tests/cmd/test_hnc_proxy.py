@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from conftest import need_localhost, wait_until
+from conftest import wait_until
 
 HOST = "127.0.0.1"
 
@@ -83,8 +83,11 @@ def test_socks5_through_microsocks(lab, option):
 
 
 def test_socks5_with_a_name_that_the_proxy_looks_up(lab):
-    need_localhost()
-    target = echo_peer(lab)
+    first = socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)[0]
+    target = lab.port(first[0])
+    host = first[4][0]
+    lab.spawn("hecho", f"[{host}]:{target}" if ":" in host else f"{host}:{target}")
+    lab.wait_bound(target)
     assert_echo(lab, ["-x", f"{HOST}:{microsocks(lab)}", "localhost", target])
 
 
