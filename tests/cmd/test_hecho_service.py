@@ -202,7 +202,8 @@ def test_without_v_only_the_listeners_and_the_summary_are_told(hecho):
 def test_log_file_is_opened_anew_by_reload(lab, args):
     log, moved, path = lab.path("log"), lab.path("log.1"), lab.path("s")
     process = lab.spawn("hecho", "-v", *args, "--log-file", log, f"unix:{path}")
-    lab.wait_path(path)
+    # Not the path: it is there before signals are watched.
+    wait_until(lambda: os.path.exists(log) and "listening" in open(log).read(), "listening")
     os.rename(log, moved)
     process.signal(signal.SIGHUP)
     wait_until(lambda: os.path.exists(log), "a new log file")
