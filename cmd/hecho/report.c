@@ -1,8 +1,8 @@
 #include "report.h"
 
-#include "app/hjson.h"
 #include "base/hbuf.h"
 #include "base/herr.h"
+#include "base/hjson.h"
 #include "base/hstr.h"
 #include "base/htime.h"
 

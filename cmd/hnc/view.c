@@ -1,9 +1,9 @@
 #include "view.h"
 
-#include "app/hjson.h"
 #include "app/hterm.h"
 #include "base/hbase64.h"
 #include "base/herr.h"
+#include "base/hjson.h"
 #include "base/hmem.h"
 #include "base/hstr.h"
 #include "base/htime.h"

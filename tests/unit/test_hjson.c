@@ -1,4 +1,4 @@
-#include "app/hjson.h"
+#include "base/hjson.h"
 
 #include <errno.h>
 #include <setjmp.h>

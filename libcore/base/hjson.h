@@ -10,14 +10,14 @@
  *
  * The calls return nothing: the first failure is kept, what follows it does nothing, and
  * hjson_finish tells. Any bytes may be given as a string: what is not UTF-8 becomes U+FFFD. */
-#ifndef HNET_APP_HJSON_H
-#define HNET_APP_HJSON_H
+#ifndef HNET_BASE_HJSON_H
+#define HNET_BASE_HJSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../base/hbuf.h"
+#include "hbuf.h"
 
 #ifdef __cplusplus
 extern "C" {
