@@ -96,7 +96,7 @@ static int finish_lines(http1_parser_t *p, http1_message_t *m, const char *text,
 /* An HTTP/0.9 response has no head; what was collected to find that out is its beginning. */
 static int begin_old_response(http1_parser_t *p, http1_message_t *m)
 {
-    http1_field_t *fields = m->fields;
+    http_field_t *fields = m->fields;
     size_t fields_max = m->fields_max;
 
     http1_message_init(m, fields, fields_max);
@@ -421,7 +421,7 @@ int http1_parse(http1_parser_t *parser, http_span_t *rest, http1_message_t *mess
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
-void http1_message_init(http1_message_t *message, http1_field_t *fields, size_t fields_max)
+void http1_message_init(http1_message_t *message, http_field_t *fields, size_t fields_max)
 {
     *message = (http1_message_t){
         .fields = fields,
@@ -490,19 +490,19 @@ const char *http1_reason(const http1_parser_t *parser)
     return parser->reason;
 }
 
-const http1_field_t *http1_field(const http1_message_t *message, http_field_e field)
+const http_field_t *http1_field(const http1_message_t *message, http_field_e field)
 {
     if (field == HTTP_FIELD_OTHER || !(message->present & UINT64_C(1) << field))
         return NULL;
     return &message->fields[message->known[field]];
 }
 
-const http1_field_t *http1_field_find(const http1_message_t *message, const http1_field_t *behind,
-                                      const char *name)
+const http_field_t *http1_field_find(const http1_message_t *message, const http_field_t *behind,
+                                     const char *name)
 {
-    const http1_field_t *end = message->fields + message->field_count;
+    const http_field_t *end = message->fields + message->field_count;
 
-    for (const http1_field_t *f = behind ? behind + 1 : message->fields; f < end; f++) {
+    for (const http_field_t *f = behind ? behind + 1 : message->fields; f < end; f++) {
         if (http_span_ieq(f->name, name))
             return f;
     }
@@ -517,7 +517,7 @@ static http_span_t moved(http_span_t span, http_span_t from, char *to)
     return (http_span_t){to + (span.data - from.data), span.len};
 }
 
-void http1_message_move(http1_message_t *message, char *buf, http1_field_t *fields)
+void http1_message_move(http1_message_t *message, char *buf, http_field_t *fields)
 {
     http_span_t from = message->head;
 
@@ -526,8 +526,8 @@ void http1_message_move(http1_message_t *message, char *buf, http1_field_t *fiel
     fields = fields ? fields : message->fields;
     for (size_t i = 0; i < message->field_count; i++) {
         fields[i] =
-            (http1_field_t){moved(message->fields[i].name, from, buf),
-                            moved(message->fields[i].value, from, buf), message->fields[i].id};
+            (http_field_t){moved(message->fields[i].name, from, buf),
+                           moved(message->fields[i].value, from, buf), message->fields[i].id};
     }
     message->fields = fields;
     message->method_name = moved(message->method_name, from, buf);

@@ -1,7 +1,7 @@
 /* http1: reads a stream of HTTP/1 requests or responses (RFC 9110, RFC 9112). No I/O, no clock.
  *
  *     http1_parser_t parser;                     of a connection
- *     http1_field_t fields[HTTP1_FIELDS_MAX];    scratch; one is enough for a thread
+ *     http_field_t fields[HTTP1_FIELDS_MAX];    scratch; one is enough for a thread
  *     http1_message_t message;
  *
  *     http1_message_init(&message, fields, HTTP1_FIELDS_MAX);
@@ -102,12 +102,6 @@ typedef enum http1_event_e {
                      * a 2xx to CONNECT, when what is left belongs to another protocol */
 } http1_event_e;
 
-typedef struct http1_field_s {
-    http_span_t name;
-    http_span_t value; /* without the space around it */
-    http_field_e id;
-} http1_field_t;
-
 typedef enum http1_target_e {
     HTTP1_TARGET_ORIGIN,    /* "/path?query" */
     HTTP1_TARGET_ABSOLUTE,  /* "http://host/path": its host goes before Host */
@@ -125,7 +119,7 @@ typedef enum http1_framing_e {
 /* Spans, of head and body, are valid until the next call with the parser, and as long as what was
  * given to this call. */
 typedef struct http1_message_s {
-    http1_field_t *fields; /* field_count of them */
+    http_field_t *fields; /* field_count of them */
     size_t field_count;
     size_t fields_max;
     uint64_t present;                 /* a bit for each http_field_e; see http1_field */
@@ -150,7 +144,7 @@ typedef struct http1_message_s {
 } http1_message_t;
 
 /* Gives a message its scratch; more than fields_max (at most UINT16_MAX) fields are a 431. */
-void http1_message_init(http1_message_t *message, http1_field_t *fields, size_t fields_max);
+void http1_message_init(http1_message_t *message, http_field_t *fields, size_t fields_max);
 
 /* options is borrowed while the parser lives, and may serve many of them; NULL: the defaults. */
 void http1_init(http1_parser_t *parser, http1_kind_e kind, const http1_options_t *options);
@@ -188,16 +182,16 @@ const char *http1_reason(const http1_parser_t *parser);
 
 /* The first field of this name that is known; NULL if there is none. Valid after HEAD, and after
  * TRAILERS for these. */
-const http1_field_t *http1_field(const http1_message_t *message, http_field_e field);
+const http_field_t *http1_field(const http1_message_t *message, http_field_e field);
 
 /* The first field of this name, whatever it is (in any case), behind another one; NULL to begin. */
-const http1_field_t *http1_field_find(const http1_message_t *message, const http1_field_t *behind,
-                                      const char *name);
+const http_field_t *http1_field_find(const http1_message_t *message, const http_field_t *behind,
+                                     const char *name);
 
 /* Copies a head, for one who needs it longer than its bytes are there: message->head.len bytes to
  * buf, to which all spans then point. fields (field_count of them) takes the place of the scratch,
  * unless it is NULL. */
-void http1_message_move(http1_message_t *message, char *buf, http1_field_t *fields);
+void http1_message_move(http1_message_t *message, char *buf, http_field_t *fields);
 
 #ifdef __cplusplus
 }

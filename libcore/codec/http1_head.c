@@ -115,7 +115,7 @@ static int read_first_line(http1_parser_t *p, http1_message_t *m, http_span_t li
 }
 
 /* A name, and spaces that do not belong before the colon. */
-static int cut_leniently(http_span_t line, http1_field_t *field)
+static int cut_leniently(http_span_t line, http_field_t *field)
 {
     const char *colon = memchr(line.data, ':', line.len);
 
@@ -129,7 +129,7 @@ static int cut_leniently(http_span_t line, http1_field_t *field)
 
 static int read_field(http1_parser_t *p, http1_message_t *m, http_span_t line)
 {
-    http1_field_t *field = &m->fields[p->field_count];
+    http_field_t *field = &m->fields[p->field_count];
 
     if (p->field_count >= m->fields_max)
         return http1__fail(p, HERR_FRAME_SIZE, 431, "too many fields");

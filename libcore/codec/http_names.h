@@ -75,6 +75,13 @@ typedef enum http_field_e {
 } http_field_e;
 #undef HTTP_FIELDS_MEMBER
 
+/* A field of a message. */
+typedef struct http_field_s {
+    http_span_t name;
+    http_span_t value; /* without the space around it */
+    http_field_e id;
+} http_field_t;
+
 /* By the name, which is a token: of methods exactly, of fields in any case. */
 http_method_e http_method_of(http_span_t name);
 http_field_e http_field_of(http_span_t name);

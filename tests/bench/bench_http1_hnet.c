@@ -4,7 +4,7 @@
 
 static size_t parse(const bench_head_t *head, size_t n)
 {
-    http1_field_t fields[BENCH_HEAD_FIELDS_MAX];
+    http_field_t fields[BENCH_HEAD_FIELDS_MAX];
     http1_message_t message;
     http1_parser_t parser;
     size_t seen = 0;

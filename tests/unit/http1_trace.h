@@ -15,7 +15,7 @@
 typedef struct http1_trace_s {
     http1_parser_t parser;
     http1_message_t message;
-    http1_field_t fields[HTTP1_TRACE_FIELDS];
+    http_field_t fields[HTTP1_TRACE_FIELDS];
     hbytes_t text, body;
     int event;
 } http1_trace_t;
@@ -51,7 +51,7 @@ static inline void http1_trace_fields(http1_trace_t *t)
     const http1_message_t *m = &t->message;
 
     for (size_t i = 0; i < m->field_count; i++) {
-        const http1_field_t *known = http1_field(m, m->fields[i].id);
+        const http_field_t *known = http1_field(m, m->fields[i].id);
 
         http1_trace_check(!known || known <= &m->fields[i]);
         hbytes_append_char(&t->text, ' ');

@@ -341,7 +341,7 @@ static void a_head_in_one_piece_is_not_copied(void **state)
 {
     static const char data[] = POST "Content-Length: 4\r\n\r\nabcd";
     http_span_t rest = HTTP_SPAN(data), first = {data, 20};
-    http1_field_t fields[4];
+    http_field_t fields[4];
     http1_message_t m;
     http1_parser_t p;
 
@@ -376,7 +376,7 @@ static void a_head_in_one_piece_is_not_copied(void **state)
 static void a_message_outlives_its_bytes(void **state)
 {
     char data[] = GET "A: b\r\nB:\r\n\r\n", *buf;
-    http1_field_t fields[4], own[4];
+    http_field_t fields[4], own[4];
     http_span_t rest = {data, sizeof(data) - 1};
     http1_message_t m;
     http1_parser_t p;
@@ -404,7 +404,7 @@ static void a_server_may_allow_a_longer_body(void **state)
     static const http1_options_t options = {.body_max = 2};
     static const char data[] = POST "Content-Length: 3\r\n\r\nabc" POST "Content-Length: 3\r\n\r\n";
     http_span_t rest = HTTP_SPAN(data);
-    http1_field_t fields[4];
+    http_field_t fields[4];
     http1_message_t m;
     http1_parser_t p;
 
@@ -424,7 +424,7 @@ static void a_server_may_allow_a_longer_body(void **state)
 static int split_head(void *arg)
 {
     static const char data[] = GET "A: b\r\n\r\n";
-    http1_field_t fields[4];
+    http_field_t fields[4];
     http1_message_t m;
     http1_parser_t p;
     int event = 0;
