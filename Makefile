@@ -22,6 +22,9 @@ WITH_URING ?= yes
 WITH_INIH ?= yes
 WITH_READLINE ?= yes
 WITH_IDN ?= yes
+WITH_ZLIB ?= yes
+WITH_BROTLI ?= yes
+WITH_ZSTD ?= yes
 
 # "make check" turns warnings into errors; the sanitizers make gcc guess wrong, so not with them.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -74,11 +77,16 @@ objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 PKGS := $(if $(filter yes,$(WITH_URING)),liburing) $(if $(filter yes,$(WITH_INIH)),inih)
 # Compiled against, and loaded when they are needed (base/hlib): never linked.
 LAZY_PKGS := openssl libcares $(if $(filter yes,$(WITH_READLINE)),readline) \
-             $(if $(filter yes,$(WITH_IDN)),libidn2)
+             $(if $(filter yes,$(WITH_IDN)),libidn2) $(if $(filter yes,$(WITH_ZLIB)),zlib) \
+             $(if $(filter yes,$(WITH_BROTLI)),libbrotlienc libbrotlidec) \
+             $(if $(filter yes,$(WITH_ZSTD)),libzstd)
 WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_INIH)),-DHNET_WITH_INIH=1) \
                 $(if $(filter yes,$(WITH_READLINE)),-DHNET_WITH_READLINE=1) \
-                $(if $(filter yes,$(WITH_IDN)),-DHNET_WITH_IDN=1)
+                $(if $(filter yes,$(WITH_IDN)),-DHNET_WITH_IDN=1) \
+                $(if $(filter yes,$(WITH_ZLIB)),-DHNET_WITH_ZLIB=1) \
+                $(if $(filter yes,$(WITH_BROTLI)),-DHNET_WITH_BROTLI=1) \
+                $(if $(filter yes,$(WITH_ZSTD)),-DHNET_WITH_ZSTD=1)
 
 # These targets need neither compiler nor libraries.
 NO_BUILD := clean help uninstall format check-format check-layers check-style check-scripts demo
@@ -372,7 +380,8 @@ help:
 	'  WERROR=1                warnings are errors' \
 	'  BUILD=build             the folder for everything that is built' \
 	'  CC= CFLAGS= LDFLAGS=    the compiler and its flags; a change rebuilds' \
-	'  WITH_URING=no WITH_INIH=no WITH_READLINE=no WITH_IDN=no   build without that library'
+	'  WITH_URING=no WITH_INIH=no WITH_READLINE=no WITH_IDN=no WITH_ZLIB=no WITH_BROTLI=no' \
+	'  WITH_ZSTD=no            build without that library'
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(LIB_SRCS) $(CMD_SRCS) $(UNIT_SRCS) $(UNIT_SHARED) \
     $(BENCH_SRCS) $(BENCH_SHARED))
