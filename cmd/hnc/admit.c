@@ -33,9 +33,7 @@ typedef struct entrant_s {
 
 struct admit_s {
     hnc_t *hnc;
-    admit_passed_cb passed_cb;
-    admit_refused_cb refused_cb;
-    void *arg;
+    admit_callbacks_t to;
     haccess_t *access; /* NULL: everyone */
     htls_ctx_t *tls;   /* NULL: plain */
     hlist_t entrants;
@@ -62,12 +60,14 @@ static int add_access(haccess_t *access, const options_t *o)
         {&o->deny_files, HACCESS_DENY, true},
     };
     char error[HACCESS_ERROR_SIZE];
+    bool usage = false; /* it was the command line */
     int err = 0;
 
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
         for (size_t k = 0; k < sources[i].list->count && err == 0; k++) {
             const char *text = sources[i].list->items[k];
 
+            usage = !sources[i].file;
             err = sources[i].file
                       ? haccess_add_file(access, sources[i].verdict, text, error, sizeof(error))
                       : haccess_add(access, sources[i].verdict, text, error, sizeof(error));
@@ -75,7 +75,9 @@ static int add_access(haccess_t *access, const options_t *o)
     }
     if (err)
         hnc_say("%s", error);
-    return err ? 1 : 0;
+    return err == 0                                             ? 0
+           : usage && (err == HERR_SYNTAX || err == HERR_RANGE) ? HNC_USAGE
+                                                                : HNC_FAILED;
 }
 
 static int make_access(admit_t *a)
@@ -86,7 +88,7 @@ static int make_access(admit_t *a)
         return 0;
     if (haccess_new(&a->access) < 0) {
         hnc_say("%s", herr_str(-ENOMEM));
-        return 1;
+        return HNC_FAILED;
     }
     return add_access(a->access, o);
 }
@@ -158,7 +160,7 @@ static void on_closed(hio_t *io)
     e->timer = over ? NULL : e->timer; /* the loop's end has freed it */
     remove_entrant(e);
     if (!over)
-        a->refused_cb(a->arg);
+        a->to.refused_cb(a->to.arg);
 }
 
 static void pass(entrant_t *e)
@@ -173,7 +175,7 @@ static void pass(entrant_t *e)
     hio_setcb_connect(io, NULL);
     hevent_set_userdata(io, NULL);
     remove_entrant(e);
-    a->passed_cb(io, &peer, a->arg);
+    a->to.passed_cb(io, &peer, a->to.arg);
 }
 
 /* ---- TLS ------------------------------------------------------------------------------------- */
@@ -214,15 +216,14 @@ static void on_hangup(hsignal_t *sig)
 static int make_tls(admit_t *a)
 {
     hsignal_t *sig;
+    int status = tls_context(a->hnc, &a->tls);
 
-    if (tls_context(a->hnc, &a->tls) != 0)
-        return 1;
-    if (!a->tls || !options_serve_many(&a->hnc->options))
-        return 0;
+    if (status != 0 || !a->tls || !options_serve_many(&a->hnc->options))
+        return status;
     sig = hsignal_add(a->hnc->loop, on_hangup, SIGHUP);
     if (!sig) {
         hnc_say("%s", herr_str(-ENOMEM));
-        return 1;
+        return HNC_FAILED;
     }
     hevent_set_userdata(sig, a);
     return 0;
@@ -313,23 +314,26 @@ static void begin_header(entrant_t *e)
 
 /* ---- for listen ------------------------------------------------------------------------------ */
 
-admit_t *admit_new(hnc_t *hnc, admit_passed_cb passed_cb, admit_refused_cb refused_cb, void *arg)
+int admit_new(hnc_t *hnc, const admit_callbacks_t *callbacks, admit_t **admit)
 {
     admit_t *a = hmem_zalloc(sizeof(*a));
+    int status;
 
     if (!a) {
         hnc_say("%s", herr_str(-ENOMEM));
-        return NULL;
+        return HNC_FAILED;
     }
     a->hnc = hnc;
-    a->passed_cb = passed_cb;
-    a->refused_cb = refused_cb;
-    a->arg = arg;
+    a->to = *callbacks;
     hlist_init(&a->entrants);
-    if (make_access(a) == 0 && make_tls(a) == 0)
-        return a;
-    admit_free(a);
-    return NULL;
+    status = make_access(a);
+    if (status == 0)
+        status = make_tls(a);
+    if (status == 0)
+        *admit = a;
+    else
+        admit_free(a);
+    return status;
 }
 
 static bool enter(admit_t *a, hio_t *io, const haddr_t *peer)
@@ -366,7 +370,7 @@ bool admit_start(admit_t *a, hio_t *io, size_t served)
         return false;
     }
     if (!a->tls && a->hnc->options.proxy_protocol == 0) {
-        a->passed_cb(io, &peer, a->arg);
+        a->to.passed_cb(io, &peer, a->to.arg);
         return true;
     }
     if (enter(a, io, &peer))

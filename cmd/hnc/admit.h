@@ -15,8 +15,14 @@ typedef void (*admit_passed_cb)(hio_t *io, const haddr_t *peer, void *arg);
 /* One was refused after admit_start had returned. */
 typedef void (*admit_refused_cb)(void *arg);
 
-/* NULL once a message is printed. */
-admit_t *admit_new(hnc_t *hnc, admit_passed_cb passed_cb, admit_refused_cb refused_cb, void *arg);
+typedef struct admit_callbacks_s {
+    admit_passed_cb passed_cb;
+    admit_refused_cb refused_cb;
+    void *arg;
+} admit_callbacks_t;
+
+/* 0 and *admit, or an exit status once a message is printed. */
+int admit_new(hnc_t *hnc, const admit_callbacks_t *callbacks, admit_t **admit);
 
 /* Takes over an accepted hio; served: how many are served now. True: passed_cb has run or will,
  * unless refused_cb does; false: it was refused at once. */

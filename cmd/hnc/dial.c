@@ -235,7 +235,7 @@ static int use_vsock(dial_t *d)
     d->addrs = hmem_array(1, sizeof(*d->addrs));
     if (!d->addrs) {
         hnc_say("%s", herr_str(-ENOMEM));
-        return 1;
+        return HNC_FAILED;
     }
     d->addr_count = 1;
     return vsock_address(d->hnc->options.host, 0, d->addrs);
@@ -244,6 +244,7 @@ static int use_vsock(dial_t *d)
 static int prepare_target(dial_t *d)
 {
     const options_t *o = &d->hnc->options;
+    int status = 0;
 
     if (o->unix_path) {
         if (o->source_addr)
@@ -251,10 +252,10 @@ static int prepare_target(dial_t *d)
         d->ports.count = 1; /* one round, and no look at the ports */
         return 0;
     }
-    for (size_t i = 0; i < o->port_count; i++) {
-        if (ports_add(&d->ports, o, o->ports[i]) != 0)
-            return 1;
-    }
+    for (size_t i = 0; i < o->port_count && status == 0; i++)
+        status = ports_add(&d->ports, o, o->ports[i]);
+    if (status != 0)
+        return status;
     if (o->random)
         ports_shuffle(&d->ports);
     if (o->vsock)
@@ -266,20 +267,24 @@ static int prepare(dial_t *d)
 {
     const options_t *o = &d->hnc->options;
 
-    if (prepare_target(d) != 0 || hnc_socket_options(o, &d->socket, &d->source) != 0 ||
-        retry_init(&d->retry, o) != 0)
-        return 1;
-    if (tls_context(d->hnc, &d->tls) != 0)
-        return 1;
-    return dial__make_session(d);
+    int status = prepare_target(d);
+
+    if (status == 0)
+        status = hnc_socket_options(o, &d->socket, &d->source);
+    if (status == 0)
+        status = retry_init(&d->retry, o);
+    if (status == 0)
+        status = tls_context(d->hnc, &d->tls);
+    return status == 0 ? dial__make_session(d) : status;
 }
 
 int dial_run(hnc_t *hnc)
 {
     dial_t d = {.hnc = hnc};
 
-    hnc->status = 1;
-    if (prepare(&d) == 0) {
+    hnc->status = prepare(&d);
+    if (hnc->status == 0) {
+        hnc->status = HNC_FAILED;
         begin(&d);
         hloop_run(hnc->loop);
     }

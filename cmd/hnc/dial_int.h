@@ -42,7 +42,7 @@ void dial__try_again(dial_t *d,
 void dial__finish(dial_t *d);
 
 /* dial_use.c: does what a connection is for, and goes on afterwards. The session that it may need
- * is made before: 0, or 1 once a message is printed. */
+ * is made before: 0, or an exit status once a message is printed. */
 int dial__make_session(dial_t *d);
 void dial__use(dial_t *d, hio_t *io);
 

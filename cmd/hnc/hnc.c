@@ -72,11 +72,11 @@ int hnc_port(const options_t *o, const char *text, bool zero_ok, uint16_t *first
 
     if (err) {
         hnc_say("%s", why);
-        return 1;
+        return HNC_USAGE;
     }
     if (*first == 0 && !zero_ok) {
         hnc_say("port out of range: \"%s\"", text);
-        return 1;
+        return HNC_USAGE;
     }
     return 0;
 }
@@ -93,13 +93,13 @@ static int source_address(const options_t *o, haddr_t *source)
         err = haddr_unix(source, o->source_addr);
         if (err)
             hnc_say("%s: %s", o->source_addr, herr_str(err));
-        return err ? 1 : 0;
+        return err ? HNC_FAILED : 0;
     }
     if (o->source_port && hnc_port(o, o->source_port, true, &port, &last) != 0)
-        return 1;
+        return HNC_USAGE;
     if (o->source_port && port != last) {
         hnc_say("not a single port: \"%s\"", o->source_port);
-        return 1;
+        return HNC_USAGE;
     }
     if (!o->source_addr) { /* the family is known once the peer's address is */
         haddr_any(source, o->family ? o->family : AF_INET, port);
@@ -108,7 +108,7 @@ static int source_address(const options_t *o, haddr_t *source)
     err = hresolve(o->source_addr, port, &hints, &found);
     if (err) {
         hnc_say("source address %s: %s", o->source_addr, hresolve_error(&found, err));
-        return 1;
+        return HNC_FAILED;
     }
     *source = found.addrs[0];
     hresolve_free(&found);
@@ -206,19 +206,22 @@ static int run(hnc_t *hnc, const hopt_list_t *operands)
     hlog_t *log;
     int status;
 
-    if (open_standard_fds() != 0 || options_check(o, operands) != 0)
-        return 1;
+    if (open_standard_fds() != 0)
+        return HNC_FAILED;
+    status = options_check(o, operands);
+    if (status != 0)
+        return status;
     signal(SIGPIPE, SIG_IGN);
     hnc->loop = new_loop(&log, why);
     if (!hnc->loop) {
         hnc_say("cannot open the event loop: %s", why);
         hlog_free(log);
-        return 1;
+        return HNC_FAILED;
     }
     status = o->listen ? listen_run(hnc) : dial_run(hnc);
     hlog_free(log);
     if (dump_close(hnc->dump) != 0 && status == 0)
-        status = 1;
+        status = HNC_FAILED;
     return status;
 }
 

@@ -21,6 +21,11 @@ typedef struct hnc_s {
     int signo;     /* the signal that ended the run, 0: none */
 } hnc_t;
 
+/* The exit status of a run that went wrong. A mistake on the command line, which no second try
+ * mends, is told from all that may go better next time. A function that says so below returns 0, or
+ * one of them once a message is printed. */
+typedef enum { HNC_FAILED = 1, HNC_USAGE = 2 } hnc_status_e;
+
 /* One line on stderr: "hnc: ...", with control characters escaped. */
 void hnc_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -30,11 +35,11 @@ void hnc_note(const hnc_t *hnc, const char *fmt, ...) __attribute__((format(prin
 /* "tcp" or "udp". */
 const char *hnc_proto(const options_t *o);
 
-/* What -I, -O, -s and -p ask for; source is where *so keeps the address that it points at. 0, or 1
- * once a message is printed. */
+/* What -I, -O, -s and -p ask for; source is where *so keeps the address that it points at. 0, or an
+ * exit status once a message is printed. */
 int hnc_socket_options(const options_t *o, hsocket_options_t *so, haddr_t *source);
 
-/* One port from text, 0 only if zero_ok; 0, or 1 once a message is printed. */
+/* One port from text, 0 only if zero_ok; 0, or HNC_USAGE once a message is printed. */
 int hnc_port(const options_t *o, const char *text, bool zero_ok, uint16_t *first, uint16_t *last);
 
 /* Lets a pipe hold more: fewer turns between the two programs at its ends. No effect on others. */

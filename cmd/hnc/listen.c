@@ -246,7 +246,7 @@ static int report(const options_t *o, int err)
     else
         hnc_say("listen on %s port %s (%s) failed: %s", o->host ? o->host : "*", o->ports[0],
                 hnc_proto(o), herr_str(err));
-    return 1;
+    return HNC_FAILED;
 }
 
 static int open_at(listen_t *l, const haddr_t *addr)
@@ -268,10 +268,10 @@ static int find_port(const options_t *o, uint16_t *port)
     uint16_t last;
 
     if (hnc_port(o, o->ports[0], true, port, &last) != 0)
-        return 1;
+        return HNC_USAGE;
     if (*port != last)
         hnc_say("not a single port: \"%s\"", o->ports[0]);
-    return *port != last ? 1 : 0;
+    return *port != last ? HNC_USAGE : 0;
 }
 
 static int find_addresses(const options_t *o, hresolve_t *found)
@@ -281,7 +281,7 @@ static int find_addresses(const options_t *o, hresolve_t *found)
     int err;
 
     if (find_port(o, &port) != 0)
-        return 1;
+        return HNC_USAGE;
     if (!o->host && !o->family)
         hints.family = AF_INET; /* as nc does; -6 alone takes both */
     hints.socktype = o->udp ? SOCK_DGRAM : SOCK_STREAM;
@@ -289,7 +289,7 @@ static int find_addresses(const options_t *o, hresolve_t *found)
     if (err)
         hnc_say("getaddrinfo for host \"%s\" port %s: %s", o->host, o->ports[0],
                 hresolve_error(found, err));
-    return err ? 1 : 0;
+    return err ? HNC_FAILED : 0;
 }
 
 static int open_path(listen_t *l)
@@ -308,10 +308,12 @@ static int open_vsock(listen_t *l)
     const options_t *o = &l->hnc->options;
     haddr_t addr;
     uint16_t port;
-    int err;
+    int err, status = find_port(o, &port);
 
-    if (find_port(o, &port) != 0 || vsock_address(o->host, port, &addr) != 0)
-        return 1;
+    if (status == 0)
+        status = vsock_address(o->host, port, &addr);
+    if (status != 0)
+        return status;
     err = open_at(l, &addr);
     return err ? report(o, err) : 0;
 }
@@ -321,10 +323,10 @@ static int open_port(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
     hresolve_t found;
-    int err = -EADDRNOTAVAIL;
+    int err = -EADDRNOTAVAIL, status = find_addresses(o, &found);
 
-    if (find_addresses(o, &found) != 0)
-        return 1;
+    if (status != 0)
+        return status;
     for (size_t i = 0; i < found.count; i++) {
         err = open_at(l, &found.addrs[i]);
         if (err == 0)
@@ -356,7 +358,7 @@ static bool replaces(const options_t *o)
            (options_exec(o) && !o->keep_open && !o->ssl && !o->crlf && o->proxy_protocol == 0);
 }
 
-/* Who serves: 0, or 1 once a message is printed. */
+/* Who serves: 0, or an exit status once a message is printed. */
 static int make_service(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
@@ -365,48 +367,51 @@ static int make_service(listen_t *l)
         return 0;
     if (options_exec(o)) {
         l->exec = exec_new(l->hnc, on_exec_ended, l);
-        return l->exec ? 0 : 1;
+        return l->exec ? 0 : HNC_FAILED;
     }
     if (dump_open(&l->hnc->dump, o) != 0)
-        return 1;
+        return HNC_FAILED;
     if (o->proxy_type)
-        l->proxy = proxy_server_new(l->hnc);
-    else if (o->broker)
+        return proxy_server_new(l->hnc, &l->proxy);
+    if (o->broker)
         l->broker = broker_new(l->hnc);
     else
         l->session = session_new(l->hnc, on_session_idle, l);
-    return l->proxy || l->broker || l->session ? 0 : 1;
+    return l->broker || l->session ? 0 : HNC_FAILED;
 }
 
 /* Signals are watched before anybody can see the port open, and files are made once it is. */
 static int open_listener(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
+    const admit_callbacks_t callbacks = {on_passed, on_refused, l};
+    int status;
 
     if (o->unix_path)
         hnc_watch_signals(l->hnc);
-    l->admit = admit_new(l->hnc, on_passed, on_refused, l);
-    if (!l->admit)
-        return 1;
-    if ((o->unix_path ? open_path(l) : o->vsock ? open_vsock(l) : open_port(l)) != 0)
-        return 1;
+    status = admit_new(l->hnc, &callbacks, &l->admit);
+    if (status == 0)
+        status = o->unix_path ? open_path(l) : o->vsock ? open_vsock(l) : open_port(l);
+    if (status != 0)
+        return status;
     hevent_set_userdata(l->listener, l);
-    if (make_service(l) != 0)
-        return 1;
-    note_listening(l);
-    return 0;
+    status = make_service(l);
+    if (status == 0)
+        note_listening(l);
+    return status;
 }
 
 static int run(listen_t *l)
 {
     const options_t *o = &l->hnc->options;
+    int status = open_listener(l);
 
-    if (open_listener(l) != 0)
-        return 1;
+    if (status != 0)
+        return status;
     if (o->udp && options_exec(o))
         return exec_datagram(l);
     if (o->udp && read_datagrams(l) != 0)
-        return 1;
+        return HNC_FAILED;
     hloop_run(l->hnc->loop);
     return l->hnc->status;
 }

@@ -72,8 +72,9 @@ static const char *const description[] = {
     "-l --proxy-type is a proxy for many clients, with --proxy-auth only for those who know the "
     "password. --proxy-protocol with -l refuses who sends no PROXY header; --allow and --deny then "
     "look at the proxy's address and at the one in the header, for headers are easily forged.",
-    "Options, messages and exit status are those of OpenBSD's nc; long names and some more options "
-    "are ncat's. Where both use one letter, it means what it means to nc; "
+    "Options, messages and exit status are those of OpenBSD's nc, but for a wrong command line, "
+    "which is 2 as with ncat; long names and some more options are ncat's. Where both use one "
+    "letter, it means what it means to nc; "
     "only -m is ncat's, and nc's is --min-ttl. -V is the version: Linux has none of nc's routing "
     "tables. What ncat calls -d, -i, -x and --wait is --delay, --idle-timeout, --hex-dump and -w; "
     "ncat also ends the sending side after the end of stdin, as -N does, listens for IPv6 and "
@@ -100,8 +101,10 @@ static const hopt_term_t examples[] = {
 
 static const hopt_term_t exit_status[] = {
     {"0", "A connection was made and has ended; with -z: a port is open"},
-    {"1", "No connection could be made, or the options were wrong"},
-    {"2", "An option of nc or ncat that hnc does not have"},
+    {"1", "No connection could be made, or one was cut off; a name, a file or an address cannot be "
+          "used"},
+    {"2", "The command line is wrong, or asks for an option of nc or ncat that hnc does not have; "
+          "so does ncat, where nc exits with 1"},
     {"other", "With -e and -c: the exit status of the program, except with -k"},
     {NULL, NULL}};
 
@@ -142,5 +145,4 @@ const hopt_doc_t options_doc = {
     .see_also = see_also,
     .features = features,
     .operand = HOPT_OPERAND_HOST,
-    .usage_status = 1,
 };

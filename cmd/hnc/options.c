@@ -354,7 +354,7 @@ static const char *conflict(const options_t *o)
 static int fail(const char *what)
 {
     hnc_say("%s; see hnc --help", what);
-    return 1;
+    return HNC_USAGE;
 }
 
 /* Empty text would mean "any" or "this machine" to the resolver, and a script's unset variable is
@@ -452,7 +452,7 @@ int options_check(options_t *o, const hopt_list_t *operands_given)
     if (message)
         return fail(message);
     if (o->preamble_text && take_preamble(o) != 0)
-        return 1;
+        return HNC_USAGE;
     if (o->quit_s >= 0 && !o->no_shutdown)
         o->shutdown = true;
     if (o->unix_path)

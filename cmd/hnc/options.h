@@ -103,8 +103,8 @@ extern const hopt_doc_t options_doc; /* manual.c */
 
 void options_init(options_t *o);
 
-/* Fills in host and ports from the operands and checks what belongs together. 0, or 1 once one line
- * about the mistake is on stderr. */
+/* Fills in host and ports from the operands and checks what belongs together. 0, or an exit
+ * status once one line about the mistake is on stderr. */
 int options_check(options_t *o, const hopt_list_t *operands);
 
 static inline bool options_exec(const options_t *o)

@@ -11,13 +11,13 @@ int ports_add(ports_t *ports, const options_t *o, const char *text)
     size_t count;
 
     if (hnc_port(o, text, false, &first, &last) != 0)
-        return 1;
+        return HNC_USAGE;
     count = ports->count + (size_t)(last - first) + 1;
     if (count <= PORTS_MAX)
         items = hmem_realloc(ports->items, count * sizeof(*items));
     if (!items) {
         hnc_say("%s: \"%s\"", count > PORTS_MAX ? "too many ports" : herr_str(-ENOMEM), text);
-        return 1;
+        return count > PORTS_MAX ? HNC_USAGE : HNC_FAILED;
     }
     ports->items = items;
     for (uint32_t port = first; port <= last; port++)

@@ -11,7 +11,7 @@ typedef struct ports_s {
     size_t count;
 } ports_t;
 
-/* Adds a port, a service or a range. 0, or 1 once a message is printed. */
+/* Adds a port, a service or a range. 0, or an exit status once a message is printed. */
 int ports_add(ports_t *ports, const options_t *o, const char *text);
 
 /* Into random order (-r). */

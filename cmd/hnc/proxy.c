@@ -36,11 +36,11 @@ static int add(proxy_chain_t *chain, const char *text, hproxy_type_e type)
 
     if (chain->count == HPROXY_CHAIN_MAX) {
         hnc_say("more than %d proxies", HPROXY_CHAIN_MAX);
-        return 1;
+        return HNC_USAGE;
     }
     if (hproxy_parse(&chain->items[chain->count], text, type, why, sizeof(why)) != 0) {
         hnc_say("%s", why);
-        return 1;
+        return HNC_USAGE;
     }
     chain->count++;
     return 0;
@@ -53,7 +53,7 @@ int proxy_take_auth(hproxy_t *proxy, const char *auth)
     if (len >= sizeof(proxy->user) ||
         (auth[len] == ':' && strlen(auth + len + 1) >= sizeof(proxy->password))) {
         hnc_say("proxy user or password is longer than %zu bytes", sizeof(proxy->user) - 1);
-        return 1;
+        return HNC_USAGE;
     }
     memcpy(proxy->user, auth, len);
     proxy->user[len] = '\0';
@@ -68,13 +68,15 @@ static int ask_password(hproxy_t *proxy, const char *user)
     char prompt[HPROXY_HOST_SIZE + HPROXY_SECRET_SIZE + 32];
     int err;
 
-    if (proxy_take_auth(proxy, user) != 0 || proxy->password[0] != '\0')
-        return proxy->password[0] != '\0' ? 0 : 1;
+    if (proxy_take_auth(proxy, user) != 0)
+        return HNC_USAGE;
+    if (proxy->password[0] != '\0')
+        return 0;
     snprintf(prompt, sizeof(prompt), "Proxy password for %s@%s: ", proxy->user, proxy->host);
     err = hsecret_read(prompt, proxy->password, sizeof(proxy->password));
     if (err < 0)
         hnc_say("proxy password: %s", herr_str(err));
-    return err < 0 ? 1 : 0;
+    return err < 0 ? HNC_FAILED : 0;
 }
 
 /* Who we are to the last proxy that was named without a user of its own. */
@@ -104,7 +106,7 @@ static int add_named(proxy_chain_t *chain, const options_t *o)
 
             if (strcmp(text, "none") != 0 &&
                 add(chain, text, o->proxy_type ? type : fallbacks[i]) != 0)
-                return 1;
+                return HNC_USAGE;
         }
     }
     return 0;
@@ -117,7 +119,7 @@ static int add_from_environment(proxy_chain_t *chain, const char *host, uint16_t
 
     if (rc < 0) {
         hnc_say("ALL_PROXY: %s", why);
-        return 1;
+        return HNC_FAILED;
     }
     chain->count = (size_t)rc;
     return 0;
@@ -128,19 +130,19 @@ int proxy_chain_make(proxy_chain_t *chain, const options_t *o, const char *host,
     bool named = o->nc_proxies.count + o->ncat_proxies.count > 0;
     hproxy_type_e type;
     haddr_t number;
+    int status;
 
     memset(chain, 0, sizeof(*chain));
     if (o->proxy_type && !proxy_find_type(o->proxy_type, &type)) /* as nc: without a proxy, too */
-        return 1;
+        return HNC_USAGE;
     if (o->unix_path || o->udp)
         return 0;
-    if ((named ? add_named(chain, o) : add_from_environment(chain, host, port)) != 0)
-        return 1;
-    if (chain->count == 0)
-        return 0;
+    status = named ? add_named(chain, o) : add_from_environment(chain, host, port);
+    if (status != 0 || chain->count == 0)
+        return status;
     if (o->proxy_dns == PROXY_DNS_NONE && haddr_parse(&number, host, 0) != 0) {
         hnc_say("--proxy-dns=none: not an address: \"%s\"", host);
-        return 1;
+        return HNC_USAGE;
     }
     return authenticate(chain, o);
 }

@@ -14,11 +14,11 @@ typedef struct proxy_chain_s {
  * is no such kind, and a message is printed. */
 bool proxy_find_type(const char *word, hproxy_type_e *type);
 
-/* USER[:PASSWORD] into user and password. 0, or 1 once a message is printed. */
+/* USER[:PASSWORD] into user and password. 0, or HNC_USAGE once a message is printed. */
 int proxy_take_auth(hproxy_t *proxy, const char *auth);
 
-/* Fills in the chain for a connection to host and port, empty if there is no proxy. 0, or 1 once
- * a message is printed. */
+/* Fills in the chain for a connection to host and port, empty if there is no proxy. 0, or an exit
+ * status once a message is printed. */
 int proxy_chain_make(proxy_chain_t *chain, const options_t *o, const char *host, uint16_t port);
 
 /* Whether the last proxy can only be given an IPv4 address (SOCKS4). */

@@ -79,44 +79,45 @@ static int set_access(hproxy_server_options_t *server, hproxy_t *auth, const opt
     hproxy_type_e type;
 
     if (!proxy_find_type(o->proxy_type, &type))
-        return 1;
+        return HNC_USAGE;
     server->serve = kinds[type];
     if (!text)
         return 0;
     if (server->serve == HPROXY_SERVE_SOCKS4) {
         hnc_say("SOCKS4 has no passwords: cannot use --proxy-auth with it and -l");
-        return 1;
+        return HNC_USAGE;
     }
     if (proxy_take_auth(auth, text) != 0)
-        return 1;
+        return HNC_USAGE;
     server->user = auth->user;
     server->password = auth->password;
     return 0;
 }
 
-proxy_server_t *proxy_server_new(hnc_t *hnc)
+int proxy_server_new(hnc_t *hnc, proxy_server_t **out)
 {
     const options_t *o = &hnc->options;
     proxy_server_t *proxy = hmem_zalloc(sizeof(*proxy));
     hproxy_server_options_t server = {.policy = on_policy, .session = on_session, .arg = proxy};
     hproxy_t auth = {0};
+    int status = set_access(&server, &auth, o);
     int err = -ENOMEM;
 
     server.dial.family = o->family;
     server.dial.numeric = o->numeric;
-    if (proxy) {
-        proxy->hnc = hnc;
-        if (set_access(&server, &auth, o) != 0) {
-            hmem_free(proxy);
-            return NULL;
-        }
+    if (status == 0 && proxy)
         err = hproxy_server_new(hnc->loop, &server, &proxy->server);
+    if (status == 0 && err) {
+        hnc_say("proxy: %s", herr_str(err));
+        status = HNC_FAILED;
     }
-    if (err == 0)
-        return proxy;
-    hnc_say("proxy: %s", herr_str(err));
-    hmem_free(proxy);
-    return NULL;
+    if (status != 0) {
+        hmem_free(proxy);
+        return status;
+    }
+    proxy->hnc = hnc;
+    *out = proxy;
+    return 0;
 }
 
 void proxy_server_add(proxy_server_t *proxy, hio_t *io)

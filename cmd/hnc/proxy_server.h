@@ -7,8 +7,8 @@
 
 typedef struct proxy_server_s proxy_server_t;
 
-/* NULL once a message is printed. */
-proxy_server_t *proxy_server_new(hnc_t *hnc);
+/* 0 and *proxy, or an exit status once a message is printed. */
+int proxy_server_new(hnc_t *hnc, proxy_server_t **proxy);
 
 /* Takes over a connected hio. On an error it is closed. */
 void proxy_server_add(proxy_server_t *proxy, hio_t *io);

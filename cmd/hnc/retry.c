@@ -82,7 +82,7 @@ int retry_init(retry_t *retry, const options_t *o)
         retry->deadline_ns = htime_monotonic_ns() + (uint64_t)o->port_wait_ms * HTIME_NS_PER_MS;
     if (err)
         hnc_say("--reconnect: not [fixed|linear|exponential:]TIME[:TIME]: \"%s\"", o->reconnect);
-    return err ? 1 : 0;
+    return err ? HNC_USAGE : 0;
 }
 
 int retry_time_left_ms(const retry_t *retry)

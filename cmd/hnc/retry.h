@@ -12,7 +12,7 @@ typedef struct retry_s {
     uint64_t deadline_ns; /* --wait: no attempt begins later; 0: none was asked for */
 } retry_t;
 
-/* Reads --reconnect. 0, or 1 once a message is printed. */
+/* Reads --reconnect. 0, or HNC_USAGE once a message is printed. */
 int retry_init(retry_t *retry, const options_t *o);
 
 /* How many ms to wait before the next attempt, -1: there is none. */

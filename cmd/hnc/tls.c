@@ -61,14 +61,16 @@ int tls_context(const hnc_t *hnc, htls_ctx_t **ctx)
 {
     char error[HTLS_ERROR_SIZE], fingerprint[104];
     htls_options_t t;
+    int err;
 
     *ctx = NULL;
     if (!hnc->options.ssl)
         return 0;
     fill_in(hnc, &t);
-    if (htls_ctx_new(&t, ctx, error, sizeof(error)) < 0) {
+    err = htls_ctx_new(&t, ctx, error, sizeof(error));
+    if (err) {
         hnc_say("%s", error);
-        return 1;
+        return err == HERR_SYNTAX ? HNC_USAGE : HNC_FAILED;
     }
     if (t.self_signed) /* without it nobody could know whom he talks to */
         hnc_say("self-signed certificate, %s",

@@ -10,7 +10,7 @@ static int check_kernel(void)
 
     if (fd < 0) {
         hnc_say("--vsock: this kernel has no such sockets: %s", herr_str(fd));
-        return 1;
+        return HNC_FAILED;
     }
     close(fd);
     return 0;
@@ -22,7 +22,7 @@ int vsock_address(const char *host, uint16_t port, haddr_t *addr)
 
     if (host && hstr_parse_u64(host, 0, UINT32_MAX, &number) != 0) {
         hnc_say("--vsock: not the number of a machine: \"%s\"", host);
-        return 1;
+        return HNC_USAGE;
     }
     haddr_vsock(addr, (uint32_t)number, port);
     return check_kernel();

@@ -1,5 +1,6 @@
 """hnc's options, and what it says when it cannot do what was asked: one line on stderr that names
-the fault, exit status 1 (2 for what hnc does not have), nothing on stdout, nothing half done."""
+the fault, exit status 2 for a wrong command line and 1 for what cannot be done, nothing on stdout,
+nothing half done."""
 
 import os
 import re
@@ -12,6 +13,7 @@ from conftest import TIMEOUT
 
 HOST = "127.0.0.1"
 MIB = 1 << 20
+FAILED, USAGE = 1, 2  # as ncat has it; nc says 1 to both
 
 
 def served(lab, *args, **options):
@@ -31,7 +33,7 @@ def receive_all(peer):
     return data
 
 
-def fails(lab, args, *named, status=1, **options):
+def fails(lab, args, *named, status=FAILED, **options):
     hnc = lab.run("hnc", *args, **options)
     line = hnc.err()
     assert hnc.wait() == status, line
@@ -89,8 +91,6 @@ def fails(lab, args, *named, status=1, **options):
         ("--preamble a -F 127.0.0.1 1", "--preamble"),
         ("-l --allow 1.2.3.4/33 127.0.0.1 0", "1.2.3.4/33"),
         ("-l --deny 1.2.3.256 127.0.0.1 0", "1.2.3.256"),
-        ("-l --allowfile /nonexistent/f 127.0.0.1 0", "/nonexistent/f"),
-        ("-l --denyfile /nonexistent/f 127.0.0.1 0", "/nonexistent/f"),
         ("-l -m -1 0", "'-1'"),
         ("--broker -u 0", "-u"),
         ("--chat -c cat 0", "-c"),
@@ -108,8 +108,6 @@ def fails(lab, args, *named, status=1, **options):
         ("-l --ssl-servername a 0", "--ssl-servername"),
         ("-l --insecure 0", "--insecure"),
         ("-l --ssl-trustfile f 0", "--ssl-verify"),
-        ("-l --ssl-cert /nonexistent/c 0", "/nonexistent/c"),
-        ("-l --ssl-verify --ssl-trustfile /nonexistent/t 0", "/nonexistent/t"),
         ("-l --ssl-ciphers nonsense 0", "nonsense"),
         ("-l --ssl-alpn , 0", "ALPN"),
         ("--tls-min 1.1 127.0.0.1 1", "'1.1'"),
@@ -149,6 +147,19 @@ def fails(lab, args, *named, status=1, **options):
         ("-O 0 127.0.0.1 1", "'0'"),
         ("-p x 127.0.0.1 1", "x"),
         ("-p 99999 127.0.0.1 1", "99999"),
+    ],
+)
+def test_a_wrong_command_line_is_named_in_one_line(lab, args, named):
+    fails(lab, args.split(), named, status=USAGE)
+
+
+@pytest.mark.parametrize(
+    "args, named",
+    [
+        ("-l --allowfile /nonexistent/f 127.0.0.1 0", "/nonexistent/f"),
+        ("-l --denyfile /nonexistent/f 127.0.0.1 0", "/nonexistent/f"),
+        ("-l --ssl-cert /nonexistent/c 0", "/nonexistent/c"),
+        ("-l --ssl-verify --ssl-trustfile /nonexistent/t 0", "/nonexistent/t"),
         ("-n nosuch 1", "nosuch"),
         ("-ln nosuch 1", "nosuch"),
         ("-n -s nosuch 127.0.0.1 1", "nosuch"),
@@ -164,7 +175,7 @@ def fails(lab, args, *named, status=1, **options):
         ("--hex-dump /nonexistent/dump -l 127.0.0.1 0", "/nonexistent/dump"),
     ],
 )
-def test_bad_input_is_named_in_one_line(lab, args, named):
+def test_what_cannot_be_used_is_named_in_one_line(lab, args, named):
     fails(lab, args.split(), named)
 
 
@@ -189,7 +200,7 @@ def test_bad_input_is_named_in_one_line(lab, args, named):
     ],
 )
 def test_what_is_empty_is_refused_and_does_not_mean_any(lab, args, named):
-    fails(lab, args, "empty", named)
+    fails(lab, args, "empty", named, status=USAGE)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +209,6 @@ def test_what_is_empty_is_refused_and_does_not_mean_any(lab, args, named):
         ["-n", "a\x1b[2J\nb", "1"],
         ["-ln", "a\x1b[2J\nb", "1"],
         ["-n", "-s", "a\x1b[2J\nb", HOST, "1"],
-        [HOST, "a\x1b[2J\nb"],
         ["-U", "/nonexistent/a\x1b[2J\nb"],
         ["-lU", "/nonexistent/a\x1b[2J\nb"],
         ["-o", "/nonexistent/a\x1b[2J\nb", "-l", HOST, "0"],
@@ -206,6 +216,10 @@ def test_what_is_empty_is_refused_and_does_not_mean_any(lab, args, named):
 )
 def test_control_characters_do_not_reach_the_terminal(lab, args):
     fails(lab, args, r"a\x1b[2J\nb")
+
+
+def test_nor_do_those_of_a_wrong_command_line(lab):
+    fails(lab, [HOST, "a\x1b[2J\nb"], r"a\x1b[2J\nb", status=USAGE)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +233,7 @@ def test_control_characters_do_not_reach_the_terminal(lab, args):
     ],
 )
 def test_ports_are_refused_in_the_same_words(lab, args, message):
-    fails(lab, args, f"hnc: {message}\n")
+    fails(lab, args, f"hnc: {message}\n", status=USAGE)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +242,7 @@ def test_ports_are_refused_in_the_same_words(lab, args, message):
 )
 def test_an_option_of_nc_or_ncat_that_is_missing_is_refused_by_name(lab, option):
     name = option.split("=")[0] if option.startswith("--") else option[:2]
-    fails(lab, [option, HOST, "1"], name, status=2)
+    fails(lab, [option, HOST, "1"], name, status=USAGE)
 
 
 @pytest.mark.parametrize("program, question", [("nc.openbsd", "-h"), ("ncat", "--help")])
@@ -311,7 +325,7 @@ def test_too_many_open_files(lab, args):
 
 @pytest.mark.parametrize("args", [["nosuch"], ["-l", "70000"], [HOST, "20-10"]])
 def test_a_mistake_leaves_no_dump_behind(lab, args):
-    fails(lab, ["-n", "-o", lab.path("dump"), *args])
+    fails(lab, ["-n", "-o", lab.path("dump"), *args], status=USAGE)
     assert not os.path.exists(lab.path("dump"))
 
 
