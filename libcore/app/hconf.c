@@ -42,7 +42,7 @@ void hconf_deinit(const hconf_schema_t *schema, void *target)
     for (const hconf_section_t *s = schema->sections; s->name != NULL; s++) {
         const hopt_spec_t spec = {"", s->rows, NULL, false};
 
-        if (s->rows != NULL)
+        if (s->rows != NULL && s->open == NULL)
             hopt_deinit(&spec, target, NULL);
     }
 }
@@ -63,6 +63,7 @@ typedef struct loader_s {
     void *copy;    /* of the target */
     hconf_t *conf;
     const hconf_section_t *section; /* NULL: an unknown one, whose keys are passed over */
+    void *base;                     /* of its rows and pairs */
     seen_t *seen;
     size_t seen_count;
     size_t seen_cap;
@@ -101,16 +102,78 @@ static size_t find_any(const char *s, size_t len, const char *set)
     return len;
 }
 
+/* The length of the section's name in a heading, behind which there may be an argument. */
+static size_t name_len(const hconf_section_t *s, const char *heading, size_t len)
+{
+    size_t n = 0;
+
+    if (s->open == NULL)
+        return len;
+    while (n < len && !is_blank(heading[n]))
+        n++;
+    return n;
+}
+
 static const hconf_section_t *find_section(const loader_t *l, const char *name, size_t len,
                                            hsuggest_t *near)
 {
     hsuggest_init(near, name, len);
     for (const hconf_section_t *s = l->schema->sections; s->name != NULL; s++) {
-        if (strlen(s->name) == len && strncmp(s->name, name, len) == 0)
+        size_t n = name_len(s, name, len);
+
+        if (strlen(s->name) == n && strncmp(s->name, name, n) == 0)
             return s;
         hsuggest_offer(near, s->name);
     }
     return NULL;
+}
+
+/* A copy of the text that lives as long as the conf; NULL when out of memory. */
+static const char *keep_span(loader_t *l, const char *text, size_t len)
+{
+    char *copy = hmem_alloc(len + 1);
+
+    if (copy != NULL) {
+        memcpy(copy, text, len);
+        copy[len] = '\0';
+    }
+    if (copy == NULL || hopt_list_add(&l->conf->strings, copy) != 0) {
+        hmem_free(copy);
+        l->error = -ENOMEM;
+        return NULL;
+    }
+    return copy;
+}
+
+static const char *keep_string(loader_t *l, const char *text)
+{
+    return keep_span(l, text, strlen(text));
+}
+
+/* Finds the struct of the section; heading is what stands between the brackets. */
+static void open_section(loader_t *l, const char *heading, size_t len)
+{
+    size_t n = name_len(l->section, heading, len);
+    hbytes_t why = {0};
+    const char *argument;
+
+    l->base = l->copy;
+    if (l->section->open == NULL)
+        return;
+    while (n < len && is_blank(heading[n]))
+        n++;
+    while (len > n && is_blank(heading[len - 1]))
+        len--;
+    argument = keep_span(l, heading + n, len - n);
+    l->base = argument != NULL ? l->section->open(argument, l->copy, &why) : NULL;
+    if (l->base == NULL) {
+        if (why.len > 0)
+            complain(l, "[%s]: %s", l->section->name, why.data);
+        else
+            l->error = -ENOMEM;
+        l->section = NULL;
+    }
+    hbytes_deinit(&why);
 }
 
 static bool take_heading(loader_t *l, const char *s, size_t len)
@@ -132,8 +195,10 @@ static bool take_heading(loader_t *l, const char *s, size_t len)
         return false;
     }
     l->section = find_section(l, s + 1, end - 1, &near);
-    if (l->section != NULL)
-        return true;
+    if (l->section != NULL) {
+        open_section(l, s + 1, end - 1);
+        return l->section != NULL;
+    }
     hstr_escape(name, sizeof(name), s + 1, end - 1);
     if (near.best != NULL && near.best[0] != '\0')
         complain(l, "unknown section [%s] (did you mean [%s]?)", name, near.best);
@@ -199,19 +264,6 @@ static char *read_line(char *line, int size, void *stream)
 
 /* ---- pairs ---- */
 
-/* A copy of the text that lives as long as the conf; NULL when out of memory. */
-static const char *keep_string(loader_t *l, const char *text)
-{
-    char *copy = hmem_strdup(text);
-
-    if (copy == NULL || hopt_list_add(&l->conf->strings, copy) != 0) {
-        hmem_free(copy);
-        l->error = -ENOMEM;
-        return NULL;
-    }
-    return copy;
-}
-
 /* The line on which a row was set before, or 0 and it is remembered. */
 static unsigned set_before(loader_t *l, const hopt_found_t *found)
 {
@@ -273,7 +325,7 @@ static void store_pair(loader_t *l, const char *key, const char *value)
     key = keep_string(l, key);
     value = l->error == 0 ? keep_string(l, value) : NULL;
     if (l->error == 0)
-        settle(l, key, l->section->pair(key, value, l->copy, &why), &why);
+        settle(l, key, l->section->pair(key, value, l->base, &why), &why);
 }
 
 static void unknown_key(loader_t *l, const hopt_spec_t *spec, const char *key)
@@ -311,7 +363,7 @@ static int take_pair(void *userdata, const char *section, const char *key, const
     if (l->section == NULL || l->error != 0)
         return 1;
     spec.options = l->section->rows;
-    known = spec.options != NULL && hopt__find_long(&spec, l->copy, key, strlen(key), &found) &&
+    known = spec.options != NULL && hopt__find_long(&spec, l->base, key, strlen(key), &found) &&
             !found.negated && found.row->type != HOPT_TYPE_SET;
     if (known && found.row->type == HOPT_TYPE_REFUSED)
         complain(l, "key '%s' is not supported: %s", key, found.row->help);
@@ -333,10 +385,11 @@ static int run(loader_t *l)
     l->section = find_section(l, "", 0, &near);
     if (l->section == NULL) {
         /* Keys before the first heading are mistakes then; this has no rows and no callback. */
-        static const hconf_section_t nothing = {"", NULL, NULL};
+        static const hconf_section_t nothing = {.name = ""};
 
         l->section = &nothing;
     }
+    open_section(l, "", 0);
     if (ini_parse_stream(read_line, l, take_pair, l) < 0 && l->error == 0)
         l->error = -ENOMEM;
     if (l->error != 0)

@@ -6,7 +6,7 @@
  *         HOPT_END,
  *     };
  *     static const hconf_section_t sections[] = {
- *         {"server", server_rows, NULL}, {"proxy", NULL, on_route}, {NULL, NULL, NULL}};
+ *         {"server", .rows = server_rows}, {"proxy", .pair = on_route}, {0}};
  *     static const hconf_schema_t schema = {sections, sizeof(conf_t)};
  *
  * A row's long name (or alias) is the key. A FLAG takes yes or no, a LIST may stand several times,
@@ -31,10 +31,17 @@ extern "C" {
  * it, that follow the key, in `why`. */
 typedef int (*hconf_pair_cb)(const char *key, const char *value, void *target, hbytes_t *why);
 
+/* Called at each heading of such a section, with what stands behind its name ("host" of "[host
+ * www.example.com]" gets "www.example.com"; "" if there is nothing), which lives until hconf_free.
+ * Returns the struct that the rows of the section are bound to and that its pairs get, or NULL and
+ * the words for the mistake in `why` (none: out of memory). */
+typedef void *(*hconf_open_cb)(const char *argument, void *target, hbytes_t *why);
+
 typedef struct hconf_section_s {
     const char *name;   /* "": what stands before the first heading; NULL: the end */
     const hopt_t *rows; /* or NULL */
     hconf_pair_cb pair; /* for keys that are in no row; NULL: they are unknown */
+    hconf_open_cb open; /* NULL: the heading is the name alone, the struct the target */
 } hconf_section_t;
 
 typedef struct hconf_schema_s {
@@ -68,7 +75,8 @@ int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *ta
 /* The version of inih, for a hopt_feature_t; NULL built without it. */
 const char *hconf_inih_version(void);
 
-/* Frees the lists in target, and the strings. NULL conf is legal. */
+/* Frees the lists in target (those of a section with `open` are its caller's), and the strings. NULL
+ * conf is legal. */
 void hconf_deinit(const hconf_schema_t *schema, void *target);
 void hconf_free(hconf_t *conf);
 

@@ -41,12 +41,25 @@ static int on_pair(const char *key, const char *value, void *target, hbytes_t *w
     return 0;
 }
 
+static void *open_host(const char *argument, void *target, hbytes_t *why)
+{
+    target_t *t = target;
+
+    t->pairs += strlen(argument);
+    if (argument[0] != '\0')
+        return target;
+    hbytes_append_str(why, "no name");
+    return NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const hconf_section_t sections[] = {
-        {"server", rows, NULL}, {"proxy", NULL, on_pair}, {NULL, NULL, NULL}};
+    static const hconf_section_t sections[] = {{"server", .rows = rows},
+                                               {"proxy", .pair = on_pair},
+                                               {"host", .pair = on_pair, .open = open_host},
+                                               {0}};
     static const hconf_schema_t schema = {sections, sizeof(target_t)};
     const hconf_text_t text = {"fuzz", (const char *)data, size};
     target_t target = {.port = 80}, before = target;

@@ -26,6 +26,13 @@ typedef struct target_s {
     int routes;
 } target_t;
 
+typedef struct host_s {
+    const char *name;
+    const char *key;
+    const char *value;
+    unsigned number;
+} host_t;
+
 static const char *const modes[] = {"slow", "fast", NULL};
 
 static const hopt_t top_rows[] = {
@@ -59,10 +66,47 @@ static int on_route(const char *key, const char *value, void *target, hbytes_t *
     return 0;
 }
 
-static const hconf_section_t sections[] = {{"", top_rows, NULL},
-                                           {"server", server_rows, NULL},
-                                           {"proxy", NULL, on_route},
-                                           {NULL, NULL, NULL}};
+static const hopt_t host_rows[] = {
+    HOPT_UINT(0, "number", host_t, number, 1, 99, "number"),
+    HOPT_END,
+};
+
+static host_t hosts[2];
+
+static int on_host_pair(const char *key, const char *value, void *target, hbytes_t *why)
+{
+    host_t *host = target;
+
+    (void)why;
+    host->key = key;
+    host->value = value;
+    return 0;
+}
+
+static void *open_host(const char *argument, void *target, hbytes_t *why)
+{
+    target_t *t = target;
+
+    t->routes += 10;
+    if (argument[0] == '\0') {
+        hbytes_append_str(why, "which one?");
+        return NULL;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (hosts[i].name == NULL || strcmp(hosts[i].name, argument) == 0) {
+            hosts[i].name = argument;
+            return &hosts[i];
+        }
+    }
+    return NULL;
+}
+
+static const hconf_section_t sections[] = {
+    {"", .rows = top_rows},
+    {"server", .rows = server_rows},
+    {"proxy", .pair = on_route},
+    {"host", .rows = host_rows, .pair = on_host_pair, .open = open_host},
+    {0}};
 static const hconf_schema_t schema = {sections, sizeof(target_t)};
 
 static target_t target;
@@ -74,6 +118,7 @@ static int begin(void **state)
     (void)state;
     memset(&target, 0, sizeof(target));
     memset(&errors, 0, sizeof(errors));
+    memset(hosts, 0, sizeof(hosts));
     target.port = 80;
     conf = NULL;
     return 0;
@@ -133,6 +178,34 @@ static void keys_fill_their_members(void **state)
     assert_int_equal(target.routes, 1);
     assert_string_equal(target.route_from, "/api/");
     assert_string_equal(target.route_to, "127.0.0.1:9000");
+}
+
+static void a_heading_with_an_argument_chooses_the_struct(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("[host a.example]\nnumber = 1\nx = y\n[host\t b c ] ; here\nnumber = 2\n"
+                           "[host a.example]\n[server]\nport = 81"),
+                     0);
+    assert_string_equal(hosts[0].name, "a.example");
+    assert_int_equal(hosts[0].number, 1);
+    assert_string_equal(hosts[0].key, "x");
+    assert_string_equal(hosts[0].value, "y");
+    assert_string_equal(hosts[1].name, "b c");
+    assert_int_equal(hosts[1].number, 2);
+    assert_null(hosts[1].key);
+    assert_int_equal(target.port, 81);
+    assert_int_equal(target.routes, 30);
+}
+
+static void a_heading_with_a_bad_argument_is_told_once(void **state)
+{
+    (void)state;
+    expect_errors("[host]\nnumber = 1\nx = y\n", "x.conf:1: [host]: which one?\n");
+    expect_errors("[hosts a]\n", "x.conf:1: unknown section [hosts a] (did you mean [host]?)\n");
+    expect_errors("[server a]\n",
+                  "x.conf:1: unknown section [server a] (did you mean [server]?)\n");
+    expect_errors("[host a]\nnumber = 1\n[host a]\nnumber = 2\n",
+                  "x.conf:4: duplicate key 'number' in [host]: it is on line 2 too\n");
 }
 
 static void an_empty_file_leaves_the_defaults(void **state)
@@ -307,6 +380,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keys_fill_their_members, begin, end),
+        cmocka_unit_test_setup_teardown(a_heading_with_an_argument_chooses_the_struct, begin, end),
+        cmocka_unit_test_setup_teardown(a_heading_with_a_bad_argument_is_told_once, begin, end),
         cmocka_unit_test_setup_teardown(an_empty_file_leaves_the_defaults, begin, end),
         cmocka_unit_test_setup_teardown(unknown_keys_and_sections_are_named_with_their_neighbour,
                                         begin, end),
