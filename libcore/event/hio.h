@@ -149,6 +149,19 @@ int hio_writev(hio_t *io, const hbuf_t *bufs, int n);
  * static data. The loop's thread only. */
 int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb, void *arg);
 
+/* len bytes of a plain file from offset on, in their turn with what else is written: sent by the
+ * kernel to a plain stream socket that is non-blocking, else read (64 KiB at a time or more, into
+ * a buffer of the loop's) and written. They count as queued for the watermarks, not for the hard
+ * limit; at most 1,024 such pieces wait. fd stays open, and the hio's to read from, until
+ * release(arg) runs (may be NULL), exactly once also on errors (possibly before this call
+ * returns), unless this call itself fails. The file's own position is neither used nor moved. A
+ * file that has become shorter closes the hio with HERR_TRUNCATED, one that cannot be read with
+ * what reading it says, once all before it was sent. SIGPIPE has to be ignored. 0; -EINVAL (a
+ * negative number); -ENOTSUP (datagrams); HERR_CLOSED, HERR_QUEUE_FULL, -ENOMEM. The loop's thread
+ * only. */
+int hio_write_file(hio_t *io, int fd, int64_t offset, int64_t len, void (*release)(void *arg),
+                   void *arg);
+
 /* A datagram to an address; hio_write sends to the peer address (in a read callback: the sender,
  * and from the address that it has asked where the socket is bound to every one).
  * Datagrams written inside a read callback leave together (sendmmsg). One that cannot be sent fails
@@ -162,12 +175,12 @@ int hio_sendto(hio_t *io, const void *buf, size_t len, const struct sockaddr *ad
 void hio_cork(hio_t *io);
 void hio_uncork(hio_t *io);
 
-/* Bytes queued and not yet taken by the kernel. */
+/* Bytes queued and not yet taken by the kernel, those of files among them. */
 size_t hio_write_bufsize(const hio_t *io);
 #define hio_write_is_complete(io) (hio_write_bufsize(io) == 0)
 
 /* Queue limits in bytes: the drained callback runs at low after the queue was above high; a write
- * that would pass max is refused. Defaults 256 KiB, 1 MiB, 16 MiB. 0, -EINVAL (not low <= high <=
+ * that would pass max (bytes of files left out) is refused. Defaults 256 KiB, 1 MiB, 16 MiB. 0, -EINVAL (not low <= high <=
  * max), -ENOMEM. hio_write_above_high tells that a writer should pause. */
 int hio_set_watermarks(hio_t *io, size_t low, size_t high, size_t max);
 int hio_set_max_write_bufsize(hio_t *io, uint32_t size);

@@ -21,6 +21,9 @@
 #define HIO_WRITES_PER_EVENT 4 /* system calls of one connection in one iteration */
 #define HIO_ACCEPTS_PER_EVENT 64
 #define HIO_IOV_MAX 64
+#define HIO_FILES_QUEUED_MAX 1024
+#define HIO_FILE_SEND_MAX (512 * 1024)    /* by the kernel, in one system call */
+#define HIO_FILE_BUFFER_SIZE (128 * 1024) /* to read into, one for each loop */
 #define HIO_DATAGRAM_MAX 65536
 #define HIO_DATAGRAM_BATCH_MAX 64
 #define HIO_DATAGRAMS_QUEUED_MAX 16384
@@ -148,11 +151,21 @@ typedef struct hio_ext_s {
     hio_timeout_t timeouts[HIO_TIMEOUT_COUNT];
 } hio_ext_t;
 
+/* Of a file: what of it is to be sent begins at offset. */
+typedef struct hio_file_s {
+    int fd;
+    bool in_kernel; /* sendfile(2) can send it */
+    off_t offset;
+    void (*release)(void *arg);
+    void *arg;
+} hio_file_t;
+
 /* A piece of the write queue; for datagrams one message, its address in front of the data. */
 typedef struct hio_chunk_s {
     struct hio_chunk_s *next;
-    void *base; /* of a borrowed piece: what free_cb gets */
-    char *data; /* not yet sent */
+    hio_file_t *file; /* NULL: the bytes are in memory */
+    void *base;       /* of a borrowed piece: what free_cb gets */
+    char *data;       /* not yet sent */
     size_t len;
     size_t cap; /* of a copied piece: room to append; 0 for a borrowed one */
     hio_free_cb free_cb;
@@ -171,8 +184,9 @@ struct hio_s {
     hclose_cb close_cb;
     hio_chunk_t *queue_head;
     hio_chunk_t *queue_tail;
-    size_t queued;  /* bytes */
-    size_t written; /* bytes not yet told to the write callback */
+    size_t queued;       /* bytes */
+    size_t queued_files; /* of them, bytes of files */
+    size_t written;      /* bytes not yet told to the write callback */
     int fd;
     int error;
     hio_type_e type;
@@ -181,7 +195,8 @@ struct hio_s {
     uint8_t polled; /* interest that the poller knows */
     uint8_t work;
     uint8_t transport_want;
-    bool paused; /* the program was reading, stopped, and may go on */
+    uint16_t file_n; /* pieces in the queue that are of files */
+    bool paused;     /* the program was reading, stopped, and may go on */
     bool has_sent;
     bool awaits_writable; /* somebody has bytes for it that are not queued here */
 };
@@ -252,6 +267,9 @@ size_t hio__may_send(hio_t *io, size_t total); /* at once, past the queue */
 void hio__sent(hio_t *io, size_t n);
 void hio__write_failed(hio_t *io, int err);
 void hio__await_reading(hio_t *io); /* sending broke: at the latest the close timeout closes it */
+void hio__want_write(hio_t *io);    /* something was queued */
+/* Bytes, or -EAGAIN, or the cause of the close. flags are send(2)'s, for a plain socket only. */
+ssize_t hio__write_some(hio_t *io, const struct iovec *iov, int n, int flags);
 int hio__write_spans(hio_t *io, const struct iovec *iov, int n);
 void hio__flush(hio_t *io);
 void hio__drop_queue(hio_t *io);
@@ -259,6 +277,15 @@ void hio__do_written(hio_t *io);
 void hio__do_drained(hio_t *io);
 size_t hio__gate_allow(hio_t *io, int direction, size_t want);
 void hio__gate_passed(hio_t *io, int direction, size_t n);
+
+/* hio_sendfile.c: advances *offset, or the file's own if it is NULL. How many, 0 at the end of the
+ * file, -EAGAIN, -ENOTSUP for errors that are the file's, else the socket's. */
+ssize_t hio__sendfile(int to, int from, off_t *offset, size_t max);
+bool hio__is_nonblocking(int fd);
+
+/* hio_write_file.c: the next bytes of a queue with a file in it, as hio__write_some; *tried: of how
+ * many. */
+ssize_t hio__send_with_files(hio_t *io, size_t max, size_t *tried);
 
 /* hio_queue.c */
 hio_chunk_t *hio__chunk_copy(const struct iovec *iov, int n, size_t skip, size_t cap_min);

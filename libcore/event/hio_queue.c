@@ -39,6 +39,8 @@ void hio__chunk_free(hio_chunk_t *chunk)
 {
     if (chunk->free_cb)
         chunk->free_cb(chunk->base, chunk->free_arg);
+    if (chunk->file && chunk->file->release)
+        chunk->file->release(chunk->file->arg);
     hmem_free(chunk->target);
     hmem_free(chunk);
 }
@@ -80,6 +82,10 @@ void hio__queue_push(hio_t *io, hio_chunk_t *chunk)
     else
         io->queue_head = chunk;
     io->queue_tail = chunk;
+    if (chunk->file) {
+        io->file_n++;
+        io->queued_files += chunk->len;
+    }
     grown(io, chunk->len);
 }
 
@@ -115,8 +121,9 @@ int hio__queue_copy(hio_t *io, const struct iovec *iov, int n, size_t skip)
 size_t hio_write_room(const hio_t *io)
 {
     size_t max = io->ext ? io->ext->write_max : HIO_WRITE_MAX;
+    size_t memory = io->queued - io->queued_files;
 
-    return io->queued < max ? max - io->queued : 0;
+    return memory < max ? max - memory : 0;
 }
 
 int hio__queue_check(const hio_t *io, size_t len)
@@ -148,6 +155,10 @@ static void pop_chunk(hio_t *io)
     io->queue_head = chunk->next;
     if (!io->queue_head)
         io->queue_tail = NULL;
+    if (chunk->file) {
+        io->file_n--;
+        io->queued_files -= chunk->len;
+    }
     hio__chunk_free(chunk);
 }
 
@@ -157,6 +168,17 @@ void hio__queue_pop(hio_t *io)
     pop_chunk(io);
 }
 
+static void skip(hio_t *io, hio_chunk_t *chunk, size_t n)
+{
+    chunk->len -= n;
+    if (chunk->file) {
+        chunk->file->offset += (off_t)n;
+        io->queued_files -= n;
+    } else {
+        chunk->data += n;
+    }
+}
+
 void hio__queue_consume(hio_t *io, size_t n)
 {
     shrunk(io, n);
@@ -164,8 +186,7 @@ void hio__queue_consume(hio_t *io, size_t n)
         hio_chunk_t *chunk = io->queue_head;
 
         if (n < chunk->len) {
-            chunk->data += n;
-            chunk->len -= n;
+            skip(io, chunk, n);
             return;
         }
         n -= chunk->len;
@@ -177,7 +198,7 @@ int hio__queue_iov(const hio_t *io, struct iovec *iov, int max, size_t bytes_max
 {
     int n = 0;
 
-    for (hio_chunk_t *chunk = io->queue_head; chunk && n < max && bytes_max > 0;
+    for (hio_chunk_t *chunk = io->queue_head; chunk && !chunk->file && n < max && bytes_max > 0;
          chunk = chunk->next) {
         size_t len = chunk->len < bytes_max ? chunk->len : bytes_max;
 

@@ -9,18 +9,18 @@
 /* What a pipe that is ready takes without blocking, when its flags could not be changed. */
 #define BLOCKING_WRITE_MAX 4096
 
-static ssize_t write_plain(hio_t *io, const struct iovec *iov, int n)
+static ssize_t write_plain(hio_t *io, const struct iovec *iov, int n, int flags)
 {
     ssize_t rc;
 
     if (!(io->type & HIO_TYPE_SOCKET)) {
         rc = writev(io->fd, iov, n);
     } else if (n == 1) {
-        rc = send(io->fd, iov[0].iov_base, iov[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        rc = send(io->fd, iov[0].iov_base, iov[0].iov_len, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
     } else {
         struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
 
-        rc = sendmsg(io->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        rc = sendmsg(io->fd, &msg, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     if (rc >= 0)
         return rc;
@@ -29,10 +29,10 @@ static ssize_t write_plain(hio_t *io, const struct iovec *iov, int n)
     return -errno;
 }
 
-static ssize_t write_some(hio_t *io, const struct iovec *iov, int n)
+ssize_t hio__write_some(hio_t *io, const struct iovec *iov, int n, int flags)
 {
     return io->transport ? io->transport->write(io, io->transport_ctx, iov, n)
-                         : write_plain(io, iov, n);
+                         : write_plain(io, iov, n, flags);
 }
 
 void hio__await_reading(hio_t *io)
@@ -91,7 +91,7 @@ static ssize_t send_now(hio_t *io, const struct iovec *iov, int n, size_t total)
 
     if (n > HIO_IOV_MAX || hio__may_send(io, total) < total)
         return 0;
-    rc = write_some(io, iov, n);
+    rc = hio__write_some(io, iov, n, 0);
     if (rc == -EAGAIN)
         return 0;
     if (rc > 0)
@@ -99,7 +99,7 @@ static ssize_t send_now(hio_t *io, const struct iovec *iov, int n, size_t total)
     return rc;
 }
 
-static void want_write(hio_t *io)
+void hio__want_write(hio_t *io)
 {
     if (hio__is(io, HIO_FLAG_CORKED))
         hloop__add_work(io->loop, io, HIO_WORK_UNCORK);
@@ -124,7 +124,7 @@ void hio_await_writable(hio_t *io)
         hio__timeout_restart(io, HIO_TIMEOUT_WRITE);
     io->awaits_writable = true;
     io->flags |= HIO_FLAG_ABOVE_HIGH;
-    want_write(io);
+    hio__want_write(io);
 }
 
 static size_t total_of(const struct iovec *iov, int n)
@@ -157,7 +157,7 @@ int hio__write_spans(hio_t *io, const struct iovec *iov, int n)
         if (rc < 0)
             done = rc; /* the stream would miss a piece, maybe one that the transport began */
         else
-            want_write(io);
+            hio__want_write(io);
     }
     if (done < 0) {
         hio__write_failed(io, (int)done);
@@ -217,25 +217,35 @@ int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb
         hio__chunk_free(chunk);
     } else {
         hio__queue_push(io, chunk);
-        want_write(io);
+        hio__want_write(io);
     }
     return (int)len;
+}
+
+/* The next bytes of the queue; *tried: of how many. */
+static ssize_t send_queued(hio_t *io, size_t allowed, size_t *tried)
+{
+    struct iovec iov[HIO_IOV_MAX];
+    int n;
+
+    if (io->file_n > 0)
+        return hio__send_with_files(io, allowed, tried);
+    n = hio__queue_iov(io, iov, HIO_IOV_MAX, allowed);
+    *tried = total_of(iov, n);
+    return hio__write_some(io, iov, n, 0);
 }
 
 /* One system call's worth; false: stop for now. */
 static bool flush_once(hio_t *io)
 {
-    struct iovec iov[HIO_IOV_MAX];
-    size_t allowed = hio__gate_allow(io, HV_WRITE, io->queued);
+    size_t allowed = hio__gate_allow(io, HV_WRITE, io->queued), tried = 0;
     ssize_t rc;
-    int n;
 
     if (hio__is(io, HIO_FLAG_BLOCKING) && allowed > BLOCKING_WRITE_MAX)
         allowed = BLOCKING_WRITE_MAX;
     if (allowed == 0)
         return false;
-    n = hio__queue_iov(io, iov, HIO_IOV_MAX, allowed);
-    rc = write_some(io, iov, n);
+    rc = send_queued(io, allowed, &tried);
     if (rc == -EAGAIN)
         return false;
     if (rc < 0) {
@@ -244,7 +254,7 @@ static bool flush_once(hio_t *io)
     }
     hio__queue_consume(io, (size_t)rc);
     hio__sent(io, (size_t)rc);
-    return (size_t)rc == total_of(iov, n) && !hio__is(io, HIO_FLAG_BLOCKING);
+    return (size_t)rc == tried && !hio__is(io, HIO_FLAG_BLOCKING);
 }
 
 void hio__flush(hio_t *io)

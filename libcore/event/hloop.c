@@ -474,6 +474,7 @@ void hloop_free(hloop_t **pp)
         hmem_free(loop->post_batch);
     hmem_free(loop->ready);
     hmem_free(loop->read_buf);
+    hmem_free(loop->file_buf);
     hmem_free(loop);
 }
 

@@ -58,6 +58,7 @@ struct hloop_s {
     size_t ready_cap;
     char *read_buf;
     size_t read_size;
+    char *file_buf; /* for files that the kernel cannot send; made when first needed */
     hlist_t work;   /* hio with something to do at the end of the iteration */
     hio_t *current; /* the hio whose callbacks run: it cannot leave the loop now */
     hloop_stats_t stats;
