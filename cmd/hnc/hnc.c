@@ -49,6 +49,18 @@ void hnc_say(const char *fmt, ...)
     va_end(ap);
 }
 
+int hnc_usage(const char *fmt, ...)
+{
+    char text[MESSAGE_SIZE] = "";
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    hnc_say("%s; see hnc --help", text);
+    return HNC_USAGE;
+}
+
 void hnc_note(const hnc_t *hnc, const char *fmt, ...)
 {
     va_list ap;

@@ -29,7 +29,10 @@ typedef enum { HNC_FAILED = 1, HNC_USAGE = 2 } hnc_status_e;
 /* One line on stderr: "hnc: ...", with control characters escaped. */
 void hnc_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same without the name in front, and only with -v. */
+/* The same about the command line, with where to look. Returns HNC_USAGE. */
+int hnc_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* hnc_say without the name in front, and only with -v. */
 void hnc_note(const hnc_t *hnc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* "tcp" or "udp". */

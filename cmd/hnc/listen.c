@@ -282,8 +282,8 @@ static int find_addresses(const options_t *o, hresolve_t *found)
 
     if (find_port(o, &port) != 0)
         return HNC_USAGE;
-    if (!o->host && !o->family)
-        hints.family = AF_INET; /* as nc does; -6 alone takes both */
+    if (!o->host && !o->family && !o->endpoint_text)
+        hints.family = AF_INET; /* as nc does; -6 alone takes both, as an end point does */
     hints.socktype = o->udp ? SOCK_DGRAM : SOCK_STREAM;
     err = hresolve(o->host, port, &hints, found);
     if (err)

@@ -27,8 +27,9 @@ static const hopt_feature_t features[] = {
     {NULL, NULL},
 };
 
-static const char *const usage[] = {"[options] HOST PORT...", "-l [options] [HOST] PORT",
-                                    "-U [options] PATH", NULL};
+static const char *const usage[] = {"[options] HOST PORT...",   "[options] END-POINT",
+                                    "-l [options] [HOST] PORT", "-l [options] END-POINT",
+                                    "-U [options] PATH",        NULL};
 
 static const char *const description[] = {
     "hnc connects to a TCP or UDP port or a UNIX socket, or waits for a connection there (-l). "
@@ -88,6 +89,11 @@ static const hopt_term_t operands[] = {
     {"PATH",
      "with -U: the path of a socket. With -l it is made, replaces one nobody listens on, and "
      "is removed at the end"},
+    {"END-POINT",
+     "all of it in one word: HOST:PORT, [ADDRESS]:PORT for IPv6, PORT for one of this machine, and "
+     "with -l :PORT for every IPv4 and IPv6 address; unix:PATH, unixgram:PATH for UNIX sockets. "
+     "In front of a port tcp://, udp:// or tls:// are possible: udp:// is -u, tls:// is --ssl, "
+     "unix: is -U and unixgram: -uU. A PORT alone with -l is nc's, for every IPv4 address"},
     {NULL, NULL}};
 
 static const hopt_term_t examples[] = {
@@ -97,6 +103,7 @@ static const hopt_term_t examples[] = {
     {"hnc -zv -w 2 host 20-30", "See which of these ports are open."},
     {"hnc -lk -c 'date' 127.0.0.1 1300", "Serve the time of day to any number of clients."},
     {"hnc -U /run/app.sock", "Talk to a program through its UNIX socket."},
+    {"hnc tls://example.com:443", "Talk TLS, the certificate checked."},
     {NULL, NULL}};
 
 static const hopt_term_t exit_status[] = {

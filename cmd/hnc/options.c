@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "base/hstr.h"
+#include "endpoint.h"
 #include "hnc.h"
 #include "net/hrate.h"
 #include "tos.h"
@@ -351,12 +352,6 @@ static const char *conflict(const options_t *o)
     return message ? message : tls_conflict(o);
 }
 
-static int fail(const char *what)
-{
-    hnc_say("%s; see hnc --help", what);
-    return HNC_USAGE;
-}
-
 /* Empty text would mean "any" or "this machine" to the resolver, and a script's unset variable is
  * hardly meant so. */
 static const char *empty(const options_t *o, const hopt_list_t *operands_given)
@@ -385,9 +380,9 @@ static const char *empty(const options_t *o, const hopt_list_t *operands_given)
 static int take_path(options_t *o, const hopt_list_t *operands_given)
 {
     if (operands_given->count == 0)
-        return fail("missing socket pathname");
+        return hnc_usage("missing socket pathname");
     if (operands_given->count > 1)
-        return fail("cannot use port with -U");
+        return hnc_usage("cannot use port with -U");
     o->host = operands_given->items[0];
     return 0;
 }
@@ -399,19 +394,19 @@ static int take_listen(options_t *o, const hopt_list_t *operands_given)
     const char **items = operands_given->items;
 
     if (count > 2 || (count == 2 && o->source_addr) || (count > 0 && o->source_port))
-        return fail("too many operands: -l takes [HOST] PORT");
+        return hnc_usage("too many operands: -l takes [HOST] PORT");
     o->host = count == 2 ? items[0] : o->source_addr;
     o->ports = o->source_port ? &o->source_port : count > 0 ? &items[count - 1] : NULL;
     o->port_count = o->ports ? 1 : 0;
-    return o->port_count ? 0 : fail("missing port number");
+    return o->port_count ? 0 : hnc_usage("missing port number");
 }
 
 static int take_dial(options_t *o, const hopt_list_t *operands_given)
 {
     if (operands_given->count == 0)
-        return fail("missing host and port number");
+        return hnc_usage("missing host and port number");
     if (operands_given->count == 1)
-        return fail("missing port number");
+        return hnc_usage("missing port number");
     o->host = operands_given->items[0];
     o->ports = operands_given->items + 1;
     o->port_count = operands_given->count - 1;
@@ -423,9 +418,9 @@ static int take_preamble(options_t *o)
     int rc = hstr_unescape(o->preamble, sizeof(o->preamble), o->preamble_text);
 
     if (rc == HERR_SYNTAX)
-        return fail("--preamble: a backslash that is none of \\n \\r \\t \\0 \\xNN \\\\");
+        return hnc_usage("--preamble: a backslash that is none of \\n \\r \\t \\0 \\xNN \\\\");
     if (rc < 0)
-        return fail("--preamble: too long");
+        return hnc_usage("--preamble: too long");
     o->preamble_len = (size_t)rc;
     return 0;
 }
@@ -440,21 +435,37 @@ static void complete(options_t *o)
               o->tls_pin || o->tls_info || o->tls_min != HNC_TLS_ANY || o->tls_max != HNC_TLS_ANY;
 }
 
+/* Who wrote udp:// may not know that it is -u. */
+static int report_conflict(const options_t *o, const char *message)
+{
+    const char *means = endpoint_means(o);
+
+    if (means)
+        return hnc_usage("%s (\"%s\" is %s)", message, o->endpoint_text, means);
+    return hnc_usage("%s", message);
+}
+
 int options_check(options_t *o, const hopt_list_t *operands_given)
 {
     const char *message;
+    int status;
 
     complete(o);
+    status = endpoint_take(o, operands_given);
+    if (status != 0)
+        return status;
     message = conflict(o);
-
-    if (!message)
-        message = empty(o, operands_given);
     if (message)
-        return fail(message);
+        return report_conflict(o, message);
+    message = empty(o, operands_given);
+    if (message)
+        return hnc_usage("%s", message);
     if (o->preamble_text && take_preamble(o) != 0)
         return HNC_USAGE;
     if (o->quit_s >= 0 && !o->no_shutdown)
         o->shutdown = true;
+    if (o->endpoint_text)
+        return 0;
     if (o->unix_path)
         return take_path(o, operands_given);
     return o->listen ? take_listen(o, operands_given) : take_dial(o, operands_given);

@@ -3,6 +3,7 @@
 #define HNC_OPTIONS_H
 
 #include "app/hopt_doc.h"
+#include "net/hendpoint.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -96,6 +97,9 @@ typedef struct options_s {
     const char *host; /* NULL: every address; with unix_path the path */
     const char **ports;
     size_t port_count;
+    const char *endpoint_text; /* NULL: they were operands of nc's */
+    const char *endpoint_port;
+    hendpoint_t endpoint;
 } options_t;
 
 extern const hopt_t options_rows[];

@@ -11,6 +11,7 @@ WEB = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | hnc example.com 80"
 SCAN = "hnc -zv -w 2 host 20-30"
 SERVE = "hnc -lk -c 'date' 127.0.0.1 1300"
 UNIX = "hnc -U /run/app.sock"
+TLS = "hnc tls://example.com:443"
 
 # What runs around them: a shell script, in which they stand as they are, and what it prints when they
 # work. The script's background process ends with it (dash lists no jobs in a trap).
@@ -45,8 +46,16 @@ CASES = {
     ),
     (UNIX,): (
         f"""hnc -l -U -c 'read line; echo "you said $line"' /run/app.sock &
-        until [ -S /run/app.sock ]; do sleep 0.02; done
+        until grep -q '00010000 .*/run/app.sock' /proc/net/unix; do sleep 0.02; done
         echo hello | {UNIX}""",
+        r"you said hello\n",
+    ),
+    (TLS,): (
+        f"""openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -out c \\
+            -subj /CN=x -addext subjectAltName=DNS:example.com 2>/dev/null
+        hnc -l --ssl-cert c --ssl-key k -c 'read line; echo "you said $line"' tls://example.com:443 &
+        until grep -q ':01BB ' /proc/net/tcp; do sleep 0.02; done
+        echo hello | SSL_CERT_FILE=c {TLS}""",
         r"you said hello\n",
     ),
 }
