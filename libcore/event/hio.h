@@ -180,8 +180,9 @@ size_t hio_write_bufsize(const hio_t *io);
 #define hio_write_is_complete(io) (hio_write_bufsize(io) == 0)
 
 /* Queue limits in bytes: the drained callback runs at low after the queue was above high; a write
- * that would pass max (bytes of files left out) is refused. Defaults 256 KiB, 1 MiB, 16 MiB. 0, -EINVAL (not low <= high <=
- * max), -ENOMEM. hio_write_above_high tells that a writer should pause. */
+ * that would pass max (bytes of files left out) is refused. Defaults 256 KiB, 1 MiB, 16 MiB. 0,
+ * -EINVAL (not low <= high <= max), -ENOMEM. hio_write_above_high tells that a writer should
+ * pause. */
 int hio_set_watermarks(hio_t *io, size_t low, size_t high, size_t max);
 int hio_set_max_write_bufsize(hio_t *io, uint32_t size);
 bool hio_write_above_high(const hio_t *io);
