@@ -4,10 +4,13 @@ happen (never for time to pass) and ends what it started, by pid.
 HNET_BIN names the folder of the commands under test; build/bin is the default.
 """
 
+import functools
 import os
 import pathlib
 import pty
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -16,7 +19,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("HNET_BIN") or ROOT / "build" / "bin")
-TIMEOUT = 60  # of any wait: long enough for a slow machine with sanitizers
+TIMEOUT = 100  # of any wait: long enough for a slow machine with sanitizers
+
+HELD_MAX = 200  # ports of one test
 
 STREAM, LISTENING = "0001", 0x10000  # the columns "Type" and "Flags" of /proc/net/unix
 
@@ -31,6 +36,39 @@ def wait_until(condition, what, timeout=TIMEOUT):
         if time.monotonic() > deadline:
             pytest.fail(f"not within {timeout} s: {what}")
         time.sleep(0.005)
+
+
+def stays_in_use(exchange, done, idle_s):
+    """Repeats exchange(), which tells whether it was answered, until done(). False when it was not,
+    which is right only where one of them took so long that the connection was idle for idle_s: that
+    is the machine's fault, and says nothing."""
+    slowest, last = 0, time.monotonic()
+    while not done():
+        try:
+            answered = exchange()
+        except OSError:
+            answered = False
+        slowest, last = max(slowest, time.monotonic() - last), time.monotonic()
+        if not answered:
+            assert slowest >= idle_s / 2, "given up although it was in use"
+            return False
+    return True
+
+
+@functools.lru_cache(None)
+def ports_can_be_held():
+    """Whether the kernel lets a program listen on a port that another socket is bound to, when both
+    ask for SO_REUSEADDR and the other one does not listen; Linux does."""
+    with socket.socket() as first, socket.socket() as second:
+        for s in (first, second):
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        first.bind(("127.0.0.1", 0))
+        try:
+            second.bind(first.getsockname())
+            second.listen()
+        except OSError:
+            return False
+    return True
 
 
 def open_terminal():
@@ -92,8 +130,31 @@ class Process:
     def wait_err(self, text):
         wait_until(lambda: text in self.err(), f"{text!r} on stderr of {self}")
 
+    def hears(self, sock, data):
+        """Sends this: whether it gets to stdout. False when the connection ends instead."""
+        try:
+            sock.sendall(data)
+        except OSError:
+            return False
+        wait_until(lambda: data in self.out() or select.select([sock], [], [], 0)[0],
+                   f"{data[:80]!r} is heard, or refused, by {self}")
+        return data in self.out()
+
     def signal(self, number):
         self.popen.send_signal(number)
+
+    def state(self):
+        """The letter of ps: S sleeps, T is stopped."""
+        with open(f"/proc/{self.pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
+
+    def pause(self):
+        """It does nothing from here on until resume()."""
+        self.signal(signal.SIGSTOP)
+        wait_until(lambda: self.state() == "T", f"stopped: {self}")
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
 
     def stop(self):
         if self.running():
@@ -111,6 +172,7 @@ class Lab:
     def __init__(self, folder):
         self.folder = folder
         self.processes = []
+        self.held = []
 
     def path(self, name):
         return str(self.folder / name)
@@ -146,12 +208,28 @@ class Lab:
         path.write_bytes(data)
         return open(path, "rb")
 
-    @staticmethod
-    def port(family=socket.AF_INET, kind=socket.SOCK_STREAM):
-        """A port that is free now."""
-        with socket.socket(family, kind) as s:
-            s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-            return s.getsockname()[1]
+    def port(self, family=socket.AF_INET, kind=socket.SOCK_STREAM):
+        """A port of loopback that nobody listens on, held until the test ends."""
+        return self.hold(0, family, kind)
+
+    def hold(self, port, family=socket.AF_INET, kind=socket.SOCK_STREAM):
+        """The port, or None if it is taken. One for streams stays free for who asks for it and for
+        SO_REUSEADDR, as servers do: it is held by a socket that does not listen, and the kernel
+        chooses it for nobody. One for datagrams is only known to be free now."""
+        s = socket.socket(family, kind)
+        if kind == socket.SOCK_STREAM:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", port))
+        except OSError:
+            s.close()
+            return None
+        port = s.getsockname()[1]
+        if kind == socket.SOCK_STREAM and ports_can_be_held():
+            self.held = [*self.held[1 - HELD_MAX :], s]
+        else:
+            s.close()
+        return port
 
     @staticmethod
     def is_bound(port, proto="tcp"):
@@ -187,6 +265,8 @@ class Lab:
     def close(self):
         for process in self.processes:
             process.stop()
+        for s in self.held:
+            s.close()
 
 
 @pytest.fixture

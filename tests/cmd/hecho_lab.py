@@ -103,8 +103,6 @@ class Server:
             return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1])
 
     def open_files(self):
-        import os
-
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
 

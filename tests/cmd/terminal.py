@@ -102,6 +102,13 @@ class Terminal:
     def wait_lines(self, *lines):
         self.wait(lambda: self.lines() == list(lines), f"a screen of {lines}")
 
+    def wait_cursor(self, y, x):
+        """What is drawn comes in pieces, the cursor's way back last."""
+        self.wait(lambda: self.cursor() == (y, x), f"the cursor at {y}, {x}")
+
+    def wait_raw(self, data):
+        self.wait(lambda: self.read() or data in self.raw, f"{data} is written")
+
     def wait_editing(self):
         self.wait(lambda: self.read() or self.is_editing(), "the terminal is switched for editing")
 

@@ -25,7 +25,7 @@ def stream_endpoint(kind, tmp_path):
         "tcp": "127.0.0.1:0",
         "tcp6": "[::1]:0",
         "unix": f"unix:{tmp_path}/echo.sock",
-        "abstract": f"unix:@hecho-test-{os.getpid()}-{random.getrandbits(32)}",
+        "abstract": f"unix:@hecho-test-{random.getrandbits(64)}",
     }[kind]
 
 
@@ -225,7 +225,7 @@ DATAGRAMS = ["udp://0", "udp://[::1]:0", "unixgram:PATH", "unixgram:@NAME"]
 
 
 def datagram_endpoint(kind, tmp_path):
-    return kind.replace("PATH", f"{tmp_path}/d").replace("NAME", f"hecho-test-{random.getrandbits(40)}")
+    return kind.replace("PATH", f"{tmp_path}/d").replace("NAME", f"hecho-test-{random.getrandbits(64)}")
 
 
 @pytest.mark.parametrize("kind", DATAGRAMS)

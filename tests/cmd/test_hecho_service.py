@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import select
 import shlex
 import signal
 import socket
@@ -11,7 +12,7 @@ import threading
 import pytest
 
 import examples
-from conftest import TIMEOUT, wait_until
+from conftest import TIMEOUT, stays_in_use, wait_until
 from hecho_lab import SANITIZED, as_root, become_nobody, exchange, fill, json_lines, read_all, read_exactly
 from hecho_lab import hecho, public_folder, public_hecho  # noqa: F401
 
@@ -74,18 +75,18 @@ def test_max_conns_closes_further_ones_and_counts_them(hecho):
 
 def test_idle_timeout_closes_the_silent_and_nobody_else(hecho):
     server = hecho("-v", "--idle-timeout", "500ms", "0")
-    with server.connect() as silent, server.connect() as busy:
-        busy.settimeout(0.02)
-        done = []
-        reader = threading.Thread(target=lambda: done.append(read_all(silent)))
-        reader.start()
-        while reader.is_alive():
-            busy.sendall(b"x")
-            try:
-                assert busy.recv(100)
-            except socket.timeout:
-                pass
-        assert done == [b""]
+
+    def busy_outlives_silent():
+        with server.connect() as silent, server.connect() as busy:
+
+            def exchange():
+                busy.sendall(b"x")
+                return busy.recv(1) == b"x"
+
+            done = lambda: select.select([silent], [], [], 0)[0]  # noqa: E731
+            return stays_in_use(exchange, done, 0.5) and silent.recv(1) == b""
+
+    wait_until(busy_outlives_silent, "the silent one is closed, the other is not")
     assert "closed: idle, 0 bytes in" in server.process.err()
 
 

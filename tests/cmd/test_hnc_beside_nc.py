@@ -7,6 +7,7 @@ import base64
 import fcntl
 import ipaddress
 import os
+import random
 import re
 import socket
 import termios
@@ -182,7 +183,8 @@ def test_a_proxy_is_asked_for_the_same(lab, options, target, agrees):
 
 @pytest.mark.parametrize("options, port", [([], 1080), (["-X", "4"], 1080), (["-X", "connect"], 3128)])
 def test_the_port_of_a_proxy_without_one(lab, options, port):
-    address = ("127.0.7.9", port)
+    # Another run of this test may have the same port elsewhere.
+    address = (f"127.7.{random.randrange(256)}.{random.randrange(1, 255)}", port)
     got = on_both(lab, lambda name: through_proxy(lab, name, options, TARGETS[0], True, address))
     assert got[0] == 0
 

@@ -1,6 +1,7 @@
 """hnc --broker and --chat: what one client sends reaches the others, everybody in order, and nobody
 holds up the rest. The same exchanges are made with ncat where it is installed."""
 
+import os
 import re
 import socket
 import subprocess
@@ -140,7 +141,8 @@ def test_recv_only_passes_nothing_and_reads_no_stdin(lab):
     room.process.send(b"unread")
     first, second = room.connect(), room.connect()
     first.sendall(b"kept here")
-    wait_until(lambda: open(dump, "rb").read() == b"kept here", "the dump")
+    # It is made once the port is open.
+    wait_until(lambda: os.path.exists(dump) and open(dump, "rb").read() == b"kept here", "the dump")
     first.shutdown(socket.SHUT_WR)
     assert first.recv(1) == b""
     second.shutdown(socket.SHUT_WR)

@@ -100,12 +100,12 @@ def test_typed_text_survives_incoming_lines(peer):
     t.wait_lines("hello wor")
     peer.send("one\ntwo\n")
     t.wait_lines("one", "two", "hello wor")
-    assert t.cursor() == (2, 9)
+    t.wait_cursor(2, 9)
     t.type("ld" + CTRL_A + ">")
     t.wait_lines("one", "two", ">hello world")
     peer.send("three\n")
     t.wait_lines("one", "two", "three", ">hello world")
-    assert t.cursor() == (3, 1)
+    t.wait_cursor(3, 1)
     t.type("\r")
     peer.expect(">hello world\n")
     t.wait_lines("one", "two", "three", ">hello world")
@@ -147,7 +147,7 @@ def test_colours_of_an_unfinished_line_have_no_width(peer):
     t.type("y" * 10)
     t.wait_lines("red$ " + "x" * 70 + "y" * 5, "y" * 5)
     assert t.screen.buffer[0][0].fg == "red"
-    assert t.cursor() == (1, 5)
+    t.wait_cursor(1, 5)
 
 
 def test_a_flood_of_lines_leaves_the_typed_text(peer):
@@ -177,7 +177,7 @@ def test_messages_leave_the_typed_text(peer):
         t.type("typed")
         t.wait(lambda: t.last() == "typed", "the typed text")
         with socket.create_connection((HOST, port)):
-            t.wait(lambda: len(t.lines()) == 4, "a second message")
+            t.wait(lambda: len(t.lines()) == 4 and t.last() == "typed", "a second message")
         lines = t.lines()
         assert lines[2].startswith("Connection received on 127.0.0.1")
         assert lines[3] == "typed"
@@ -200,7 +200,7 @@ def test_text_that_was_not_sent_stays_on_the_screen(peer):
     t.wait_lines("not sent")
     leave(peer, t)
     assert t.lines() == ["not sent"]
-    assert t.cursor() == (1, 0)
+    t.wait_cursor(1, 0)
 
 
 # ---- editing -------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def test_tab_is_a_tab(peer):
 
 def test_a_paste_of_lines_is_one_edit(peer):
     t = peer.hnc()
-    assert "\033[?2004h" in t.raw.decode()
+    t.wait_raw(b"\033[?2004h")
     t.type(PASTE_BEGIN + "one\rtwo\r\tthree" + PASTE_END)
     t.wait_lines("one", "two", "        three")
     peer.send("incoming\n")
@@ -534,7 +534,9 @@ def test_stopped_from_outside_and_continued(peer, shell):
     t.type("typed")
     t.wait(lambda: t.last() == "typed", "the typed text")
     os.kill(hnc, signal.SIGSTOP)
-    t.wait(lambda: any("Stopped" in line for line in t.lines()), "the shell is back")
+    wait_prompt(t)
+    assert any("Stopped" in line for line in t.lines())
+    t.wait(t.is_restored, "the shell has the terminal")
     t.type("fg\r")
     t.wait(lambda: t.last() == "typed" and t.is_editing(), "the typed text again")
     t.type("!\r")

@@ -215,6 +215,8 @@ def says(s, other):
         return other.recv(100).strip(b"x") == b""
     except TimeoutError:
         return False
+    finally:
+        other.settimeout(TIMEOUT)
 
 
 @pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", V2_LOCAL], ids=["unknown", "local"])

@@ -5,7 +5,7 @@ import socket
 import ssl
 
 import pytest
-from conftest import wait_until
+from conftest import TIMEOUT, wait_until
 from hecho_lab import SANITIZED
 from pki import Pki
 from test_memory import failing, shim  # noqa: F401
@@ -24,7 +24,7 @@ def cert(tmp_path_factory):
 def serves(port, send, tls):
     """Whether the client got as far as it would with enough memory."""
     try:
-        with socket.create_connection((HOST, port), 10) as s:
+        with socket.create_connection((HOST, port), TIMEOUT) as s:
             if tls:
                 ctx = ssl.create_default_context()
                 ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE

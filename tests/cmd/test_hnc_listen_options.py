@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import TIMEOUT, wait_until
+from conftest import TIMEOUT, stays_in_use, wait_until
 
 HOST = "127.0.0.1"
 IP_RECVTTL = 12  # Linux; not in the module
@@ -96,18 +96,27 @@ def test_with_k_only_the_idle_connection_is_given_up(lab):
     hnc, peer = listener(lab, "-kv", "--idle-timeout", "100ms")
     assert peer.recv(1) == b""
     hnc.wait_err("idle timeout: expired (100 ms)\n")
-    with socket.create_connection(peer.getpeername(), TIMEOUT) as late:
-        late.sendall(b"late")
-        hnc.wait_out(b"late")
+
+    def late():
+        with socket.create_connection(peer.getpeername(), TIMEOUT) as s:
+            return hnc.hears(s, b"late")
+
+    wait_until(late, "the next one is heard, unless this machine lets it idle")
 
 
 def test_data_either_way_keeps_a_connection_from_being_idle(lab):
-    hnc, peer = listener(lab, "--idle-timeout", "2s", stdin=subprocess.PIPE)
-    start = time.monotonic()
-    while time.monotonic() - start < 2.5:  # the condition is that time passes
-        hnc.send(b"x")
-        assert receive(peer, 1) == b"x"
-    assert hnc.running()
+    def kept():
+        hnc, peer = listener(lab, "--idle-timeout", "1s", stdin=subprocess.PIPE)
+        start = time.monotonic()
+
+        def exchange():
+            hnc.send(b"x")
+            return peer.recv(1) == b"x"
+
+        done = lambda: time.monotonic() - start > 1.3  # noqa: E731, the condition is that time passes
+        return stays_in_use(exchange, done, 1) and hnc.running()
+
+    wait_until(kept, "a connection outlives its limit")
 
 
 @BOTH
@@ -138,11 +147,18 @@ def test_datagrams_are_counted_one_by_one(lab):
 
 
 def test_no_shutdown_leaves_the_sending_side_open_with_q(lab):
-    hnc, peer = served(lab, "-q", "1", "--no-shutdown", stdin=lab.file(b"data"))
+    hnc, peer = served(lab, "-q", "3600", "--no-shutdown", stdin=lab.file(b"data"))
     assert receive(peer, 4) == b"data"
     peer.settimeout(0.1)
     with pytest.raises(TimeoutError):
         peer.recv(1)
+    peer.close()
+    assert hnc.wait() == 0
+
+
+def test_no_shutdown_leaves_in_the_time_of_q(lab):
+    hnc, peer = served(lab, "-q", "1", "--no-shutdown", stdin=lab.file(b"data"))
+    assert receive(peer, 4) == b"data"
     assert hnc.wait() == 0
 
 

@@ -194,8 +194,11 @@ def test_who_speaks_no_tls_is_told_in_one_line_and_the_server_goes_on(
 ):
     hnc, port = listener(lab, server_cert, "-v", *keep_open)
     with socket.create_connection((HOST, port)) as s:
-        s.sendall(data)
-        s.shutdown(socket.SHUT_WR)
+        try:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+        except OSError:  # it was enough to see
+            pass
         hnc.wait_err("failed")
     assert len(re.findall(r"^TLS handshake with 127.0.0.1:\d+ failed: .+$", hnc.err(), re.M)) == 1
     with connect(port, context(pki)) as s:

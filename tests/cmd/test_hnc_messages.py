@@ -16,13 +16,11 @@ BOTH_KINDS = pytest.mark.parametrize(
 
 def closed_ports(lab, count, kind=socket.SOCK_STREAM):
     """That many consecutive ports that nobody listens on."""
-    proto = "udp" if kind == socket.SOCK_DGRAM else "tcp"
 
     def find():
-        first = lab.port(kind=kind)
-        ports = range(first, first + count)
-        taken = ports[-1] > 65535 or any(lab.is_bound(p, proto) for p in ports)
-        return None if taken else ports
+        ports = range(lab.port(kind=kind), 65536)[:count]
+        free = len(ports) == count and all(lab.hold(port, kind=kind) for port in ports[1:])
+        return ports if free else None
 
     return wait_until(find, "free ports")
 

@@ -7,6 +7,7 @@ import re
 import resource
 import socket
 import subprocess
+import time
 
 import pytest
 from conftest import TIMEOUT
@@ -353,12 +354,10 @@ def test_lf_becomes_crlf(lab, data, expected):
 
 
 def test_lines_are_sent_one_by_one_with_an_interval(lab):
-    hnc, peer = served(lab, "-N", "-i", "20ms", stdin=lab.file(b"a\nb\nc\nlast"))
-    pieces = []
-    while piece := peer.recv(100):
-        pieces.append(piece)
-    assert b"".join(pieces) == b"a\nb\nc\nlast"
-    assert len(pieces) > 1
+    start = time.monotonic()
+    hnc, peer = served(lab, "-N", "-i", "200ms", stdin=lab.file(b"a\nb\nc\nlast"))
+    assert receive_all(peer) == b"a\nb\nc\nlast"
+    assert time.monotonic() - start >= 0.6
     peer.close()
     assert hnc.wait() == 0
 
@@ -420,7 +419,7 @@ def test_the_port_alone(lab):
 def test_a_unix_datagram_client_receives_at_the_path_of_s_and_removes_it(lab):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(lab.path("server"))
-        args = ["-uUv", "-w", "1", "-s", lab.path("mine"), lab.path("server")]
+        args = ["-uUv", "-W", "1", "-s", lab.path("mine"), lab.path("server")]
         hnc = lab.spawn("hnc", *args, stdin=lab.file(b"hello"))
         data, sender = server.recvfrom(100)
         assert (data, sender) == (b"hello", lab.path("mine"))

@@ -27,7 +27,7 @@ def test_testssl_finds_nothing_above_low(lab, tmp_path):
         "testssl", "--quiet", "--color", "0", "--warnings", "off", "--fast", "--add-ca", pki.ca,
         "-p", "-s", "-f", "-S", "-U", "--jsonfile", findings, f"localhost:{port}",
     )
-    report.wait(300)
+    report.wait(500)
     rows = json.loads(findings.read_text())
     bad = {row["id"]: row["finding"] for row in rows if row["severity"] not in HARMLESS}
     assert bad == {}

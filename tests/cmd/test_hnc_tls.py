@@ -74,7 +74,7 @@ def test_talks_to_ncat_and_to_socat(lab, pki, cert):
     hnc.end_input()
     hnc.stop()  # ncat knows no half-close
     port = lab.port()
-    lab.spawn("socat", f"OPENSSL-LISTEN:{port},bind={HOST},cert={cert[0]},key={cert[1]},verify=0", "EXEC:cat")
+    lab.spawn("socat", f"OPENSSL-LISTEN:{port},bind={HOST},reuseaddr,cert={cert[0]},key={cert[1]},verify=0", "EXEC:cat")
     lab.wait_bound(port)
     done = lab.run("hnc", "-N", *trust, "-4", "localhost", port, data=b"to socat\n")
     assert done.wait() == 0 and done.out() == b"to socat\n"

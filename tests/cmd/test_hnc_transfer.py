@@ -21,7 +21,7 @@ class Tcp4:
     def __init__(self, lab):
         self.port = lab.port()
         self.nc = ["127.0.0.1", self.port]
-        self.socat_listen = f"TCP-LISTEN:{self.port},bind=127.0.0.1"
+        self.socat_listen = f"TCP-LISTEN:{self.port},bind=127.0.0.1,reuseaddr"
         self.socat_connect = f"TCP:127.0.0.1:{self.port}"
 
     def wait(self, lab):
@@ -34,7 +34,7 @@ class Tcp6(Tcp4):
     def __init__(self, lab):
         self.port = lab.port(socket.AF_INET6)
         self.nc = ["-6", "::1", self.port]
-        self.socat_listen = f"TCP6-LISTEN:{self.port},bind=[::1]"
+        self.socat_listen = f"TCP6-LISTEN:{self.port},bind=[::1],reuseaddr"
         self.socat_connect = f"TCP6:[::1]:{self.port}"
 
 

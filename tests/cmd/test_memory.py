@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 
-from conftest import wait_until
+from conftest import TIMEOUT, wait_until
 from hecho_lab import SANITIZED, hecho  # noqa: F401
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizer has an allocator of its own")
@@ -113,7 +113,7 @@ def test_hecho_serves_or_says_why_not(lab, shim, args):
             assert_one_line(process, "hecho")
             continue
         port = int(re.search(r"127\.0\.0\.1:(\d+)", process.err()).group(1))
-        with socket.create_connection(("127.0.0.1", port), 10) as sock:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT) as sock:
             sock.sendall(b"x\n")
             try:
                 answer = sock.recv(100)
