@@ -58,6 +58,11 @@ unsigned http_coding_available(unsigned codings);
  * Knows nothing of libraries: a file that lies there encoded needs none. */
 int http_coding_choose(http_span_t accept_encoding, unsigned offers);
 
+/* The versions that were built in, for --version; NULL built without. */
+const char *http_coding_zlib_version(void);
+const char *http_coding_brotli_version(void);
+const char *http_coding_zstd_version(void);
+
 /* ---- streams --------------------------------------------------------------------------------- */
 
 typedef struct http_coding_s http_coding_t;
