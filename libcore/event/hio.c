@@ -213,6 +213,8 @@ void hio__do_work(hio_t *io)
         hio__do_written(io); /* what the kernel has taken is told also when it was closed since */
     if ((work & HIO_WORK_DRAINED) && io->state == HIO_STATE_OPEN)
         hio__do_drained(io);
+    if ((work & HIO_WORK_DEFERRED) && hio__is_alive(io))
+        hio__do_deferred(io);
     if ((work & HIO_WORK_INTEREST) && hio__is_alive(io))
         update_interest(io);
     if (io->state == HIO_STATE_CLOSED && (work & HIO_WORK_CLOSE))

@@ -49,6 +49,7 @@ typedef enum {
 #define HIO_WORK_READ 0x20   /* no poller tells: data in the transport, a handshake to begin */
 #define HIO_WORK_CONNECTED 0x40
 #define HIO_WORK_CLOSE 0x80
+#define HIO_WORK_DEFERRED 0x100
 
 /* hio_t.flags */
 #define HIO_FLAG_CORKED 0x0001
@@ -130,6 +131,7 @@ typedef struct hio_ext_s {
     hio_gate_slot_t gates[2]; /* read, write */
     hio_event_cb eof_cb;
     hio_event_cb drained_cb;
+    hio_event_cb deferred_cb;
     haccept_cb accept_cb;
     hconnect_cb connect_cb;
     hio_send_heartbeat_fn heartbeat_fn;
@@ -191,9 +193,9 @@ struct hio_s {
     int error;
     hio_type_e type;
     uint16_t flags;
+    uint16_t work;
     uint8_t want;   /* interest: HV_READ | HV_WRITE */
     uint8_t polled; /* interest that the poller knows */
-    uint8_t work;
     uint8_t transport_want;
     uint16_t file_n; /* pieces in the queue that are of files */
     bool paused;     /* the program was reading, stopped, and may go on */
@@ -275,6 +277,7 @@ void hio__flush(hio_t *io);
 void hio__drop_queue(hio_t *io);
 void hio__do_written(hio_t *io);
 void hio__do_drained(hio_t *io);
+void hio__do_deferred(hio_t *io);
 size_t hio__gate_allow(hio_t *io, int direction, size_t want);
 void hio__gate_passed(hio_t *io, int direction, size_t n);
 

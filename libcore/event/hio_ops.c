@@ -89,3 +89,28 @@ int hio_set_gate(hio_t *io, int direction, const hio_gate_t *gate, void *ctx)
         hio_gate_open(io, direction);
     return 0;
 }
+
+/* ---- later ----------------------------------------------------------------------------------- */
+
+int hio_defer(hio_t *io, hio_event_cb cb)
+{
+    hio_ext_t *ext;
+
+    if (!hio__is_alive(io))
+        return HERR_CLOSED;
+    ext = hio__ext(io);
+    if (!ext)
+        return -ENOMEM;
+    ext->deferred_cb = cb;
+    hloop__add_work(io->loop, io, HIO_WORK_DEFERRED);
+    return 0;
+}
+
+void hio__do_deferred(hio_t *io)
+{
+    hloop_t *loop = io->loop;
+
+    hloop__enter(loop);
+    io->ext->deferred_cb(io);
+    hloop__leave(loop);
+}

@@ -95,6 +95,11 @@ size_t hio_write_room(const hio_t *io);
  * it can be written to and nothing is queued; then the drained callback runs. */
 void hio_await_writable(hio_t *io);
 
+/* Calls cb from the loop at the end of the iteration: for what must not happen inside the call that
+ * caused it. Once, however often it is asked for until then (the last cb counts), and not if the
+ * hio is closed before. 0, HERR_CLOSED, -ENOMEM. */
+int hio_defer(hio_t *io, hio_event_cb cb);
+
 typedef struct hio_gate_s {
     /* How many of `want` bytes may pass now; 0 stops this direction until hio_gate_open. */
     size_t (*allow)(hio_t *io, void *ctx, size_t want);
