@@ -36,6 +36,7 @@ typedef struct http_server_options_s {
     void *userdata;
 
     http1_options_t limits;
+    uint32_t fields_max; /* 100: 431 */
     const char *name;    /* the Server field; NULL: none. Borrowed */
     htls_ctx_t *tls;     /* NULL: plain; referenced */
     bool proxy_protocol; /* every connection begins with a PROXY header, version 1 or 2 */
@@ -76,8 +77,9 @@ int http_server_listen(http_server_t *server, const hlisten_options_t *options, 
 int http_server_attach(http_server_t *server, int fd, hio_t **io);
 
 /* Serves an accepted connection. It is the server's from now on. tls: this context instead of the
- * options' one; NULL: that one. */
-void http_server_accept(http_server_t *server, hio_t *io, htls_ctx_t *tls);
+ * options' one; NULL: that one. peer: the client's address, of a PROXY header say; NULL: the
+ * socket's. */
+void http_server_accept(http_server_t *server, hio_t *io, htls_ctx_t *tls, const haddr_t *peer);
 
 /* Closes the listeners, answers what has been asked with Connection: close, closes connections that
  * have been idle for 1 s, and calls done (may be NULL) when none is left; after timeout_ms (0: the
