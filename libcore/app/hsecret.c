@@ -1,9 +1,12 @@
 #include "hsecret.h"
 
+#include "../base/hstr.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <termios.h>
@@ -128,4 +131,91 @@ int hsecret_read(const char *prompt, char *buf, size_t size)
     }
     buf[len] = '\0';
     return (int)len;
+}
+
+/* ---- kept elsewhere -------------------------------------------------------------------------- */
+
+#define FROM_FILE "file:"
+#define FROM_ENV "env:"
+
+bool hsecret_is_source(const char *source)
+{
+    return (hstr_starts(source, FROM_FILE) && source[strlen(FROM_FILE)]) ||
+           (hstr_starts(source, FROM_ENV) && source[strlen(FROM_ENV)]);
+}
+
+/* The first line is whole once its end is there, or that of the file. */
+static int read_line(int fd, char *buf, size_t size)
+{
+    size_t len = 0;
+    const char *lf = NULL;
+
+    while (!lf && len < size) {
+        ssize_t n = read(fd, buf + len, size - len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        lf = memchr(buf + len, '\n', (size_t)n);
+        len += (size_t)n;
+    }
+    if (lf)
+        len = (size_t)(lf - buf);
+    else if (len == size)
+        return -EMSGSIZE;
+    return (int)(lf && len > 0 && buf[len - 1] == '\r' ? len - 1 : len);
+}
+
+static int from_file(const char *path, char *buf, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int rc;
+
+    if (fd < 0)
+        return -errno;
+    rc = read_line(fd, buf, size);
+    close(fd);
+    return rc;
+}
+
+static int from_env(const char *name, char *buf, size_t size)
+{
+    const char *value = getenv(name);
+    size_t len = value ? strlen(value) : 0;
+
+    if (!value)
+        return -ENOENT;
+    if (len >= size)
+        return -EMSGSIZE;
+    memcpy(buf, value, len);
+    return (int)len;
+}
+
+int hsecret_from(const char *source, char *buf, size_t size, char *why, size_t why_size)
+{
+    bool file = hstr_starts(source, FROM_FILE);
+    int rc = HERR_SYNTAX;
+
+    if (hsecret_is_source(source))
+        rc = file ? from_file(source + strlen(FROM_FILE), buf, size)
+                  : from_env(source + strlen(FROM_ENV), buf, size);
+    if (rc == 0)
+        rc = -ENODATA;
+    if (rc > 0) {
+        explicit_bzero(buf + rc, size - (size_t)rc);
+        return rc;
+    }
+    explicit_bzero(buf, size);
+    if (rc == HERR_SYNTAX) /* what was given instead may be the password */
+        snprintf(why, why_size, "neither file:PATH nor env:NAME");
+    else
+        snprintf(why, why_size, "%s: %s", source,
+                 rc == -ENODATA           ? "no password in it"
+                 : rc == -EMSGSIZE        ? "the password is too long"
+                 : rc == -ENOENT && !file ? "there is no such variable"
+                                          : herr_str(rc));
+    return rc;
 }

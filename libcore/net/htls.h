@@ -37,7 +37,8 @@ typedef enum {
     HTLS_CLIENT_CERT_REQUIRED
 } htls_client_cert_e;
 
-/* Asks for the password of a key file: writes it with its NUL, returns its length or -1. */
+/* Asks for the password of a key file: writes it with its NUL and returns its length; or writes why
+ * there is none ("": nothing is known), one line, and returns -1. */
 typedef int (*htls_password_cb)(const char *file, char *buf, size_t size, void *arg);
 
 /* All zero is a client with the system's trust. Strings are copied. */

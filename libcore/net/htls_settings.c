@@ -16,6 +16,7 @@
 #define GROUPS "X25519:P-256:P-384"
 #define GROUPS_HYBRID "X25519MLKEM768:" GROUPS /* from OpenSSL 3.5 on */
 #define CIPHERS_SIZE 1024
+#define WHY_SIZE 256
 #define SECURITY_LEVEL 2 /* 112 bits: RSA 2048, EC 224 */
 /* What the loop reads at once, as full records of TLS 1.3 with AES-GCM: a read that ends with a
  * record leaves nothing to be moved. OpenSSL leaves out the first bytes to align the data. */
@@ -77,18 +78,26 @@ typedef struct password_s {
     const htls_options_t *options;
     const char *file;
     bool wanted, given;
+    char why[WHY_SIZE]; /* there is none */
 } password_t;
 
+/* OpenSSL tries a key in more than one way, and asks each time: an answer that was none stays so. */
 static int on_password(char *buf, int size, int writing, void *arg)
 {
     password_t *password = arg;
     const htls_options_t *o = password->options;
-    int len =
-        o->password_cb ? o->password_cb(password->file, buf, (size_t)size, o->password_arg) : -1;
+    int len = -1;
 
     (void)writing;
+    if (password->wanted && !password->given)
+        return -1;
+    buf[0] = '\0';
+    if (o->password_cb)
+        len = o->password_cb(password->file, buf, (size_t)size, o->password_arg);
     password->wanted = true;
     password->given = len >= 0;
+    if (len < 0)
+        hstr_copy(password->why, sizeof(password->why), buf);
     return len;
 }
 
@@ -99,7 +108,8 @@ static int bad_file(const char *what, const char *file, const password_t *passwo
     int reason = ERR_GET_REASON(code);
 
     if (password->wanted && !password->given)
-        return htls__report(report, HERR_CERTIFICATE, "%s: the key has a password", file);
+        return htls__report(report, HERR_CERTIFICATE, "%s: the key has a password%s%s", file,
+                            password->why[0] ? ": " : "", password->why);
     if (password->given)
         return htls__report(report, HERR_CERTIFICATE, "%s: wrong password", file);
     if (reason == PEM_R_NO_START_LINE || reason == ERR_R_UNSUPPORTED)

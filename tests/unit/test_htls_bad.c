@@ -348,9 +348,9 @@ static void a_peer_that_says_nothing_meets_the_time_limit(void **state)
 static int no_password(const char *file, char *buf, size_t size, void *arg)
 {
     (void)file;
-    (void)buf;
-    (void)size;
-    (void)arg;
+    if (arg)
+        ++*(int *)arg;
+    snprintf(buf, size, "nobody is there");
     return -1;
 }
 
@@ -373,6 +373,7 @@ static void files_and_settings_that_are_no_good_are_named(void **state)
     const char *other = fixture_path("other.key"), *locked = fixture_path("locked.key");
     const char *rsa = fixture_path("weak.key"); /* the certificates have keys of another kind */
     const char *ca = fixture_path("ca.pem"), *none = fixture_path("none.pem");
+    int asked = 0;
     const struct {
         htls_options_t options;
         int err;
@@ -395,9 +396,13 @@ static void files_and_settings_that_are_no_good_are_named(void **state)
         {{.server = true, .cert_file = good, .key_file = locked, .password_cb = wrong_password},
          HERR_CERTIFICATE,
          "locked.key: wrong password"},
-        {{.server = true, .cert_file = good, .key_file = locked, .password_cb = no_password},
+        {{.server = true,
+          .cert_file = good,
+          .key_file = locked,
+          .password_cb = no_password,
+          .password_arg = &asked},
          HERR_CERTIFICATE,
-         "locked.key: the key has a password"},
+         "locked.key: the key has a password: nobody is there"},
         {{.key_file = key}, HERR_CERTIFICATE, "a key without its certificate"},
         {{.ca_file = none}, -ENOENT, "none.pem: No such file"},
         {{.ca_file = key}, HERR_CERTIFICATE, "good.key: no certificates in PEM"},
@@ -426,6 +431,7 @@ static void files_and_settings_that_are_no_good_are_named(void **state)
             fail_msg("%d \"%s\" instead of %d \"%s\"", rc, error, cases[i].err, cases[i].says);
     }
     assert_null(ctx);
+    assert_int_equal(asked, 1);
     ctx = make_ctx(&(htls_options_t){.server = true,
                                      .cert_file = good,
                                      .key_file = locked,
