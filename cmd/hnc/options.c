@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "app/hsecret.h"
 #include "base/hstr.h"
 #include "endpoint.h"
 #include "hnc.h"
@@ -26,6 +27,20 @@ static int take_tos(const hopt_t *option, const char *arg, void *opts, hbytes_t 
     }
     hbytes_printf(why, "'%s' is no keyword and no number from 0 to 255", arg);
     return tos;
+}
+
+static int take_key_password(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    options_t *o = opts;
+
+    (void)option;
+    if (hsecret_is_source(arg)) {
+        o->ssl_key_password = arg;
+        return 0;
+    }
+    /* What was given is not shown: it may be the password. */
+    hbytes_printf(why, "file:PATH or env:NAME is needed; a command line is no secret");
+    return HERR_SYNTAX;
 }
 
 /* clang-format off */
@@ -101,11 +116,17 @@ const hopt_t options_rows[] = {
              "accept any certificate of the server", .alias = "no-ssl-verify"),
     HOPT_STRING(0, "ssl-trustfile", options_t, ssl_trustfile,
                 "trust the certificates in FILE (PEM) instead of the system's", .arg_name = "FILE"),
+    HOPT_STRING(0, "ssl-crlfile", options_t, ssl_crlfile,
+                "check certificates against the lists of revoked ones in FILE (PEM); the issuer of "
+                "the peer's has to have one there",
+                .arg_name = "FILE"),
     HOPT_STRING(0, "ssl-cert", options_t, ssl_cert, "our certificate (PEM), with its chain",
                 .arg_name = "FILE"),
     HOPT_STRING(0, "ssl-key", options_t, ssl_key,
-                "its key (PEM), if it is not in the same file; a password is asked for",
-                .arg_name = "FILE"),
+                "its key (PEM), if it is not in the same file", .arg_name = "FILE"),
+    HOPT_CALL(0, "ssl-key-password", take_key_password,
+              "where the key's password is: file:PATH, on the first line, or env:NAME, in a "
+              "variable; without this hnc asks on the terminal", .arg_name = "SOURCE"),
     HOPT_STRING(0, "ssl-servername", options_t, ssl_servername,
                 "the name that is sent to the server and checked, instead of the host's",
                 .arg_name = "NAME"),
@@ -288,13 +309,15 @@ static const char *tls_conflict(const options_t *o)
     const rule_t rules[] = {
         {o->ssl, o->udp, "cannot use --ssl and -u"},
         {o->ssl, o->pass_fd, "cannot use --ssl and -F"},
-        {o->ssl_key != NULL, !o->ssl_cert, "must use --ssl-cert with --ssl-key"},
+        {o->ssl_key || o->ssl_key_password, !o->ssl_cert,
+         "must use --ssl-cert with --ssl-key and --ssl-key-password"},
         {o->tls_self_signed, !o->listen || o->ssl_cert,
          "must use -l and cannot use --ssl-cert with --tls-self-signed"},
         {o->listen, o->ssl_servername != NULL, "cannot use --ssl-servername and -l"},
         {o->listen, o->ssl_verify == 0, "cannot use --insecure and -l"},
-        {o->listen && o->ssl_verify < 1, o->ssl_trustfile || o->tls_pin,
-         "must use --ssl-verify with --ssl-trustfile or --tls-pin and -l"},
+        {o->listen && o->ssl_verify < 1, o->ssl_trustfile || o->ssl_crlfile || o->tls_pin,
+         "must use --ssl-verify with --ssl-trustfile, --ssl-crlfile or --tls-pin and -l"},
+        {o->ssl_verify == 0, o->ssl_crlfile != NULL, "cannot use --insecure and --ssl-crlfile"},
         {o->tls_max == HNC_TLS_1_2, o->tls_min == HNC_TLS_1_3, "--tls-min is newer than --tls-max"},
     };
 
@@ -430,9 +453,10 @@ static void complete(options_t *o)
 {
     o->broker |= o->chat;
     o->listen |= o->broker;
-    o->ssl |= o->ssl_verify >= 0 || o->ssl_trustfile || o->ssl_cert || o->ssl_key ||
-              o->ssl_servername || o->ssl_alpn || o->ssl_ciphers || o->tls_self_signed ||
-              o->tls_pin || o->tls_info || o->tls_min != HNC_TLS_ANY || o->tls_max != HNC_TLS_ANY;
+    o->ssl |= o->ssl_verify >= 0 || o->ssl_trustfile || o->ssl_crlfile || o->ssl_cert ||
+              o->ssl_key || o->ssl_key_password || o->ssl_servername || o->ssl_alpn ||
+              o->ssl_ciphers || o->tls_self_signed || o->tls_pin || o->tls_info ||
+              o->tls_min != HNC_TLS_ANY || o->tls_max != HNC_TLS_ANY;
 }
 
 /* Who wrote udp:// may not know that it is -u. */

@@ -73,6 +73,8 @@ typedef struct options_s {
     const char *ssl_trustfile;
     const char *ssl_cert;
     const char *ssl_key;
+    const char *ssl_key_password; /* a source of hsecret_from; NULL: the terminal */
+    const char *ssl_crlfile;
     const char *ssl_servername;
     const char *ssl_alpn;
     const char *ssl_ciphers;

@@ -8,18 +8,38 @@
 #include <string.h>
 #include <time.h>
 
-/* The password of a key: asked for on the terminal, but not when the certificates are read again:
- * all connections would wait for somebody to look there. */
-static int ask_password(const char *file, char *buf, size_t size, void *arg)
+/* Not when the certificates are read again: all connections would wait for somebody to look at the
+ * terminal. */
+static int ask_password(const hnc_t *hnc, const char *file, char *buf, size_t size)
 {
-    const hloop_t *loop = arg;
     char prompt[512];
     int rc;
 
-    if (hloop_status(loop) == HLOOP_STATUS_RUNNING)
+    if (hloop_status(hnc->loop) == HLOOP_STATUS_RUNNING) {
+        snprintf(buf, size, "it is asked for at the start only, see --ssl-key-password");
         return -1;
+    }
     snprintf(prompt, sizeof(prompt), "Password of %s: ", file);
     rc = hsecret_read(prompt, buf, size);
+    if (rc == -ENXIO)
+        snprintf(buf, size, "no terminal to ask for it, see --ssl-key-password");
+    else if (rc < 0)
+        snprintf(buf, size, "%s", herr_str(rc));
+    return rc < 0 ? -1 : rc;
+}
+
+/* The password of a key. */
+static int find_password(const char *file, char *buf, size_t size, void *arg)
+{
+    const hnc_t *hnc = arg;
+    char why[256];
+    int rc;
+
+    if (!hnc->options.ssl_key_password)
+        return ask_password(hnc, file, buf, size);
+    rc = hsecret_from(hnc->options.ssl_key_password, buf, size, why, sizeof(why));
+    if (rc < 0)
+        snprintf(buf, size, "%s", why);
     return rc < 0 ? -1 : rc;
 }
 
@@ -30,7 +50,7 @@ static htls_version_e version(int chosen)
                                    : HTLS_VERSION_DEFAULT;
 }
 
-static void fill_in(const hnc_t *hnc, htls_options_t *t)
+static void fill_in(hnc_t *hnc, htls_options_t *t)
 {
     const options_t *o = &hnc->options;
     const char *keylog_file = getenv("SSLKEYLOGFILE");
@@ -38,11 +58,12 @@ static void fill_in(const hnc_t *hnc, htls_options_t *t)
     memset(t, 0, sizeof(*t));
     t->server = o->listen;
     t->ca_file = o->ssl_trustfile;
+    t->crl_file = o->ssl_crlfile;
     t->pinned_key = o->tls_pin;
     t->cert_file = o->ssl_cert;
     t->key_file = o->ssl_key;
-    t->password_cb = ask_password;
-    t->password_arg = hnc->loop;
+    t->password_cb = find_password;
+    t->password_arg = hnc;
     t->ciphers = o->ssl_ciphers;
     t->alpn = o->ssl_alpn;
     t->keylog_file = keylog_file && keylog_file[0] ? keylog_file : NULL;
@@ -57,7 +78,7 @@ static void fill_in(const hnc_t *hnc, htls_options_t *t)
     }
 }
 
-int tls_context(const hnc_t *hnc, htls_ctx_t **ctx)
+int tls_context(hnc_t *hnc, htls_ctx_t **ctx)
 {
     char error[HTLS_ERROR_SIZE], fingerprint[104];
     htls_options_t t;

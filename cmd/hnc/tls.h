@@ -9,7 +9,7 @@
 /* The context for this run: a server's with -l. *ctx is NULL without --ssl, else for htls_ctx_free.
  * A certificate that was made now is told on stderr. 0, or an exit status once a message is
  * printed. */
-int tls_context(const hnc_t *hnc, htls_ctx_t **ctx);
+int tls_context(hnc_t *hnc, htls_ctx_t **ctx);
 
 /* The name that a client sends and checks: --ssl-servername, or the host; NULL for a path, which no
  * certificate is for. */

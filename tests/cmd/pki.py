@@ -51,6 +51,24 @@ class Pki:
         )
         return cert, key
 
+    def lock(self, key, password):
+        """A copy of the key with this password."""
+        locked = f"{key}.locked"
+        self.openssl(f"pkcs8 -topk8 -in {key} -out {locked} -passout pass:{password}")
+        return locked
+
+    def revoke(self, *certs):
+        """The list of what was revoked up to now, these among it."""
+        crl, conf = self.path("crl.pem"), self.path("crl.cnf")
+        with open(conf, "w") as f:
+            f.write(f"[ca]\ndefault_ca=own\n[own]\ndatabase={self.path('index.txt')}\n")
+        (self.folder / "index.txt").touch()
+        authority = f"-config {conf} -cert {self.ca} -keyfile {self.ca_key} -md sha256"
+        for cert in certs:
+            self.openssl(f"ca {authority} -revoke {cert}")
+        self.openssl(f"ca {authority} -gencrl -crldays 30 -out {crl}")
+        return crl
+
     def self_signed(self, name="localhost"):
         cert, key = self.path(f"self-{name}.pem"), self.path(f"self-{name}.key")
         self.key(key)
