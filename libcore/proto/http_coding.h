@@ -97,7 +97,7 @@ typedef enum http_coding_state_e {
 /* Takes input off the front of *in, and puts output to the front of *out; both move past what was
  * used. An http_coding_state_e; or an error, that is then given again: HERR_PROTOCOL (it is not
  * encoded so), HERR_TRUNCATED (HTTP_CODING_FINISH in the middle), HERR_UNSUPPORTED (a zstd window
- * above the maximum, a dictionary), -ENOMEM.
+ * above the maximum, a dictionary), -ENOMEM. What was made before the error is in the output.
  *
  * A decoder reads gzip members and zstd frames one behind the other, and tells the end of them at
  * HTTP_CODING_FINISH or at bytes that begin no other one; deflate and br at their own end. It

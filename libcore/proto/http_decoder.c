@@ -30,6 +30,7 @@ typedef struct layer_s {
     bool trailing;
     char *buffer;        /* that the layer reads from; the first one has none */
     http_span_t pending; /* of the buffer, not read yet */
+    int below;           /* what the layer that fills the buffer said last */
 } layer_t;
 
 struct http_decoder_s {
@@ -205,7 +206,8 @@ static int step_layer(layer_t *layer, http_span_t *in, hbuf_t *out, http_coding_
 
 static int pull(http_decoder_t *d, size_t i, http_span_t *in, hbuf_t *out, http_coding_op_e op);
 
-/* Fills the empty buffer of a layer from the one before it. HTTP_CODING_END: nothing follows. */
+/* Fills the empty buffer of a layer from the one before it; it may hold something even if that one
+ * met an error. */
 static int refill(http_decoder_t *d, size_t i, http_span_t *in, http_coding_op_e op)
 {
     layer_t *layer = &d->layers[i];
@@ -225,21 +227,21 @@ static int refill(http_decoder_t *d, size_t i, http_span_t *in, http_coding_op_e
 static int pull(http_decoder_t *d, size_t i, http_span_t *in, hbuf_t *out, http_coding_op_e op)
 {
     layer_t *layer = &d->layers[i];
-    int below = HTTP_CODING_MORE, state;
 
     if (i == 0)
         return step_layer(layer, in, out, op);
     for (;;) {
-        bool last = below == HTTP_CODING_END;
-
-        state =
+        bool last = layer->below == HTTP_CODING_END;
+        int state =
             step_layer(layer, &layer->pending, out, last ? HTTP_CODING_FINISH : HTTP_CODING_RUN);
+
         if (state < 0 || state == HTTP_CODING_AGAIN || (state == HTTP_CODING_END && last))
             return state;
         layer->pending.len = 0;
-        below = refill(d, i, in, op);
-        if (below < 0 || (layer->pending.len == 0 && below != HTTP_CODING_END))
-            return below;
+        if (layer->below >= 0)
+            layer->below = refill(d, i, in, op);
+        if (layer->pending.len == 0 && layer->below != HTTP_CODING_END)
+            return layer->below;
     }
 }
 
