@@ -10,6 +10,19 @@
 #include <poll.h>
 #include <string.h>
 
+/* liburing maps and unmaps its rings with system calls of its own, unseen by the thread sanitizer:
+ * it takes a ring for the one that another thread had at this address before, and has to be told
+ * that the one was gone when the other came. */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+static char rings; /* an address, not a variable */
+#define RINGS_COME() __tsan_acquire(&rings)
+#define RINGS_GO() __tsan_release(&rings)
+#else
+#define RINGS_COME() ((void)0)
+#define RINGS_GO() ((void)0)
+#endif
+
 #define RING_ENTRIES 1024
 #define IGNORED 0 /* user_data of requests whose completion says nothing */
 
@@ -49,6 +62,7 @@ static int uring_init(hloop_t *loop)
         hmem_free(ctx);
         return rc;
     }
+    RINGS_COME();
     loop->poller_ctx = ctx;
     return 0;
 }
@@ -57,6 +71,7 @@ static void uring_deinit(hloop_t *loop)
 {
     uring_ctx_t *ctx = loop->poller_ctx;
 
+    RINGS_GO();
     io_uring_queue_exit(&ctx->ring);
     hmem_free(ctx->watches);
     hmem_free(ctx->arm);
