@@ -31,7 +31,7 @@ struct hmain_s {
     hpidfile_t *pid_file;
     bool is_daemon;
     bool has_dropped;
-    bool holds_signals; /* they wait; mask is what it was before */
+    bool holds_signals; /* some wait; mask is what it was before */
     sigset_t mask;
     hdaemon_t daemon;
     hloop_t *loop;
@@ -197,6 +197,50 @@ static int act(const char *name, const hmain_options_t *options, const char *pat
 
 /* ---- start ---- */
 
+/* Those from first to last wait. Whoever finds the server may signal it before it watches: a reload
+ * that comes early is a reload, and once the server has told that it runs, a stop is a stop and no
+ * sudden death. */
+static void hold_signals(hmain_t *app, int first, int last)
+{
+    sigset_t set, before;
+
+    if (app->loop != NULL)
+        return;
+    sigemptyset(&set);
+    for (int i = first; i <= last; i++)
+        sigaddset(&set, signal_numbers[i]);
+    if (sigprocmask(SIG_BLOCK, &set, &before) < 0)
+        return;
+    if (!app->holds_signals)
+        app->mask = before;
+    app->holds_signals = true;
+}
+
+static void release_signals(hmain_t *app)
+{
+    if (app->holds_signals)
+        sigprocmask(SIG_SETMASK, &app->mask, NULL);
+    app->holds_signals = false;
+}
+
+/* It ends anyway: how, is told by its status. */
+static void forget_signals(hmain_t *app)
+{
+    const struct timespec no_wait = {0, 0};
+    sigset_t set;
+
+    if (!app->holds_signals)
+        return;
+    sigemptyset(&set);
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        if (!sigismember(&app->mask, signal_numbers[i]))
+            sigaddset(&set, signal_numbers[i]);
+    }
+    while (sigtimedwait(&set, NULL, &no_wait) > 0)
+        continue;
+    release_signals(app);
+}
+
 static int hold_pid_file(hmain_t *app, const char *path)
 {
     pid_t holder;
@@ -236,6 +280,7 @@ static int start(const char *name, const hmain_options_t *options, const char *p
     app->daemon = daemon;
     app->is_daemon = options->daemon;
     signal(SIGPIPE, SIG_IGN);
+    hold_signals(app, ON_HUP, ON_USR1);
     status = path != NULL ? hold_pid_file(app, path) : 0;
     if (status != 0)
         return hmain_end(app, status);
@@ -290,27 +335,6 @@ int hmain_drop(hmain_t *app)
     return told(app->name, hprivilege_drop(options->user, options->group, &why), &why);
 }
 
-/* Whoever was told that the server runs may signal it before it watches: a stop that comes early is
- * a stop, not a sudden death. */
-static void hold_signals(hmain_t *app)
-{
-    sigset_t set;
-
-    if (app->loop != NULL || app->holds_signals)
-        return;
-    sigemptyset(&set);
-    for (int i = 0; i < SIGNAL_COUNT; i++)
-        sigaddset(&set, signal_numbers[i]);
-    app->holds_signals = sigprocmask(SIG_BLOCK, &set, &app->mask) == 0;
-}
-
-static void release_signals(hmain_t *app)
-{
-    if (app->holds_signals)
-        sigprocmask(SIG_SETMASK, &app->mask, NULL);
-    app->holds_signals = false;
-}
-
 int hmain_ready(hmain_t *app)
 {
     const hmain_options_t *options = app->options;
@@ -318,7 +342,7 @@ int hmain_ready(hmain_t *app)
 
     if (status != 0)
         return status;
-    hold_signals(app);
+    hold_signals(app, ON_TERM, ON_USR1);
     if (!app->is_daemon)
         return 0;
     if (options->action != HMAIN_NONE && show_status(app->name, getpid()) != 0)
@@ -406,7 +430,7 @@ int hmain_end(hmain_t *app, int status)
     hpidfile_close(app->pid_file);
     if (app->owner == getpid())
         hdaemon_fail(&app->daemon, status);
-    release_signals(app);
+    forget_signals(app);
     hmem_free(app);
     return status;
 }

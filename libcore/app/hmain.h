@@ -55,7 +55,9 @@ typedef struct hmain_s hmain_t;
  * too, once the names of the user and the group are known to exist). Otherwise the exit status of
  * the process, *app is NULL: 0 done; 1 failed; status gives 0 when it runs and 3 when not, as
  * service managers expect. A pid file is held when -d, -s or --pid-file was given. name and options
- * are borrowed until hmain_end. SIGPIPE is ignored from here on. */
+ * are borrowed until hmain_end. SIGPIPE is ignored from here on, and SIGHUP and SIGUSR1 wait until
+ * hmain_watch or hmain_end: a reload during the start is no end. SIGTERM and SIGINT do not: there
+ * is nothing to finish yet, and a start that hangs has to be stoppable. */
 #define HMAIN_RUN (-1)
 int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app);
 
@@ -64,9 +66,9 @@ int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app)
  * message. */
 int hmain_drop(hmain_t *app);
 
-/* Does hmain_drop, and tells the invoking process of a daemon that it runs. Signals that are not
- * watched yet wait from here on until hmain_watch or hmain_end, so a master has to watch before it
- * makes workers: they would inherit the waiting. 0, or an exit status for hmain_end after a
+/* Does hmain_drop, and tells the invoking process of a daemon that it runs. SIGTERM and SIGINT,
+ * unless they are watched already, wait from here on as the others do. A master has to watch before
+ * it makes workers: they would inherit the waiting. 0, or an exit status for hmain_end after a
  * message. */
 int hmain_ready(hmain_t *app);
 
@@ -89,8 +91,9 @@ void hmain_unwatch(hmain_t *app);
 
 hloop_t *hmain_loop(const hmain_t *app); /* the watched one, or NULL */
 
-/* Removes the pid file, tells a waiting invoking process of a failed start, frees. Returns status.
- * In a forked worker it only frees. */
+/* Removes the pid file, tells a waiting invoking process of a failed start, frees. What signals
+ * still wait are forgotten: it ends as status says. Returns status. In a forked worker it only
+ * frees. */
 int hmain_end(hmain_t *app, int status);
 
 #ifdef __cplusplus

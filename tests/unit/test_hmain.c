@@ -21,8 +21,8 @@
 #include "event/htimer.h"
 #include "oom.h"
 
-#define WAIT_MS 20000
-#define LIFE_MS 60000 /* of a server that nobody stops */
+#define WAIT_MS 100000
+#define LIFE_MS 200000 /* of a server that nobody stops */
 
 /* ---- the server ---- */
 
@@ -32,6 +32,8 @@ typedef struct server_opts_s {
     bool fail;
     bool crash;
     bool stubborn;
+    bool early;
+    bool hasty;
     bool late;
 } server_opts_t;
 
@@ -40,6 +42,8 @@ static const hopt_t server_options[] = {
     HOPT_FLAG(0, "fail", server_opts_t, fail, "fail at the start"),
     HOPT_FLAG(0, "crash", server_opts_t, crash, "crash at the start"),
     HOPT_FLAG(0, "stubborn", server_opts_t, stubborn, "do not stop at the first signal"),
+    HOPT_FLAG(0, "early", server_opts_t, early, "be told to reload during the start"),
+    HOPT_FLAG(0, "hasty", server_opts_t, hasty, "be told to stop during the start"),
     HOPT_FLAG(0, "late", server_opts_t, late, "watch after a signal has come"),
     HOPT_INCLUDE(hmain_rows, server_opts_t, main, hmain_options_t),
     HOPT_END,
@@ -87,6 +91,17 @@ static void on_life_end(htimer_t *timer)
     hloop_stop(hevent_loop(timer));
 }
 
+/* Whoever finds its pid file may not know that it only starts. */
+static void signal_early(const server_opts_t *opts)
+{
+    if (opts->early) {
+        raise(SIGHUP);
+        raise(SIGUSR1);
+    }
+    if (opts->hasty)
+        raise(SIGTERM);
+}
+
 /* Whoever was told that it runs may have been quicker. */
 static int watch_late(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks)
 {
@@ -110,6 +125,7 @@ static int serve(server_opts_t *opts)
 
     if (status != HMAIN_RUN)
         return status;
+    signal_early(opts);
     if (opts->fail) {
         fprintf(stderr, "mini: told to fail\n");
         return hmain_end(app, 7);
@@ -340,6 +356,27 @@ static void signals_between_ready_and_watch_are_not_lost_and_kill_nobody(void **
     assert_int_equal(mini("-s status", text, sizeof(text)), 3);
 }
 
+static void a_reload_during_the_start_is_not_lost_and_kills_nobody(void **state)
+{
+    char text[256];
+
+    (void)state;
+    start("--early");
+    wait_marks("Rru");
+    assert_int_equal(mini("-s stop", text, sizeof(text)), 0);
+    wait_marks("Rrus");
+    assert_int_equal(mini("--early --fail", text, sizeof(text)), 7);
+}
+
+static void a_stop_during_the_start_ends_it_at_once(void **state)
+{
+    char text[256];
+
+    (void)state;
+    assert_int_equal(mini("-d --hasty", text, sizeof(text)), 1);
+    assert_int_equal(mini("-s status", text, sizeof(text)), 3);
+}
+
 static void restart_ends_the_old_one_and_starts_a_new_one(void **state)
 {
     char text[256];
@@ -493,6 +530,8 @@ int main(int argc, char **argv)
         WITH_DIR(a_failed_start_gives_its_message_and_status),
         WITH_DIR(signals_reach_their_callbacks),
         WITH_DIR(signals_between_ready_and_watch_are_not_lost_and_kill_nobody),
+        WITH_DIR(a_reload_during_the_start_is_not_lost_and_kills_nobody),
+        WITH_DIR(a_stop_during_the_start_ends_it_at_once),
         WITH_DIR(restart_ends_the_old_one_and_starts_a_new_one),
         WITH_DIR(stop_gives_up_after_its_time_and_a_second_one_is_final),
         WITH_DIR(wrong_use_is_one_line),
