@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WAIT_MS 20000
+#define WAIT_MS 100000
 #define WORKERS 3
 
 /* Shared with the worker processes. */
@@ -36,6 +36,7 @@ typedef struct shared_s {
     int fail_index; /* on_start of this one fails; WORKERS: none */
     int status[WORKERS];
     bool forgotten; /* the kernel does not kill workers with their parent */
+    int stop_timeout_ms;
 } shared_t;
 
 static shared_t *shared;
@@ -52,6 +53,7 @@ static inline int reset_shared(void **state)
     (void)state;
     memset(shared, 0, sizeof(*shared));
     shared->fail_index = WORKERS;
+    shared->stop_timeout_ms = WAIT_MS;
     return 0;
 }
 
@@ -92,6 +94,7 @@ static inline void on_read(hio_t *io, void *buf, int len)
     case 'X':
         _exit(3);
     case 'B':
+        atomic_store(&shared->busy, 1);
         for (;;)
             pause();
     default:

@@ -332,7 +332,7 @@ static void what_is_no_plain_file_is_refused_at_once(void **state)
     snprintf(path, sizeof(path), "%s/fifo", dir);
     snprintf(expected, sizeof(expected), "%s: not a plain file\n", path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    alarm(20);
+    alarm(100);
     assert_int_equal(hconf_load(path, &schema, &target, &conf, &errors), -EINVAL);
     alarm(0);
     assert_null(conf);

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WAIT_MS 10000
+#define WAIT_MS 100000
 
 /* One echo: a server and a client on one loop, which ends when the client was closed. */
 typedef struct echo_s {
@@ -395,12 +395,15 @@ static void every_address_is_one_socket_for_both_families(void **state)
 
 static void options_reach_the_listener(void **state)
 {
-    hlisten_options_t options = options_for("unix:@hlisten-test");
+    hlisten_options_t options;
     echo_t *echo = new_echo();
     hio_t *first = NULL, *second = NULL;
     struct stat st;
+    char name[64];
 
     (void)state;
+    snprintf(name, sizeof(name), "unix:@%s", folder); /* nobody else's */
+    options = options_for(name);
     assert_int_equal(hlisten_open(echo->loop, &options, on_accept, &first), 0);
     assert_int_equal(hlisten_open(echo->loop, &options, on_accept, &second), -EADDRINUSE);
     assert_null(second);

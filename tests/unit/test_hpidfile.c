@@ -18,7 +18,7 @@
 
 #include "oom.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS 100000
 
 static char dir[32], path[64];
 

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAIT_MS 20000
+#define WAIT_MS 100000
 #define BLOCK_SIZE_MIN 8192 /* a smaller allocation is no room for posts */
 
 /* What the allocator and the callbacks tell each other. */

@@ -33,7 +33,7 @@ static int serve(bool shared_listener, int ready)
 
     options.shared_listener = shared_listener;
     options.on_start = on_start_with_signal;
-    options.stop_timeout_ms = 300;
+    options.stop_timeout_ms = shared->stop_timeout_ms;
     result = hserver_new(&options, &the_server);
     if (result == 0) {
         shared->addr = *hserver_addr(the_server);
@@ -175,11 +175,15 @@ static void the_server_ends_with_its_last_worker(void **state)
 
 static void a_worker_that_does_not_stop_is_killed(void **state)
 {
-    pid_t pid = fork_server(true);
-    client_t client = connect_to(&shared->addr);
+    client_t client;
+    pid_t pid;
 
     (void)state;
+    shared->stop_timeout_ms = 300;
+    pid = fork_server(true);
+    client = connect_to(&shared->addr);
     command(&client, "B");
+    wait_for(&shared->busy);
     terminate(pid);
     assert_int_equal(WTERMSIG(shared->status[client.index]), SIGKILL);
     wait_closed(client.fd);
