@@ -1,4 +1,4 @@
-/* Whatever comes is decoded to the same, in whatever pieces it comes and goes; and what we encode is
+/* Whatever comes is decoded to the same, in whatever pieces it comes and goes; what we encode is
  * decoded to what it was. The first byte says which codings, the second one in what pieces. */
 #include "base/herr.h"
 #include "proto/http_coding.h"
