@@ -7,6 +7,7 @@
 
 #include "base/hlist.h"
 #include "base/hmem.h"
+#include "base/hstr.h"
 #include "codec/proxy_protocol.h"
 #include "event/hsignal.h"
 #include "event/htimer.h"
@@ -14,6 +15,7 @@
 #include "tls.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PROGRAMS_MAX 100 /* -m with -e and -c: as ncat has it */
@@ -128,22 +130,27 @@ static void remove_entrant(entrant_t *e)
     hmem_free(e);
 }
 
+/* A server for many tells it with -v alone. Who waits for one connection has to know that it came,
+ * and why the wait goes on. */
 static void report(const entrant_t *e)
 {
     const hnc_t *hnc = e->admit->hnc;
-    char name[HADDR_FORMAT_SIZE];
-    char why[HTLS_ERROR_SIZE] = "";
+    char name[HADDR_FORMAT_SIZE], why[HTLS_ERROR_SIZE], line[HTLS_ERROR_SIZE + 192];
 
     name_of(&e->peer, name, sizeof(name));
-    if (e->admit->tls && !e->why)
-        htls_error(e->io, why, sizeof(why));
+    htls_error(e->io, why, sizeof(why));
+    if (why[0] == '\0')
+        hstr_copy(why, sizeof(why), herr_str(hio_error(e->io)));
     if (e->why)
-        hnc_note(hnc, "PROXY header from %s: %s", name, e->why);
+        snprintf(line, sizeof(line), "PROXY header from %s: %s", name, e->why);
     else if (e->admit->tls)
-        hnc_note(hnc, "TLS handshake with %s failed: %s", name,
-                 why[0] ? why : herr_str(hio_error(e->io)));
+        snprintf(line, sizeof(line), "TLS handshake with %s failed: %s", name, why);
     else
-        hnc_note(hnc, "%s: %s", name, herr_str(hio_error(e->io)));
+        snprintf(line, sizeof(line), "%s: %s", name, why);
+    if (options_serve_many(&hnc->options))
+        hnc_note(hnc, "%s", line);
+    else
+        hnc_say("%s", line);
 }
 
 static void on_closed(hio_t *io)

@@ -65,11 +65,11 @@ static const char *const description[] = {
     "--chat passes on whole lines, up to 4096 bytes each, and escapes what would command a "
     "terminal.",
     "--ssl checks the certificate of a server and its name; with -l it makes a certificate if none "
-    "is given. A connection that ends without TLS's own end may lack its last part: hnc says so "
-    "and "
-    "exits with 1. ncat ends like that. A handshake has 10 seconds; one that fails is told with "
-    "-v, "
-    "and the server goes on.",
+    "is given. A connection that ends without TLS's own end (close_notify) may lack its last part, "
+    "cut off by anybody on the way: hnc says so and exits with 1, though it has written all that "
+    "came. ncat ends like that; --tls-ignore-eof is for peers that are known to.",
+    "A handshake has 10 seconds. One that fails does not end a server: with -k it is told with -v, "
+    "without -k always, and hnc waits for the next one, where ncat exits with 1.",
     "-l --proxy-type is a proxy for many clients, with --proxy-auth only for those who know the "
     "password. --proxy-protocol with -l refuses who sends no PROXY header; --allow and --deny then "
     "look at the proxy's address and at the one in the header, for headers are easily forged.",

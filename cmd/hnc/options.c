@@ -144,6 +144,8 @@ const hopt_t options_rows[] = {
                 "the peer's key has to be one of these: sha256//BASE64, with semicolons between, "
                 "or a file with a public key",
                 .arg_name = "PIN"),
+    HOPT_FLAG(0, "tls-ignore-eof", options_t, tls_ignore_eof,
+              "take a connection that ends without TLS's own end for whole: ncat ends like that"),
     HOPT_FLAG(0, "tls-info", options_t, tls_info,
               "say on stderr what was agreed on, and show the peer's certificates"),
 
@@ -456,7 +458,7 @@ static void complete(options_t *o)
     o->ssl |= o->ssl_verify >= 0 || o->ssl_trustfile || o->ssl_crlfile || o->ssl_cert ||
               o->ssl_key || o->ssl_key_password || o->ssl_servername || o->ssl_alpn ||
               o->ssl_ciphers || o->tls_self_signed || o->tls_pin || o->tls_info ||
-              o->tls_min != HNC_TLS_ANY || o->tls_max != HNC_TLS_ANY;
+              o->tls_ignore_eof || o->tls_min != HNC_TLS_ANY || o->tls_max != HNC_TLS_ANY;
 }
 
 /* Who wrote udp:// may not know that it is -u. */

@@ -81,6 +81,7 @@ typedef struct options_s {
     const char *tls_pin;
     bool tls_self_signed;
     bool tls_info;
+    bool tls_ignore_eof;
     int tls_min, tls_max;     /* hnc_tls_version_e */
     hopt_list_t nc_proxies;   /* -x */
     hopt_list_t ncat_proxies; /* --proxy */

@@ -390,8 +390,10 @@ static void fail(session_t *s, const char *what, const char *why)
 }
 
 /* Whether something may be missing of what came: with TLS a stream has an end of its own. */
-static bool is_cut_off(int err, bool ended)
+static bool is_cut_off(const options_t *o, int err, bool ended)
 {
+    if (err == HERR_TRUNCATED && o->tls_ignore_eof)
+        return false;
     return err <= HERR_CLOSED || (err != 0 && err != -ETIMEDOUT && !ended);
 }
 
@@ -406,7 +408,7 @@ static void report_end(session_t *s, hio_t *io, int err, bool ended)
     } else if (err == -ETIMEDOUT && o->idle_ms != HNC_NO_TIME) {
         snprintf(why, sizeof(why), "expired (%u ms)", o->idle_ms);
         fail(s, "idle timeout", why);
-    } else if (o->ssl && is_cut_off(err, ended)) {
+    } else if (o->ssl && is_cut_off(o, err, ended)) {
         htls_error(io, why, sizeof(why));
         fail(s, "TLS", why[0] ? why : herr_str(err));
     } else if (err != 0 && err != -ETIMEDOUT && o->verbose > 1) {

@@ -44,6 +44,7 @@ complete -c hnc -l tls-self-signed -d 'with -l: make a certificate now, and say 
 complete -c hnc -l tls-min -x -a '1.2 1.3' -d 'the oldest version'
 complete -c hnc -l tls-max -x -a '1.2 1.3' -d 'the newest version'
 complete -c hnc -l tls-pin -x -d 'the peer\'s key has to be one of these: sha256//BASE64, with semicolons between, or a file with a public key'
+complete -c hnc -l tls-ignore-eof -d 'take a connection that ends without TLS\'s own end for whole: ncat ends like that'
 complete -c hnc -l tls-info -d 'say on stderr what was agreed on, and show the peer\'s certificates'
 complete -c hnc -s 'x' -x -d 'connect through this proxy: [TYPE://][USER:PASSWORD@]HOST[:PORT], SOCKS5 unless a type is given; several make a chain; "none" also ignores the environment'
 complete -c hnc -l proxy -x -d 'the same, HTTP unless a type is given'

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
@@ -176,6 +177,26 @@ def test_the_end_of_a_connection_is_an_end(lab, pki, server_cert):
     assert (hnc.out(), hnc.err()) == (b"all of it", "")
 
 
+@pytest.mark.parametrize("keep_open", [[], ["-kv"]], ids=["one", "k"])
+def test_the_end_that_ncat_makes_can_be_taken_for_one(lab, pki, server_cert, keep_open):
+    data = some_data(MIB)
+    hnc, port = listener(lab, server_cert, "--tls-ignore-eof", *keep_open)
+    lab.run(*CLIENTS["ncat"](port, pki.ca).split(), data=data)
+    wait_until(lambda: hnc.out() == data, "all has arrived")
+    assert "close_notify" not in hnc.err()
+    assert keep_open or (hnc.wait(), hnc.err()) == (0, "")
+
+
+def test_a_reset_is_no_end(lab, pki, server_cert):
+    hnc, port = listener(lab, server_cert, "--tls-ignore-eof")
+    s = connect(port, context(pki))
+    s.sendall(b"the first half")
+    hnc.wait_out(b"the first half")
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    socket.socket(fileno=s.detach()).close()
+    assert hnc.wait() == 1 and "reset" in hnc.err()
+
+
 # ---- handshakes that fail ------------------------------------------------------------------------
 
 NONSENSE = {
@@ -188,11 +209,12 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("data", NONSENSE.values(), ids=NONSENSE)
-@pytest.mark.parametrize("keep_open", [[], ["-k"]], ids=["one", "k"])
+@pytest.mark.parametrize("keep_open", [[], ["-kv"]], ids=["one", "k"])
 def test_who_speaks_no_tls_is_told_in_one_line_and_the_server_goes_on(
     lab, pki, server_cert, data, keep_open
 ):
-    hnc, port = listener(lab, server_cert, "-v", *keep_open)
+    """With -k among the notes of -v; who waits for one connection hears of it in any case."""
+    hnc, port = listener(lab, server_cert, *keep_open)
     with socket.create_connection((HOST, port)) as s:
         try:
             s.sendall(data)
@@ -200,7 +222,8 @@ def test_who_speaks_no_tls_is_told_in_one_line_and_the_server_goes_on(
         except OSError:  # it was enough to see
             pass
         hnc.wait_err("failed")
-    assert len(re.findall(r"^TLS handshake with 127.0.0.1:\d+ failed: .+$", hnc.err(), re.M)) == 1
+    prefix = "" if keep_open else "hnc: "
+    assert len(re.findall(rf"^{prefix}TLS handshake with 127.0.0.1:\d+ failed: .+$", hnc.err(), re.M)) == 1
     with connect(port, context(pki)) as s:
         s.sendall(b"good")
         hnc.wait_out(b"good")
