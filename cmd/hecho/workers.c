@@ -7,6 +7,19 @@
 
 /* ---- a worker process ------------------------------------------------------------------------ */
 
+/* What its master, or a terminal, may send before a worker has seen to it. */
+static sigset_t own_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
+    return set;
+}
+
 static void on_worker_term(hsignal_t *signal)
 {
     service_t *service = hevent_userdata(signal);
@@ -22,6 +35,7 @@ static void on_worker_hangup(hsignal_t *signal)
 
 static int watch_worker(service_t *service)
 {
+    sigset_t held = own_signals();
     hsignal_t *hangup, *term;
 
     service->step = "watch signals";
@@ -31,6 +45,7 @@ static int watch_worker(service_t *service)
         return -errno;
     hevent_set_userdata(term, service);
     hevent_set_userdata(hangup, service);
+    sigprocmask(SIG_UNBLOCK, &held, NULL);
     return 0;
 }
 
@@ -127,7 +142,8 @@ static int start_and_run(service_t *service)
     hworkers_options_t options = {.count = (int)service->options->workers,
                                   .run = worker_main,
                                   .on_event = on_worker_event,
-                                  .userdata = service};
+                                  .userdata = service,
+                                  .held = own_signals()};
     int err;
 
     service->step = "start the workers";

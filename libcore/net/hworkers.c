@@ -131,8 +131,10 @@ static pid_t fork_worker(const slot_t *slot)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &mask);
     pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        sigorset(&mask, &mask, &slot->workers->options.held);
         be_worker(slot, master, &mask);
+    }
     if (pid < 0)
         pid = -errno;
     sigprocmask(SIG_SETMASK, &mask, NULL);

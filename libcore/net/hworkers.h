@@ -4,6 +4,7 @@
 #ifndef HNET_NET_HWORKERS_H
 #define HNET_NET_HWORKERS_H
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,8 +19,8 @@ extern "C" {
 typedef struct hworkers_s hworkers_t;
 
 /* The body of a worker, in a process of its own; what it returns is the exit status. It starts with
- * the signal handling that the master had before its loop watched any, and inherits descriptors
- * that are open; it makes a loop of its own and must not touch the master's. index counts
+ * the signal handling that the master had before its loop watched any, so one that comes before it
+ * handles them may be its end: see held. It inherits descriptors that are open; it makes a loop of its own and must not touch the master's. index counts
  * from 0. It is killed when the master's thread ends; but the kernel forgets that when the worker
  * changes its user, so the master should do that before. */
 typedef int (*hworkers_run_cb)(int index, void *userdata);
@@ -57,6 +58,7 @@ typedef struct hworkers_options_s {
     uint32_t delay_max_ms; /* 10,000 */
     uint32_t healthy_ms;   /* 10,000: a life that sets the delay back */
     uint32_t grace_ms;     /* 10,000: from SIGTERM to SIGKILL */
+    sigset_t held;         /* wait in a worker until it unblocks them, once it handles them */
 } hworkers_options_t;
 
 /* Starts the workers. 0 and *workers; -EINVAL for a count outside 1 to HWORKERS_MAX; -ENOMEM. A

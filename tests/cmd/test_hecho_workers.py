@@ -114,6 +114,16 @@ def test_ctrl_c_to_the_whole_group_stops_master_and_workers_gracefully(hecho):
     assert "killed" not in server.process.err()
 
 
+def test_signals_while_workers_start_end_none_of_them(hecho, lab):
+    server = hecho("--workers", "4", "--pid-file", lab.path("pid"), "0", start_new_session=True)
+    for _ in range(100):
+        os.killpg(server.pid, signal.SIGUSR1)
+        os.killpg(server.pid, signal.SIGHUP)
+    workers_of(server, 4)
+    server.stop()
+    assert "killed" not in server.process.err()
+
+
 def test_workers_end_with_a_master_that_is_killed(hecho):
     server = hecho("--workers", "2", "0")
     workers_of(server, 2)

@@ -165,6 +165,32 @@ static int exit_on_sighup(int index, void *userdata)
     return wait_for_a_signal(index, userdata);
 }
 
+static sigset_t only_sighup(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    return set;
+}
+
+/* Sees to SIGHUP when it has come, and not before. */
+static int handle_sighup_late(int index, void *userdata)
+{
+    const sigset_t held = only_sighup();
+    sigset_t come;
+
+    (void)index;
+    (void)userdata;
+    do {
+        if (sigpending(&come) < 0)
+            return 9;
+    } while (!sigismember(&come, SIGHUP));
+    signal(SIGHUP, exit_42);
+    sigprocmask(SIG_UNBLOCK, &held, NULL);
+    return 8;
+}
+
 static void stop_own_loop(hsignal_t *signal)
 {
     hloop_stop(hevent_loop(signal));
@@ -295,6 +321,28 @@ static void a_signal_reaches_every_worker(void **state)
         if (events[i].event == HWORKERS_ENDED && ++ended)
             assert_int_equal(WEXITSTATUS(events[i].status), 42);
     }
+}
+
+static void signal_at_once(const hworkers_info_t *info)
+{
+    if (info->event == HWORKERS_STARTED)
+        assert_int_equal(hworkers_signal(workers, SIGHUP), 1);
+    else if (info->event == HWORKERS_ENDED)
+        hworkers_stop(workers);
+}
+
+static void a_signal_that_is_held_waits_until_it_is_handled(void **state)
+{
+    const hworkers_options_t options = {
+        .count = 1, .run = handle_sighup_late, .on_event = record, .held = only_sighup()};
+    hworkers_t *made;
+
+    (void)state;
+    on_info = signal_at_once;
+    assert_int_equal(hworkers_new(loop, &options, &made), 0);
+    run_loop();
+    assert_true(WIFEXITED(last_of(HWORKERS_ENDED)->status));
+    assert_int_equal(WEXITSTATUS(last_of(HWORKERS_ENDED)->status), 42);
 }
 
 static void resize_when_ready(const hworkers_info_t *info)
@@ -495,6 +543,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_worker_that_ignores_the_stop_is_killed, begin, end),
         cmocka_unit_test_setup_teardown(a_worker_has_a_loop_and_signals_of_its_own, begin, end),
         cmocka_unit_test_setup_teardown(a_signal_reaches_every_worker, begin, end),
+        cmocka_unit_test_setup_teardown(a_signal_that_is_held_waits_until_it_is_handled, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(the_number_of_workers_can_change, begin, end),
         cmocka_unit_test_setup_teardown(a_worker_with_one_life_is_not_started_again, begin, end),
         cmocka_unit_test_setup_teardown(free_kills_what_still_runs, begin, end),
