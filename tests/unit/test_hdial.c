@@ -123,7 +123,7 @@ static void one_after_another_when_asked_for(void **state)
     (void)state;
     begin(&w);
     w.options.attempt_delay_ms = -1;
-    w.options.address_timeout_ms = 60;
+    w.options.address_timeout_ms = 500;
     make_silent(&w, w.v6);
     assert_int_equal(listen(w.v4, 16), 0);
     dial_to(&w, "both.test", &r);
@@ -233,7 +233,7 @@ static void the_whole_time_limit_names_who_has_not_answered(void **state)
 
     (void)state;
     begin(&w);
-    w.options.timeout_ms = 120;
+    w.options.timeout_ms = 600;
     w.options.attempt_delay_ms = 10;
     make_silent(&w, w.v6);
     dial_to(&w, "both.test", &r);

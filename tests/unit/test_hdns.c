@@ -181,7 +181,7 @@ static void a_silent_server_costs_its_time_limit_and_delays_nobody(void **state)
 
     (void)state;
     begin(&w);
-    w.options.timeout_ms = 60;
+    w.options.timeout_ms = 100;
     use(&w);
     memset(slow, 0, sizeof(slow));
     for (size_t i = 0; i < ARRAY_LENGTH(silent); i++)
@@ -203,7 +203,7 @@ static void the_total_time_limit_takes_the_family_that_is_there(void **state)
 
     (void)state;
     begin(&w);
-    w.options.total_timeout_ms = 50;
+    w.options.total_timeout_ms = 400;
     use(&w);
     ask(&w, "slow6.test", 0, &r);
     assert_int_equal(r.err, 0);
@@ -211,7 +211,7 @@ static void the_total_time_limit_takes_the_family_that_is_there(void **state)
     assert_string_equal(r.addrs[0], "127.0.0.1:0");
     ask(&w, "silent.test", 0, &r);
     assert_int_equal(r.err, -ETIMEDOUT);
-    assert_string_equal(r.error, "no name server answered within 0.05 s");
+    assert_string_equal(r.error, "no name server answered within 0.4 s");
     end(&w);
 }
 

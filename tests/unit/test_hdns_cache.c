@@ -18,6 +18,7 @@ static void answers_are_kept_as_long_as_they_say(void **state)
     result_t r;
     hdns_stats_t stats;
     uint64_t until;
+    int asked;
 
     (void)state;
     begin(&w);
@@ -39,16 +40,19 @@ static void answers_are_kept_as_long_as_they_say(void **state)
     for (int i = 0; i < 3; i++)
         ask(&w, "ttl0.test", AF_INET, &r);
     assert_int_equal(w.server.asked, 8);
-    ask(&w, "ttl1.test", AF_INET, &r);
-    ask(&w, "ttl1.test", AF_INET, &r);
-    assert_int_equal(w.server.asked, 9);
-    for (until = now_ms() + 1100; now_ms() < until;)
+    do { /* until this machine is quick enough */
+        asked = w.server.asked;
+        until = now_ms() + 1100;
+        ask(&w, "ttl1.test", AF_INET, &r);
+        ask(&w, "ttl1.test", AF_INET, &r);
+    } while (w.server.asked != asked + 1);
+    while (now_ms() < until)
         settle(w.loop);
     ask(&w, "ttl1.test", AF_INET, &r);
-    assert_int_equal(w.server.asked, 10);
+    assert_int_equal(w.server.asked, asked + 2);
     hdns_reload(w.dns);
     ask(&w, "both.test", AF_INET, &r);
-    assert_int_equal(w.server.asked, 11);
+    assert_int_equal(w.server.asked, asked + 3);
     end(&w);
 }
 
@@ -296,22 +300,6 @@ static void nothing_is_left_on_the_loop(void **state)
 
 /* ---- out of memory --------------------------------------------------------------------------- */
 
-/* A datagram that had no room is lost, too. Asked again and again it must have been memory, and not
- * this machine that was too slow. */
-static int resolve_in_time(hdns_t *dns, hloop_t *loop, const char *name)
-{
-    for (int tries = 0; tries < 5; tries++) {
-        result_t r = {0};
-        int err = hdns_resolve(dns, name, AF_INET, on_addrs, &r, NULL);
-
-        while (!err && r.calls == 0)
-            hloop_run(loop);
-        if (err || !r.err)
-            return err;
-    }
-    return -ENOMEM;
-}
-
 static int oom_scenario(void *arg)
 {
     world_t *files = arg;
@@ -334,7 +322,13 @@ static int oom_scenario(void *arg)
         err = hdns_new(loop, &options, &dns);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(names) && !err; i++) {
-        err = resolve_in_time(dns, loop, names[i]);
+        result_t r = {0};
+
+        err = hdns_resolve(dns, names[i], AF_INET, on_addrs, &r, NULL);
+        while (!err && r.calls == 0)
+            hloop_run(loop);
+        if (!err && r.err)
+            err = -ENOMEM; /* a datagram that had no room is lost, too */
     }
     hdns_free(dns);
     if (loop)

@@ -213,7 +213,7 @@ static void who_says_nothing_is_sent_away(void **state)
     hears_the_end(&lab);
     assert_int_equal(lab.heard_len, 0);
     lab_close(&lab);
-    lab_open_with(&lab, (hproxy_server_options_t){.timeout_ms = 30});
+    lab_open_with(&lab, (hproxy_server_options_t){.timeout_ms = 400});
     say(&lab, "GET ", 4);
     hears_the_end(&lab);
     assert_memory_equal(lab.heard, "HTTP/1.1 408 ", 13);
