@@ -28,7 +28,7 @@ http_mime_t *http_mime_new(const char *path);
 void http_mime_free(http_mime_t *mime);
 
 /* Reads the file now if it was not yet, as one has to before a chroot. 0, or why it cannot be read:
- * an errno, HERR_RANGE (too large), -EINVAL (no plain file); http_mime_find then does without it.
+ * the errors of hfile_read; http_mime_find then does without it.
  * Lines and extensions that cannot be used are left out. */
 int http_mime_load(http_mime_t *mime);
 

@@ -1,0 +1,106 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/herr.h"
+#include "base/hfile.h"
+#include "oom.h"
+
+#define SIZE 100000
+
+static char dir[] = "/tmp/test_hfile.XXXXXX";
+static char path[64];
+
+static int setup(void **state)
+{
+    FILE *file;
+
+    (void)state;
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(path, sizeof(path), "%s/file", dir);
+    file = fopen(path, "w");
+    for (int i = 0; file && i < SIZE; i++)
+        fputc(i % 251, file);
+    return file ? fclose(file) : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(dir);
+}
+
+static void test_a_file_is_read_whole(void **state)
+{
+    hbytes_t out = {0};
+
+    (void)state;
+    assert_int_equal(hbytes_append_str(&out, "before:"), 0);
+    assert_int_equal(hfile_read(path, SIZE, &out), 0);
+    assert_int_equal(out.len, 7 + SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        assert_int_equal((uint8_t)out.data[7 + i], i % 251);
+    hbytes_clear(&out);
+    assert_int_equal(hfile_read("/proc/self/status", SIZE, &out), 0); /* its size is told as 0 */
+    assert_true(out.len > 0);
+    hbytes_deinit(&out);
+}
+
+static void test_what_cannot_be_read_says_why(void **state)
+{
+    char fifo[80];
+    hbytes_t out = {0};
+
+    (void)state;
+    assert_int_equal(hfile_read(path, SIZE - 1, &out), -EFBIG);
+    hbytes_deinit(&out);
+    assert_int_equal(hfile_read("/nonexistent", SIZE, &out), -ENOENT);
+    assert_int_equal(hfile_read(dir, SIZE, &out), -EISDIR);
+    assert_int_equal(hfile_read("/dev/null", SIZE, &out), -EINVAL);
+    snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(hfile_read(fifo, SIZE, &out), -EINVAL); /* and does not wait for a writer */
+    unlink(fifo);
+    assert_int_equal(out.len, 0);
+    hbytes_init(&out, 10);
+    assert_int_equal(hfile_read(path, SIZE, &out), -ENOBUFS);
+    hbytes_deinit(&out);
+}
+
+static int scenario(void *arg)
+{
+    hbytes_t out = {0};
+    int err = hfile_read(path, SIZE, &out);
+
+    (void)arg;
+    hbytes_deinit(&out);
+    return err;
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    oom_run(scenario, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_file_is_read_whole),
+        cmocka_unit_test(test_what_cannot_be_read_says_why),
+        cmocka_unit_test(test_out_of_memory),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
