@@ -83,7 +83,7 @@ typedef struct hopt_s {
     const char *bare;         /* makes the value optional: the text used when it is left out */
     size_t offset;            /* of the bound member */
     size_t width;             /* its size */
-    uint64_t min;             /* UINT; INT (as int64_t); SET: the value that is stored */
+    uint64_t min;             /* UINT, SIZE; INT (as int64_t); SET: the value that is stored */
     uint64_t max;             /* UINT, INT, SIZE */
     const char *const *names; /* ENUM: NULL-terminated; the index is stored */
     hopt_call_cb call;
@@ -163,7 +163,7 @@ typedef struct hopt_s {
     HOPT__ROW(HOPT_TYPE_INT, s, l, text, HOPT__BIND(T, m, HOPT__SIGNED),                           \
               .min = (uint64_t)(int64_t)(lo), .max = (uint64_t)(int64_t)(hi), ##__VA_ARGS__)
 
-/* Any unsigned integer: bytes up to hi, "512", "64k", "10M". */
+/* Any unsigned integer: bytes up to hi (from .min on, if that is set), "512", "64k", "10M". */
 #define HOPT_SIZE(s, l, T, m, hi, text, ...)                                                       \
     HOPT__ROW(HOPT_TYPE_SIZE, s, l, text, HOPT__BIND(T, m, HOPT__UNSIGNED), .max = (hi),           \
               ##__VA_ARGS__)

@@ -48,7 +48,7 @@ typedef struct hopt_doc_s {
     const hopt_term_t *operands;    /* what the words of the usage mean */
     const hopt_term_t *examples;    /* a command line and what it does */
     const hopt_term_t *exit_status; /* "0" and when */
-    const hopt_term_t *environment; /* a variable and its use */
+    const hopt_term_t *environment; /* a variable and its use; HNET_POLLER is added */
     const hopt_term_t *files;       /* a path and its use */
     const hopt_term_t *signals;     /* "SIGHUP" and what it does */
     const char *const *see_also;    /* "nc(1)" */

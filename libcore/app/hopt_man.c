@@ -259,15 +259,20 @@ static void put_options(const hopt_doc_t *doc, hopt_writer_t *w)
 
 /* ---- the other sections ---- */
 
-static void put_list(hopt_writer_t *w, const char *macro, const hopt_term_t *terms)
+static void put_terms(hopt_writer_t *w, const char *macro, const hopt_term_t *terms)
 {
-    hopt__put(w, ".Bl -tag -width Ds\n");
-    for (; terms->term != NULL; terms++) {
+    for (; terms != NULL && terms->term != NULL; terms++) {
         hopt__printf(w, ".It %s ", macro);
         put_word(w, terms->term, strlen(terms->term));
         hopt__put_char(w, '\n');
         put_sentence(w, terms->text);
     }
+}
+
+static void put_list(hopt_writer_t *w, const char *macro, const hopt_term_t *terms)
+{
+    hopt__put(w, ".Bl -tag -width Ds\n");
+    put_terms(w, macro, terms);
     hopt__put(w, ".El\n");
 }
 
@@ -278,6 +283,20 @@ static void put_section(hopt_writer_t *w, const char *title, const char *macro,
         return;
     hopt__printf(w, ".Sh %s\n", title);
     put_list(w, macro, terms);
+}
+
+/* The command's own variables, and the one that every loop asks for. */
+static void put_environment(const hopt_doc_t *doc, hopt_writer_t *w)
+{
+    static const hopt_term_t shared[] = {
+        {"HNET_POLLER", "how the system is asked for what is ready: epoll (the default), poll, "
+                        "select or, where it is built in, io_uring"},
+        {NULL, NULL}};
+
+    hopt__put(w, ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n");
+    put_terms(w, "Ev", doc->environment);
+    put_terms(w, "Ev", shared);
+    hopt__put(w, ".El\n");
 }
 
 static void put_description(const hopt_doc_t *doc, hopt_writer_t *w)
@@ -336,7 +355,7 @@ void hopt__write_man(const hopt_doc_t *doc, hopt_writer_t *w)
         put_usage(w, doc->usage[i]);
     put_description(doc, w);
     put_options(doc, w);
-    put_section(w, "ENVIRONMENT", "Ev", doc->environment);
+    put_environment(doc, w);
     put_section(w, "FILES", "Pa", doc->files);
     put_section(w, "SIGNALS", "Dv", doc->signals);
     put_section(w, "EXIT STATUS", "Li", doc->exit_status);

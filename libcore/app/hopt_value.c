@@ -92,6 +92,11 @@ static int store_size(const hopt_t *row, void *base, const char *text, hbytes_t 
     uint64_t value;
     int status = hstr_parse_size(text, max, &value);
 
+    if (status == 0 && value < row->min) {
+        complain(why, HERR_RANGE, text, " is less than ");
+        hbytes_append_str(why, hstr_format_size(row->min, shown, sizeof(shown)));
+        return HERR_RANGE;
+    }
     if (status == 0) {
         put_integer(row, base, value);
         return 0;

@@ -31,6 +31,7 @@ typedef struct opts_s {
     int8_t level;
     int64_t shift;
     size_t chunk;
+    uint64_t rate;
     uint32_t wait_ms;
     hopt_list_t headers;
     color_e color;
@@ -76,6 +77,7 @@ static const hopt_t options[] = {
     HOPT_INT(0, "level", opts_t, level, -5, 5, "priority"),
     HOPT_INT(0, "shift", opts_t, shift, INT64_MIN, INT64_MAX, "shift"),
     HOPT_SIZE('I', "chunk", opts_t, chunk, 1 << 20, "buffer size"),
+    HOPT_SIZE(0, "rate", opts_t, rate, 1 << 20, "bytes a second", .min = 512),
     HOPT_SPAN('w', "wait", opts_t, wait_ms, "give up after TIME"),
     HOPT_LIST('H', "header", opts_t, headers, "one more header"),
     HOPT_ENUM(0, "color", opts_t, color, colors, "colour", .bare = "always"),
@@ -392,6 +394,8 @@ static void a_bad_value_is_quoted_with_what_was_expected(void **state)
                  "hnc: option --ttl: '256' is not a number from 0 to 255");
     expect_error(RUN("--level=6"), HERR_RANGE,
                  "hnc: option --level: '6' is not a number from -5 to 5");
+    expect_error(RUN("--rate", "0.4k"), HERR_RANGE,
+                 "hnc: option --rate: '0.4k' is less than 512 B");
     expect_error(RUN("-I", "2M"), HERR_RANGE, "hnc: option -I: '2M' is more than 1.0 MiB");
     expect_error(RUN("-I", "x"), HERR_SYNTAX,
                  "hnc: option -I: 'x' is not a size (try 512, 64k, 10M)");
