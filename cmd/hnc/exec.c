@@ -201,15 +201,25 @@ static void on_child(hsignal_t *sig)
     }
 }
 
-/* The loop may have other descriptors, but they close themselves; its signals end with exec. */
+/* The loop may have other descriptors, but they close themselves. A signal that comes before the
+ * program is there is the program's, not the loop's. */
 static pid_t start(const exec_t *exec, int fd, const ends_t *ends)
 {
-    pid_t pid = fork();
+    sigset_t all, mask;
+    pid_t pid;
+    int err;
 
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &mask);
+    pid = fork();
+    err = errno;
+    if (pid == 0)
+        hsignal_after_fork();
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     if (pid == 0)
         _exit(become(&exec->hnc->options, fd, ends));
     if (pid < 0)
-        hnc_say("fork: %s", strerror(errno));
+        hnc_say("fork: %s", strerror(err));
     return pid;
 }
 

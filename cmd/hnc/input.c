@@ -1,5 +1,6 @@
 #include "input.h"
 
+#include "codec/telnet.h"
 #include "crlf.h"
 #include "terminal.h"
 
@@ -23,6 +24,12 @@ static size_t buffer_size(const options_t *o)
     if (o->udp)
         size = o->unix_path ? UNIX_DATAGRAM_SIZE : UDP_SIZE;
     return o->udp && o->crlf ? size / 2 : size;
+}
+
+/* Whether what is read gets longer before it is sent: twice as long at most. */
+static bool is_encoded(const options_t *o)
+{
+    return o->crlf || o->telnet;
 }
 
 static void settle(input_t *input)
@@ -101,20 +108,40 @@ static void give_lines(input_t *input, pump_buffer_t *buffer, const char *data, 
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* -C: writes data behind itself, with CR LF. */
-static const char *add_cr(input_t *input, pump_buffer_t *buffer, const char *data, size_t *len)
+/* -C and -t in one go: no byte is doubled by both. */
+static size_t encode_both(input_t *input, char *to, const char *data, size_t len)
 {
+    size_t size = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        char piece[2];
+        size_t n = crlf_copy(piece, data + i, 1, &input->after_cr);
+
+        size += telnet_escape(piece, n, to + size);
+    }
+    return size;
+}
+
+/* Writes data behind itself: with CR LF (-C), with what telnet takes for a command doubled (-t). */
+static const char *encode(input_t *input, pump_buffer_t *buffer, const char *data, size_t *len)
+{
+    const options_t *o = &input->hnc->options;
     char *start = buffer->data + input->pump.size;
 
-    *len = crlf_copy(start, data, *len, &input->after_cr);
+    if (!o->telnet)
+        *len = crlf_copy(start, data, *len, &input->after_cr);
+    else if (!o->crlf)
+        *len = telnet_escape(data, *len, start);
+    else
+        *len = encode_both(input, start, data, *len);
     return start;
 }
 
 /* A filled buffer, with one user, goes on its way. */
 static void give(input_t *input, pump_buffer_t *buffer, const char *data, size_t len)
 {
-    if (input->hnc->options.crlf)
-        data = add_cr(input, buffer, data, &len);
+    if (is_encoded(&input->hnc->options))
+        data = encode(input, buffer, data, &len);
     if (input->hnc->options.interval_ms > 0)
         give_lines(input, buffer, data, len);
     else
@@ -224,7 +251,7 @@ void input_init(input_t *input, hnc_t *hnc)
 
     memset(input, 0, sizeof(*input));
     input->hnc = hnc;
-    pump_init(&input->pump, size, hnc->options.crlf ? 2 * size : 0, on_empty, input);
+    pump_init(&input->pump, size, is_encoded(&hnc->options) ? 2 * size : 0, on_empty, input);
 }
 
 void input_deinit(input_t *input)

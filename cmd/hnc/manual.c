@@ -125,6 +125,7 @@ static const hopt_term_t environment[] = {
     {"NCAT_PROXY_AUTH", "what --proxy-auth says, where nobody else sees it"},
     {"ALL_PROXY, NO_PROXY", "the proxy of a client without -x and --proxy, and the hosts that are "
                             "reached without it"},
+    {"NO_COLOR", "if it is not empty, --hex has no colour on a terminal"},
     {"SSLKEYLOGFILE", "where the secrets of each TLS connection are appended, with which Wireshark "
                       "and others can read what was sent"},
     {NULL, NULL}};

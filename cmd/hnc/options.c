@@ -197,13 +197,14 @@ const hopt_t options_rows[] = {
                 "understood",
                 .arg_name = "TEXT"),
     HOPT_SIZE(0, "rate", options_t, rate, HRATE_MAX,
-              "send and receive at most so many bytes a second, each"),
+              "send and receive at most so many bytes a second, each", .min = 1),
     HOPT_FLAG('N', NULL, options_t, shutdown, "end the sending side after the end of stdin"),
     HOPT_FLAG(0, "no-shutdown", options_t, no_shutdown,
               "leave the sending side open after the end of stdin, which is what hnc does "
               "anyway; with -q, too"),
     HOPT_FLAG('t', "telnet", options_t, telnet,
-              "refuse what a telnet server asks for, and take its commands out of the data"),
+              "refuse what a telnet server asks for, take its commands out of the data, and send "
+              "a byte of 255 twice, as data"),
     HOPT_UINT('W', NULL, options_t, receive_limit, 1, UINT32_MAX,
               "leave after NUMBER datagrams or pieces of data have arrived"),
     HOPT_FLAG('d', NULL, options_t, no_stdin, "do not read stdin"),

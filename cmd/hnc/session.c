@@ -274,8 +274,8 @@ static void carry_input(session_t *s, hio_t *peer)
     const options_t *o = &s->hnc->options;
     hio_t *input = s->input.io;
 
-    if (input && !o->udp && !o->crlf && !o->keep_open && o->interval_ms == 0 && !s->hnc->dump &&
-        !output_shows_sent(&s->output) && hcarry_is_kernel(input, peer))
+    if (input && !o->udp && !o->crlf && !o->telnet && !o->keep_open && o->interval_ms == 0 &&
+        !s->hnc->dump && !output_shows_sent(&s->output) && hcarry_is_kernel(input, peer))
         (void)hcarry_start(input, peer, on_carried); /* else they are read as usual */
 }
 

@@ -63,7 +63,7 @@ complete -c hnc -l preamble -x -d 'send this first on each connection; \\n, \\r,
 complete -c hnc -l rate -x -d 'send and receive at most so many bytes a second, each'
 complete -c hnc -s 'N' -d 'end the sending side after the end of stdin'
 complete -c hnc -l no-shutdown -d 'leave the sending side open after the end of stdin, which is what hnc does anyway; with -q, too'
-complete -c hnc -s 't' -l telnet -d 'refuse what a telnet server asks for, and take its commands out of the data'
+complete -c hnc -s 't' -l telnet -d 'refuse what a telnet server asks for, take its commands out of the data, and send a byte of 255 twice, as data'
 complete -c hnc -s 'W' -x -d 'leave after NUMBER datagrams or pieces of data have arrived'
 complete -c hnc -s 'd' -d 'do not read stdin'
 complete -c hnc -s 'C' -l crlf -d 'send CR LF for each LF'

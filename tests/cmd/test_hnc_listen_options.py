@@ -2,6 +2,7 @@
 much is received, what the packets look like."""
 
 import os
+import random
 import socket
 import struct
 import subprocess
@@ -60,6 +61,37 @@ def test_telnet_is_refused_politely_and_taken_out_of_the_data(lab, start, pieces
     peer.close()
     assert hnc.wait() == 0
     assert hnc.out() == b"login: \xff"
+
+
+ALL_BYTES = bytes(range(256)) + b"\n\xff\xff\r\n\xff"
+
+
+@pytest.mark.parametrize(
+    "options, data",
+    [("-t", ALL_BYTES.replace(b"\xff", b"\xff\xff")),
+     ("-tC", ALL_BYTES.replace(b"\xff", b"\xff\xff").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))],
+)  # fmt: skip
+@BOTH
+def test_with_telnet_a_byte_of_255_is_sent_as_data(lab, start, options, data):
+    hnc, peer = start(lab, options + "N", stdin=lab.file(ALL_BYTES))
+    assert receive(peer, len(data)) == data
+    peer.close()
+    assert hnc.wait() == 0
+
+
+def test_what_one_telnet_sends_the_other_receives(lab):
+    """From a file and from a pipe, and more than what is read at once."""
+    data = random.Random(854).randbytes(3 << 20).replace(b"a", b"\xff")
+    for stdin in (lab.file(data), subprocess.PIPE):
+        port = lab.port()
+        server = lab.spawn("hnc", "-lt", HOST, port)
+        lab.wait_bound(port)
+        client = lab.spawn("hnc", "-tN", HOST, port, stdin=stdin)
+        if stdin == subprocess.PIPE:
+            client.send(data)
+            client.end_input()
+        assert client.wait() == 0 and server.wait() == 0
+        assert server.out() == data
 
 
 def test_telnet_with_many_clients_keeps_their_states_apart(lab):

@@ -89,6 +89,7 @@ def fails(lab, args, *named, status=FAILED, **options):
         ("-lu -m 1 0", "-m and -u"),
         ("-luC -c cat 0", "-C and -u"),
         ("--rate 1k -c cat 127.0.0.1 1", "--rate"),
+        ("--rate=0 127.0.0.1 1", "'0' is less than"),
         ("--preamble a -F 127.0.0.1 1", "--preamble"),
         ("-l --allow 1.2.3.4/33 127.0.0.1 0", "1.2.3.4/33"),
         ("-l --deny 1.2.3.256 127.0.0.1 0", "1.2.3.256"),
