@@ -3,11 +3,12 @@
  *     "/data"              this path
  *     "/user/:id"          one segment, not empty, as the parameter "id"
  *     "/files/" "*path"    (in one string) the rest, may be empty, slashes and all
+ *     "/www.*"             what begins so; a rest without a name is not kept
  *
  * The most exact route wins, whatever the order: text before a parameter, a parameter before a
- * rest, segment by segment. Where a path has routes but none for the method, the answer is 405 with
- * Allow; OPTIONS gets 204 with it and HEAD is answered by GET, unless they have routes; a path
- * without routes is the fallback's, or 404. Paths are compared decoded. */
+ * rest, segment by segment; a route for another method does not count, and GET's is HEAD's as well.
+ * Where a path has routes but none for the method, the answer is 405 with Allow, and to OPTIONS 204
+ * with it; a path without routes is the fallback's, or 404. Paths are compared decoded. */
 #ifndef HNET_PROTO_HTTP_ROUTER_H
 #define HNET_PROTO_HTTP_ROUTER_H
 
@@ -32,13 +33,15 @@ http_router_t *http_router_new(void);
 void http_router_free(http_router_t *router); /* NULL is legal */
 
 /* method is a token, or "*": any that has no route of its own. 0; -EINVAL: a pattern that is none
- * (no leading slash, a parameter without a name or twice, a rest that is not last); -EEXIST;
+ * (no leading slash, a parameter without a name or twice, a rest that is not last), no handler;
+ * -EEXIST;
  * -ENOBUFS past a maximum; -ENOMEM. Strings are copied. */
 int http_router_add(http_router_t *router, const char *method, const char *pattern,
                     http_handler_cb handler, void *userdata);
 
 /* Runs before the handlers of all paths below prefix ("/": of all), in the order that they were
- * added, also where there is no route. "/api" is for "/api" and "/api/x", not "/apis". */
+ * added, also where there is no route. "/api" is for "/api" and "/api/x", not "/apis". 0,
+ * -EINVAL (no leading slash), -ENOBUFS past the maximum, -ENOMEM. */
 int http_router_use(http_router_t *router, const char *prefix, http_middleware_cb middleware,
                     void *userdata);
 
