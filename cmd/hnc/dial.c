@@ -145,6 +145,7 @@ static int start(dial_t *d)
         .proxies = d->proxies.items,
         .proxy_count = d->proxies.count,
         .proxy_protocol = o->listen ? 0 : (int)o->proxy_protocol,
+        .proxy_tls = d->proxy_tls,
         .tls = d->tls,
         .tls_name = tls_name(o),
         .attempt_cb = on_attempt,
@@ -275,6 +276,8 @@ static int prepare(dial_t *d)
         status = retry_init(&d->retry, o);
     if (status == 0)
         status = tls_context(d->hnc, &d->tls);
+    if (status == 0)
+        status = tls_proxy_context(o, &d->proxy_tls);
     return status == 0 ? dial__make_session(d) : status;
 }
 
@@ -296,6 +299,7 @@ int dial_run(hnc_t *hnc)
     session_free(d.session);
     exec_free(d.exec);
     htls_ctx_free(d.tls);
+    htls_ctx_free(d.proxy_tls);
     hmem_free(d.addrs);
     ports_deinit(&d.ports);
     return hnc->status;

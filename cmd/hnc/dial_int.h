@@ -23,7 +23,7 @@ typedef struct dial_s {
     proxy_chain_t proxies;
     char
         target[HADDR_FORMAT_SIZE]; /* the host's address for the last proxy; "": it gets the name */
-    htls_ctx_t *tls;
+    htls_ctx_t *tls, *proxy_tls;
     hdial_t *dial; /* under way */
     hsocket_options_t socket;
     haddr_t source;

@@ -160,6 +160,9 @@ const hopt_t options_rows[] = {
                 "the type of proxies that are named without one: http (connect), https, socks4 "
                 "(4), socks4a, socks5 (5); with -l be such a proxy",
                 .arg_name = "TYPE"),
+    HOPT_STRING(0, "proxy-ssl-trustfile", options_t, proxy_trustfile,
+                "trust the certificates in FILE (PEM) for https proxies, instead of the system's",
+                .arg_name = "FILE"),
     HOPT_STRING(0, "proxy-auth", options_t, proxy_auth,
                 "who we are to the last proxy, and with -l who may use ours; better in the "
                 "environment",
@@ -288,8 +291,9 @@ static const char *server_conflict(const options_t *o)
         {!o->listen, options_access(o), "must use -l with --allow and --deny"},
         {o->udp && o->keep_open, options_access(o), "cannot use -k and -u with --allow and --deny"},
         {o->udp, o->max_conns != HNC_NO_LIMIT, "cannot use -m and -u: there are no connections"},
-        {o->listen, o->nc_proxies.count + o->ncat_proxies.count > 0 || o->proxy_user,
-         "cannot use -l with -x, --proxy or -P"},
+        {o->listen,
+         o->nc_proxies.count + o->ncat_proxies.count > 0 || o->proxy_user || o->proxy_trustfile,
+         "cannot use -l with -x, --proxy, -P or --proxy-ssl-trustfile"},
         {o->listen && !o->proxy_type, o->proxy_auth != NULL,
          "must use --proxy-type with --proxy-auth and -l"},
         {o->broker || options_exec(o) || (o->listen && o->proxy_type), o->rate > 0,

@@ -86,6 +86,7 @@ typedef struct options_s {
     hopt_list_t nc_proxies;   /* -x */
     hopt_list_t ncat_proxies; /* --proxy */
     const char *proxy_type;
+    const char *proxy_trustfile;
     const char *proxy_user; /* -P */
     const char *proxy_auth;
     int proxy_dns;           /* a proxy_dns_e */

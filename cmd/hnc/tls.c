@@ -78,25 +78,40 @@ static void fill_in(hnc_t *hnc, htls_options_t *t)
     }
 }
 
+static int make_context(const htls_options_t *options, htls_ctx_t **ctx)
+{
+    char error[HTLS_ERROR_SIZE];
+    int err = htls_ctx_new(options, ctx, error, sizeof(error));
+
+    if (err == 0)
+        return 0;
+    hnc_say("%s", error);
+    return err == HERR_SYNTAX ? HNC_USAGE : HNC_FAILED;
+}
+
+int tls_proxy_context(const options_t *o, htls_ctx_t **ctx)
+{
+    const htls_options_t options = {.ca_file = o->proxy_trustfile};
+
+    *ctx = NULL;
+    return o->proxy_trustfile ? make_context(&options, ctx) : 0;
+}
+
 int tls_context(hnc_t *hnc, htls_ctx_t **ctx)
 {
-    char error[HTLS_ERROR_SIZE], fingerprint[104];
+    char fingerprint[104];
     htls_options_t t;
-    int err;
+    int status;
 
     *ctx = NULL;
     if (!hnc->options.ssl)
         return 0;
     fill_in(hnc, &t);
-    err = htls_ctx_new(&t, ctx, error, sizeof(error));
-    if (err) {
-        hnc_say("%s", error);
-        return err == HERR_SYNTAX ? HNC_USAGE : HNC_FAILED;
-    }
-    if (t.self_signed) /* without it nobody could know whom he talks to */
+    status = make_context(&t, ctx);
+    if (status == 0 && t.self_signed) /* without it nobody could know whom he talks to */
         hnc_say("self-signed certificate, %s",
                 htls_ctx_fingerprint(*ctx, fingerprint, sizeof(fingerprint)));
-    return 0;
+    return status;
 }
 
 const char *tls_name(const options_t *o)

@@ -11,6 +11,9 @@
  * printed. */
 int tls_context(hnc_t *hnc, htls_ctx_t **ctx);
 
+/* The same for the https proxies of a client; *ctx is NULL where htls's defaults are right. */
+int tls_proxy_context(const options_t *o, htls_ctx_t **ctx);
+
 /* The name that a client sends and checks: --ssl-servername, or the host; NULL for a path, which no
  * certificate is for. */
 const char *tls_name(const options_t *o);

@@ -49,6 +49,7 @@ complete -c hnc -l tls-info -d 'say on stderr what was agreed on, and show the p
 complete -c hnc -s 'x' -x -d 'connect through this proxy: [TYPE://][USER:PASSWORD@]HOST[:PORT], SOCKS5 unless a type is given; several make a chain; "none" also ignores the environment'
 complete -c hnc -l proxy -x -d 'the same, HTTP unless a type is given'
 complete -c hnc -s 'X' -l proxy-type -x -d 'the type of proxies that are named without one: http (connect), https, socks4 (4), socks4a, socks5 (5); with -l be such a proxy'
+complete -c hnc -l proxy-ssl-trustfile -r -F -d 'trust the certificates in FILE (PEM) for https proxies, instead of the system\'s'
 complete -c hnc -l proxy-auth -x -d 'who we are to the last proxy, and with -l who may use ours; better in the environment'
 complete -c hnc -s 'P' -x -d 'the same, and ask for the password on the terminal'
 complete -c hnc -l proxy-dns -x -a 'remote local both none' -d 'who looks up the host\'s name: the proxy, hnc, hnc first and then the proxy, nobody'

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from conftest import wait_until
+from pki import Pki
 
 HOST = "127.0.0.1"
 
@@ -54,6 +55,46 @@ def assert_echo(lab, args, data=b"hello\n", **options):
     wait_until(lambda: len(hnc.out()) >= len(data) or not hnc.running(), "the echo")
     assert hnc.out() == data, hnc.err()
     hnc.stop()
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+def tls_proxy(lab, pki):
+    cert, key = pki.issue("proxy")
+    return ncat_proxy(lab, "--ssl", "--ssl-cert", cert, "--ssl-key", key)
+
+
+def test_an_https_proxy_has_trust_of_its_own(lab, pki):
+    to = ["-4", "--proxy", f"https://localhost:{tls_proxy(lab, pki)}", "--proxy-ssl-trustfile", pki.ca]
+    assert_echo(lab, [*to, f"{HOST}:{echo_peer(lab)}"])
+
+
+def test_the_trust_of_the_host_is_not_that_of_its_https_proxy(lab, pki, tmp_path_factory):
+    other = Pki(tmp_path_factory.mktemp("other"), "Other-CA")
+    cert, key = other.issue("server")
+    port = lab.port()
+    lab.spawn("openssl", "s_server", "-accept", port, "-cert", cert, "-key", key, "-quiet", "-rev")
+    lab.wait_bound(port)
+    to = ["-4", "--proxy", f"https://localhost:{tls_proxy(lab, pki)}", "--proxy-ssl-trustfile"]
+    done = lab.run("hnc", "-N", *to, pki.ca, "--ssl-trustfile", other.ca, f"tls://localhost:{port}", data=b"abc\n")
+    assert (done.wait(), done.out(), done.err()) == (0, b"cba\n", "")
+    done = lab.run("hnc", "-N", *to, other.ca, "--ssl-trustfile", other.ca, f"tls://localhost:{port}", data=b"abc\n")
+    assert done.wait() == 1 and "TLS with localhost: certificate's issuer is not trusted: CN=Test-CA" in done.err()
+
+
+@pytest.mark.parametrize(
+    "args, status, named",
+    [
+        ("--proxy-ssl-trustfile /nonexistent/ca 127.0.0.1:9", 1, "/nonexistent/ca"),
+        ("-l --proxy-type http --proxy-ssl-trustfile /nonexistent/ca 0", 2, "-l"),
+    ],
+)
+def test_trust_for_proxies_that_is_of_no_use_is_named(lab, args, status, named):
+    done = lab.run("hnc", *args.split())
+    assert done.wait() == status and named in done.err() and done.err().count("\n") == 1
 
 
 class Scripted:
