@@ -17,9 +17,10 @@ extern "C" {
 
 #define TAR_BLOCK 512
 #define TAR_END_SIZE 1024
-#define TAR_NAME_MAX 4096         /* of a name or a link's target, in bytes */
-#define TAR_OWNER_MAX 255         /* of a user's or group's name */
-#define TAR_HEADER_MAX (20 * 512) /* what tar_header writes at most */
+#define TAR_NAME_MAX 4096                /* of a name or a link's target, in bytes */
+#define TAR_SIZE_MAX ((uint64_t)1 << 62) /* of a file */
+#define TAR_OWNER_MAX 255                /* of a user's or group's name */
+#define TAR_HEADER_MAX (20 * 512)        /* what tar_header writes at most */
 
 typedef enum tar_type_e { TAR_FILE, TAR_FOLDER, TAR_SYMLINK, TAR_HARDLINK } tar_type_e;
 
@@ -39,7 +40,7 @@ typedef struct tar_entry_s {
 
 /* Writes the header of an entry. The length, a multiple of TAR_BLOCK; -EINVAL (no name, an absolute
  * one or one with a part "..", a link without target, a size of what has no data, more than
- * 999,999,999 ns), HERR_RANGE (a name longer than its maximum, a size above INT64_MAX); -ENOBUFS
+ * 999,999,999 ns), HERR_RANGE (a name or a size above its maximum); -ENOBUFS
  * (TAR_HEADER_MAX bytes are always enough). */
 ssize_t tar_header(const tar_entry_t *entry, char *buf, size_t size);
 
