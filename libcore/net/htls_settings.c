@@ -81,7 +81,7 @@ typedef struct password_s {
     char why[WHY_SIZE]; /* there is none */
 } password_t;
 
-/* OpenSSL tries a key in more than one way, and asks each time: an answer that was none stays so. */
+/* OpenSSL tries a key in more than one way, and asks each time: no answer stays none. */
 static int on_password(char *buf, int size, int writing, void *arg)
 {
     password_t *password = arg;

@@ -1,4 +1,4 @@
-/* Passwords kept in files and variables. What is typed at a terminal: tests/cmd/test_hnc_password.py */
+/* Passwords kept in files and variables. What is typed: tests/cmd/test_hnc_password.py */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
