@@ -21,11 +21,11 @@ int hsecret_read(const char *prompt, char *buf, size_t size);
  * have it. Their "pass:PASSWORD" is left out: everybody can see a command line. */
 bool hsecret_is_source(const char *source);
 
-/* Reads a password from where source says: the first line of a file (without its end), or a variable
- * of the environment. Returns the length. Otherwise buf is wiped, why (of why_size bytes) is one
- * line, and the result HERR_SYNTAX (no such source), -ENOENT (the variable is not set), -ENODATA
- * (nothing is in it), -EMSGSIZE (more than size - 1 bytes) or the file's -errno. Blocks where the
- * file does, a FIFO. */
+/* Reads a password from where source says: the first line of a file, without its end, or a
+ * variable of the environment. Returns the length. Otherwise buf is wiped, why (of why_size bytes)
+ * is one line, and the result HERR_SYNTAX (no such source), -ENOENT (the variable is not set),
+ * -ENODATA (nothing is in it), -EMSGSIZE (more than size - 1 bytes) or the file's -errno. Blocks
+ * where the file does, a FIFO. */
 int hsecret_from(const char *source, char *buf, size_t size, char *why, size_t why_size);
 
 #ifdef __cplusplus
