@@ -10,6 +10,7 @@
 #define DAYS_OF_400_YEARS 146097
 #define DAYS_TO_EPOCH 719468 /* from 1 March of the year 0 */
 #define NAME_LEN 3
+#define ZONE_MAX (24 * 60 - 1) /* minutes */
 
 static const char day_names[] = "SunMonTueWedThuFriSat";
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -189,19 +190,40 @@ static bool reads_as_rfc850(http_span_t text, int64_t now_s, moment_t *m)
     return true;
 }
 
+static int64_t within_calendar(int64_t time_s)
+{
+    time_s = time_s < HTTP_DATE_MIN ? HTTP_DATE_MIN : time_s;
+    return time_s > HTTP_DATE_MAX ? HTTP_DATE_MAX : time_s;
+}
+
 const char *http_date_format(int64_t time_s, char *buf)
 {
     moment_t m;
     int week;
 
-    time_s = time_s < HTTP_DATE_MIN ? HTTP_DATE_MIN : time_s;
-    time_s = time_s > HTTP_DATE_MAX ? HTTP_DATE_MAX : time_s;
+    time_s = within_calendar(time_s);
     m = civil(time_s);
     week = (int)((floor_div(time_s, DAY_S) % 7 + 7 + 4) % 7); /* the epoch was a Thursday */
     snprintf(buf, HTTP_DATE_SIZE, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
              day_names + (size_t)week * NAME_LEN, (unsigned)m.day % 100,
              month_names + (size_t)(m.month - 1) * NAME_LEN, (unsigned)m.year % 10000,
              (unsigned)m.hour % 100, (unsigned)m.minute % 100, (unsigned)m.second % 100);
+    return buf;
+}
+
+const char *http_date_format_log(int64_t time_s, int zone_min, char *buf)
+{
+    moment_t m;
+    unsigned offset;
+
+    zone_min = zone_min < -ZONE_MAX ? -ZONE_MAX : zone_min;
+    zone_min = zone_min > ZONE_MAX ? ZONE_MAX : zone_min;
+    offset = (unsigned)(zone_min < 0 ? -zone_min : zone_min);
+    m = civil(within_calendar(within_calendar(time_s) + (int64_t)zone_min * 60));
+    snprintf(buf, HTTP_DATE_LOG_SIZE, "%02u/%.3s/%04u:%02u:%02u:%02u %c%02u%02u",
+             (unsigned)m.day % 100, month_names + (size_t)(m.month - 1) * NAME_LEN,
+             (unsigned)m.year % 10000, (unsigned)m.hour % 100, (unsigned)m.minute % 100,
+             (unsigned)m.second % 100, zone_min < 0 ? '-' : '+', offset / 60 % 100, offset % 60);
     return buf;
 }
 

@@ -1,4 +1,5 @@
-/* http_date: the dates of HTTP (RFC 9110 section 5.6.7) and of cookies (RFC 6265bis section 5.1.1).
+/* http_date: the dates of HTTP (RFC 9110 section 5.6.7), of cookies (RFC 6265bis section 5.1.1) and
+ * of access logs.
  * No locale, no time zone, nothing global. Times are seconds since the epoch, UTC. */
 #ifndef HNET_CODEC_HTTP_DATE_H
 #define HNET_CODEC_HTTP_DATE_H
@@ -16,6 +17,12 @@ extern "C" {
 /* Writes "Sun, 06 Nov 1994 08:49:37 GMT" and a NUL into buf of HTTP_DATE_SIZE bytes, and returns
  * it. A time outside of HTTP_DATE_MIN and HTTP_DATE_MAX is written as the nearer one of them. */
 const char *http_date_format(int64_t time_s, char *buf);
+
+#define HTTP_DATE_LOG_SIZE 27 /* with a NUL */
+
+/* Writes "06/Nov/1994:09:49:37 +0100" and a NUL into buf of HTTP_DATE_LOG_SIZE bytes, and returns
+ * it: the local time of a place zone_min minutes east of UTC, at most a day less a minute. */
+const char *http_date_format_log(int64_t time_s, int zone_min, char *buf);
 
 /* Reads IMF-fixdate, RFC 850 and asctime dates, exactly as they are written there; the name of the
  * day is not compared to the date. now_s decides which century RFC 850 means: a date more than 50

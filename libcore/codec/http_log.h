@@ -1,6 +1,6 @@
 /* http_log: lines of an access log, in the formats that log analysers read. Whatever a client sent,
- * an entry is one line, and only printable ASCII stands in it: anything else, quotes and
- * backslashes included, as \xHH (JSON: as JSON escapes it, what is not UTF-8 as U+FFFD). */
+ * an entry is one line of printable ASCII: all else, quotes and backslashes are \xHH, and so is a
+ * space where it would make another column. JSON has its own escapes and leaves UTF-8 as it is. */
 #ifndef HNET_CODEC_HTTP_LOG_H
 #define HNET_CODEC_HTTP_LOG_H
 

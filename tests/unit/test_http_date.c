@@ -154,6 +154,28 @@ static void dates_of_cookies_are_found_anyhow(void **state)
     refused("06 Nov 19940 08:49:30", true);
 }
 
+static void written_for_a_log(int64_t time_s, int zone_min, const char *expected)
+{
+    char *buf = malloc(HTTP_DATE_LOG_SIZE);
+
+    assert_non_null(buf);
+    assert_string_equal(http_date_format_log(time_s, zone_min, buf), expected);
+    free(buf);
+}
+
+static void dates_of_logs_are_local(void **state)
+{
+    (void)state;
+    written_for_a_log(EXAMPLE, 0, "06/Nov/1994:08:49:37 +0000");
+    written_for_a_log(EXAMPLE, 60, "06/Nov/1994:09:49:37 +0100");
+    written_for_a_log(EXAMPLE, -9 * 60 - 30, "05/Nov/1994:23:19:37 -0930");
+    written_for_a_log(EXAMPLE, 345, "06/Nov/1994:14:34:37 +0545");
+    written_for_a_log(0, 0, "01/Jan/1970:00:00:00 +0000");
+    written_for_a_log(-1, 100000, "01/Jan/1970:23:58:59 +2359");
+    written_for_a_log(INT64_MAX, 60, "31/Dec/9999:23:59:59 +0100");
+    written_for_a_log(INT64_MIN, -60, "01/Jan/0000:00:00:00 -0100");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +185,7 @@ int main(void)
         cmocka_unit_test(two_digits_are_the_nearest_year),
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(dates_of_cookies_are_found_anyhow),
+        cmocka_unit_test(dates_of_logs_are_local),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
