@@ -76,12 +76,11 @@ def test_the_trust_of_the_host_is_not_that_of_its_https_proxy(lab, pki, tmp_path
     other = Pki(tmp_path_factory.mktemp("other"), "Other-CA")
     cert, key = other.issue("server")
     port = lab.port()
-    lab.spawn("openssl", "s_server", "-accept", port, "-cert", cert, "-key", key, "-quiet", "-rev")
+    lab.spawn("hnc", "-lk", "-c", "cat", "--ssl-cert", cert, "--ssl-key", key, f"{HOST}:{port}")
     lab.wait_bound(port)
     to = ["-4", "--proxy", f"https://localhost:{tls_proxy(lab, pki)}", "--proxy-ssl-trustfile"]
-    done = lab.run("hnc", "-N", *to, pki.ca, "--ssl-trustfile", other.ca, f"tls://localhost:{port}", data=b"abc\n")
-    assert (done.wait(), done.out(), done.err()) == (0, b"cba\n", "")
-    done = lab.run("hnc", "-N", *to, other.ca, "--ssl-trustfile", other.ca, f"tls://localhost:{port}", data=b"abc\n")
+    assert_echo(lab, [*to, pki.ca, "--ssl-trustfile", other.ca, f"tls://localhost:{port}"])
+    done = lab.run("hnc", *to, other.ca, "--ssl-trustfile", other.ca, f"tls://localhost:{port}")
     assert done.wait() == 1 and "TLS with localhost: certificate's issuer is not trusted: CN=Test-CA" in done.err()
 
 
