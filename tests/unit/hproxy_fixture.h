@@ -130,12 +130,12 @@ static inline bool hear(lab_t *lab, size_t len)
     while (lab->heard_len < len && !eof) {
         ssize_t n;
 
+        hloop_wakeup(lab->loop); /* it may be there already */
         assert_int_equal(hloop_run(lab->loop), 0);
         n = plain_drain(lab->client, lab->heard + lab->heard_len,
                         sizeof(lab->heard) - 1 - lab->heard_len, &eof);
         assert_true(n >= 0);
         lab->heard_len += (size_t)n;
-        hloop_wakeup(lab->loop);
     }
     lab->heard[lab->heard_len] = '\0';
     return eof;
@@ -162,9 +162,9 @@ static inline void upstream_gets(lab_t *lab, const char *data, size_t len)
     bool eof = false;
 
     while (lab->upstream < 0) {
+        hloop_wakeup(lab->loop);
         assert_int_equal(hloop_run(lab->loop), 0);
         lab->upstream = accept4(lab->listener, NULL, NULL, SOCK_CLOEXEC);
-        hloop_wakeup(lab->loop);
     }
     while (got_len < len && !eof) {
         ssize_t n = plain_drain(lab->upstream, got + got_len, sizeof(got) - got_len, &eof);

@@ -127,8 +127,30 @@ static void an_acceptor_hands_connections_to_workers_in_turn(void **state)
         close(clients[i].fd);
 }
 
+static _Atomic(hloop_t *) worker_loops[WORKERS];
+
+static int on_start_known(hserver_t *server, hloop_t *loop, int index)
+{
+    if (index != HSERVER_MAIN)
+        atomic_store(&worker_loops[index], loop);
+    return on_start(server, loop, index);
+}
+
+/* A client may see the end a moment before its worker has one connection less. */
+static void wait_load(int index, uint32_t load)
+{
+    time_t limit = time(NULL) + WAIT_MS / 1000;
+
+    while (hloop_nios(atomic_load(&worker_loops[index])) != load) {
+        assert_true(time(NULL) <= limit);
+        sched_yield();
+    }
+}
+
 static void end_connections(client_t *clients, int n, int index, int count)
 {
+    uint32_t left = hloop_nios(atomic_load(&worker_loops[index])) - (uint32_t)count;
+
     for (int i = 0; i < n && count > 0; i++) {
         if (clients[i].index != index)
             continue;
@@ -138,6 +160,7 @@ static void end_connections(client_t *clients, int n, int index, int count)
         count--;
     }
     assert_int_equal(count, 0);
+    wait_load(index, left);
 }
 
 /* Worker 0 has three, worker 1 two, worker 2 one. */
@@ -150,6 +173,7 @@ static void an_acceptor_finds_the_worker_with_the_fewest_connections(void **stat
 
     (void)state;
     options.balance = HSERVER_LEAST_CONNECTIONS;
+    options.on_start = on_start_known;
     run = start(&options);
     begin(&run);
     for (int i = 0; i < n; i++)
