@@ -222,5 +222,5 @@ def test_a_reader_that_is_slow_holds_both_directions_up(lab, server):
 ])
 def test_what_does_not_go_together_is_refused(lab, args):
     hnc = lab.run("hnc", *args)
-    assert hnc.wait() == 1
+    assert hnc.wait() == 2
     assert "cannot use" in hnc.err()
