@@ -52,8 +52,9 @@ static int find_group(const char *group, identity_t *id)
     return 0;
 }
 
-/* Groups first: without root's rights they could no longer be changed. */
-static int become(const identity_t *id)
+/* Groups first: without root's rights they could no longer be changed, and in another root the
+ * user database is not found any more. */
+static int become(const identity_t *id, const char *root)
 {
     if (id->has_group) {
         int rc = id->name != NULL ? initgroups(id->name, id->gid) : setgroups(1, &id->gid);
@@ -61,6 +62,8 @@ static int become(const identity_t *id)
         if (rc < 0 || setresgid(id->gid, id->gid, id->gid) < 0)
             return -errno;
     }
+    if (root != NULL && (chroot(root) < 0 || chdir("/") < 0))
+        return -errno;
     if (id->has_user && setresuid(id->uid, id->uid, id->uid) < 0)
         return -errno;
     return 0;
@@ -100,16 +103,25 @@ int hprivilege_check(const char *user, const char *group, hbytes_t *why)
 
 int hprivilege_drop(const char *user, const char *group, hbytes_t *why)
 {
+    return hprivilege_enter(NULL, user, group, why);
+}
+
+int hprivilege_enter(const char *root, const char *user, const char *group, hbytes_t *why)
+{
     identity_t id = {0};
     int status = find(user, group, &id, why);
 
-    if (status < 0 || is_already(&id))
+    if (status < 0 || (is_already(&id) && root == NULL))
         return status;
-    status = become(&id);
+    status = become(&id, root);
     /* Root that can come back has given nothing up. */
     if (status == 0 && id.has_user && id.uid != 0 && setuid(0) == 0)
         status = -EPERM;
     if (status < 0)
-        hbytes_printf(why, "cannot become %s: %s", user != NULL ? user : group, herr_str(status));
+        hbytes_printf(why, "cannot become %s%s%s: %s",
+                      user != NULL    ? user
+                      : group != NULL ? group
+                                      : "a process",
+                      root != NULL ? " in " : "", root != NULL ? root : "", herr_str(status));
     return status;
 }

@@ -20,6 +20,11 @@ int hprivilege_check(const char *user, const char *group, hbytes_t *why);
  * workers. */
 int hprivilege_drop(const char *user, const char *group, hbytes_t *why);
 
+/* The same, and root (a folder; NULL: none) becomes the root and the working directory; the names
+ * are looked up before. user and group may be NULL. Files and libraries that are opened later have
+ * to be in there. */
+int hprivilege_enter(const char *root, const char *user, const char *group, hbytes_t *why);
+
 #ifdef __cplusplus
 }
 #endif
