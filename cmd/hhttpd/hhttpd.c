@@ -1,0 +1,180 @@
+#include "hhttpd.h"
+
+#include "app/hopt_doc.h"
+#include "proto/http_coding.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const usage[] = {"[options] [DIR] [ENDPOINT...]", "-t [-c FILE] [options]",
+                                    "-s stop|restart|status|reload [-c FILE]", NULL};
+
+static const char *const description[] = {
+    "hhttpd serves the files of a folder over HTTP: of the current one, on port 8080 of this "
+    "computer alone, unless it is told otherwise.",
+    "Hidden files and what lies outside of the folder are never served; symbolic links that leave "
+    "it are followed with --follow-links. A folder without an index file is shown as a page, or "
+    "as JSON to a client that prefers it.",
+    "A port alone is one of the loopback: others reach it with --host '*' or with an end point "
+    "such as :8080. With a certificate (--tls-cert, --tls-self-signed) all end points speak TLS, "
+    "unless some are named with tls:// in front or as https_port: then only these do. Under "
+    "systemd, sockets that it has opened (LISTEN_FDS) stand in the place of all of these; those "
+    "with tls or https in their FileDescriptorName speak TLS.",
+    "The configuration file has lines of the form KEY = VALUE. These keys are those of libhv's "
+    "httpd: logfile, loglevel, log_remain_days, log_filesize, log_fsync, worker_processes, "
+    "worker_threads, worker_connections, port (http_port), https_port, base_url, document_root, "
+    "home_page, error_page, index_of, keepalive_timeout (ms), limit_rate (KiB/s), access_log, "
+    "cors, ssl_certificate, ssl_privatekey, ssl_ca_certificate; and in the section [proxy] "
+    "proxy_connect_timeout, proxy_read_timeout, proxy_write_timeout (ms), forward_proxy, "
+    "trust_proxies, no_proxies and lines of the form \"/path/ => URL\".",
+    "These are ours: host, listen (end points with blanks between), proxy_protocol, "
+    "access_log_format, "
+    "keepalive_requests, head_timeout, body_timeout, send_timeout, drain_timeout (ms), body_max, "
+    "tls_self_signed, ssl_verify_client, daemon, pid_file, user, group, chroot, no_sandbox, spa, "
+    "cache_control, follow_links, hidden, no_compress, no_precompressed, archive, upload, "
+    "upload_max, upload_replace, upload_delete, demo, metrics, live_reload.",
+    "The sections [redirect], [rewrite] and [auth] have lines of the form \"/path/ => ...\", "
+    "[error_page] of the form \"404 => FILE\". A section [host www.example.com *.example.org] "
+    "begins a virtual host with the keys about what is served, and [proxy NAME], [redirect NAME] "
+    "and the like belong to it. A host inherits nothing. Options of the command line have the "
+    "last word, and are about the first host. Every mistake is told with its line, and a key that "
+    "does not exist is one.",
+    "A reload reads the file again, tries it out, and replaces the workers: the new ones take "
+    "every new connection, the old ones end when the requests that they have are answered, but at "
+    "the latest after --drain-timeout. If something is wrong with the file, all stays as it was.",
+    "The master process keeps the rights that it was started with, so that a reload can read keys "
+    "and open ports, but handles no byte of a client; the workers become --user, and cannot reach "
+    "more of the file system than they need, where the kernel has Landlock.",
+    NULL,
+};
+
+static const hopt_term_t operands[] = {
+    {"DIR", "The folder, the current one if there is none. One whose name is a number, or looks "
+            "like an end point, is written ./8080."},
+    {"ENDPOINT", "Where to listen: PORT, :PORT (every address), HOST:PORT, [v6]:PORT, unix:PATH; "
+                 "with tls:// in front it speaks TLS."},
+    {NULL, NULL},
+};
+
+static const hopt_term_t examples[] = {
+    {"hhttpd", "Serve the current folder on http://127.0.0.1:8080/."},
+    {"hhttpd -v ~/music :8000 --qr", "Serve a folder to the whole network, tell who asks for what, "
+                                     "and show the address to a telephone."},
+    {"hhttpd --spa dist --live-reload", "Try out a single-page application."},
+    {"hhttpd --tls-self-signed --auth me:secret --upload inbox :8443",
+     "Take files from others, encrypted."},
+    {"hhttpd -c /etc/hhttpd.conf -t", "Check a configuration."},
+    {"hhttpd -c /etc/hhttpd.conf -d", "Run in the background."},
+    {"hhttpd -c /etc/hhttpd.conf -s reload", "Make it read its configuration again."},
+    {NULL, NULL},
+};
+
+static const hopt_term_t signals[] = {
+    {"SIGTERM, SIGINT", "Stop: nobody new is accepted, requests that have come are answered, for "
+                        "at most 5 seconds. A second one stops at once."},
+    {"SIGHUP", "Reload: read the configuration, certificates and the like again, open the log "
+               "files anew. Without a configuration, log or pid file: stop."},
+    {NULL, NULL},
+};
+
+static const hopt_term_t files[] = {
+    {"/etc/mime.types", "Types of files by their names; there is a table of our own behind it."},
+    {"/run/hhttpd.pid", "The pid file of root; of others in $XDG_RUNTIME_DIR."},
+    {NULL, NULL},
+};
+
+static const hopt_term_t environment[] = {
+    {"LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", "The sockets that systemd hands over."},
+    {"TZ", "The time zone of the access log."},
+    {NULL, NULL},
+};
+
+static const hopt_term_t exit_status[] = {
+    {"0", "It was stopped, or did what -s or -t asked for."},
+    {"1", "It could not start: an address in use, no permission, a broken certificate."},
+    {"2", "Bad usage: an unknown option, or a configuration with mistakes."},
+    {"3", "-s status: it does not run."},
+    {NULL, NULL},
+};
+
+static const char *const see_also[] = {"hnc(1)", "hecho(1)", NULL};
+
+const hopt_doc_t hhttpd_doc = {
+    .name = "hhttpd",
+    .summary = "HTTP server for files",
+    .options = hhttpd_options,
+    .usage = usage,
+    .description = description,
+    .operands = operands,
+    .examples = examples,
+    .exit_status = exit_status,
+    .environment = environment,
+    .files = files,
+    .signals = signals,
+    .see_also = see_also,
+    .operand = HOPT_OPERAND_FILE,
+};
+
+/* Writes lines to stderr, each behind our name. */
+static void complain(const hbytes_t *lines)
+{
+    const log_t terminal = {.fd = STDERR_FILENO};
+
+    log_lines(&terminal, HLOG_ERROR, lines);
+}
+
+static int test(settings_t *settings)
+{
+    hbytes_t errors = {0};
+    int err = master_test(settings, &errors);
+
+    complain(&errors);
+    hbytes_deinit(&errors);
+    if (err)
+        return 2;
+    printf("hhttpd: the configuration is good\n");
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* A broken file is no reason not to stop what runs. */
+static bool can_do_without_file(const settings_t *settings)
+{
+    int action = settings ? settings->main.action : HMAIN_NONE;
+
+    return action == HMAIN_STOP || action == HMAIN_STATUS;
+}
+
+static int run(int argc, char *const argv[], htitle_t *title)
+{
+    settings_t *settings = NULL;
+    hbytes_t errors = {0};
+    int err = settings_load(argc, argv, &settings, &errors);
+    int status = 2;
+
+    complain(&errors);
+    hbytes_deinit(&errors);
+    if (err && !can_do_without_file(settings)) {
+        settings_free(settings);
+        return err == -ENOMEM ? 1 : status;
+    }
+    if (settings->test)
+        return test(settings);
+    return master_serve(argc, argv, settings, title);
+}
+
+/* --help and a mistake in the options end here, before anything else is looked at. */
+int main(int argc, char **argv)
+{
+    htitle_t *title = htitle_init(argc, &argv);
+    settings_t *scratch = settings_new();
+    hopt_list_t words = {0};
+    int status = scratch ? hopt_main_parse(&hhttpd_doc, argc, argv, scratch, &words) : 1;
+
+    hopt_main_free(&hhttpd_doc, scratch, &words);
+    settings_free(scratch);
+    if (status == HOPT_RUN)
+        status = run(argc, argv, title);
+    htitle_free(title, &argv);
+    return status;
+}

@@ -1,0 +1,312 @@
+#include "settings.h"
+
+#include "base/hlog.h"
+#include "base/hmem.h"
+#include "base/hstr.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAIN_MS 300000
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+struct keep_s {
+    struct keep_s *next;
+    max_align_t data[];
+};
+
+void *settings_keep(keep_t *keep, size_t size)
+{
+    keep_t *piece = hmem_zalloc(sizeof(*piece) + size);
+
+    if (!piece)
+        return NULL;
+    piece->next = keep->next;
+    keep->next = piece;
+    return piece->data;
+}
+
+static const char *keep_string(keep_t *keep, const char *text)
+{
+    char *copy = settings_keep(keep, strlen(text) + 1);
+
+    if (copy)
+        hstr_copy(copy, strlen(text) + 1, text);
+    return copy;
+}
+
+static void free_keep(keep_t *keep)
+{
+    while (keep) {
+        keep_t *next = keep->next;
+
+        hmem_free(keep);
+        keep = next;
+    }
+}
+
+settings_t *settings_new(void)
+{
+    settings_t *settings = hmem_zalloc(sizeof(*settings));
+
+    if (!settings)
+        return NULL;
+    settings->keep = hmem_zalloc(sizeof(keep_t));
+    if (!settings->keep) {
+        hmem_free(settings);
+        return NULL;
+    }
+    settings->site.keep = settings->keep;
+    settings->worker_processes = 1;
+    settings->worker_threads = 1;
+    settings->loglevel = HLOG_INFO;
+    settings->access_format = HTTP_LOG_COMBINED;
+    settings->drain_ms = DRAIN_MS;
+    return settings;
+}
+
+void settings_free(settings_t *settings)
+{
+    if (!settings)
+        return;
+    hconf_free(settings->conf);
+    free_keep(settings->keep);
+    hmem_free(settings);
+}
+
+/* ---- what only the whole can tell ------------------------------------------------------------ */
+
+__attribute__((format(printf, 3, 4))) static int complain(const settings_t *s, hbytes_t *errors,
+                                                          const char *fmt, ...)
+{
+    va_list ap;
+
+    if (s->conf_path)
+        hbytes_printf(errors, "%s: ", s->conf_path);
+    va_start(ap, fmt);
+    hbytes_vprintf(errors, fmt, ap);
+    va_end(ap);
+    hbytes_append_char(errors, '\n');
+    return HERR_SYNTAX;
+}
+
+/* End points of the command line stand in the place of the file's. */
+static void choose_listens(settings_t *s)
+{
+    bool from_line = false;
+    listen_t **at = &s->listens;
+
+    for (const listen_t *l = s->listens; l; l = l->next)
+        from_line = from_line || !l->from_file;
+    while (*at) {
+        if (from_line && (*at)->from_file)
+            *at = (*at)->next;
+        else
+            at = &(*at)->next;
+    }
+}
+
+static int default_listen(settings_t *s)
+{
+    listen_t *listen;
+
+    if (s->listens)
+        return 0;
+    listen = settings_keep(s->keep, sizeof(*listen));
+    if (!listen)
+        return -ENOMEM;
+    listen->bare = true;
+    s->listens = listen;
+    return hendpoint_set(&listen->endpoint, HENDPOINT_TCP, "127.0.0.1", SETTINGS_PORT);
+}
+
+static int place_listens(settings_t *s, hbytes_t *errors)
+{
+    const char *host = s->host && strcmp(s->host, "*") == 0 ? "" : s->host;
+
+    for (listen_t *l = s->listens; l && host; l = l->next) {
+        int err =
+            l->bare ? hendpoint_set(&l->endpoint, l->endpoint.scheme, host, l->endpoint.port) : 0;
+
+        if (err)
+            return complain(s, errors, "host '%s': %s", s->host, herr_str(err));
+    }
+    return 0;
+}
+
+static bool has_certificate(const settings_t *s)
+{
+    return s->tls_self_signed || s->site.ssl_certificate;
+}
+
+/* TLS is spoken where it was asked for; where nobody said, everywhere, if there is a
+ * certificate. */
+static int choose_tls(settings_t *s, hbytes_t *errors)
+{
+    bool named = false;
+
+    for (const listen_t *l = s->listens; l; l = l->next)
+        named = named || l->kind == LISTEN_TLS;
+    if (named && !has_certificate(s))
+        return complain(s, errors,
+                        "TLS needs a certificate: ssl_certificate, --tls-cert or "
+                        "--tls-self-signed");
+    for (listen_t *l = s->listens; l; l = l->next) {
+        if (l->kind == LISTEN_ANY)
+            l->kind = has_certificate(s) && !named ? LISTEN_TLS : LISTEN_PLAIN;
+        s->tls = s->tls || l->kind == LISTEN_TLS;
+    }
+    return 0;
+}
+
+static int check_certificates(const settings_t *s, const site_settings_t *site, hbytes_t *errors)
+{
+    if (site->ssl_privatekey && !site->ssl_certificate)
+        return complain(s, errors, "a private key without a certificate");
+    if (site != &s->site && site->ssl_certificate && !has_certificate(s))
+        return complain(s, errors, "[host %s]: a certificate, but TLS is not spoken anywhere",
+                        site->names[0]);
+    if (site == &s->site && s->tls_self_signed && site->ssl_certificate)
+        return complain(s, errors, "a certificate of a file and a self-signed one: choose one");
+    return 0;
+}
+
+/* A path as the workers see it: in the new root, if there will be one. */
+static int place_root(const settings_t *s, site_settings_t *site, hbytes_t *errors)
+{
+    const char *name = site->root ? site->root : ".";
+    char *real = realpath(name, NULL);
+    size_t len = s->chroot_path ? strlen(s->chroot_path) : 0;
+    const char *kept;
+
+    if (!real)
+        return complain(s, errors, "%s: %s", name, herr_str(-errno));
+    kept = keep_string(s->keep, real);
+    free(real);
+    if (!kept)
+        return -ENOMEM;
+    site->root_shown = kept;
+    if (len > 0 && (strncmp(kept, s->chroot_path, len) != 0 || (kept[len] && kept[len] != '/')))
+        return complain(s, errors, "%s is not below the new root %s", kept, s->chroot_path);
+    site->root_path = kept[len] ? kept + len : "/";
+    return 0;
+}
+
+static int place_chroot(settings_t *s, hbytes_t *errors)
+{
+    char *real;
+
+    if (!s->chroot)
+        return 0;
+    real = realpath(s->chroot, NULL);
+    if (!real)
+        return complain(s, errors, "%s: %s", s->chroot, herr_str(-errno));
+    s->chroot_path = keep_string(s->keep, strcmp(real, "/") == 0 ? "" : real);
+    free(real);
+    return s->chroot_path ? 0 : -ENOMEM;
+}
+
+static int finish_site(const settings_t *s, site_settings_t *site, hbytes_t *errors)
+{
+    int err = place_root(s, site, errors);
+
+    return err ? err : check_certificates(s, site, errors);
+}
+
+static int finish(settings_t *s, hbytes_t *errors)
+{
+    int err;
+
+    choose_listens(s);
+    err = default_listen(s);
+    if (!err)
+        err = place_listens(s, errors);
+    if (!err)
+        err = choose_tls(s, errors);
+    if (!err)
+        err = place_chroot(s, errors);
+    if (!err)
+        err = finish_site(s, &s->site, errors);
+    for (site_settings_t *site = s->hosts; !err && site; site = site->next)
+        err = finish_site(s, site, errors);
+    if (s->verbose > 0 && !s->access_log)
+        s->access_log = "";
+    return err;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* The arguments into the struct, and the operands. */
+static int read_arguments(int argc, char *const argv[], settings_t *s, hbytes_t *errors)
+{
+    hopt_spec_t spec = hopt_doc_spec(&hhttpd_doc);
+    hopt_list_t operands = {0};
+    bool has_root = false;
+    hbytes_t why = {0};
+    int err = hopt_parse(&spec, argc, argv, s, &operands, errors);
+
+    for (size_t i = 0; !err && i < operands.count; i++) {
+        const char *before = s->site.root;
+
+        err = settings_take_operand(s, operands.items[i], &why);
+        if (!err && s->site.root != before) {
+            if (has_root)
+                err = hbytes_printf(&why, "'%s': one folder is enough", operands.items[i]) < 0
+                          ? -ENOMEM
+                          : HERR_SYNTAX;
+            has_root = true;
+        }
+    }
+    if (why.len > 0)
+        hbytes_append_str(errors, why.data);
+    if (err)
+        hbytes_append_char(errors, '\n');
+    hbytes_deinit(&why);
+    hopt_deinit(&spec, s, &operands);
+    return err;
+}
+
+static int read_file(settings_t *s, const char *path, hbytes_t *errors)
+{
+    int err;
+
+    if (!path) {
+        s->site.index_of = "/"; /* a folder that is served at once is shown at once */
+        return 0;
+    }
+    s->reading_file = true;
+    err = hconf_load(path, &settings_schema, s, &s->conf, errors);
+    s->reading_file = false;
+    s->conf_path = path;
+    return err;
+}
+
+int settings_load(int argc, char *const argv[], settings_t **settings, hbytes_t *errors)
+{
+    settings_t *first = settings_new(), *s = settings_new();
+    int err = first && s ? read_arguments(argc, argv, first, errors) : -ENOMEM;
+    bool has_arguments = err == 0;
+
+    *settings = NULL;
+    if (!err)
+        err = read_file(s, first->conf_path, errors);
+    if (!err)
+        err = read_arguments(argc, argv, s, errors);
+    if (!err)
+        err = finish(s, errors);
+    if (err == 0 || !has_arguments) {
+        settings_free(first);
+    } else {
+        settings_free(s);
+        s = first;
+    }
+    if (has_arguments) {
+        *settings = s;
+        return err;
+    }
+    settings_free(s);
+    return err;
+}

@@ -1,0 +1,111 @@
+/* site: what one loop serves. It has a server, and for each virtual host a router, its files and
+ * what the features have installed. One for each loop: nothing in it is shared between threads.
+ *
+ * A feature is one file with `int xxx_install(site_host_t *host)`, named in the table of site.c. It
+ * looks at host->settings whether it is wanted, makes what it needs with site_keep (freed with the
+ * site) or tells site_on_free what to call, and adds routes, middleware or a hook. */
+#ifndef HNET_HHTTPD_SITE_H
+#define HNET_HHTTPD_SITE_H
+
+#include "hhttpd.h"
+#include "proto/http_router.h"
+
+typedef struct site_s site_t;
+typedef struct access_log_s access_log_t;
+
+/* What a loop is given; borrowed. */
+typedef struct site_env_s {
+    const settings_t *settings;
+    const log_t *log;
+    shared_t *shared; /* NULL: nobody serves, this is a test */
+    uint64_t generation;
+    int worker; /* which of them, and which thread of it */
+    int thread;
+} site_env_t;
+
+typedef struct site_host_s {
+    struct site_host_s *next;
+    site_t *site;
+    const site_settings_t *settings;
+    http_router_t *router;
+    http_files_t *files;    /* with listings below settings->index_of */
+    http_files_t *unlisted; /* NULL: files serves all */
+    size_t base_len;        /* of settings->base_url */
+} site_host_t;
+
+struct site_s {
+    hloop_t *loop;
+    site_env_t env;
+    const settings_t *settings;
+    http_server_t *server;
+    http_mime_t *mime;
+    access_log_t *access; /* NULL: none */
+    site_host_t *hosts;   /* the first one is the default */
+    htls_ctx_t *tls;
+    struct site_owned_s *owned;
+    hio_t *listeners[SETTINGS_LISTENS_MAX];
+    size_t listener_count;
+    char why[512]; /* an installation failed */
+};
+
+/* 0 and *site, or a negative error and words in why. */
+int site_new(hloop_t *loop, const site_env_t *env, site_t **site, hbytes_t *why);
+
+/* Before hloop_free. NULL is legal. */
+void site_free(site_t *site);
+
+/* Serves the sockets of the set, each by a copy of its descriptor. 0 or a negative error. */
+int site_listen(site_t *site, const listen_set_t *set, htls_ctx_t *tls);
+
+/* No new connections; calls done when the last one is over, or has been cut off after timeout_ms. A
+ * second call shortens the time. */
+void site_drain(site_t *site, uint32_t timeout_ms, void (*done)(void *arg), void *arg);
+
+/* Whether a site can be made of the settings: with a loop that never runs. A line in errors. */
+int site_test(const settings_t *settings, hbytes_t *errors);
+
+/* Shows the text as a QR code on stderr, if that is a terminal or not. */
+void site_show_qr(const char *text);
+
+/* ---- for features ---------------------------------------------------------------------------- */
+
+/* The host that a stream's request is for. */
+site_host_t *site_host_of(http_stream_t *stream);
+
+/* Zeroed memory that lives as long as the site; NULL when there is none. */
+void *site_keep(site_t *site, size_t size);
+
+/* Calls free_cb(object) when the site ends, before the loop is freed; the last one first. 0, or
+ * -ENOMEM and it is called at once. */
+int site_on_free(site_t *site, void (*free_cb)(void *object), void *object);
+
+/* http_router_add below the host's base_url. */
+int site_route(site_host_t *host, const char *method, const char *pattern, http_handler_cb handler,
+               void *userdata);
+
+/* http_router_use below it; prefix "/" is for everything. */
+int site_use(site_host_t *host, const char *prefix, http_middleware_cb middleware, void *userdata);
+
+/* The path of the request behind base_url; data NULL: it is not below it. */
+http_span_t site_path(const site_host_t *host, const http_stream_t *stream);
+
+/* Answers with the files of the host, as the fallback does; path as site_path gives it. */
+void site_serve_path(site_host_t *host, http_stream_t *stream, http_span_t path);
+
+/* Words for a failed installation: returns err. */
+int site_fail(site_t *site, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The features. */
+int redirect_install(site_host_t *host);
+int rewrite_install(site_host_t *host);
+
+/* error_page.c: the http_error_cb; userdata is the site. */
+void error_page_send(http_stream_t *stream, int status, const char *detail, void *site);
+
+/* access_log.c: 0 and *log (NULL if none is wanted). Lines are kept for a moment, or until there
+ * are many. */
+int access_log_new(site_t *site, access_log_t **log);
+void access_log_free(access_log_t *log); /* writes what is left; NULL is legal */
+void access_log_add(access_log_t *log, http_stream_t *stream);
+
+#endif

@@ -1,0 +1,428 @@
+"""hhttpd as a service: -d and -s, reload, workers that die, logs."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from conftest import TIMEOUT, wait_until
+from hhttpd_lab import as_root, children, hhttpd, www  # noqa: F401
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+# ---- the life of a server ----
+
+
+def test_start_status_reload_restart_stop(lab, www):
+    pid_file, log = lab.path("pid"), lab.folder / "log"
+    args = ["-d", "--pid-file", pid_file, "--log-file", log, www, str(lab.port())]
+
+    def action(name):
+        process = lab.run("hhttpd", "-s", name, *args)
+        return process.wait(), process.out().decode(), process.err()
+
+    assert action("status")[0] == 3
+    try:
+        status, out, err = action("start")
+        pid = int(open(pid_file).read())
+        assert (status, out, err) == (0, f"hhttpd start/running, pid={pid}\n", "")
+        assert action("status") == (0, f"hhttpd start/running, pid={pid}\n", "")
+        assert action("reload")[0] == 0
+        wait_until(lambda: "reloaded: generation 2 serves" in log.read_text(), "the reload")
+        assert action("restart")[0] == 0
+        new_pid = int(open(pid_file).read())
+        assert new_pid != pid and not alive(pid) and alive(new_pid)
+    finally:
+        status, _, _ = action("stop")
+    assert status == 0 and not alive(new_pid) and not os.path.exists(pid_file)
+    assert action("status")[0] == 3
+
+
+def test_a_second_server_with_the_same_pid_file_is_refused(lab, hhttpd, www):
+    server = hhttpd("--pid-file", lab.path("pid"), www, "0")
+    process = lab.run("hhttpd", "--pid-file", lab.path("pid"), www, "0")
+    assert process.wait() == 1 and f"{server.pid}" in process.err()
+    server.stop()
+
+
+def test_a_daemon_that_cannot_start_says_why(lab, hhttpd, www):
+    server = hhttpd(www, "0")
+    process = lab.run("hhttpd", "-d", "--pid-file", lab.path("pid"), www, str(server.port))
+    assert process.wait() == 1 and "Address already in use" in process.err()
+    assert not os.path.exists(lab.path("pid"))
+    server.stop()
+
+
+def test_stop_works_with_a_broken_configuration(lab, www):
+    conf, pid_file = lab.folder / "x.conf", lab.path("pid")
+    conf.write_text(f"document_root = {www}\nport = {lab.port()}\n")
+    assert lab.run("hhttpd", "-d", "-c", conf, "--pid-file", pid_file).wait() == 0
+    conf.write_text("nonsense\n")
+    process = lab.run("hhttpd", "-s", "stop", "-c", conf, "--pid-file", pid_file)
+    assert process.wait() == 0, process
+    assert not os.path.exists(pid_file)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_that_stop(hhttpd, www, number):
+    server = hhttpd(www, "0")
+    server.workers()
+    server.stop(number)
+    assert server.refuses()
+
+
+def test_a_stop_answers_what_was_asked(hhttpd, www):
+    with open(www / "big", "wb") as file:
+        file.truncate(64 << 20)
+    server = hhttpd(www, "0")
+    with server.connect() as sock:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        size = len(sock.recv(1000))
+        server.process.signal(signal.SIGTERM)
+        wait_until(server.refuses, "no new connection is taken")
+        while piece := sock.recv(1 << 20):
+            size += len(piece)
+    assert size > 64 << 20
+    assert server.process.wait() == 0
+
+
+def test_a_second_signal_stops_at_once(hhttpd, www):
+    with open(www / "big", "wb") as file:
+        file.truncate(64 << 20)
+    server = hhttpd(www, "0")
+    with server.connect() as sock:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sock.recv(1000)
+        workers = server.workers()
+        server.process.signal(signal.SIGTERM)
+        wait_until(server.refuses, "no new connection is taken")
+        server.process.signal(signal.SIGTERM)
+        assert server.process.wait() == 0
+        wait_until(lambda: not any(alive(pid) for pid in workers), "the workers' end")
+
+
+def test_nothing_is_left_when_the_master_is_killed(hhttpd, www):
+    server = hhttpd(www, "0", "--workers", "2")
+    workers = server.workers(2)
+    server.process.signal(signal.SIGKILL)
+    wait_until(lambda: not any(alive(pid) for pid in workers), "the workers' end")
+
+
+# ---- workers ----
+
+
+def test_ps_tells_master_and_workers_apart(hhttpd, www):
+    server = hhttpd(www, "0", "--workers", "2")
+
+    def title(pid):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().rstrip(b"\0").decode()
+
+    wait_until(lambda: title(server.pid) == "hhttpd: master process", "the master's title")
+    for pid in server.workers(2):
+        wait_until(lambda pid=pid: title(pid) == "hhttpd: worker process", "a worker's title")
+    server.stop()
+
+
+def test_a_crashed_worker_comes_back_and_no_other_connection_notices(hhttpd, www):
+    server = hhttpd(www, "0", "--workers", "2")
+    victim, _ = server.workers(2)
+    connections = [server.connection() for _ in range(16)]
+    for connection in connections:
+        connection.request("GET", "/a.txt")
+        assert connection.getresponse().read() == b"some text\n"
+    os.kill(victim, signal.SIGSEGV)
+    server.process.wait_err(f"worker 0 (pid {victim}) was killed by signal 11; a new one starts")
+    lost = 0
+    for connection in connections:
+        try:
+            connection.request("GET", "/a.txt")
+            assert connection.getresponse().read() == b"some text\n"
+        except (ConnectionError, OSError):
+            lost += 1
+    assert lost < 16  # those of the other worker, if the kernel gave it any
+    wait_until(lambda: victim not in children(server.pid) and len(children(server.pid)) == 2, "a new worker")
+    for _ in range(20):
+        assert server.get("/a.txt").status == 200
+    server.stop()
+
+
+def test_threads_serve_and_stop(hhttpd, www):
+    server = hhttpd(www, "0", "--threads", "3")
+    (worker,) = server.workers()
+    wait_until(lambda: len(os.listdir(f"/proc/{worker}/task")) >= 3, "three threads")
+    connections = [server.connection() for _ in range(20)]
+    for connection in connections * 2:
+        connection.request("GET", "/a.txt")
+        assert connection.getresponse().read() == b"some text\n"
+    server.stop()
+
+
+# ---- reload ----
+
+
+@pytest.fixture
+def conf(lab, www):
+    """Writes the configuration: conf(text); its path is conf.path."""
+
+    class Conf:
+        path = lab.folder / "x.conf"
+
+        def __call__(self, text, port="127.0.0.1:0"):
+            self.path.write_text(f"listen = {port}\ndocument_root = {www}\n{text}")
+
+    return Conf()
+
+
+def test_a_reload_takes_the_new_configuration(hhttpd, www, conf):
+    conf("home_page = a.txt\n")
+    server = hhttpd("-c", conf.path)
+    assert server.get("/").text == "some text\n"
+    (old,) = server.workers()
+    conf("home_page = index.html\n")
+    assert "reloaded: generation 2 serves" in server.reload()
+    wait_until(lambda: server.get("/").text == "<h1>home</h1>\n", "the new home page")
+    wait_until(lambda: not alive(old), "the end of the old worker")
+    server.stop()
+
+
+def test_a_broken_configuration_is_not_taken(hhttpd, www, conf):
+    conf("home_page = a.txt\n")
+    server = hhttpd("-c", conf.path)
+    (old,) = server.workers()
+    for text, why in [
+        ("home_page = index.html\nnonsense\n", "neither a [section] nor KEY = VALUE"),
+        ("document_root = /nosuch\n", "duplicate key"),
+        ("[host x]\ndocument_root = /nosuch\n", "No such file or directory"),
+        ("https_port = 0\n", "TLS needs a certificate"),
+    ]:
+        conf(text)
+        said = server.reload()
+        assert why in said and "the old one stays" in said
+    conf("", port="192.0.2.1:80")
+    assert "no network interface has this address" in server.reload()
+    assert server.get("/").text == "some text\n"
+    assert server.workers() == [old]
+    server.stop()
+
+
+def test_a_reload_opens_and_closes_end_points(hhttpd, lab, www, conf):
+    first, second, third = lab.port(), lab.port(), lab.path("s")
+    conf("", port=f"127.0.0.1:{first} unix:{third}")
+    server = hhttpd("-c", conf.path, listeners=2)
+    conf("", port=f"127.0.0.1:{first} 127.0.0.1:{second}")
+    server.reload()
+    lab.wait_bound(second)
+    assert not os.path.exists(third)
+    conf("", port=f"127.0.0.1:{second}")
+    server.reload()
+    wait_until(server.refuses, "the first port is closed")
+    socket.create_connection(("127.0.0.1", second)).close()
+    server.stop()
+
+
+def test_old_connections_are_answered_and_then_told_to_go(hhttpd, www, conf):
+    with open(www / "big", "wb") as file:
+        file.truncate(64 << 20)
+    conf("")
+    server = hhttpd("-c", conf.path)
+    (old,) = server.workers()
+    with server.connect() as sock:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        size = len(sock.recv(1000))
+        server.reload()
+        assert alive(old)
+        assert server.get("/a.txt").text == "some text\n"
+        while piece := sock.recv(1 << 20):
+            size += len(piece)
+    assert size > 64 << 20
+    wait_until(lambda: not alive(old), "the end of the old worker")
+    server.stop()
+
+
+def test_a_drain_has_its_limit(hhttpd, www, conf):
+    with open(www / "big", "wb") as file:
+        file.truncate(64 << 20)
+    conf("drain_timeout = 200\n")
+    server = hhttpd("-c", conf.path)
+    (old,) = server.workers()
+    with server.connect() as sock:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sock.recv(1000)
+        server.reload()
+        wait_until(lambda: not alive(old), "the end of the old worker")
+    server.stop()
+
+
+def test_reloads_lose_no_request(hhttpd, www, conf):
+    """Clients that open a connection for each request, and ones that keep theirs as long as they may."""
+    conf("worker_processes = 2\n")
+    server = hhttpd("-c", conf.path)
+    done, failures, counts = threading.Event(), [], [0, 0]
+
+    def single():
+        while not done.is_set():
+            assert server.get("/a.txt").text == "some text\n"
+            counts[0] += 1
+
+    def kept():
+        connection = server.connection()
+        while not done.is_set():
+            connection.request("GET", "/a.txt")
+            answer = connection.getresponse()
+            assert answer.read() == b"some text\n"
+            counts[1] += 1
+            if answer.will_close:
+                connection.close()
+                connection = server.connection()
+
+    def guarded(run):
+        try:
+            run()
+        except Exception as error:  # noqa: BLE001 any failure is one of the server
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=[run]) for run in (single, single, kept, kept)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            before = list(counts)
+            server.reload()
+            wait_until(lambda: failures or all(c > b for c, b in zip(counts, before)), "requests go on")
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+    wait_until(lambda: len(children(server.pid)) == 2, "the old workers have gone")
+    server.stop()
+
+
+# ---- logs ----
+
+
+def test_the_log_file_and_its_reopening(hhttpd, lab, www):
+    log, access = lab.folder / "log", lab.folder / "access"
+    process = lab.spawn("hhttpd", "--log-file", log, f"--access-log={access}", "--log-format", "json", www, "0")
+    wait_until(lambda: log.exists() and "serving" in log.read_text(), "the log")
+    port = int(re.search(r"http://127.0.0.1:(\d+)/", log.read_text())[1])
+    assert re.match(r"\d{4}-\d\d-\d\dT\S+ INFO serving ", log.read_text())
+
+    def get():
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.sendall(b"GET /a.txt HTTP/1.0\r\n\r\n")
+        while sock.recv(1000):
+            pass
+        sock.close()
+
+    get()
+    wait_until(lambda: access.read_text().count("\n") == 1, "a line for the request")
+    os.rename(log, lab.path("log.1"))
+    os.rename(access, lab.path("access.1"))
+    process.signal(signal.SIGHUP)
+    wait_until(lambda: log.exists() and "generation 2" in log.read_text(), "the new log")
+    # The old worker may take a few more, and writes them where it has always done so.
+    wait_until(lambda: get() or access.read_text(), "a line in the new file")
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+def test_the_access_log_on_stdout(hhttpd, lab, www):
+    server = hhttpd("--access-log", "--log-format", "json", www, "0")
+    server.get("/a.txt", User_Agent='x"y')
+    server.get("/nosuch")
+    server.process.wait_out(b"nosuch")
+    lines = [json.loads(line) for line in server.process.out().splitlines()]
+    assert [line["status"] for line in lines] == [200, 404]
+    server.stop()
+
+
+# ---- sockets of others, rights ----
+
+
+def test_sockets_of_systemd(lab, www):
+    """LISTEN_FDS, as systemd-socket-activate sets it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    start = (
+        "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()));"
+        "os.execv(sys.argv[2], sys.argv[2:])"
+    )
+    process = lab.spawn(
+        sys.executable,
+        *("-c", start, str(listener.fileno()), lab.program("hhttpd"), www, "127.0.0.1:1"),
+        pass_fds=[listener.fileno()],
+    )
+    listener.close()
+    process.wait_err(f"on http://127.0.0.1:{port}/")
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(b"GET /a.txt HTTP/1.0\r\n\r\n")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+@pytest.fixture
+def public(tmp_path_factory):
+    """A folder that everybody can enter, which pytest's own are not."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield folder
+
+
+def uid_of(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return int(re.search(r"^Uid:\s+(\d+)", file.read(), re.M)[1])
+
+
+@as_root
+def test_workers_become_the_user(hhttpd, public):
+    with open(f"{public}/x", "w") as file:
+        file.write("x")
+    with open(f"{public}/secret", "w") as file:
+        file.write("x")
+    os.chmod(f"{public}/secret", 0o600)
+    server = hhttpd("--user", "nobody", public, "0")
+    assert server.get("/x").text == "x"
+    assert server.get("/secret").status in (403, 404)
+    (worker,) = server.workers()
+    assert uid_of(worker) == 65534 and uid_of(server.pid) == 0
+    server.process.signal(signal.SIGKILL)
+    wait_until(lambda: not alive(worker), "the worker ends with its master")
+
+
+@as_root
+def test_chroot(hhttpd, lab, public):
+    os.mkdir(f"{public}/www")
+    with open(f"{public}/www/x", "w") as file:
+        file.write("x")
+    server = hhttpd("--chroot", public, "--user", "nobody", f"{public}/www", "0")
+    assert server.get("/x").text == "x"
+    (worker,) = server.workers()
+    assert os.readlink(f"/proc/{worker}/root") == public
+    server.stop()
+    process = lab.run("hhttpd", "--chroot", f"{public}/www", "-t", public)
+    assert process.wait() == 2 and f"{public} is not below the new root {public}/www" in process.err()
+
+
+def test_an_unknown_user_is_told(lab, www):
+    process = lab.run("hhttpd", "--user", "nosuchuser", www, "0")
+    assert process.wait() == 1 and process.err() == "hhttpd: unknown user 'nosuchuser'\n"
