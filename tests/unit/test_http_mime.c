@@ -140,7 +140,7 @@ static void test_the_systems_table_comes_first(void **state)
     assert_string_equal(find(mime, "a.twice"), "image/x-later");
     assert_string_equal(find(mime, "a.j"), "application/vnd.x+json; charset=utf-8");
     for (int i = 1; i <= 4; i++) {
-        char name[8];
+        char name[24];
 
         snprintf(name, sizeof(name), "a.bad%d", i);
         assert_string_equal(find(mime, name), HTTP_MIME_UNKNOWN);
