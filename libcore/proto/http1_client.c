@@ -93,9 +93,7 @@ static http_exchange_response_t response_of(const http1_message_t *m)
         .reason = m->reason,
         .fields = m->fields,
         .field_count = m->field_count,
-        .content_length = m->framing == HTTP1_LENGTH    ? m->content_length
-                          : m->framing == HTTP1_NO_BODY ? 0
-                                                        : -1,
+        .content_length = m->framing == HTTP1_CHUNKED ? -1 : m->content_length,
         .has_body = m->framing != HTTP1_NO_BODY,
         .head = m->head,
     };

@@ -77,7 +77,7 @@ typedef struct http_exchange_response_s {
     http_span_t reason;
     const http_field_t *fields; /* all that came */
     size_t field_count;
-    int64_t content_length; /* of the body that follows; -1: not known before its end */
+    int64_t content_length; /* what the field says, also where no body follows; -1: nothing */
     bool has_body;          /* false for HEAD, 204, 304 */
     http_span_t head;       /* as it came */
 } http_exchange_response_t;

@@ -1,0 +1,254 @@
+/* What of a message goes on to the other side, and what is added (RFC 9110 section 7.6). */
+#include "http_proxy_int.h"
+
+#include "../codec/http_path.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- fields of one connection ---------------------------------------------------------------- */
+
+static bool is_named(http_span_t list, http_span_t name)
+{
+    http_span_t element;
+
+    while (http_list_next(&list, &element)) {
+        if (element.len == name.len && strncasecmp(element.data, name.data, name.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_named_by_connection(const http_field_t *fields, size_t count, http_span_t name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].id == HTTP_FIELD_CONNECTION && is_named(fields[i].value, name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_of_one_hop(const http_field_t *field)
+{
+    switch (field->id) {
+    case HTTP_FIELD_CONNECTION:
+    case HTTP_FIELD_KEEP_ALIVE:
+    case HTTP_FIELD_TE:
+    case HTTP_FIELD_TRAILER:
+    case HTTP_FIELD_TRANSFER_ENCODING:
+    case HTTP_FIELD_CONTENT_LENGTH: /* the framing is made anew */
+    case HTTP_FIELD_UPGRADE:
+    case HTTP_FIELD_PROXY_AUTHORIZATION:
+    case HTTP_FIELD_PROXY_AUTHENTICATE:
+        return true;
+    default:
+        return http_span_ieq(field->name, "Proxy-Connection");
+    }
+}
+
+static bool goes_on(const http_field_t *field, const http_field_t *fields, size_t count)
+{
+    return !is_of_one_hop(field) && !is_named_by_connection(fields, count, field->name);
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+static bool is_about_forwarding(const http_field_t *field)
+{
+    static const char *const names[] = {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
+                                        "X-Forwarded-Port", "X-Real-IP"};
+
+    if (field->id == HTTP_FIELD_FORWARDED)
+        return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (http_span_ieq(field->name, names[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Text of the head; data NULL when there is no more room. */
+static http_span_t keep(http_proxy_head_t *head, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static http_span_t keep(http_proxy_head_t *head, const char *format, ...)
+{
+    char *at = head->text + head->text_len;
+    size_t room = sizeof(head->text) - head->text_len;
+    va_list ap;
+    int len;
+
+    va_start(ap, format);
+    len = vsnprintf(at, room, format, ap);
+    va_end(ap);
+    if (len < 0 || (size_t)len >= room)
+        return (http_span_t){NULL, 0};
+    head->text_len += (size_t)len + 1;
+    return (http_span_t){at, (size_t)len};
+}
+
+static bool add(http_proxy_head_t *head, const char *name, http_span_t value)
+{
+    http_exchange_request_t *request = &head->request;
+
+    if (!value.data || request->field_count >= head->fields_max)
+        return false;
+    head->fields[request->field_count++] =
+        (http_field_t){http_span(name), value, http_field_of(http_span(name))};
+    return true;
+}
+
+/* The first of these fields, of a client that may say so. */
+static http_span_t said(const http_proxy_t *proxy, http_stream_t *stream, const char *name)
+{
+    const haddr_t *peer = http_stream_peer(stream);
+
+    if (!proxy->trusted || !haccess_check(proxy->trusted, &peer->u.sa))
+        return (http_span_t){NULL, 0};
+    return http_request_find(stream, name);
+}
+
+static bool add_forwarding(const http_proxy_t *proxy, http_stream_t *stream,
+                           http_proxy_head_t *head)
+{
+    const http_request_t *request = http_stream_request(stream);
+    http_span_t before = said(proxy, stream, "X-Forwarded-For");
+    http_span_t proto = said(proxy, stream, "X-Forwarded-Proto");
+    http_span_t host = said(proxy, stream, "X-Forwarded-Host");
+    char ip[HADDR_FORMAT_SIZE];
+    bool ok;
+
+    haddr_ip(&http_stream_peer(stream)->u.sa, ip, sizeof(ip));
+    if (ip[0] == '\0' || ip[0] == '/')
+        snprintf(ip, sizeof(ip), "unix:"); /* a client at a UNIX socket has no address */
+    ok = add(head, "X-Forwarded-For",
+             keep(head, "%.*s%s%s", (int)before.len, before.data ? before.data : "",
+                  before.len > 0 ? ", " : "", ip));
+    ok = ok && add(head, "X-Forwarded-Proto",
+                   proto.data ? proto : http_span(request->secure ? "https" : "http"));
+    host = host.data ? host : request->authority;
+    return ok && (host.len == 0 || add(head, "X-Forwarded-Host", host));
+}
+
+static bool add_via(const http_proxy_t *proxy, http_stream_t *stream, http_proxy_head_t *head)
+{
+    http_span_t before = http_request_field(stream, HTTP_FIELD_VIA);
+    const http_request_t *request = http_stream_request(stream);
+
+    return add(head, "Via",
+               keep(head, "%.*s%s%d.%d %s", (int)before.len, before.data ? before.data : "",
+                    before.len > 0 ? ", " : "", request->version / 10, request->version % 10,
+                    proxy->via));
+}
+
+static bool copy_fields(http_stream_t *stream, http_proxy_head_t *head)
+{
+    const http_request_t *request = http_stream_request(stream);
+
+    for (size_t i = 0; i < request->field_count; i++) {
+        const http_field_t *field = &request->fields[i];
+
+        if (field->id == HTTP_FIELD_HOST || field->id == HTTP_FIELD_VIA ||
+            field->id == HTTP_FIELD_EXPECT || is_about_forwarding(field) ||
+            !goes_on(field, request->fields, request->field_count))
+            continue;
+        if (head->request.field_count >= head->fields_max)
+            return false;
+        head->fields[head->request.field_count++] = *field;
+    }
+    return true;
+}
+
+/* The path and query of the target form that came; "*" stays. */
+static http_span_t origin_form(const http_request_t *request)
+{
+    http_span_t target = request->target;
+    const char *slash;
+
+    if (target.len == 0 || target.data[0] == '/' || target.data[0] == '*')
+        return target;
+    slash = memmem(target.data, target.len, "://", 3);
+    slash = slash ? memchr(slash + 3, '/', (size_t)(target.data + target.len - (slash + 3))) : NULL;
+    if (!slash)
+        return HTTP_SPAN("/");
+    return (http_span_t){slash, (size_t)(target.data + target.len - slash)};
+}
+
+/* The target's path in the place of the prefix. */
+static http_span_t map_path(const http_proxy_t *proxy, const http_request_t *request,
+                            http_proxy_head_t *head)
+{
+    size_t prefix = proxy->prefix ? strlen(proxy->prefix) : 0;
+    http_span_t rest = request->path;
+    char encoded[HTTP_PROXY_TEXT_SIZE / 2];
+
+    if (prefix > 0 && rest.len >= prefix && memcmp(rest.data, proxy->prefix, prefix) == 0)
+        rest = (http_span_t){rest.data + prefix, rest.len - prefix};
+    if (rest.len > 0 && rest.data[0] == '/' && proxy->path[strlen(proxy->path) - 1] == '/')
+        rest = (http_span_t){rest.data + 1, rest.len - 1};
+    if (http_path_encode(encoded, sizeof(encoded), rest) < 0)
+        return (http_span_t){NULL, 0};
+    return keep(head, "%s%s%s%.*s", proxy->path, encoded, request->query.data ? "?" : "",
+                (int)request->query.len, request->query.data ? request->query.data : "");
+}
+
+static int64_t body_length(http_stream_t *stream)
+{
+    const http_request_t *request = http_stream_request(stream);
+
+    if (request->content_length != 0)
+        return request->content_length;
+    return http_request_field(stream, HTTP_FIELD_CONTENT_LENGTH).data ? 0 : HTTP_BODY_NONE;
+}
+
+int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *target,
+                        http_stream_t *stream, http_proxy_head_t *head)
+{
+    const http_request_t *request = http_stream_request(stream);
+    http_exchange_request_t *out = &head->request;
+    bool keep_host = proxy->keep_host && request->authority.len > 0;
+    bool ok;
+
+    head->text_len = 0;
+    *out = (http_exchange_request_t){.method = request->method_name,
+                                     .fields = head->fields,
+                                     .body_length = body_length(stream),
+                                     .upgrade = request->wants_upgrade};
+    out->target = proxy->path ? map_path(proxy, request, head) : origin_form(request);
+    if (!out->target.data)
+        return 414;
+    ok = add(head, "Host", keep_host ? request->authority : http_span(target->host));
+    ok = ok && copy_fields(stream, head) && add_forwarding(proxy, stream, head) &&
+         add_via(proxy, stream, head);
+    if (ok && out->upgrade)
+        ok = add(head, "Upgrade", http_request_field(stream, HTTP_FIELD_UPGRADE));
+    return ok ? 0 : 431;
+}
+
+/* ---- responses ------------------------------------------------------------------------------- */
+
+int http_proxy__response(http_stream_t *stream, const http_exchange_response_t *response)
+{
+    int err = 0;
+
+    http_response_status(stream, response->status);
+    for (size_t i = 0; i < response->field_count && err == 0; i++) {
+        const http_field_t *field = &response->fields[i];
+        bool upgraded = field->id == HTTP_FIELD_UPGRADE && response->status == 101;
+
+        if (upgraded || goes_on(field, response->fields, response->field_count))
+            err = http_response_add(stream, field->name, field->value);
+    }
+    return err;
+}
+
+void http_proxy__interim(http_stream_t *stream, const http_exchange_response_t *response)
+{
+    if (response->status == 100) /* ours to send: the body is asked for here */
+        return;
+    if (http_proxy__response(stream, response) == 0)
+        http_response_interim(stream, response->status);
+    for (size_t i = 0; i < response->field_count; i++)
+        http_response_remove(stream, response->fields[i].name);
+    http_response_status(stream, 200);
+}
