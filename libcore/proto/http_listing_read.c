@@ -108,37 +108,33 @@ static void place_names(reader_t *r)
         listing->entries[i].name = listing->names + (uintptr_t)listing->entries[i].name;
 }
 
-/* A descriptor of its own: one that was duplicated would share the place of the caller's. */
-static int open_again(int dirfd, DIR **dir)
+/* A descriptor of its own: one that was duplicated would share the place of the caller's. NULL:
+ * errno tells. */
+static DIR *open_again(int dirfd)
 {
     int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    int err = errno;
 
-    if (fd < 0)
-        return -errno;
-    *dir = fdopendir(fd);
-    if (!*dir) {
-        int err = -errno;
-
+    if (!dir && fd >= 0)
         close(fd);
-        return err;
-    }
-    return fd;
+    errno = err;
+    return dir;
 }
 
 int http_listing_read(http_listing_t *listing, int dirfd, const http_listing_options_t *options)
 {
     static const http_listing_options_t defaults;
-    reader_t r = {.options = options ? options : &defaults, .listing = listing};
-    DIR *dir = NULL;
-    int err;
+    reader_t r = {.options = options ? options : &defaults, .listing = listing, .dirfd = dirfd};
+    DIR *dir = open_again(dirfd);
+    int err = errno;
 
     memset(listing, 0, sizeof(*listing));
     r.max = r.options->entries_max;
     if (r.max == 0 || r.max > HTTP_LISTING_ENTRIES_MAX)
         r.max = HTTP_LISTING_ENTRIES_MAX;
-    r.dirfd = open_again(dirfd, &dir);
-    if (r.dirfd < 0)
-        return r.dirfd;
+    if (!dir)
+        return -err;
     err = read_all(&r, dir);
     closedir(dir);
     if (err) {
