@@ -373,10 +373,14 @@ static void on_read(hio_t *io, void *buf, int len)
 static void process_held(http1_conn_t *c)
 {
     hbytes_t *held = c->held;
-    http_span_t rest;
+    http_span_t rest = HTTP_SPAN("");
 
-    if (!held || is_stuck(c))
+    if (is_stuck(c))
         return;
+    if (!held) {
+        process(c, &rest); /* the end of a request without a body may not have been told yet */
+        return;
+    }
     c->held = NULL;
     rest = (http_span_t){held->data, held->len};
     process(c, &rest);
