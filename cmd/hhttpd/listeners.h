@@ -47,15 +47,15 @@ int listeners_open(listeners_t *all, const settings_t *settings, listen_set_t *s
 /* Closes those that the last settings do not name; their UNIX paths are removed. */
 void listeners_close_unused(listeners_t *all);
 
-/* In a worker: closes those that are not its own. */
+/* In a worker: closes those that are not in the set, in this process. */
 void listeners_keep_only(listeners_t *all, const listen_set_t *set);
 
 void listeners_close(listeners_t *all);
 
 #define LISTENER_URL_SIZE (HADDR_FORMAT_SIZE + 320)
 
-/* What to type into a browser: "http://127.0.0.1:8080/"; for every address the host name; for a UNIX
- * socket "unix:/path". Returns buf. */
+/* What to type into a browser: "http://127.0.0.1:8080/"; for every address the host name; for a
+ * UNIX socket "unix:/path". Returns buf. */
 const char *listener_url(int fd, bool tls, const char *base_url, char *buf, size_t size);
 
 #endif

@@ -257,6 +257,7 @@ static void on_stop(hmain_t *app, void *userdata)
     if (timer)
         hevent_set_userdata(timer, master);
     atomic_store(&master->shared->stopping, true);
+    listeners_close(&master->listeners); /* nobody shall wait in a queue for nothing */
     for (generation_t *g = master->current; g; g = g->next) {
         hworkers_stop(g->workers);
         hworkers_signal(g->workers, SIGTERM); /* those that drain already have less time now */

@@ -150,6 +150,8 @@ static int serve(worker_t *worker)
 
     if (!err)
         err = open_lane(&worker->lanes[0]);
+    /* Each lane has its own copies; a port is free once the last one of them is closed. */
+    listeners_keep_only(&worker->generation->master->listeners, &(listen_set_t){0});
     if (!err)
         err = watch(worker);
     if (!err)

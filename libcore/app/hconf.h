@@ -75,8 +75,8 @@ int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *ta
 /* The version of inih, for a hopt_feature_t; NULL built without it. */
 const char *hconf_inih_version(void);
 
-/* Frees the lists in target (those of a section with `open` are its caller's), and the strings. NULL
- * conf is legal. */
+/* Frees the lists in target (those of a section with `open` are its caller's), and the strings.
+ * NULL conf is legal. */
 void hconf_deinit(const hconf_schema_t *schema, void *target);
 void hconf_free(hconf_t *conf);
 

@@ -426,3 +426,17 @@ def test_chroot(hhttpd, lab, public):
 def test_an_unknown_user_is_told(lab, www):
     process = lab.run("hhttpd", "--user", "nosuchuser", www, "0")
     assert process.wait() == 1 and process.err() == "hhttpd: unknown user 'nosuchuser'\n"
+
+
+def test_a_connection_is_idle_after_a_large_answer_too(hhttpd, www):
+    with open(www / "big", "wb") as file:
+        file.truncate(64 << 20)
+    server = hhttpd(www, "0", "--keepalive-timeout", "500ms")
+    with server.connect() as sock:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        size, last = 0, b""
+        while piece := sock.recv(1 << 20):
+            size += len(piece)
+            last = piece
+    assert size > 64 << 20 and not last.endswith(b"</html>\n")  # no 408
+    server.stop()
