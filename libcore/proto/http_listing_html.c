@@ -122,18 +122,18 @@ static void put_icon(writer_t *w, const char *icon, const char *tint)
 /* 1234567 as "1,234,567". */
 static const char *format_count(uint64_t value, char text[COUNT_SIZE])
 {
-    char *p = text + COUNT_SIZE - 1;
+    size_t at = COUNT_SIZE - 1;
     int digits = 0;
 
-    *p = '\0';
+    text[at] = '\0';
     do {
         if (digits && digits % 3 == 0)
-            *--p = ',';
-        *--p = (char)('0' + value % 10);
+            text[--at] = ',';
+        text[--at] = (char)('0' + value % 10);
         value /= 10;
         digits++;
     } while (value);
-    return p;
+    return text + at;
 }
 
 static void put_count(writer_t *w, uint64_t value, const char *one, const char *many)
