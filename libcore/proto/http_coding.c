@@ -68,11 +68,9 @@ unsigned http_coding_available(unsigned codings)
     return available;
 }
 
-int http_coding_choose(http_span_t accept_encoding, unsigned offers)
+/* order: of equals the first one is taken. */
+static int choose(http_span_t accept_encoding, unsigned offers, const http_coding_e *order)
 {
-    static const http_coding_e order[HTTP_CODING_COUNT] = {HTTP_CODING_BR, HTTP_CODING_ZSTD,
-                                                           HTTP_CODING_GZIP, HTTP_CODING_DEFLATE,
-                                                           HTTP_CODING_IDENTITY};
     const char *names[HTTP_CODING_COUNT];
     http_coding_e codings[HTTP_CODING_COUNT];
     size_t count = 0;
@@ -86,6 +84,24 @@ int http_coding_choose(http_span_t accept_encoding, unsigned offers)
     }
     chosen = http_accept_choose(HTTP_ACCEPT_CODING, accept_encoding, names, count);
     return chosen < 0 ? chosen : (int)codings[chosen];
+}
+
+int http_coding_choose(http_span_t accept_encoding, unsigned offers)
+{
+    static const http_coding_e order[HTTP_CODING_COUNT] = {HTTP_CODING_BR, HTTP_CODING_ZSTD,
+                                                           HTTP_CODING_GZIP, HTTP_CODING_DEFLATE,
+                                                           HTTP_CODING_IDENTITY};
+
+    return choose(accept_encoding, offers, order);
+}
+
+int http_coding_choose_live(http_span_t accept_encoding, unsigned offers)
+{
+    static const http_coding_e order[HTTP_CODING_COUNT] = {HTTP_CODING_ZSTD, HTTP_CODING_BR,
+                                                           HTTP_CODING_GZIP, HTTP_CODING_DEFLATE,
+                                                           HTTP_CODING_IDENTITY};
+
+    return choose(accept_encoding, offers, order);
 }
 
 /* ---- streams --------------------------------------------------------------------------------- */

@@ -54,9 +54,14 @@ int http_coding_find(http_span_t name);
 unsigned http_coding_available(unsigned codings);
 
 /* The coding of the set that the value of an Accept-Encoding field likes most (data NULL: there was
- * none); of equals br, zstd, gzip, deflate, identity in this order. -ENOENT if none is acceptable.
- * Knows nothing of libraries: a file that lies there encoded needs none. */
+ * none); of equals the one that is smallest: br, zstd, gzip, deflate, identity in this order.
+ * -ENOENT if none is acceptable. Knows nothing of libraries: a file that lies there encoded needs
+ * none. */
 int http_coding_choose(http_span_t accept_encoding, unsigned offers);
+
+/* The same for what is encoded while it is sent: of equals the one that costs least time, zstd
+ * (with about as much to send as gzip, in a sixth of the time), br, gzip, deflate, identity. */
+int http_coding_choose_live(http_span_t accept_encoding, unsigned offers);
 
 /* The versions that were built in, for --version; NULL built without. */
 const char *http_coding_zlib_version(void);
@@ -68,7 +73,8 @@ const char *http_coding_zstd_version(void);
 typedef struct http_coding_s http_coding_t;
 
 /* level: 1-9 gzip and deflate, 0-11 br, 1-19 zstd; beyond these the nearest one. size: of what will
- * be encoded, if it is known: small texts then cost little memory; it need not be true. 0;
+ * be encoded, if it is known: small texts then cost little memory; it need not be true. At most, at
+ * the default level, gzip and deflate need 270 KiB, zstd 2 MiB, br 4 MiB. 0;
  * HERR_UNSUPPORTED (no library, or identity), -ENOMEM. Freed by http_coding_free. */
 int http_encoder_new(http_coding_e coding, int level, uint64_t size, http_coding_t **encoder);
 

@@ -73,6 +73,17 @@ static void test_the_coding_that_is_liked_most_is_chosen(void **state)
     assert_int_equal(choose("gzip", 0), -ENOENT);
 }
 
+static void test_on_the_fly_the_quickest_is_chosen(void **state)
+{
+    (void)state;
+    assert_int_equal(http_coding_choose_live(HTTP_SPAN("gzip, br, zstd"), HTTP_CODING_ALL),
+                     HTTP_CODING_ZSTD);
+    assert_int_equal(http_coding_choose_live(HTTP_SPAN("gzip, br"), HTTP_CODING_ALL),
+                     HTTP_CODING_BR);
+    assert_int_equal(http_coding_choose_live(HTTP_SPAN("gzip, zstd;q=0.9"), HTTP_CODING_ALL),
+                     HTTP_CODING_GZIP);
+}
+
 /* ---- there and back -------------------------------------------------------------------------- */
 
 static void expect_round_trip(http_coding_e coding, size_t len, int kind, size_t piece, size_t room)
@@ -384,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_numbers),
         cmocka_unit_test(test_the_coding_that_is_liked_most_is_chosen),
+        cmocka_unit_test(test_on_the_fly_the_quickest_is_chosen),
         cmocka_unit_test(test_what_was_encoded_is_decoded),
         cmocka_unit_test(test_every_level_and_size_works),
         cmocka_unit_test(test_the_same_text_gives_the_same_bytes),
