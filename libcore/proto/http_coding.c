@@ -5,9 +5,8 @@
 #include "../codec/http_accept.h"
 #include "http_coding_int.h"
 
-#define WINDOW_LOG_UNKNOWN 19 /* 512 KiB when the size is not known */
-#define WINDOW_LOG_KNOWN 22   /* and up to 4 MiB when it is */
-#define WINDOW_SPARE 512      /* deflate uses a little less than its window */
+#define WINDOW_LOG_MAX 19 /* 512 KiB: more saves little, and costs each stream memory */
+#define WINDOW_SPARE 512  /* deflate uses a little less than its window */
 
 struct http_coding_s {
     http_coder_t *encoder; /* one of them */
@@ -111,8 +110,8 @@ static int window_log(uint64_t size)
     int log = 0;
 
     if (size == HTTP_CODING_SIZE_UNKNOWN)
-        return WINDOW_LOG_UNKNOWN;
-    while (log < WINDOW_LOG_KNOWN && size + WINDOW_SPARE > (uint64_t)1 << log)
+        return WINDOW_LOG_MAX;
+    while (log < WINDOW_LOG_MAX && size + WINDOW_SPARE > (uint64_t)1 << log)
         log++;
     return log;
 }

@@ -74,7 +74,7 @@ typedef struct http_coding_s http_coding_t;
 
 /* level: 1-9 gzip and deflate, 0-11 br, 1-19 zstd; beyond these the nearest one. size: of what will
  * be encoded, if it is known: small texts then cost little memory; it need not be true. At most, at
- * the default level, gzip and deflate need 270 KiB, zstd 2 MiB, br 4 MiB. 0;
+ * the default level, gzip and deflate need 270 KiB, zstd 2 MiB, br 5 MiB. 0;
  * HERR_UNSUPPORTED (no library, or identity), -ENOMEM. Freed by http_coding_free. */
 int http_encoder_new(http_coding_e coding, int level, uint64_t size, http_coding_t **encoder);
 

@@ -17,8 +17,6 @@
 #include <brotli/encode.h>
 #include <setjmp.h>
 
-#define WINDOW_BITS_MAX 22 /* as the brotli command; a decoder may have to have as much memory */
-
 typedef struct brotli_s {
     HLIB_FUNCTION(BrotliEncoderCreateInstance);
     HLIB_FUNCTION(BrotliEncoderSetParameter);
@@ -185,7 +183,7 @@ static void brotli_encoder_free(http_coder_t *coder)
 http_coder_t *http_coding__brotli_encoder(int level, int window_log)
 {
     brotli_encoder_t *e = hmem_zalloc(sizeof(*e));
-    int bits = window_log < WINDOW_BITS_MAX ? window_log : WINDOW_BITS_MAX;
+    int bits = window_log < BROTLI_MIN_WINDOW_BITS ? BROTLI_MIN_WINDOW_BITS : window_log;
 
     if (!e)
         return NULL;
@@ -196,7 +194,6 @@ http_coder_t *http_coding__brotli_encoder(int level, int window_log)
         brotli_encoder_free(&e->coder);
         return NULL;
     }
-    bits = bits < BROTLI_MIN_WINDOW_BITS ? BROTLI_MIN_WINDOW_BITS : bits;
     brotli.BrotliEncoderSetParameter(e->state, BROTLI_PARAM_QUALITY, (uint32_t)level);
     brotli.BrotliEncoderSetParameter(e->state, BROTLI_PARAM_LGWIN, (uint32_t)bits);
     return &e->coder;

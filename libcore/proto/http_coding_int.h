@@ -27,7 +27,7 @@ int http_coding__load_brotli(void);
 int http_coding__load_zstd(void);
 
 /* Once it is loaded. level is one that the library has; a window of 2 to the power of window_log
- * bytes is enough. NULL when out of memory. */
+ * bytes (19 at most) is enough. NULL when out of memory. */
 http_coder_t *http_coding__deflater(http_coding_e coding, int level, int window_log);
 http_coder_t *http_coding__brotli_encoder(int level, int window_log);
 http_coder_t *http_coding__zstd_encoder(int level, int window_log);

@@ -11,7 +11,6 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define WINDOW_LOG_MAX 21 /* 2 MiB: more costs the server more than it saves the client */
 #define WINDOW_LOG_MIN 10 /* ZSTD_WINDOWLOG_MIN, which the library keeps to itself */
 
 typedef struct zstd_s {
@@ -110,7 +109,7 @@ static void zstd_encoder_free(http_coder_t *coder)
 http_coder_t *http_coding__zstd_encoder(int level, int window_log)
 {
     zstd_encoder_t *e = hmem_zalloc(sizeof(*e));
-    int log = window_log < WINDOW_LOG_MAX ? window_log : WINDOW_LOG_MAX;
+    int log = window_log < WINDOW_LOG_MIN ? WINDOW_LOG_MIN : window_log;
 
     if (!e)
         return NULL;
@@ -120,7 +119,6 @@ http_coder_t *http_coding__zstd_encoder(int level, int window_log)
         hmem_free(e);
         return NULL;
     }
-    log = log < WINDOW_LOG_MIN ? WINDOW_LOG_MIN : log;
     zstd.ZSTD_CCtx_setParameter(e->state, ZSTD_c_compressionLevel, level);
     zstd.ZSTD_CCtx_setParameter(e->state, ZSTD_c_windowLog, log);
     return &e->coder;
