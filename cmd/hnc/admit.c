@@ -372,6 +372,7 @@ bool admit_start(admit_t *a, hio_t *io, size_t served)
 
     if (sa)
         haddr_set(&peer, sa, hio_peeraddr_len(io));
+    haddr_unmap(&peer);
     if (!is_welcome(a, &peer, served + a->count)) {
         hio_close(io);
         return false;

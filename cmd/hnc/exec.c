@@ -100,6 +100,8 @@ static void find_ends(int fd, ends_t *ends)
         ends->peer.len = 0;
     if (hsocket_local(fd, &ends->local) != 0)
         ends->local.len = 0;
+    haddr_unmap(&ends->peer); /* ncat has a socket for each protocol */
+    haddr_unmap(&ends->local);
 }
 
 static int become(const options_t *o, int fd, const ends_t *ends)

@@ -144,6 +144,12 @@ int hnc_socket_options(const options_t *o, hsocket_options_t *so, haddr_t *sourc
 
 const char *hnc_name(const options_t *o, const struct sockaddr *addr, char *buf, size_t size)
 {
+    haddr_t own;
+
+    if (o->endpoint_text && haddr_set(&own, addr, haddr_len(addr)) == 0) {
+        haddr_unmap(&own); /* nc shows the address as it is */
+        addr = &own.u.sa;
+    }
     if (addr->sa_family != AF_UNIX && !o->numeric && !haddr_is_any(addr) &&
         getnameinfo(addr, haddr_len(addr), buf, (socklen_t)size, NULL, 0, NI_NAMEREQD) == 0)
         return buf;

@@ -1,6 +1,7 @@
 """hnc's end points: one operand that names scheme, host and port, beside nc's HOST PORT, for who
 connects and for who listens."""
 
+import re
 import socket
 
 import pytest
@@ -126,6 +127,7 @@ def test_every_address_is_those_of_ipv4_too(lab):
         done = lab.run("nc.openbsd", "-N", host, port, data=host.encode())
         assert done.wait() == 0
         hnc.wait_out(host.encode())
+    assert re.findall(r"received on (\S+) \d", hnc.err()) == [HOST, "::1"]
     only, address, port = listening(lab, "-4", ":0")
     assert address == "0.0.0.0" and only.running()
 
@@ -158,6 +160,13 @@ def test_listens_at_a_path_and_removes_it(lab, scheme, options):
 def test_a_program_behind_an_end_point(lab):
     hnc, _, port = listening(lab, "-k", "-c", "echo $NCAT_PROTO", "tcp://127.0.0.1:0")
     assert lab.run("nc.openbsd", "-d", HOST, port).out() == b"TCP\n" and hnc.running()
+
+
+@pytest.mark.parametrize("options", [[], ["--tls-self-signed"]], ids=["plain", "tls"])
+def test_a_program_sees_ipv4_addresses_as_they_are(lab, options):
+    hnc, _, port = listening(lab, "-k", "-c", "echo $NCAT_REMOTE_ADDR $NCAT_LOCAL_ADDR", *options, ":0")
+    client = ["ncat", "--ssl"] if options else ["nc.openbsd", "-d"]
+    assert lab.run(*client, HOST, port).out() == f"{HOST} {HOST}\n".encode() and hnc.running()
 
 
 # ---- what it is not ------------------------------------------------------------------------------
