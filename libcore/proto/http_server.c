@@ -2,6 +2,7 @@
 
 #include "../base/hmem.h"
 #include "../codec/http_date.h"
+#include "../net/hproxy_header.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,7 @@ int http_server_new(hloop_t *loop, const http_server_options_t *options, http_se
     for (int i = 0; i < HTTP_WAIT_COUNT; i++)
         hlist_init(&s->waits[i]);
     hlist_init(&s->conns);
+    hlist_init(&s->entrants);
     s->out = hmem_alloc(HTTP_OUT_SIZE);
     err = s->out ? http_server_set_options(s, options) : -ENOMEM;
     if (err < 0) {
@@ -111,9 +113,31 @@ static void free_stock(http_server_t *server)
         http_stream__free(HLIST_ENTRY(node, http_stream_t, link));
 }
 
+/* Whose PROXY header is being read. */
+typedef struct entrant_s {
+    hlist_t link; /* server->entrants */
+    http_server_t *server;
+    hio_t *io;
+    htls_ctx_t *tls;
+} entrant_t;
+
+static void remove_entrant(entrant_t *entrant)
+{
+    hlist_remove(&entrant->link);
+    entrant->server->entrant_count--;
+    htls_ctx_free(entrant->tls);
+    hmem_free(entrant);
+}
+
 /* A connection that lives on behind the server must not find it. */
 static void close_connections(http_server_t *server)
 {
+    while (!hlist_empty(&server->entrants)) {
+        entrant_t *entrant = HLIST_ENTRY(server->entrants.next, entrant_t, link);
+
+        hproxy_header_cancel(entrant->io);
+        remove_entrant(entrant);
+    }
     while (!hlist_empty(&server->conns)) {
         http_conn_t *conn = HLIST_ENTRY(server->conns.next, http_conn_t, all);
         hio_t *io = conn->io;
@@ -166,18 +190,10 @@ static int limit_rate(http_server_t *server, hio_t *io)
     return err;
 }
 
-void http_server_accept(http_server_t *server, hio_t *io, htls_ctx_t *tls, const haddr_t *peer)
+static void begin(http_server_t *server, hio_t *io, htls_ctx_t *tls, const haddr_t *peer)
 {
-    const http_server_options_t *o = &server->options;
-    int err;
+    int err = tls ? htls_server(io, tls) : 0;
 
-    tls = tls ? tls : o->tls;
-    if (server->draining || (o->conns_max > 0 && server->stats.open >= o->conns_max)) {
-        server->stats.refused++;
-        hio_close(io);
-        return;
-    }
-    err = tls ? htls_server(io, tls) : 0;
     if (err == 0)
         err = limit_rate(server, io);
     if (err == 0)
@@ -186,6 +202,56 @@ void http_server_accept(http_server_t *server, hio_t *io, htls_ctx_t *tls, const
         hio_abort(io, err);
     else
         server->stats.accepted++;
+}
+
+static void on_header(hio_t *io, const proxy_header_t *header, const char *why, void *arg)
+{
+    entrant_t *entrant = arg;
+    haddr_t peer = {0};
+
+    (void)why;
+    if (!header) {
+        entrant->server->stats.refused++;
+    } else if (header->local || header->source.ss_family == AF_UNSPEC) {
+        begin(entrant->server, io, entrant->tls, NULL);
+    } else {
+        const struct sockaddr *source = (const struct sockaddr *)&header->source;
+
+        haddr_set(&peer, source, haddr_len(source));
+        begin(entrant->server, io, entrant->tls, &peer);
+    }
+    remove_entrant(entrant);
+}
+
+static void await_header(http_server_t *server, hio_t *io, htls_ctx_t *tls)
+{
+    entrant_t *entrant = hmem_zalloc(sizeof(*entrant));
+    int err = entrant ? hproxy_header_read(io, on_header, entrant) : -ENOMEM;
+
+    if (err < 0) {
+        hmem_free(entrant);
+        hio_abort(io, err);
+        return;
+    }
+    *entrant = (entrant_t){.server = server, .io = io, .tls = tls ? htls_ctx_ref(tls) : NULL};
+    hlist_push_back(&server->entrants, &entrant->link);
+    server->entrant_count++;
+}
+
+void http_server_accept(http_server_t *server, hio_t *io, htls_ctx_t *tls, const haddr_t *peer)
+{
+    const http_server_options_t *o = &server->options;
+
+    tls = tls ? tls : o->tls;
+    if (server->draining ||
+        (o->conns_max > 0 && server->stats.open + server->entrant_count >= o->conns_max)) {
+        server->stats.refused++;
+        hio_close(io);
+    } else if (o->proxy_protocol && !peer) {
+        await_header(server, io, tls);
+    } else {
+        begin(server, io, tls, peer);
+    }
 }
 
 static void on_accept(hio_t *io)

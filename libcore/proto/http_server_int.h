@@ -75,6 +75,8 @@ struct http_server_s {
     uint64_t fixed_s; /* of which second */
 
     hlist_t conns;
+    hlist_t entrants; /* whose PROXY header is being read */
+    uint32_t entrant_count;
 };
 
 /* ---- http_server.c --------------------------------------------------------------------------- */

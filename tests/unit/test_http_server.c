@@ -834,6 +834,37 @@ static void more_connections_than_allowed_are_closed(void **state)
     web_close(&web);
 }
 
+static void tell_peer(http_stream_t *stream, void *userdata)
+{
+    const haddr_t *peer = http_stream_peer(stream);
+    char text[HADDR_FORMAT_SIZE];
+
+    (void)userdata;
+    haddr_format(&peer->u.sa, peer->len, text, sizeof(text));
+    http_response_send(stream, text, strlen(text));
+}
+
+static void a_proxy_says_who_comes(void **state)
+{
+    http_server_options_t o = {.handler = tell_peer, .proxy_protocol = true};
+    web_t web;
+    int fd;
+
+    (void)state;
+    web_open(&web, o);
+    web_ask(&web, "PROXY TCP4 192.0.2.7 192.0.2.1 4567 80\r\n" GET_LAST("/"));
+    assert_true(heard(&web, "\r\n\r\n192.0.2.7:4567"));
+    web_ask(&web, "PROXY UNKNOWN\r\n" GET_LAST("/"));
+    assert_true(heard(&web, "\r\n\r\n127.0.0.1:"));
+    web_ask(&web, GET_LAST("/")); /* none at all */
+    assert_int_equal(web.heard_len, 0);
+    fd = web_client(&web);
+    web_say_text(fd, "PROXY TCP4");
+    settle(web.loop);
+    web_close(&web); /* in the middle of it */
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -866,6 +897,7 @@ int main(void)
         cmocka_unit_test(draining_lets_requests_finish),
         cmocka_unit_test(draining_ends_in_time),
         cmocka_unit_test(more_connections_than_allowed_are_closed),
+        cmocka_unit_test(a_proxy_says_who_comes),
     };
 
     return run_on_each_poller("http_server", tests, ARRAY_LENGTH(tests));
