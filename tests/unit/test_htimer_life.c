@@ -153,36 +153,43 @@ static void a_timer_repeats_as_often_as_asked(void **state)
     hloop_free(&loop);
 }
 
-static uint64_t first_ns, latest_ns;
+#define TICK_MS 100
+#define TICKS 4
+
+static uint64_t latest_ns;
 
 static void on_tick(htimer_t *timer)
 {
     (void)timer;
     latest_ns = htime_monotonic_ns();
-    if (fired_n++ == 0)
-        first_ns = latest_ns;
-    pause_ms(1); /* would add up if the next interval began only now */
+    fired_n++;
+    pause_ms(TICK_MS / 2); /* would add up if the next interval began only now */
 }
 
-/* The n-th call comes no earlier than n intervals after the start, however late each was.
- * Drifting would show as a lower bound that is passed by a millisecond each time; that is what
- * is compared. */
+static void on_over(htimer_t *timer)
+{
+    *(bool *)hevent_userdata(timer) = true;
+}
+
+/* The n-th call comes no earlier than n intervals after the start, however late each was; and with
+ * all that they took added to them the last one would come after the time of this watch. */
 static void a_repeating_timer_does_not_drift(void **state)
 {
     hloop_t *loop = new_loop();
-    uint64_t start = htime_monotonic_ns();
 
     (void)state;
-    assert_non_null(htimer_add(loop, on_tick, 4, INFINITE));
-    for (;;) { /* until this machine lets it run for 40 ms */
-        uint64_t late_ns;
+    for (fired_n = 0; fired_n < TICKS;) { /* until this machine holds up none for half a tick */
+        uint64_t start = htime_monotonic_ns();
+        htimer_t *tick = htimer_add(loop, on_tick, TICK_MS, INFINITE);
+        htimer_t *watch = htimer_add(loop, on_over, TICK_MS * TICKS + TICK_MS * 3 / 4, 1);
+        bool over = false;
 
+        assert_true(tick && watch);
+        hevent_set_userdata(watch, &over);
         fired_n = 0;
-        RUN_UNTIL(loop, fired_n == 10);
-        assert_true(latest_ns >= start + 40 * HTIME_NS_PER_MS);
-        late_ns = latest_ns - first_ns - 36 * HTIME_NS_PER_MS;
-        if ((int64_t)late_ns < 5 * (int64_t)HTIME_NS_PER_MS)
-            break; /* 9 callbacks of 1 ms have not added up */
+        RUN_UNTIL(loop, over);
+        assert_true(latest_ns - start >= (uint64_t)fired_n * TICK_MS * HTIME_NS_PER_MS);
+        htimer_del(tick);
     }
     hloop_free(&loop);
 }
