@@ -337,13 +337,19 @@ static void on_drain_timer(htimer_t *timer)
 void http_server_drain(http_server_t *server, uint32_t timeout_ms,
                        void (*done)(http_server_t *server, void *arg), void *arg)
 {
+    uint64_t due_us;
+
     timeout_ms = timeout_ms > 0 ? timeout_ms : server->options.keepalive_ms;
+    due_us = hloop_now_hrtime(server->loop) + (uint64_t)timeout_ms * 1000;
     if (server->draining) {
-        if (server->drain_timer)
+        if (server->drain_timer && server->stats.open > 0 && due_us < server->drain_us) {
+            server->drain_us = due_us;
             htimer_reset(server->drain_timer, timeout_ms);
+        }
         return;
     }
     server->draining = true;
+    server->drain_us = due_us;
     server->drained = done;
     server->drained_arg = arg;
     close_listeners(server);

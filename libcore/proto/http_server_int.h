@@ -59,6 +59,7 @@ struct http_server_s {
     hio_t *listeners[HTTP_LISTENERS_MAX];
     int listener_count;
     bool draining;
+    uint64_t drain_us; /* when the timer is due, at the latest */
     htimer_t *drain_timer;
     void (*drained)(http_server_t *server, void *arg);
     void *drained_arg;
