@@ -126,6 +126,26 @@ int http_response_set(http_stream_t *stream, http_span_t name, http_span_t value
     return append(stream, name, value, field);
 }
 
+int http_response__add_lines(http_stream_t *stream, http_span_t lines, uint64_t present)
+{
+    http_span_t line, name, value;
+    http_field_e field;
+    int err = 0;
+
+    if (!stream->conn || stream->started)
+        return HERR_CLOSED;
+    if (!(stream->present & present)) {
+        stream->present |= present;
+        return hbytes_append(&stream->fields, lines.data, lines.len);
+    }
+    while (err == 0 && http_line_next(&lines, &line)) {
+        if (http_field_cut(line, &name, &value, &field) == 0 &&
+            !(stream->present & UINT64_C(1) << field))
+            err = append(stream, name, value, field);
+    }
+    return err;
+}
+
 int http_response_printf(http_stream_t *stream, const char *name, const char *format, ...)
 {
     char value[PRINTF_MAX];

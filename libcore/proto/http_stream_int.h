@@ -121,6 +121,13 @@ void http_stream__body_end(http_stream_t *stream);
 /* There is room for more of the response. */
 void http_stream__drained(http_stream_t *stream);
 
+/* ---- http_response.c ------------------------------------------------------------------------- */
+
+/* Adds whole lines, correct ones, that were made before. present: a bit for each http_field_e in
+ * them, none of which is OTHER; a field that the response has already stays as it is. 0 or the
+ * errors of http_response_add. */
+int http_response__add_lines(http_stream_t *stream, http_span_t lines, uint64_t present);
+
 /* ---- http_response_coding.c ------------------------------------------------------------------ */
 
 /* Puts a coder on the response, from a hook: the body goes through it, the length is not known any
