@@ -1,13 +1,14 @@
 /* http_files: answers GET and HEAD with the files below a folder.
  *
  * Conditions, single and multiple ranges, If-Range (RFC 9110 sections 13 and 14), ETag and Last-
- * Modified, index files, listings, precompressed siblings ("style.css.br") and coding on the fly.
- * A path that leads out of the folder does not exist, and neither does what is hidden; openat2 with
- * RESOLVE_BENEATH makes the kernel hold to it. What is neither file nor folder (a FIFO, a device)
- * does not exist either.
+ * Modified, index files, listings, precompressed siblings ("style.css.br", unless they are older
+ * than the file) and coding on the fly. A path that leads out of the folder does not exist, and
+ * neither does what is hidden (but for "/.well-known/", RFC 8615); openat2 with RESOLVE_BENEATH
+ * makes the kernel hold to it. What is neither file nor folder (a FIFO, a device) does not exist
+ * either. Fields that the response has already (Cache-Control ...) stay as they are.
  *
  * Open files are kept, small ones with their content, and are checked by stat at most every
- * recheck_ms. */
+ * recheck_ms. A file that was changed within the last second has a weak ETag. */
 #ifndef HNET_PROTO_HTTP_FILES_H
 #define HNET_PROTO_HTTP_FILES_H
 
@@ -34,17 +35,21 @@ typedef struct http_files_options_s {
                                    relative to root */
     const char *default_type;  /* application/octet-stream */
     const char *cache_control; /* of 200, 206 and 304; NULL: none */
-    const http_mime_t *mime;   /* borrowed; NULL: an own one */
+    http_mime_t *mime;         /* borrowed; NULL: an own one */
     http_links_e links;
-    bool hidden;           /* serve names that begin with a dot */
-    bool listing;          /* a page for folders without index; else 403 */
-    bool precompressed;    /* look for .br, .zst, .gz siblings */
-    bool compress;         /* code on the fly what is compressible */
-    bool archives;         /* "?archive=tar" on a folder */
-    uint32_t compress_min; /* 1,024 bytes and more */
-    uint32_t recheck_ms;   /* 1,000 */
-    uint32_t open_max;     /* 512 files are kept open */
-    uint64_t memory_max;   /* 32 MiB of content are kept, of files up to 64 KiB */
+    bool hidden;            /* serve names that begin with a dot */
+    bool listing;           /* a page for folders without index; else 403 */
+    bool precompressed;     /* look for .br, .zst, .gz siblings */
+    bool compress;          /* code on the fly what is compressible */
+    bool archives;          /* "?archive=tar" on a folder */
+    uint32_t compress_min;  /* 1,024 bytes and more */
+    uint32_t recheck_ms;    /* 1,000 */
+    uint32_t open_max;      /* 512 files are kept open */
+    uint64_t memory_max;    /* 32 MiB of content are kept, of files up to 64 KiB */
+    unsigned listing_flags; /* what a listing offers, http_listing_flags_e */
+    const char *server;     /* at the foot of listings; NULL: nothing */
+    const char *events_url; /* live reload: put into listings, and at the end of HTML up to 1 MiB
+                               (http_page_reload_script); NULL: none */
 } http_files_options_t;
 
 /* 0 and *files; -ENOENT, -ENOTDIR, -EACCES ... of the root; -EINVAL; -ENOMEM. For one loop's
@@ -54,8 +59,8 @@ int http_files_new(hloop_t *loop, const http_files_options_t *options, http_file
 /* Files that are being sent stay open until they have been. NULL is legal. */
 void http_files_free(http_files_t *files);
 
-/* The http_handler_cb: userdata is the http_files_t. Answers every request: 405 with Allow for other
- * methods than GET and HEAD. */
+/* The http_handler_cb: userdata is the http_files_t. Answers every request: 405 with Allow for
+ * other methods than GET, HEAD and OPTIONS. */
 void http_files_handle(http_stream_t *stream, void *files);
 
 /* The same with another path than the request's: what is left behind a prefix, or a rewritten one.

@@ -1,0 +1,174 @@
+/* Opening below the root. With openat2 the kernel itself holds to it; without, the path is walked
+ * one name at a time and no link is followed. A link that leads to where it may although it is
+ * absolute or climbs (both are refused in these ways) is resolved to a path without links, which is
+ * opened in the same way again: whatever changes meanwhile, nothing outside is opened. */
+#include "http_files_int.h"
+
+#include "../base/hmem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define RETRIES 3 /* somebody renames beside us: EAGAIN of openat2 */
+
+/* The path relative to the root, with a NUL. */
+typedef struct relative_s {
+    char text[PATH_MAX];
+} relative_t;
+
+static int make_relative(http_span_t path, relative_t *relative)
+{
+    while (path.len > 0 && path.data[0] == '/') {
+        path.data++;
+        path.len--;
+    }
+    if (path.len >= sizeof(relative->text))
+        return -ENAMETOOLONG;
+    if (path.len == 0)
+        path = HTTP_SPAN(".");
+    memcpy(relative->text, path.data, path.len);
+    relative->text[path.len] = '\0';
+    return 0;
+}
+
+static int open_with_kernel(int root, const char *path, int flags, uint64_t resolve)
+{
+    struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC, .resolve = resolve};
+    long fd = -1;
+
+    for (int i = 0; i < RETRIES; i++) {
+        fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+    }
+    return fd < 0 ? -errno : (int)fd;
+}
+
+/* One name after the other, no links. */
+static int open_by_walking(int root, char *path, int flags)
+{
+    int at = root;
+
+    for (;;) {
+        char *slash = strchr(path, '/');
+        int next;
+
+        if (slash)
+            *slash = '\0';
+        if (strcmp(path, "..") == 0)
+            next = (errno = EXDEV, -1);
+        else if (slash && slash[1] != '\0')
+            next = openat(at, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        else
+            next = openat(at, path, flags | O_NOFOLLOW | O_CLOEXEC | (slash ? O_DIRECTORY : 0));
+        if (next < 0)
+            next = -errno;
+        if (at != root)
+            close(at);
+        if (next < 0 || !slash || slash[1] == '\0')
+            return next;
+        at = next;
+        path = slash + 1;
+    }
+}
+
+static int open_beneath(http_files_t *files, char *path, int flags, bool links)
+{
+    uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    int fd = -ENOSYS;
+
+    if (!files->walks)
+        fd = open_with_kernel(files->root, path, flags,
+                              links ? resolve : resolve | RESOLVE_NO_SYMLINKS);
+    if (fd != -ENOSYS && fd != -EPERM)
+        return fd;
+    if (!files->walks && fd == -EPERM) { /* a filter of system calls, or really not permitted? */
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC};
+        long probe = syscall(SYS_openat2, files->root, ".", &how, sizeof(how));
+
+        if (probe >= 0) {
+            close((int)probe);
+            return fd;
+        }
+    }
+    files->walks = true;
+    return open_by_walking(files->root, path, flags);
+}
+
+/* Where the links of a path lead to, if that is inside. */
+static int resolve_inside(const http_files_t *files, relative_t *relative)
+{
+    char joined[2 * PATH_MAX], real[PATH_MAX];
+    const char *inside;
+    int err;
+
+    if (!files->real_root)
+        return -EXDEV;
+    snprintf(joined, sizeof(joined), "%s/%s", files->real_root, relative->text);
+    if (!realpath(joined, real))
+        return -errno;
+    inside = real + files->real_root_len;
+    if (strncmp(real, files->real_root, files->real_root_len) != 0 ||
+        (*inside != '/' && *inside != '\0'))
+        return -EXDEV;
+    err = make_relative(http_span(inside), relative);
+    return err;
+}
+
+int http_files__open(http_files_t *files, http_span_t path, int flags)
+{
+    relative_t relative, copy;
+    int fd = make_relative(path, &relative);
+
+    if (fd < 0)
+        return fd;
+    if (files->options.links == HTTP_LINKS_ALL) {
+        fd = openat(files->root, relative.text, flags | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+    }
+    memcpy(&copy, &relative, strlen(relative.text) + 1);
+    fd = open_beneath(files, copy.text, flags, files->options.links == HTTP_LINKS_INSIDE);
+    if (files->options.links == HTTP_LINKS_NONE || (fd != -EXDEV && fd != -ELOOP && fd != -ENOTDIR))
+        return fd;
+    if (fd == -ENOTDIR && !files->walks)
+        return fd;
+    if (resolve_inside(files, &relative) < 0)
+        return fd;
+    return open_beneath(files, relative.text, flags, false);
+}
+
+http_file_state_t http_files__state(const struct stat *st)
+{
+    return (http_file_state_t){
+        .dev = st->st_dev,
+        .ino = st->st_ino,
+        .size = st->st_size,
+        .mtime = st->st_mtim,
+        .ctime = st->st_ctim,
+    };
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool http_files__is_same(const http_files_t *files, const http_file_t *file)
+{
+    const http_file_state_t *state = &file->state;
+    relative_t relative;
+    struct stat st;
+
+    if (make_relative((http_span_t){file->path, file->path_len}, &relative) < 0 ||
+        fstatat(files->root, relative.text, &st, 0) != 0)
+        return false;
+    return st.st_dev == state->dev && st.st_ino == state->ino && st.st_size == state->size &&
+           same_time(st.st_mtim, state->mtime) && same_time(st.st_ctim, state->ctime);
+}
