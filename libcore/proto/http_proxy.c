@@ -367,6 +367,7 @@ int http_proxy_new(hloop_t *loop, const http_proxy_options_t *options, http_prox
         return -ENOMEM;
     p->loop = loop;
     p->keep_host = options->keep_host;
+    p->anonymous = options->anonymous;
     p->trusted = options->trusted;
     p->on_failure = options->on_failure;
     p->arg = options->arg;
@@ -395,4 +396,13 @@ void http_proxy_free(http_proxy_t *proxy)
     hmem_free(proxy->prefix);
     hmem_free(proxy->via);
     hmem_free(proxy);
+}
+
+uint32_t http_proxy_active(const http_proxy_t *proxy)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < proxy->target_count; i++)
+        count += http_peer_active(proxy->targets[i].peer);
+    return count;
 }

@@ -31,6 +31,7 @@ typedef struct http_proxy_options_s {
     size_t target_count;
     const char *prefix;
     bool keep_host;           /* Host as the client said it; else the target's */
+    bool anonymous;           /* no X-Forwarded-For and the like: for a forward proxy */
     const haccess_t *trusted; /* clients whose X-Forwarded-For and the like are kept; NULL: nobody.
                                  Borrowed */
     htls_ctx_t *tls;          /* for https; NULL: htls's defaults, which verify */
@@ -52,6 +53,9 @@ int http_proxy_new(hloop_t *loop, const http_proxy_options_t *options, http_prox
 
 /* Behind the server whose requests it answers: none may be under way. NULL is legal. */
 void http_proxy_free(http_proxy_t *proxy);
+
+/* Requests that are under way. */
+uint32_t http_proxy_active(const http_proxy_t *proxy);
 
 /* The http_handler_cb: userdata is the http_proxy_t. */
 void http_proxy_handle(http_stream_t *stream, void *proxy);

@@ -218,8 +218,8 @@ int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *ta
     if (!out->target.data)
         return 414;
     ok = add(head, "Host", keep_host ? request->authority : http_span(target->host));
-    ok = ok && copy_fields(stream, head) && add_forwarding(proxy, stream, head) &&
-         add_via(proxy, stream, head);
+    ok = ok && copy_fields(stream, head) &&
+         (proxy->anonymous || add_forwarding(proxy, stream, head)) && add_via(proxy, stream, head);
     if (ok && out->upgrade)
         ok = add(head, "Upgrade", http_request_field(stream, HTTP_FIELD_UPGRADE));
     return ok ? 0 : 431;

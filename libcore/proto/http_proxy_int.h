@@ -23,6 +23,7 @@ struct http_proxy_s {
     char *via;
     htls_ctx_t *tls;
     bool keep_host;
+    bool anonymous;
     const haccess_t *trusted;
     void (*on_failure)(http_stream_t *stream, const char *why, void *arg);
     void *arg;
