@@ -65,7 +65,7 @@ static void put_number(records_t *r, const char *key, uint64_t value)
     put_record(r, key, text, (size_t)n);
 }
 
-/* A part of a second counts forward: -1.5 is second -2 and 500,000,000 ns. */
+/* A part of a second counts forward: -1.75 is second -2 and 250,000,000 ns. */
 static void put_time(records_t *r, int64_t s, uint32_t ns)
 {
     char text[40];

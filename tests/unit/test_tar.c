@@ -142,7 +142,7 @@ static void test_records_for_the_rest(void **state)
     entry.uid = 3000000;
     entry.size = 1ULL << 33;
     entry.mtime_s = -2;
-    entry.mtime_ns = 500000000;
+    entry.mtime_ns = 250000000;
     buf = header(&entry, &len);
     assert_int_equal(len, 3 * TAR_BLOCK);
     assert_int_equal(buf[156], 'x');
@@ -150,7 +150,7 @@ static void test_records_for_the_rest(void **state)
     assert_true(has(buf, len, "15 uname=j\xc3\xb6rg\n"));
     assert_true(has(buf, len, "15 uid=3000000\n"));
     assert_true(has(buf, len, "19 size=8589934592\n"));
-    assert_true(has(buf, len, "22 mtime=-1.500000000\n"));
+    assert_true(has(buf, len, "22 mtime=-1.750000000\n"));
     assert_false(has(buf, len, "gid="));
     assert_false(has(buf, len, "hdrcharset"));
     free(buf);
