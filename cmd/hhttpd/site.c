@@ -24,6 +24,7 @@ static const struct {
     int (*install)(site_host_t *host);
 } features[] = {
     {"redirect", redirect_install},
+    {"proxy", proxy_install},
     {"rewrite", rewrite_install},
 };
 

@@ -97,6 +97,7 @@ int site_fail(site_t *site, int err, const char *fmt, ...) __attribute__((format
 
 /* The features. */
 int redirect_install(site_host_t *host);
+int proxy_install(site_host_t *host);
 int rewrite_install(site_host_t *host);
 
 /* error_page.c: the http_error_cb; userdata is the site. */
