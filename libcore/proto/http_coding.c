@@ -70,8 +70,8 @@ unsigned http_coding_available(unsigned codings)
 /* order: of equals the first one is taken. */
 static int choose(http_span_t accept_encoding, unsigned offers, const http_coding_e *order)
 {
-    const char *names[HTTP_CODING_COUNT];
-    http_coding_e codings[HTTP_CODING_COUNT];
+    const char *names[HTTP_CODING_COUNT] = {NULL};
+    http_coding_e codings[HTTP_CODING_COUNT] = {HTTP_CODING_IDENTITY};
     size_t count = 0;
     int chosen;
 
