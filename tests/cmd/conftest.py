@@ -107,8 +107,11 @@ class Process:
 
     def send(self, data):
         """Writes to stdin, which has to be a pipe."""
-        self.popen.stdin.write(data)
-        self.popen.stdin.flush()
+        try:
+            self.popen.stdin.write(data)
+            self.popen.stdin.flush()
+        except BrokenPipeError as error:
+            raise BrokenPipeError(f"{error}: {self}") from None
 
     def end_input(self):
         self.popen.stdin.close()
