@@ -75,9 +75,10 @@ FUZZERS := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 # ---- dependencies ------------------------------------------------------------------------------
-PKGS := $(if $(filter yes,$(WITH_URING)),liburing) $(if $(filter yes,$(WITH_INIH)),inih)
+PKGS := $(if $(filter yes,$(WITH_INIH)),inih)
 # Compiled against, and loaded when they are needed (base/hlib): never linked.
-LAZY_PKGS := openssl libcares $(if $(filter yes,$(WITH_READLINE)),readline) \
+LAZY_PKGS := openssl libcares $(if $(filter yes,$(WITH_URING)),liburing) \
+             $(if $(filter yes,$(WITH_READLINE)),readline) \
              $(if $(filter yes,$(WITH_IDN)),libidn2) $(if $(filter yes,$(WITH_ZLIB)),zlib) \
              $(if $(filter yes,$(WITH_BROTLI)),libbrotlienc libbrotlidec) \
              $(if $(filter yes,$(WITH_ZSTD)),libzstd) \

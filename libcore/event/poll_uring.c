@@ -3,6 +3,7 @@
  * named by the hio's handle: a completion of one that is gone, or armed for other events, is not
  * taken for readiness. */
 #if HNET_WITH_URING
+#include "../base/hlib.h"
 #include "../base/hmem.h"
 #include "hio_int.h"
 
@@ -43,19 +44,54 @@ typedef struct uring_ctx_s {
     uint32_t sequence;
 } uring_ctx_t;
 
+/* What is no inline function of the header. */
+#define URING_FUNCTIONS(X)                                                                         \
+    X(io_uring_queue_exit)                                                                         \
+    X(io_uring_queue_init_params)                                                                  \
+    X(io_uring_submit)                                                                             \
+    X(io_uring_submit_and_get_events)                                                              \
+    X(io_uring_submit_and_wait_timeout)
+
+#define MEMBER(name) HLIB_FUNCTION(name);
+#define ROW(name) HLIB_SYMBOL(uring_lib_t, name),
+
+typedef struct uring_lib_s {
+    URING_FUNCTIONS(MEMBER)
+} uring_lib_t;
+
+static uring_lib_t uring; /* written once, by load */
+
+static int load(void)
+{
+    static const hlib_symbol_t symbols[] = {URING_FUNCTIONS(ROW)};
+    static const char *const files[] = {"liburing.so.2", NULL};
+    static hlib_t lib = {
+        .files = files,
+        .symbols = symbols,
+        .symbol_count = sizeof(symbols) / sizeof(symbols[0]),
+        .table = &uring,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+    };
+
+    return hlib_load(&lib);
+}
+
 static int uring_init(hloop_t *loop)
 {
-    uring_ctx_t *ctx = hmem_zalloc(sizeof(*ctx));
+    uring_ctx_t *ctx;
     struct io_uring_params params = {.flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
                                      .cq_entries = RING_ENTRIES * 8};
-    int rc;
+    int rc = load();
 
+    if (rc < 0)
+        return rc;
+    ctx = hmem_zalloc(sizeof(*ctx));
     if (!ctx)
         return -ENOMEM;
-    rc = io_uring_queue_init_params(RING_ENTRIES, &ctx->ring, &params);
+    rc = uring.io_uring_queue_init_params(RING_ENTRIES, &ctx->ring, &params);
     if (rc == 0 &&
         (!(params.features & IORING_FEAT_EXT_ARG) || !(params.features & IORING_FEAT_NODROP))) {
-        io_uring_queue_exit(&ctx->ring);
+        uring.io_uring_queue_exit(&ctx->ring);
         rc = HERR_UNSUPPORTED;
     }
     if (rc < 0) {
@@ -72,7 +108,7 @@ static void uring_deinit(hloop_t *loop)
     uring_ctx_t *ctx = loop->poller_ctx;
 
     RINGS_GO();
-    io_uring_queue_exit(&ctx->ring);
+    uring.io_uring_queue_exit(&ctx->ring);
     hmem_free(ctx->watches);
     hmem_free(ctx->arm);
     hmem_free(ctx);
@@ -107,7 +143,7 @@ static struct io_uring_sqe *get_sqe(uring_ctx_t *ctx)
 
     if (sqe)
         return sqe;
-    io_uring_submit(&ctx->ring);
+    uring.io_uring_submit(&ctx->ring);
     return io_uring_get_sqe(&ctx->ring);
 }
 
@@ -136,7 +172,7 @@ static void cancel(uring_ctx_t *ctx, uring_watch_t *watch, bool at_once)
     }
     watch->tag = IGNORED;
     if (at_once)
-        io_uring_submit(&ctx->ring);
+        uring.io_uring_submit(&ctx->ring);
 }
 
 static int uring_update(hloop_t *loop, hio_t *io, int old, int events)
@@ -216,10 +252,10 @@ static int submit_and_wait(uring_ctx_t *ctx, int64_t timeout_ns)
     int rc;
 
     if (timeout_ns == 0)
-        rc = io_uring_submit_and_get_events(&ctx->ring);
+        rc = uring.io_uring_submit_and_get_events(&ctx->ring);
     else
-        rc = io_uring_submit_and_wait_timeout(&ctx->ring, &cqe, 1, timeout_ns < 0 ? NULL : &ts,
-                                              NULL);
+        rc = uring.io_uring_submit_and_wait_timeout(&ctx->ring, &cqe, 1,
+                                                    timeout_ns < 0 ? NULL : &ts, NULL);
     return rc == -EINTR || rc == -ETIME || rc == -EBUSY || rc > 0 ? 0 : rc;
 }
 
