@@ -554,7 +554,7 @@ int hdns_new(hloop_t *loop, const hdns_options_t *options, hdns_t **out)
     hlist_init(&dns->retired);
     hlist_init(&dns->line);
     hlist_init(&dns->kept);
-    if (copy_options(dns, options) != 0 || hdns__cache_init(dns) != 0) {
+    if (copy_options(dns, options) != 0) {
         hdns_free(dns);
         return -ENOMEM;
     }

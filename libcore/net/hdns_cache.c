@@ -20,19 +20,22 @@ static hlist_t *bucket_of(hdns_t *dns, const char *name, int type)
     return &dns->buckets[(hash ^ hash >> 15) & (dns->bucket_count - 1)];
 }
 
-int hdns__cache_init(hdns_t *dns)
+/* With the first question: a program whose names are numbers or in the hosts file needs none. */
+static bool make_buckets(hdns_t *dns)
 {
     size_t n = 64;
 
+    if (dns->buckets)
+        return true;
     while (n < dns->options.cache_max && n < BUCKETS_MAX)
         n *= 2;
     dns->buckets = hmem_array(n, sizeof(hlist_t));
     if (!dns->buckets)
-        return -ENOMEM;
+        return false;
     dns->bucket_count = n;
     for (size_t i = 0; i < n; i++)
         hlist_init(&dns->buckets[i]);
-    return 0;
+    return true;
 }
 
 static void free_question(hdns_question_t *question)
@@ -122,7 +125,7 @@ void hdns__line_advance(hdns_t *dns)
 void hdns__ask(hdns_part_t *part, const char *name)
 {
     hdns_t *dns = part->dns;
-    hdns_question_t *question = find(dns, name, part->type);
+    hdns_question_t *question = make_buckets(dns) ? find(dns, name, part->type) : NULL;
 
     if (question && question->state == HDNS_ANSWERED) {
         dns->stats.cache_hits++;
@@ -131,7 +134,7 @@ void hdns__ask(hdns_part_t *part, const char *name)
         hdns__part_answered(part, question->answer);
         return;
     }
-    if (!question)
+    if (!question && dns->buckets)
         question = new_question(dns, name, part->type);
     if (!question) {
         hdns__part_answered(part, &hdns__no_memory);

@@ -95,7 +95,6 @@ void hdns__order_records(hdns_record_t *records, size_t n); /* by priority and w
 void hdns__order_ipv6(hdns_record_t *records, size_t n);    /* AAAA, the best first */
 
 /* hdns_cache.c */
-int hdns__cache_init(hdns_t *dns);
 void hdns__cache_deinit(hdns_t *dns);
 void hdns__cache_clear(hdns_t *dns);
 /* Asks for part: hdns__part_answered follows, maybe from inside. */
