@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define RECORD_MAX 16384 /* RFC 8446 section 5.1 */
-
 static int keep_alpn(htls_t *tls)
 {
     const unsigned char *name;
@@ -52,17 +50,15 @@ static int handshake(hio_t *io, void *ctx)
     return 0;
 }
 
-/* As many records as there are, or fit: they share one system call and one read callback. */
-ssize_t htls__read(htls_t *tls, void *buf, size_t size)
+static ssize_t read_records(htls_t *tls, void *buf, size_t size)
 {
     size_t total = 0, n;
     int rc;
 
-    if (tls->read_ended)
-        return tls->read_end;
     tls->drained = tls->full = false;
     tls->readable = true;
     while (total < size) {
+        tls->asked = size - total;
         rc = OSSL.SSL_read_ex(tls->ssl, (char *)buf + total, size - total, &n);
         if (rc == 1) {
             total += n;
@@ -75,6 +71,18 @@ ssize_t htls__read(htls_t *tls, void *buf, size_t size)
         return total > 0 ? (ssize_t)total : rc;
     }
     return (ssize_t)total;
+}
+
+/* As many records as there are, or fit: they share one system call and one read callback. */
+ssize_t htls__read(htls_t *tls, void *buf, size_t size)
+{
+    ssize_t rc;
+
+    if (tls->read_ended)
+        return tls->read_end;
+    rc = read_records(tls, buf, size);
+    htls__trim(tls);
+    return rc;
 }
 
 static bool pending(hio_t *io, void *ctx)
@@ -149,7 +157,7 @@ static ssize_t write_plain(htls_t *tls, const struct iovec *iov, int n)
 static const char *record_to_write(const htls_t *tls, const cursor_t *at, char *scratch,
                                    size_t *len)
 {
-    *len = at->left < RECORD_MAX ? at->left : RECORD_MAX;
+    *len = at->left < HTLS_RECORD_MAX ? at->left : HTLS_RECORD_MAX;
     if (tls->write_pending > 0)
         *len = tls->write_pending;
     return *len > at->left ? scratch : next_record(at, scratch, *len);
@@ -157,12 +165,13 @@ static const char *record_to_write(const htls_t *tls, const cursor_t *at, char *
 
 static ssize_t write_records(htls_t *tls, const struct iovec *iov, int n)
 {
-    char scratch[RECORD_MAX];
+    char scratch[HTLS_RECORD_MAX];
     cursor_t at = {iov, 0, 0};
     size_t total = 0, done;
 
     for (int i = 0; i < n; i++)
         at.left += iov[i].iov_len;
+    tls->asked = at.left;
     tls->drained = tls->full = false;
     while (at.left > 0) {
         size_t len;
@@ -197,7 +206,7 @@ ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n)
     if (tls->ktls_send)
         return write_plain(tls, iov, n);
     rc = write_records(tls, iov, n);
-    htls__release_gathered(tls);
+    htls__trim(tls);
     return rc;
 }
 
@@ -229,6 +238,7 @@ static void free_tls(htls_t *tls)
     htls__set_free(tls->set);
     htls_ctx_free(tls->ctx);
     hmem_free(tls->gathered);
+    hmem_free(tls->received);
     hmem_free(tls->name);
     hmem_free(tls->alpn);
     hmem_free(tls->error);

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define GATHER_SIZE ((size_t)7 * (5 + 16384 + 256)) /* records; below malloc's limit for mmap */
+#define RECORDS_MAX 32                               /* share a system call */
+#define RECORD_SIZE ((size_t)5 + 16384 + 256)        /* at most: RFC 8446 section 5.2 */
+#define FULL_RECORD_LEN ((size_t)5 + 16384 + 1 + 16) /* of TLS 1.3 with AES-GCM */
 
 static htls_t *tls_of(const BIO *bio)
 {
@@ -51,16 +53,33 @@ static ssize_t transmit(const htls_t *tls, const struct iovec *iov, int count)
     return n < 0 ? -errno : n;
 }
 
-/* A record that others follow at once waits for them, so that they share a system call, which
- * costs more than the copy. The last one of a write never waits: what it cannot send keeps the
- * hio's queue from being empty, and is sent before all else when the hio writes again. */
+static size_t records_of(size_t len)
+{
+    size_t records = len > 0 ? (len - 1) / HTLS_RECORD_MAX + 1 : 1;
+
+    return records < RECORDS_MAX ? records : RECORDS_MAX;
+}
+
+/* Room for the records of this write. */
+static bool make_room(htls_t *tls)
+{
+    size_t size = records_of(tls->asked) * RECORD_SIZE;
+
+    if (tls->gathered_len > 0 || tls->gathered_size >= size)
+        return true;
+    hmem_free(tls->gathered);
+    tls->gathered = hmem_alloc(size);
+    tls->gathered_size = tls->gathered ? size : 0;
+    return tls->gathered != NULL;
+}
+
+/* A record that others follow at once waits for them, so that they share a system call, and wake
+ * the peer once: that costs more than the copy. The last one of a write never waits: what it cannot
+ * send keeps the hio's queue from being empty, and is sent before all else when the hio writes
+ * again. */
 static bool gather(htls_t *tls, const char *buf, size_t len)
 {
-    if (!tls->more || len > GATHER_SIZE - tls->gathered_len)
-        return false;
-    if (!tls->gathered)
-        tls->gathered = hmem_alloc(GATHER_SIZE);
-    if (!tls->gathered)
+    if (!tls->more || !make_room(tls) || len > tls->gathered_size - tls->gathered_len)
         return false;
     memcpy(tls->gathered + tls->gathered_len, buf, len);
     tls->gathered_len += len;
@@ -85,12 +104,29 @@ static ssize_t send_gathered(htls_t *tls, const char *buf, size_t len)
     return (size_t)n > gathered ? n - (ssize_t)gathered : -EAGAIN;
 }
 
-void htls__release_gathered(htls_t *tls)
+/* What the socket did not take is kept without the room behind it. */
+static void trim_gathered(htls_t *tls)
 {
-    if (tls->gathered_len > 0)
+    char *rest = NULL;
+
+    if (tls->gathered_len == 0)
+        hmem_free(tls->gathered);
+    else
+        rest = hmem_realloc(tls->gathered, tls->gathered_len);
+    if (!rest && tls->gathered_len > 0)
         return;
-    hmem_free(tls->gathered);
-    tls->gathered = NULL;
+    tls->gathered = rest;
+    tls->gathered_size = tls->gathered_len;
+}
+
+void htls__trim(htls_t *tls)
+{
+    if (tls->gathered_size > tls->gathered_len)
+        trim_gathered(tls);
+    if (tls->received_len == 0) {
+        hmem_free(tls->received);
+        tls->received = NULL;
+    }
 }
 
 /* The beginning of what the peer says: if it is not TLS, people want to see it. */
@@ -104,6 +140,66 @@ static void keep_first(htls_t *tls, const char *buf, size_t len)
     tls->first_len = (unsigned char)(tls->first_len + len);
 }
 
+void htls__receive_first(htls_t *tls)
+{
+    char buf[sizeof(tls->first)];
+    ssize_t n = receive(tls, buf, sizeof(buf) - tls->first_len);
+
+    if (n > 0)
+        keep_first(tls, buf, (size_t)n);
+}
+
+/* As many records as the reader has room for: if they are full ones, none is cut in two. */
+static ssize_t receive_ahead(htls_t *tls)
+{
+    size_t size = records_of(tls->asked) * FULL_RECORD_LEN;
+    ssize_t n;
+
+    if (!tls->received) {
+        tls->received = hmem_alloc(size);
+        tls->received_size = size;
+    }
+    if (!tls->received)
+        return -ENOMEM;
+    if (size > tls->received_size)
+        size = tls->received_size;
+    n = receive(tls, tls->received, size);
+    if (n <= 0)
+        return n;
+    tls->drained = (size_t)n < size;
+    tls->received_at = 0;
+    tls->received_len = (size_t)n;
+    return n;
+}
+
+/* OpenSSL asks for the head of a record, and then for the rest. (It can read ahead by itself, but
+ * moves all that is left to the front of its buffer for each record.) */
+static ssize_t take_received(htls_t *tls, char *buf, size_t size)
+{
+    ssize_t n = tls->received_len > 0 ? 0 : receive_ahead(tls);
+
+    if (tls->received_len == 0)
+        return n;
+    if (size > tls->received_len)
+        size = tls->received_len;
+    memcpy(buf, tls->received + tls->received_at, size);
+    tls->received_at += size;
+    tls->received_len -= size;
+    return (ssize_t)size;
+}
+
+/* Not a byte more than is asked for: after a handshake the kernel may take over. */
+static ssize_t receive_handshake(htls_t *tls, char *buf, size_t size)
+{
+    ssize_t n = receive(tls, buf, size);
+
+    if (n < 0)
+        return n;
+    tls->drained = (size_t)n < size;
+    keep_first(tls, buf, (size_t)n);
+    return n;
+}
+
 static int on_read(BIO *bio, char *buf, int size)
 {
     htls_t *tls = tls_of(bio);
@@ -112,15 +208,11 @@ static int on_read(BIO *bio, char *buf, int size)
     OSSL.BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
     if (OSSL.BIO_ctrl(bio, BIO_CTRL_GET_KTLS_RECV, 0, NULL) > 0)
         return OSSL.BIO_meth_get_read(OSSL.BIO_s_socket())(bio, buf, size);
-    if (tls->drained)
+    if (tls->drained && tls->received_len == 0)
         return try_again(bio, BIO_FLAGS_READ);
-    n = receive(tls, buf, (size_t)size);
-    if (n < 0)
-        return failed(tls, bio, (int)n, BIO_FLAGS_READ);
-    tls->drained = n < size;
-    if (!tls->established)
-        keep_first(tls, buf, (size_t)n);
-    return (int)n;
+    n = tls->established ? take_received(tls, buf, (size_t)size)
+                         : receive_handshake(tls, buf, (size_t)size);
+    return n < 0 ? failed(tls, bio, (int)n, BIO_FLAGS_READ) : (int)n;
 }
 
 static int on_write(BIO *bio, const char *buf, int len)

@@ -93,6 +93,7 @@ static int no_tls(htls_t *tls)
     char said[4 * sizeof(tls->first) + 1];
     size_t len = 0;
 
+    htls__receive_first(tls);
     while (len < tls->first_len && tls->first[len] != '\r' && tls->first[len] != '\n')
         len++;
     hstr_escape(said, sizeof(said), tls->first, len);

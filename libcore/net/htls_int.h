@@ -95,7 +95,6 @@
     X(SSL_CTX_set_client_CA_list)                                                                  \
     X(SSL_CTX_set_default_passwd_cb)                                                               \
     X(SSL_CTX_set_default_passwd_cb_userdata)                                                      \
-    X(SSL_CTX_set_default_read_buffer_len)                                                         \
     X(SSL_CTX_set_default_verify_dir)                                                              \
     X(SSL_CTX_set_default_verify_paths)                                                            \
     X(SSL_CTX_set_keylog_callback)                                                                 \
@@ -270,7 +269,10 @@ typedef struct htls_s {
     char *error;              /* why it failed; NULL: it did not, or there was no memory */
     STACK_OF(X509) * refused; /* the chain that was not accepted */
     char *gathered;           /* records that wait for the last one of a write; NULL: none */
-    size_t gathered_len;
+    size_t gathered_len, gathered_size;
+    char *received; /* records that OpenSSL has not asked for yet; NULL: none */
+    size_t received_at, received_len, received_size;
+    size_t asked;         /* in this call: so much plaintext is to be read, or written */
     size_t write_pending; /* length of the record that waits for the socket; 0: none does */
     int fd;
     int io_error; /* of the socket, or of the TLS below; not -EAGAIN; 0: none */
@@ -285,6 +287,7 @@ typedef struct htls_s {
     bool ktls_send, ktls_receive;
 } htls_t;
 
+#define HTLS_RECORD_MAX 16384 /* plaintext: RFC 8446 section 5.1 */
 #define HTLS_CLOSED_EARLY "the peer closed the connection during the TLS handshake"
 
 extern const hio_transport_t htls__transport;
@@ -300,8 +303,11 @@ ssize_t htls__write(htls_t *tls, const struct iovec *iov, int n);
 BIO_METHOD *htls__bio_method(void);
 BIO *htls__bio_new(htls_t *tls);
 
-/* After a write: an idle connection holds no buffer. */
-void htls__release_gathered(htls_t *tls);
+/* When the first bytes are not TLS: some more of them. */
+void htls__receive_first(htls_t *tls);
+
+/* After each call: an idle connection holds no buffer. */
+void htls__trim(htls_t *tls);
 
 /* ---- htls_ctx.c, htls_self_signed.c, htls_session.c ------------------------------------------ */
 

@@ -18,9 +18,6 @@
 #define CIPHERS_SIZE 1024
 #define WHY_SIZE 256
 #define SECURITY_LEVEL 2 /* 112 bits: RSA 2048, EC 224 */
-/* What the loop reads at once, as full records of TLS 1.3 with AES-GCM: a read that ends with a
- * record leaves nothing to be moved. OpenSSL leaves out the first bytes to align the data. */
-#define READ_BUFFER_LEN (4 * (5 + 16384 + 1 + 16) + 3)
 
 static int bad(const htls_report_t *report, const char *what, const char *value)
 {
@@ -261,8 +258,6 @@ static void set_flags(SSL_CTX *ssl_ctx, const htls_options_t *options)
     flags |= options->no_ktls ? 0 : SSL_OP_ENABLE_KTLS;
     OSSL.SSL_CTX_set_options(ssl_ctx, flags);
     OSSL.SSL_CTX_ctrl(ssl_ctx, SSL_CTRL_MODE, mode, NULL);
-    OSSL.SSL_CTX_ctrl(ssl_ctx, SSL_CTRL_SET_READ_AHEAD, 1, NULL);
-    OSSL.SSL_CTX_set_default_read_buffer_len(ssl_ctx, READ_BUFFER_LEN);
     OSSL.SSL_CTX_set_security_level(ssl_ctx, SECURITY_LEVEL);
 }
 
