@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE ((size_t)1024 * 1024)
-#define TLS_SIZE ((size_t)128 * 1024) /* is encrypted while the processor's cache has it */
 #define GATHER_SIZE ((size_t)128 * 1024)
 #define GATHER_US 100
 #define UDP_SIZE 65507 /* the most that fits into a datagram over IPv4 */
@@ -19,7 +17,7 @@
 /* What one read may bring: for datagrams it becomes one of them. */
 static size_t buffer_size(const options_t *o)
 {
-    size_t size = o->ssl ? TLS_SIZE : BUFFER_SIZE;
+    size_t size = o->ssl ? PUMP_TLS_SIZE : PUMP_SIZE;
 
     if (o->udp)
         size = o->unix_path ? UNIX_DATAGRAM_SIZE : UDP_SIZE;

@@ -9,6 +9,8 @@
 #include "event/hio.h"
 
 #define PUMP_BUFFERS 2
+#define PUMP_SIZE ((size_t)1024 * 1024)    /* of a buffer */
+#define PUMP_TLS_SIZE ((size_t)512 * 1024) /* ... for TLS: caches hold it and its records */
 
 typedef struct pump_s pump_t;
 

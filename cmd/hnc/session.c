@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUFFER_SIZE ((size_t)1024 * 1024)
 #define GRACE_MS 250
 #define TELNET_PIECE 1024
 
@@ -466,7 +465,7 @@ session_t *session_new(hnc_t *hnc, session_idle_cb idle_cb, void *arg)
     s->receive_limit = hnc->options.receive_limit;
     s->arg = arg;
     hlist_init(&s->peers);
-    pump_init(&s->pump, BUFFER_SIZE, 0, NULL, NULL);
+    pump_init(&s->pump, hnc->options.ssl ? PUMP_TLS_SIZE : PUMP_SIZE, 0, NULL, NULL);
     input_init(&s->input, hnc);
     s->input.data_cb = on_input_data;
     s->input.ended_cb = on_input_ended;
