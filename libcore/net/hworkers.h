@@ -20,9 +20,10 @@ typedef struct hworkers_s hworkers_t;
 
 /* The body of a worker, in a process of its own; what it returns is the exit status. It starts with
  * the signal handling that the master had before its loop watched any, so one that comes before it
- * handles them may be its end: see held. It inherits descriptors that are open; it makes a loop of its own and must not touch the master's. index counts
- * from 0. It is killed when the master's thread ends; but the kernel forgets that when the worker
- * changes its user, so the master should do that before. */
+ * handles them may be its end: see held. It inherits descriptors that are open; it makes a loop of
+ * its own and must not touch the master's. index counts from 0. It is killed when the master's
+ * thread ends; but the kernel forgets that when the worker changes its user, so the master should
+ * do that before. */
 typedef int (*hworkers_run_cb)(int index, void *userdata);
 
 typedef enum hworkers_event_e {
