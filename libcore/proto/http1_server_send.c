@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#define JOIN_MAX 4096
 #define SPANS_MAX 5 /* head, size of the chunk, data, its end, the last chunk */
 
 /* What goes out in one write. */
@@ -134,7 +135,31 @@ static int write_pieces(http1_conn_t *c, const pieces_t *pieces)
     return 0;
 }
 
-/* Bytes that are not copied, or a part of a file, between what is copied. */
+static void give_back(const http_out_t *out)
+{
+    if (out->free_cb)
+        out->free_cb((void *)out->data, out->free_arg);
+    if (out->file && out->file->release)
+        out->file->release(out->file->arg);
+}
+
+/* Bytes that are not copied, or a part of a file; they have been given back on an error. */
+static int write_borrowed(http1_conn_t *c, const http_out_t *out)
+{
+    const http_file_part_t *file = out->file;
+    int err = file ? hio_write_file(c->base.io, file->fd, file->offset, file->len, file->release,
+                                    file->arg)
+                   : hio_write_nocopy(c->base.io, out->data, out->len, out->free_cb, out->free_arg);
+
+    if (err < 0) {
+        give_back(out);
+        return err;
+    }
+    c->base.written += file ? (uint64_t)file->len : out->len;
+    return 0;
+}
+
+/* What is borrowed between what is copied. */
 static int write_apart(http1_conn_t *c, const http_out_t *out, const pieces_t *before,
                        const pieces_t *behind)
 {
@@ -143,23 +168,28 @@ static int write_apart(http1_conn_t *c, const http_out_t *out, const pieces_t *b
 
     hio_cork(io);
     err = write_pieces(c, before);
-    if (err == 0 && out->file) {
-        err = hio_write_file(io, out->file->fd, out->file->offset, out->file->len,
-                             out->file->release, out->file->arg);
-        if (err < 0 && out->file->release)
-            out->file->release(out->file->arg);
-        c->base.written += err < 0 ? 0 : (uint64_t)out->file->len;
-    } else if (err == 0) {
-        err = hio_write_nocopy(io, out->data, out->len, out->free_cb, out->free_arg);
-        if (err < 0)
-            out->free_cb((void *)out->data, out->free_arg);
-        c->base.written += err < 0 ? 0 : out->len;
-    }
-    if (err >= 0)
+    if (err == 0)
+        err = write_borrowed(c, out);
+    else
+        give_back(out);
+    if (err == 0)
         err = write_pieces(c, behind);
     if (!c->corked)
         hio_uncork(io);
-    return err < 0 ? err : 0;
+    return err;
+}
+
+/* A short body moves behind its head: one span is a cheaper system call than two. */
+static bool join(http1_conn_t *c, const http_out_t *out, pieces_t *before)
+{
+    size_t head = before->len;
+
+    if (before->count != 1 || before->spans[0].base != c->base.server->out || out->len > JOIN_MAX ||
+        head + out->len > HTTP_OUT_SIZE)
+        return false;
+    memcpy(c->base.server->out + head, out->data, out->len);
+    before->spans[0].len = before->len = head + out->len;
+    return true;
 }
 
 static int write_together(http1_conn_t *c, const http_out_t *out, pieces_t *before,
@@ -167,7 +197,8 @@ static int write_together(http1_conn_t *c, const http_out_t *out, pieces_t *befo
 {
     int err;
 
-    add(before, out->data, out->len);
+    if (out->len > 0 && !join(c, out, before))
+        add(before, out->data, out->len);
     for (int i = 0; i < behind->count; i++)
         add(before, behind->spans[i].base, behind->spans[i].len);
     err = write_pieces(c, before);
@@ -191,8 +222,10 @@ int http1_server__send(http_stream_t *stream, const http_out_t *out)
     ssize_t head = out->head ? write_head(c, stream) : 0;
     int err;
 
-    if (head < 0)
+    if (head < 0) {
+        give_back(out);
         return broken(c, (int)head);
+    }
     add(&before, c->base.server->out, (size_t)head);
     if (c->chunked && len > 0) {
         add(&before, prefix, http1_chunk_prefix(prefix, len));
