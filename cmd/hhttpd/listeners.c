@@ -48,7 +48,8 @@ static int take_descriptor(listeners_t *all, int fd, bool tls, hbytes_t *errors)
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     hsocket_set_nonblocking(fd, true);
-    all->items[all->count++] = (listener_t){.fd = fd, .tls = tls, .is_handed_over = true};
+    all->items[all->count++] =
+        (listener_t){.fds = {fd}, .fd_count = 1, .tls = tls, .is_handed_over = true};
     return 0;
 }
 
@@ -103,7 +104,7 @@ static listener_t *find_open(listeners_t *all, const hendpoint_t *endpoint)
     for (size_t i = 0; i < all->count; i++) {
         listener_t *l = &all->items[i];
 
-        if (l->fd >= 0 && !l->is_wanted && !l->is_handed_over &&
+        if (l->fd_count > 0 && !l->is_wanted && !l->is_handed_over &&
             same_endpoint(&l->endpoint, endpoint))
             return l;
     }
@@ -113,52 +114,97 @@ static listener_t *find_open(listeners_t *all, const hendpoint_t *endpoint)
 static listener_t *find_free(listeners_t *all)
 {
     for (size_t i = 0; i < all->count; i++) {
-        if (all->items[i].fd < 0)
+        if (all->items[i].fd_count == 0)
             return &all->items[i];
     }
     return all->count < LISTENERS_MAX ? &all->items[all->count++] : NULL;
 }
 
-static int open_one(listeners_t *all, const listen_t *wanted, listener_t **opened)
+static void close_one(listener_t *l)
+{
+    for (int i = 0; i < l->fd_count; i++)
+        close(l->fds[i]);
+    hsocket_path_remove(&l->path);
+    *l = (listener_t){0};
+}
+
+static int open_socket(listener_t *l, const hlisten_options_t *options)
+{
+    int fd = hlisten_socket(options, &l->path);
+
+    if (fd < 0)
+        return fd;
+    l->fds[l->fd_count++] = fd;
+    return 0;
+}
+
+/* Somebody else's socket that may be shared (a second hhttpd of the same user) would not be seen as
+ * a port in use: so one that shares nothing is tried first. */
+static int probe(const hlisten_options_t *options)
+{
+    int fd = options->endpoint.port > 0 ? hlisten_socket(options, NULL) : -1;
+
+    if (fd < 0)
+        return options->endpoint.port > 0 ? fd : 0;
+    close(fd);
+    return 0;
+}
+
+static int open_several(listener_t *l, int count)
+{
+    hlisten_options_t options = {.endpoint = l->endpoint};
+    haddr_t addr;
+    int err = probe(&options);
+
+    options.socket.reuse_port = true;
+    if (!err)
+        err = open_socket(l, &options);
+    if (!err)
+        err = hsocket_local(l->fds[0], &addr);
+    if (!err)
+        options.endpoint.port = (uint16_t)haddr_port(&addr.u.sa);
+    while (!err && l->fd_count < count)
+        err = open_socket(l, &options);
+    return err;
+}
+
+static int open_one(listeners_t *all, const listen_t *wanted, uint64_t lanes, listener_t **opened)
 {
     hlisten_options_t options = {.endpoint = wanted->endpoint};
     listener_t *l = find_free(all);
-    int fd;
+    int err;
 
     if (!l)
         return -ENOBUFS;
-    *l = (listener_t){.fd = -1, .endpoint = wanted->endpoint};
-    fd = hlisten_socket(&options, &l->path);
-    if (fd < 0)
-        return fd;
-    l->fd = fd;
-    l->is_new = true;
-    *opened = l;
-    return 0;
+    *l = (listener_t){.endpoint = wanted->endpoint, .is_new = true};
+    if (lanes == 1 || hendpoint_is_unix(&wanted->endpoint))
+        err = open_socket(l, &options);
+    else
+        err = open_several(l, lanes < LISTENER_SOCKETS_MAX ? (int)lanes : LISTENER_SOCKETS_MAX);
+    if (err)
+        close_one(l);
+    else
+        *opened = l;
+    return err;
 }
 
 static void add_to_set(listen_set_t *set, listener_t *l, bool tls)
 {
     l->is_wanted = true;
     l->tls = tls;
-    set->items[set->count].fd = l->fd;
+    memcpy(set->items[set->count].fds, l->fds, sizeof(l->fds));
+    set->items[set->count].fd_count = l->fd_count;
     set->items[set->count++].tls = tls;
-}
-
-static void close_one(listener_t *l)
-{
-    if (l->fd >= 0)
-        close(l->fd);
-    hsocket_path_remove(&l->path);
-    *l = (listener_t){.fd = -1};
 }
 
 static int open_all(listeners_t *all, const settings_t *settings, listen_set_t *set,
                     hbytes_t *errors)
 {
+    uint64_t lanes = (uint64_t)settings->worker_processes * settings->worker_threads;
+
     for (const listen_t *wanted = settings->listens; wanted; wanted = wanted->next) {
         listener_t *l = find_open(all, &wanted->endpoint);
-        int err = l ? 0 : open_one(all, wanted, &l);
+        int err = l ? 0 : open_one(all, wanted, lanes, &l);
 
         if (err) {
             say_why(wanted, err, errors);
@@ -219,8 +265,10 @@ void listeners_close_unused(listeners_t *all)
 static bool is_in(const listen_set_t *set, int fd)
 {
     for (size_t i = 0; i < set->count; i++) {
-        if (set->items[i].fd == fd)
-            return true;
+        for (int n = 0; n < set->items[i].fd_count; n++) {
+            if (set->items[i].fds[n] == fd)
+                return true;
+        }
     }
     return false;
 }
@@ -230,10 +278,11 @@ void listeners_keep_only(listeners_t *all, const listen_set_t *set)
     for (size_t i = 0; i < all->count; i++) {
         listener_t *l = &all->items[i];
 
-        if (l->fd >= 0 && !is_in(set, l->fd))
-            close(l->fd);
-        if (l->fd >= 0 && !is_in(set, l->fd))
-            l->fd = -1;
+        if (l->fd_count == 0 || is_in(set, l->fds[0]))
+            continue;
+        for (int n = 0; n < l->fd_count; n++)
+            close(l->fds[n]);
+        l->fd_count = 0;
     }
 }
 

@@ -1,6 +1,9 @@
 /* listeners: the sockets that connections come to. The master opens them once and holds them; the
  * workers of every generation share them, so that a reload loses nothing: what one set of workers
- * has not accepted, the next one does. */
+ * has not accepted, the next one does.
+ *
+ * For several loops (lanes) a TCP port has as many sockets (SO_REUSEPORT), among which the kernel
+ * spreads connections evenly: of one socket the loop that wakes first takes all that wait. */
 #ifndef HNET_HHTTPD_LISTENERS_H
 #define HNET_HHTTPD_LISTENERS_H
 
@@ -9,8 +12,11 @@
 
 #define LISTENERS_MAX (2 * SETTINGS_LISTENS_MAX) /* old and new ones during a reload */
 
+#define LISTENER_SOCKETS_MAX 64
+
 typedef struct listener_s {
-    int fd;              /* -1: free */
+    int fds[LISTENER_SOCKETS_MAX];
+    int fd_count;        /* 0: free */
     bool tls;            /* as the newest settings say */
     bool is_wanted;      /* they name it */
     bool is_new;         /* opened for settings that are not in force yet */
@@ -25,14 +31,24 @@ typedef struct listeners_s {
     bool handed_over;
 } listeners_t;
 
-/* What of them one generation uses. */
+/* What of them one generation uses; zeroed is none. */
 typedef struct listen_set_s {
     struct {
-        int fd;
+        int fds[LISTENER_SOCKETS_MAX];
+        int fd_count;
         bool tls;
     } items[SETTINGS_LISTENS_MAX];
     size_t count;
 } listen_set_t;
+
+/* Whether a lane serves this socket of an item: each has its own, shares one, or has several. */
+static inline bool listen_set_is_for(const listen_set_t *set, size_t item, int socket, int lane,
+                                     int lane_count)
+{
+    int sockets = set->items[item].fd_count;
+
+    return sockets >= lane_count ? socket % lane_count == lane : lane % sockets == socket;
+}
 
 /* Takes the sockets that systemd has opened (LISTEN_FDS, LISTEN_PID), which then stand in the place
  * of the settings' own; a name (LISTEN_FDNAMES) with "tls" or "https" in it means TLS. 0, or a

@@ -20,6 +20,7 @@
 #define ROTATE_MS 60000
 #define STOP_KILL_MS (STOP_MS + 2000)
 #define GRACE_EXTRA_MS 5000
+#define RESTART_MS_MAX 2000 /* connections may wait for the worker that died */
 
 /* ---- generations ----------------------------------------------------------------------------- */
 
@@ -280,13 +281,13 @@ static void announce(const master_t *master)
 
     for (size_t i = 0; i < g->listens.count; i++)
         log_say(&g->log, HLOG_INFO, "serving %s on %s", g->settings->site.root_shown,
-                listener_url(g->listens.items[i].fd, g->listens.items[i].tls,
+                listener_url(g->listens.items[i].fds[0], g->listens.items[i].tls,
                              g->settings->site.base_url, url, sizeof(url)));
     if (g->tls && g->settings->tls_self_signed)
         log_say(&g->log, HLOG_INFO, "self-signed certificate, %s",
                 htls_ctx_fingerprint(g->tls, print, sizeof(print)));
     if (g->settings->qr && g->listens.count > 0)
-        site_show_qr(listener_url(g->listens.items[0].fd, g->listens.items[0].tls,
+        site_show_qr(listener_url(g->listens.items[0].fds[0], g->listens.items[0].tls,
                                   g->settings->site.base_url, url, sizeof(url)));
 }
 

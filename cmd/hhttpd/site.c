@@ -188,18 +188,21 @@ http_span_t site_path(const site_host_t *host, const http_stream_t *stream)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+static bool is_below(http_span_t path, const char *folder)
+{
+    size_t len = strlen(folder);
+
+    while (len > 0 && folder[len - 1] == '/')
+        len--;
+    return path.len > len && memcmp(path.data, folder, len) == 0 && path.data[len] == '/';
+}
+
 void site_serve_path(site_host_t *host, http_stream_t *stream, http_span_t path)
 {
     const char *index_of = host->settings->index_of;
-    http_files_t *files = host->files;
-    size_t len = index_of ? strlen(index_of) : 0;
+    bool listed = !host->unlisted || (index_of && is_below(path, index_of));
 
-    while (len > 0 && index_of[len - 1] == '/')
-        len--;
-    if (host->unlisted &&
-        (path.len <= len || memcmp(path.data, index_of, len) != 0 || path.data[len] != '/'))
-        files = host->unlisted;
-    http_files_serve(files, stream, path);
+    http_files_serve(listed ? host->files : host->unlisted, stream, path);
 }
 
 static void on_files(http_stream_t *stream, void *userdata)
@@ -398,22 +401,38 @@ static void on_accept_tls(hio_t *io)
     http_server_accept(site->server, io, site->tls, NULL);
 }
 
+static int listen_at(site_t *site, int socket, bool tls)
+{
+    int fd = fcntl(socket, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    hio_t *io;
+    int err;
+
+    if (fd < 0)
+        return -errno;
+    if (site->listener_count == SITE_LISTENERS_MAX) {
+        close(fd);
+        return -ENOBUFS;
+    }
+    err = hlisten_attach(site->loop, fd, tls ? on_accept_tls : on_accept, &io);
+    if (err)
+        return err;
+    hevent_set_userdata(io, site);
+    site->listeners[site->listener_count++] = io;
+    return 0;
+}
+
 int site_listen(site_t *site, const listen_set_t *set, htls_ctx_t *tls)
 {
+    int err = 0;
+
     site->tls = tls ? htls_ctx_ref(tls) : NULL;
     for (size_t i = 0; i < set->count; i++) {
-        int fd = fcntl(set->items[i].fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        hio_t *io;
-        int err = fd < 0 ? -errno
-                         : hlisten_attach(site->loop, fd,
-                                          set->items[i].tls ? on_accept_tls : on_accept, &io);
-
-        if (err)
-            return err;
-        hevent_set_userdata(io, site);
-        site->listeners[site->listener_count++] = io;
+        for (int n = 0; !err && n < set->items[i].fd_count; n++) {
+            if (listen_set_is_for(set, i, n, site->env.lane, site->env.lane_count))
+                err = listen_at(site, set->items[i].fds[n], set->items[i].tls);
+        }
     }
-    return 0;
+    return err;
 }
 
 typedef struct draining_s {

@@ -10,6 +10,8 @@
 #include "hhttpd.h"
 #include "proto/http_router.h"
 
+#define SITE_LISTENERS_MAX (4 * SETTINGS_LISTENS_MAX)
+
 typedef struct site_s site_t;
 typedef struct access_log_s access_log_t;
 
@@ -21,6 +23,8 @@ typedef struct site_env_s {
     uint64_t generation;
     int worker; /* which of them, and which thread of it */
     int thread;
+    int lane; /* which loop of all workers' together, and how many there are */
+    int lane_count;
 } site_env_t;
 
 typedef struct site_host_s {
@@ -31,6 +35,7 @@ typedef struct site_host_s {
     http_files_t *files;    /* with listings below settings->index_of */
     http_files_t *unlisted; /* NULL: files serves all */
     size_t base_len;        /* of settings->base_url */
+    struct auth_s *auth;    /* NULL: no path wants a password */
 } site_host_t;
 
 struct site_s {
@@ -43,7 +48,7 @@ struct site_s {
     site_host_t *hosts;   /* the first one is the default */
     htls_ctx_t *tls;
     struct site_owned_s *owned;
-    hio_t *listeners[SETTINGS_LISTENS_MAX];
+    hio_t *listeners[SITE_LISTENERS_MAX];
     size_t listener_count;
     char why[512]; /* an installation failed */
 };
@@ -54,7 +59,8 @@ int site_new(hloop_t *loop, const site_env_t *env, site_t **site, hbytes_t *why)
 /* Before hloop_free. NULL is legal. */
 void site_free(site_t *site);
 
-/* Serves the sockets of the set, each by a copy of its descriptor. 0 or a negative error. */
+/* Serves those sockets of the set that are for its lane, by copies of their descriptors. 0 or a
+ * negative error. */
 int site_listen(site_t *site, const listen_set_t *set, htls_ctx_t *tls);
 
 /* No new connections; calls done when the last one is over, or has been cut off after timeout_ms. A
@@ -96,9 +102,16 @@ void site_serve_path(site_host_t *host, http_stream_t *stream, http_span_t path)
 int site_fail(site_t *site, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The features. */
+int cors_install(site_host_t *host);
+int auth_install(site_host_t *host);
 int redirect_install(site_host_t *host);
 int proxy_install(site_host_t *host);
 int rewrite_install(site_host_t *host);
+int upload_install(site_host_t *host);
+
+/* auth.c: whether what is asked for may not be seen at this path; then it has been answered. For
+ * one that serves another path than the request's. */
+bool auth_refuses(site_host_t *host, http_stream_t *stream, http_span_t path);
 
 /* error_page.c: the http_error_cb; userdata is the site. */
 void error_page_send(http_stream_t *stream, int status, const char *detail, void *site);

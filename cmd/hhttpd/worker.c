@@ -39,7 +39,10 @@ static int open_lane(lane_t *lane)
                       .shared = g->master->shared,
                       .generation = g->number,
                       .worker = lane->worker->index,
-                      .thread = lane->index};
+                      .thread = lane->index,
+                      .lane = lane->worker->index * (int)g->settings->worker_threads + lane->index,
+                      .lane_count =
+                          (int)(g->settings->worker_processes * g->settings->worker_threads)};
     hbytes_t why = {0};
     int err = site_new(lane->loop, &env, &lane->site, &why);
 
