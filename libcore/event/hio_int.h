@@ -339,6 +339,6 @@ static inline void hio__touch(hio_t *io, hio_timeout_e which)
 /* hio_thread.c */
 int hio__post_write(hio_t *io, const struct iovec *iov, int n);
 int hio__post_close(hio_t *io);
-void hio__post_dropped(hevent_t *ev);
+void hio__post_dropped(hloop_t *loop, hevent_cb cb, void *userdata);
 
 #endif

@@ -57,14 +57,14 @@ static void on_message(hevent_t *ev)
     hmem_free(message);
 }
 
-void hio__post_dropped(hevent_t *ev)
+void hio__post_dropped(hloop_t *loop, hevent_cb cb, void *userdata)
 {
-    hio_message_t *message = ev->userdata;
+    hio_message_t *message = userdata;
 
-    if (ev->cb != on_message)
+    if (cb != on_message)
         return;
     if (message->done)
-        message->done(ev->loop, HERR_STALE, message->arg);
+        message->done(loop, HERR_STALE, message->arg);
     hmem_free(message);
 }
 

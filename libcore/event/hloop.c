@@ -80,62 +80,69 @@ static void run_work(hloop_t *loop)
 
 /* ---- posts ----------------------------------------------------------------------------------- */
 
+static int8_t clamp_priority(int priority)
+{
+    if (priority < HEVENT_LOWEST_PRIORITY)
+        return HEVENT_LOWEST_PRIORITY;
+    if (priority > HEVENT_HIGHEST_PRIORITY)
+        return HEVENT_HIGHEST_PRIORITY;
+    return (int8_t)priority;
+}
+
 int hloop_post_event(hloop_t *loop, const hevent_t *ev)
 {
-    hevent_t copy = *ev;
+    hpost_kind_t kind = {ev->cb, ev->event_type, clamp_priority(ev->priority)};
     int rc;
 
-    copy.loop = NULL; /* priorities of the loop are not ours to touch here */
-    hevent_set_priority_of(&copy, ev->priority);
-    copy.loop = loop;
-    if (copy.event_type == HEVENT_TYPE_NONE)
-        copy.event_type = HEVENT_TYPE_CUSTOM;
-    rc = hpost_push(&loop->posts, &copy);
+    if (kind.event_type == HEVENT_TYPE_NONE)
+        kind.event_type = HEVENT_TYPE_CUSTOM;
+    rc = hpost_push(&loop->posts, kind, ev->userdata);
     if (rc > 0)
         hloop_wakeup(loop);
     return rc < 0 ? rc : 0;
 }
 
-/* The batch is big from the first post on; without the memory for that a few go at a time. */
-static void grow_batch(hloop_t *loop)
-{
-    hevent_t *batch = hmem_array(HLOOP_POSTS_PER_ITERATION, sizeof(*batch));
-
-    if (!batch)
-        return;
-    loop->post_batch = batch;
-    loop->post_cap = HLOOP_POSTS_PER_ITERATION;
-}
-
 static void collect_posts(hloop_t *loop)
 {
-    if (hpost_is_empty(&loop->posts))
-        return;
-    if (loop->post_cap < HLOOP_POSTS_PER_ITERATION)
-        grow_batch(loop);
-    while (loop->post_n < loop->post_cap &&
-           hpost_pop(&loop->posts, &loop->post_batch[loop->post_n])) {
-        hevent_t *ev = &loop->post_batch[loop->post_n++];
+    const hpost_batch_t *batch = &loop->post_batch;
 
-        loop->priorities |= hloop__priority_bit(ev->priority);
+    if (batch->runs_n > 0)
+        return;
+    loop->post_batch = hpost_take(&loop->posts);
+    for (uint32_t i = 0; i < batch->runs_n; i++)
+        loop->priorities |= hloop__priority_bit(batch->runs[i].kind.priority);
+}
+
+static void run_post(hloop_t *loop, const hpost_kind_t *kind, void *userdata)
+{
+    hevent_t ev = {.loop = loop,
+                   .event_type = kind->event_type,
+                   .priority = kind->priority,
+                   .event_id = ++loop->event_count,
+                   .cb = kind->cb,
+                   .userdata = userdata};
+
+    loop->stats.posts++;
+    loop->stats.events++;
+    if (ev.cb) {
+        hloop__enter(loop);
+        ev.cb(&ev);
+        hloop__leave(loop);
     }
 }
 
 static void run_posts(hloop_t *loop, int priority)
 {
-    for (size_t i = 0; i < loop->post_n; i++) {
-        hevent_t *ev = &loop->post_batch[i];
+    const hpost_batch_t *batch = &loop->post_batch;
+    uint32_t at = batch->start;
 
-        if (ev->priority != priority)
-            continue;
-        loop->stats.posts++;
-        loop->stats.events++;
-        ev->event_id = ++loop->event_count;
-        if (ev->cb) {
-            hloop__enter(loop);
-            ev->cb(ev);
-            hloop__leave(loop);
-        }
+    for (uint32_t i = 0; i < batch->runs_n; i++) {
+        const hpost_kind_t *kind = &batch->runs[i].kind;
+        uint32_t end = hpost_run_end(batch, i);
+
+        for (; kind->priority == priority && at < end; at++)
+            run_post(loop, kind, batch->userdata[at]);
+        at = end;
     }
 }
 
@@ -165,13 +172,9 @@ int hloop_wakeup(hloop_t *loop)
 
 void hevent_set_priority_of(hevent_t *ev, int priority)
 {
-    if (priority < HEVENT_LOWEST_PRIORITY)
-        priority = HEVENT_LOWEST_PRIORITY;
-    if (priority > HEVENT_HIGHEST_PRIORITY)
-        priority = HEVENT_HIGHEST_PRIORITY;
-    ev->priority = (int8_t)priority;
+    ev->priority = clamp_priority(priority);
     if (ev->loop)
-        ev->loop->priorities |= hloop__priority_bit(priority);
+        ev->loop->priorities |= hloop__priority_bit(ev->priority);
 }
 
 /* Nobody knows what happens between two uses when the loop does not run. */
@@ -194,23 +197,15 @@ static int64_t wait_ns(hloop_t *loop)
     return htimer__wait_ns(loop);
 }
 
-/* How long the posts of other threads allow to wait. */
-static int64_t fall_asleep(hloop_t *loop, int64_t timeout_ns)
-{
-    if (timeout_ns == 0 || !hpost_sleep(&loop->posts))
-        return 0;
-    if (hpost_is_coming(&loop->posts) && (timeout_ns < 0 || timeout_ns > HPOST_NAP_NS))
-        return HPOST_NAP_NS;
-    return timeout_ns;
-}
-
 static int wait_for_events(hloop_t *loop)
 {
-    int64_t timeout_ns = fall_asleep(loop, wait_ns(loop));
+    int64_t timeout_ns = wait_ns(loop);
     int rc;
 
+    collect_posts(loop); /* where there are some, one look for them an iteration is enough */
+    if (timeout_ns != 0 && (loop->post_batch.runs_n > 0 || !hpost_sleep(&loop->posts)))
+        timeout_ns = 0;
     loop->ready_n = 0;
-    loop->post_n = 0;
     rc = loop->poller->wait(loop, timeout_ns);
     hpost_awake(&loop->posts);
     if (rc < 0)
@@ -252,7 +247,7 @@ static int iterate(hloop_t *loop)
         htimer__put_back(loop);
         hsignal__put_back(loop);
     }
-    loop->post_n = 0;
+    loop->post_batch.runs_n = 0;
     loop->ready_n = 0;
     if (loop->stats.events == events)
         hidle__run(loop);
@@ -264,7 +259,7 @@ static bool nothing_left(const hloop_t *loop)
 {
     return loop->stats.ios == loop->internal_ios && hslab_used(&loop->timers.slab) == 0 &&
            hlist_empty(&loop->idles) && hlist_empty(&loop->signals) && hlist_empty(&loop->work) &&
-           hpost_is_empty(&loop->posts) && !hpost_is_coming(&loop->posts);
+           loop->post_batch.runs_n == 0 && hpost_is_empty(&loop->posts);
 }
 
 /* What was asked for before the run is work, so that the first iteration does not wait. */
@@ -389,7 +384,8 @@ hloop_t *hloop_new_with(const hloop_options_t *options)
     hloop_t *loop = hmem_zalloc(sizeof(*loop));
     int rc;
 
-    if (!loop) {
+    if (!loop || hpost_init(&loop->posts) < 0) {
+        hmem_free(loop);
         errno = ENOMEM;
         return NULL;
     }
@@ -401,8 +397,6 @@ hloop_t *hloop_new_with(const hloop_options_t *options)
     if (loop->read_size > INT_MAX)
         loop->read_size = INT_MAX;
     loop->priorities = hloop__priority_bit(HEVENT_NORMAL_PRIORITY);
-    loop->post_batch = loop->post_few;
-    loop->post_cap = HLOOP_POSTS_FEW;
     loop->slots_free = UINT32_MAX;
     loop->wake_fd = -1;
     loop->spare_fd = -1;
@@ -413,7 +407,6 @@ hloop_t *hloop_new_with(const hloop_options_t *options)
     hlist_init(&loop->idles);
     hlist_init(&loop->signals);
     hlist_init(&loop->children);
-    hpost_init(&loop->posts);
     rc = init_parts(loop, options);
     if (rc < 0) {
         hloop_free(&loop);
@@ -441,12 +434,20 @@ static void close_all_ios(hloop_t *loop)
         run_work(loop);
 }
 
+/* Those included that were collected before the poller failed. */
 static void drop_posts(hloop_t *loop)
 {
-    hevent_t ev;
+    hpost_batch_t batch;
 
-    while (hpost_pop(&loop->posts, &ev))
-        hio__post_dropped(&ev);
+    collect_posts(loop);
+    for (batch = loop->post_batch; batch.runs_n > 0; batch = hpost_take(&loop->posts)) {
+        uint32_t at = batch.start;
+
+        for (uint32_t i = 0; i < batch.runs_n; i++) {
+            for (; at < hpost_run_end(&batch, i); at++)
+                hio__post_dropped(loop, batch.runs[i].kind.cb, batch.userdata[at]);
+        }
+    }
     hpost_deinit(&loop->posts);
 }
 
@@ -470,8 +471,6 @@ void hloop_free(hloop_t **pp)
         close(loop->wake_fd);
     if (loop->spare_fd >= 0)
         close(loop->spare_fd);
-    if (loop->post_batch != loop->post_few)
-        hmem_free(loop->post_batch);
     hmem_free(loop->ready);
     hmem_free(loop->read_buf);
     hmem_free(loop->file_buf);

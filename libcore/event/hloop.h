@@ -74,9 +74,10 @@ int hloop_wakeup(hloop_t *loop);
 
 hloop_status_e hloop_status(const hloop_t *loop);
 
-/* Copies the event into the loop's queue; its callback runs in the loop's thread with the copy,
- * which is valid during the callback only. ev->loop is set by the call, userdata is carried. Any
- * thread; posts of one thread run in order. 0 or -ENOMEM. */
+/* Puts the event into the loop's queue: callback, userdata, type and priority. The callback runs in
+ * the loop's thread with a copy, which is valid during the callback only; ev->loop and ev->event_id
+ * are set there. Any thread, but not a signal handler; posts of one thread run in order. 0 or
+ * -ENOMEM. */
 int hloop_post_event(hloop_t *loop, const hevent_t *ev);
 
 /* Time: whole seconds and ms since the epoch, and us of the monotonic clock, as of

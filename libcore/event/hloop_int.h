@@ -16,8 +16,6 @@
 
 #define HLOOP_READ_SIZE (64 * 1024)
 #define HLOOP_FDS_MAX (1 << 24)
-#define HLOOP_POSTS_PER_ITERATION 1024
-#define HLOOP_POSTS_FEW 8
 #define HLOOP_CLOCK_READS 8  /* so many uses of a callback read the clock each */
 #define HLOOP_CLOCK_USES 256 /* from then on one read serves so many */
 
@@ -79,10 +77,7 @@ struct hloop_s {
     hlist_t children;
     int signal_port;
     hpost_queue_t posts;
-    hevent_t *post_batch; /* what this iteration runs of them: post_few while there is no memory */
-    hevent_t post_few[HLOOP_POSTS_FEW];
-    size_t post_cap;
-    size_t post_n;
+    hpost_batch_t post_batch; /* what this iteration runs of them */
     hio_t *wake_io;
     int wake_fd;
     int spare_fd; /* given up to shed a connection when descriptors run out */

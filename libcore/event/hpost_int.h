@@ -1,58 +1,78 @@
 /* hpost: the queue by which other threads hand events to a loop: many producers, one consumer.
  *
- * A ring carries posts without locks or allocation. When the consumer is behind by the whole ring,
- * posts go to blocks under a mutex until it has taken those, so that the posts of one thread stay
- * in order. */
+ * Posts lie in blocks, one behind the other. Producers fill the last block in turns, under a lock
+ * that is held for a few stores; the consumer follows without it and runs posts where they lie.
+ *
+ * What such a queue costs are the cache lines that go from one processor to the other. So a post is
+ * its userdata, eight to a line; what else belongs to it is said once for all in a row that have it
+ * in common. Apart from that the consumer takes one line whenever it looks for posts. */
 #ifndef HNET_EVENT_HPOST_INT_H
 #define HNET_EVENT_HPOST_INT_H
 
 #include "hevent.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define HPOST_RING_SIZE 4096u
+#define HPOST_BLOCK_SIZE 1024u /* posts; no batch has more */
 
-struct hpost_ring_s;
 struct hpost_block_s;
 
-/* Apart by cache lines: what all read and few write, what producers write, what the consumer. */
+/* What of an event goes to the other side beside its userdata. */
+typedef struct hpost_kind_s {
+    hevent_cb cb;
+    hevent_type_e event_type;
+    int8_t priority;
+} hpost_kind_t;
+
+/* Posts of one kind, from start to where the next run starts. */
+typedef struct hpost_run_s {
+    hpost_kind_t kind;
+    uint32_t start;
+} hpost_run_t;
+
+/* The posts from start to end - 1. The first run may have begun before, and may end with it. */
+typedef struct hpost_batch_s {
+    void *const *userdata;
+    const hpost_run_t *runs;
+    uint32_t runs_n; /* 0: no posts */
+    uint32_t start;
+    uint32_t end;
+} hpost_batch_t;
+
+/* Apart by cache lines: what the consumer writes, and what producers do. */
 typedef struct hpost_queue_s {
-    _Atomic(struct hpost_ring_s *) ring; /* made by the first post */
-    atomic_bool overflowing;             /* there are blocks; set and cleared under the mutex */
-    atomic_bool asleep;                  /* the consumer waits, or is about to */
+    _Atomic(struct hpost_block_s *) spare; /* one that is empty again */
+    struct hpost_block_s *first;           /* the one that is being emptied */
+    uint32_t taken;                        /* posts of it */
+    uint32_t taken_run;                    /* the run of the last one taken */
     char pad1[64];
-    _Atomic uint32_t tail; /* next slot to fill */
+    atomic_bool locked;         /* by a producer, or by the consumer to fall asleep */
+    atomic_bool asleep;         /* the consumer waits, or is about to; set under the lock */
+    struct hpost_block_s *last; /* the one that is being filled */
     char pad2[64];
-    _Atomic uint32_t emptied; /* slots before this one are free again: head, told now and then */
-    char pad3[64];
-    uint32_t head;                  /* next slot to empty */
-    uint32_t drain_after;           /* slots before this one come before what is drained */
-    struct hpost_block_s *draining; /* taken from the overflow, oldest first */
-    uint32_t drained;               /* of the first block */
-    char pad4[64];
-    pthread_mutex_t mutex; /* of the two */
-    struct hpost_block_s *first;
-    struct hpost_block_s *last;
 } hpost_queue_t;
 
-void hpost_init(hpost_queue_t *queue);
+/* 0 or -ENOMEM. */
+int hpost_init(hpost_queue_t *queue);
 void hpost_deinit(hpost_queue_t *queue);
 
 /* Any thread. 1: queued, and the consumer must be woken; 0: queued; -ENOMEM. */
-int hpost_push(hpost_queue_t *queue, const hevent_t *ev);
+int hpost_push(hpost_queue_t *queue, hpost_kind_t kind, void *userdata);
 
-/* The consumer: the oldest event into *ev, false if there is none. */
-bool hpost_pop(hpost_queue_t *queue, hevent_t *ev);
+/* The consumer: the oldest posts, as many as are there and lie in one block. The batch is valid
+ * until the next call. */
+hpost_batch_t hpost_take(hpost_queue_t *queue);
 bool hpost_is_empty(const hpost_queue_t *queue);
 
-/* The consumer is about to wait: false, and it must not, if something was posted meanwhile. When it
- * is true and hpost_is_coming too, a producer was interrupted within its post, which may come
- * without a wake-up: the consumer may only nap. */
-#define HPOST_NAP_NS 1000000
+/* Where a batch's run ends: its index is below runs_n. */
+static inline uint32_t hpost_run_end(const hpost_batch_t *batch, uint32_t index)
+{
+    return index + 1 < batch->runs_n ? batch->runs[index + 1].start : batch->end;
+}
+
+/* The consumer is about to wait: false, and it must not, if something was posted meanwhile. */
 bool hpost_sleep(hpost_queue_t *queue);
-bool hpost_is_coming(const hpost_queue_t *queue);
 void hpost_awake(hpost_queue_t *queue);
 
 #endif

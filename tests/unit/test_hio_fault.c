@@ -407,6 +407,33 @@ static void a_wait_that_fails_ends_the_run(void **state)
     finish();
 }
 
+static void on_post(hevent_t *ev)
+{
+    ++*(int *)hevent_userdata(ev);
+}
+
+/* They are collected before the wait: the next run runs them, or the loop frees their messages. */
+static void a_wait_that_fails_loses_no_post(void **state)
+{
+    int run_n = 0;
+    hevent_t ev = {.cb = on_post, .userdata = &run_n};
+
+    (void)state;
+    if (strcmp(test_poller, "epoll") == 0) {
+        assert_int_equal(hloop_post_event(loop, &ev), 0);
+        set_fault(WAIT, EBADF, 1);
+        assert_int_equal(hloop_run(loop), -EBADF);
+        assert_int_equal(run_n, 0);
+        set_fault(WAIT, EINTR, 2);
+        assert_echo_works(1000);
+        assert_int_equal(run_n, 1);
+        assert_int_equal(hio_handle_close((hio_handle_t){loop, 0}, NULL, NULL), 0);
+        set_fault(WAIT, EBADF, 1);
+        assert_int_equal(hloop_run(loop), -EBADF);
+    }
+    finish();
+}
+
 /* ---- signals that interrupt the wait --------------------------------------------------------- */
 
 static void on_nothing(int signo)
@@ -549,6 +576,7 @@ int main(void)
         TEST(a_queued_write_that_fails_tells_why),
         TEST(a_poller_that_refuses_a_descriptor_closes_it),
         TEST(a_wait_that_fails_ends_the_run),
+        TEST(a_wait_that_fails_loses_no_post),
         TEST(an_interrupted_wait_goes_on),
         TEST(connections_lost_before_the_accept_are_passed_over),
         TEST(without_descriptors_connections_are_shed),

@@ -203,7 +203,7 @@ static void *produce(void *arg)
     return NULL;
 }
 
-/* Four threads are faster than one loop: the ring overflows, and often. */
+/* Four threads are faster than one loop: there are many blocks, and threads wait for each other. */
 static void posts_of_many_threads_are_all_run_each_thread_in_order(void **state)
 {
     hloop_t *loop = new_loop();
@@ -319,79 +319,136 @@ static void posts_that_never_ran_are_freed_with_the_loop(void **state)
     hloop_t *loop = new_loop();
 
     (void)state;
-    for (int i = 0; i < 3 * (int)HPOST_RING_SIZE; i++)
+    for (int i = 0; i < 3 * (int)HPOST_BLOCK_SIZE; i++)
         assert_int_equal(post(loop, i), 0);
     hloop_free(&loop);
     assert_int_equal(run_n, 0);
 }
 
-static void posts_past_the_ring_run_in_order(void **state)
+static void posts_past_a_block_run_in_order(void **state)
 {
     hloop_t *loop = new_loop();
 
     (void)state;
     out_of_order = false;
     producers[0].next = 0;
-    for (uintptr_t i = 0; i < 3 * HPOST_RING_SIZE; i++) {
+    for (uintptr_t i = 0; i < 3 * HPOST_BLOCK_SIZE; i++) {
         hevent_t ev = {.cb = on_numbered, .userdata = (void *)i};
 
         assert_int_equal(hloop_post_event(loop, &ev), 0);
-        if (i == 2 * HPOST_RING_SIZE) { /* half way through the overflow */
+        if (i == HPOST_BLOCK_SIZE + 10) { /* of the first block alone */
             hloop_wakeup(loop);
             assert_int_equal(hloop_run(loop), 0);
         }
     }
-    RUN_UNTIL(loop, run_n == 3 * (int)HPOST_RING_SIZE);
+    RUN_UNTIL(loop, run_n == 3 * (int)HPOST_BLOCK_SIZE);
     assert_false(out_of_order);
     hloop_free(&loop);
 }
 
-/* The queue itself: what lies in the overflow comes after what lay in the ring before it and before
- * what the ring got later, also when the ring is filled again between the consumer's two looks. */
-static void overflow_keeps_its_place_behind_the_ring(void **state)
+/* ---- the queue itself ------------------------------------------------------------------------ */
+
+/* Every third post has another callback, priority or type than the one before. */
+static hpost_kind_t kind_of(uintptr_t number)
+{
+    static const hpost_kind_t kinds[] = {
+        {on_post, HEVENT_TYPE_CUSTOM, 0},
+        {on_numbered, HEVENT_TYPE_CUSTOM, 0},
+        {on_numbered, HEVENT_TYPE_CUSTOM, 3},
+        {on_numbered, HEVENT_TYPE_CUSTOM + 1, 3},
+    };
+
+    return kinds[number / 3 % ARRAY_LENGTH(kinds)];
+}
+
+static void push(hpost_queue_t *queue, uintptr_t from, uintptr_t to)
+{
+    for (uintptr_t i = from; i < to; i++)
+        assert_int_equal(hpost_push(queue, kind_of(i), (void *)i), 0);
+}
+
+/* Takes one batch, whose first post must be *next, and moves *next behind it. */
+static void take(hpost_queue_t *queue, uintptr_t *next)
+{
+    hpost_batch_t batch = hpost_take(queue);
+    uint32_t at = batch.start;
+
+    for (uint32_t i = 0; i < batch.runs_n; i++) {
+        assert_true(hpost_run_end(&batch, i) >= at);
+        for (; at < hpost_run_end(&batch, i); at++) {
+            hpost_kind_t expected = kind_of(*next), kind = batch.runs[i].kind;
+
+            assert_int_equal((uintptr_t)batch.userdata[at], *next);
+            assert_true(kind.cb == expected.cb);
+            assert_int_equal(kind.event_type, expected.event_type);
+            assert_int_equal(kind.priority, expected.priority);
+            ++*next;
+        }
+    }
+    assert_int_equal(at, batch.end);
+}
+
+/* A batch begins and ends anywhere within a run: each post keeps what belongs to it. */
+static void posts_of_all_kinds_stay_in_order_whatever_the_batches(void **state)
+{
+    (void)state;
+    for (uintptr_t size = 1; size < 40; size++) {
+        hpost_queue_t queue;
+        uintptr_t next = 0;
+
+        assert_int_equal(hpost_init(&queue), 0);
+        for (uintptr_t n = 0; n < 3 * HPOST_BLOCK_SIZE; n += size) {
+            push(&queue, n, n + size);
+            while (next < n + size) {
+                assert_false(hpost_is_empty(&queue));
+                take(&queue, &next);
+            }
+            assert_true(hpost_is_empty(&queue));
+        }
+        hpost_deinit(&queue);
+    }
+}
+
+static void a_batch_ends_with_its_block(void **state)
 {
     hpost_queue_t queue;
-    hevent_t ev = {0};
-    uintptr_t n = 0;
+    uintptr_t next = 0;
 
     (void)state;
-    hpost_init(&queue);
-    for (; n < HPOST_RING_SIZE + 10; n++) {
-        ev.userdata = (void *)n;
-        assert_true(hpost_push(&queue, &ev) >= 0);
+    assert_int_equal(hpost_init(&queue), 0);
+    push(&queue, 0, 10);
+    take(&queue, &next);
+    assert_int_equal(next, 10);
+    push(&queue, 10, 3 * HPOST_BLOCK_SIZE + 5);
+    for (uintptr_t end = HPOST_BLOCK_SIZE; end <= 3 * HPOST_BLOCK_SIZE; end += HPOST_BLOCK_SIZE) {
+        take(&queue, &next);
+        assert_int_equal(next, end);
     }
-    for (uintptr_t i = 0; i < HPOST_RING_SIZE + 1; i++) {
-        assert_true(hpost_pop(&queue, &ev));
-        assert_int_equal((uintptr_t)ev.userdata, i);
-    }
-    for (; n < HPOST_RING_SIZE + 20; n++) { /* into the ring: the overflow was taken over */
-        ev.userdata = (void *)n;
-        assert_true(hpost_push(&queue, &ev) >= 0);
-    }
-    for (uintptr_t i = HPOST_RING_SIZE + 1; i < n; i++) {
-        assert_false(hpost_is_empty(&queue));
-        assert_true(hpost_pop(&queue, &ev));
-        assert_int_equal((uintptr_t)ev.userdata, i);
-    }
+    take(&queue, &next);
+    assert_int_equal(next, 3 * HPOST_BLOCK_SIZE + 5);
+    take(&queue, &next); /* nothing, and nothing happens */
     assert_true(hpost_is_empty(&queue));
-    assert_false(hpost_pop(&queue, &ev));
     hpost_deinit(&queue);
 }
 
 static void only_the_first_post_to_a_sleeper_wakes_it(void **state)
 {
+    const hpost_kind_t kind = {on_post, HEVENT_TYPE_CUSTOM, 0};
     hpost_queue_t queue;
-    hevent_t ev = {0};
 
     (void)state;
-    hpost_init(&queue);
-    assert_int_equal(hpost_push(&queue, &ev), 0); /* awake */
-    assert_true(hpost_pop(&queue, &ev));
+    assert_int_equal(hpost_init(&queue), 0);
+    assert_int_equal(hpost_push(&queue, kind, NULL), 0); /* awake */
+    assert_false(hpost_sleep(&queue));                   /* there is something: no sleep */
+    assert_int_equal(hpost_take(&queue).runs_n, 1);
     assert_true(hpost_sleep(&queue));
-    assert_int_equal(hpost_push(&queue, &ev), 1);
-    assert_int_equal(hpost_push(&queue, &ev), 0);
-    assert_false(hpost_sleep(&queue)); /* there is something: no sleep */
+    assert_int_equal(hpost_push(&queue, kind, NULL), 1);
+    assert_int_equal(hpost_push(&queue, kind, NULL), 0);
     hpost_awake(&queue);
+    assert_int_equal(hpost_take(&queue).runs_n, 1);
+    assert_true(hpost_sleep(&queue));
+    hpost_awake(&queue);
+    assert_int_equal(hpost_push(&queue, kind, NULL), 0); /* something else woke it */
     hpost_deinit(&queue);
 }
 
@@ -402,7 +459,7 @@ static int post_with_little_memory(void *arg)
 
     (void)arg;
     run_n = 0;
-    for (int i = 0; loop && rc == 0 && i < (int)HPOST_RING_SIZE + 20; i++) {
+    for (int i = 0; loop && rc == 0 && i < (int)HPOST_BLOCK_SIZE + 20; i++) {
         rc = post(loop, i);
         posted += rc == 0;
     }
@@ -435,8 +492,9 @@ int main(void)
         TEST(no_wake_up_is_lost),
         TEST(a_post_during_stop_runs_in_the_next_run),
         TEST(posts_that_never_ran_are_freed_with_the_loop),
-        TEST(posts_past_the_ring_run_in_order),
-        TEST(overflow_keeps_its_place_behind_the_ring),
+        TEST(posts_past_a_block_run_in_order),
+        TEST(posts_of_all_kinds_stay_in_order_whatever_the_batches),
+        TEST(a_batch_ends_with_its_block),
         TEST(only_the_first_post_to_a_sleeper_wakes_it),
         TEST(out_of_memory_loses_no_post_that_was_taken),
     };
