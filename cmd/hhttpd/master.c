@@ -148,6 +148,8 @@ static int start_generation(generation_t *g)
         .count = (int)s->worker_processes,
         .run = worker_main,
         .on_event = on_worker_event,
+        .held = worker_signals(),
+        .delay_max_ms = RESTART_MS_MAX,
         .grace_ms = s->drain_ms < UINT32_MAX / 4 ? s->drain_ms + GRACE_EXTRA_MS : UINT32_MAX / 4,
         .userdata = g};
 
