@@ -8,17 +8,36 @@ static void on_post(hevent_t *ev)
 {
     posts.sum += (uintptr_t)hevent_userdata(ev);
     if (++posts.seen == POSTS_N)
-        hloop_stop(loop);
+        hloop_stop(ev->loop);
+}
+
+static void on_counter(hevent_t *ev)
+{
+    if (posts_take(&posts))
+        hloop_stop(ev->loop);
+}
+
+static void post(hloop_t *to, hevent_cb cb, uintptr_t number)
+{
+    hevent_t ev = {.cb = cb, .userdata = (void *)number};
+
+    if (hloop_post_event(to, &ev) < 0)
+        bench_fail("hloop_post_event");
 }
 
 static void *produce(void *arg)
 {
-    for (uintptr_t i = 0; i < POSTS_N; i++) {
-        hevent_t ev = {.cb = on_post, .userdata = (void *)i};
+    hloop_t *to = loop; /* the consumer's sum shares its cache line */
 
-        if (hloop_post_event(loop, &ev) < 0)
-            bench_fail("hloop_post_event");
+    if (posts.counts_only) {
+        for (uint32_t i = 0; i < POSTS_N; i++) {
+            if (posts_put(&posts, i))
+                post(to, on_counter, 0);
+        }
+        return arg;
     }
+    for (uint32_t i = 0; i < POSTS_N; i++)
+        post(to, on_post, i);
     return arg;
 }
 

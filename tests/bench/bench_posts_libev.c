@@ -17,8 +17,8 @@ static void on_async(struct ev_loop *in, ev_async *watcher, int events)
 static void *produce(void *arg)
 {
     for (uint32_t i = 0; i < POSTS_N; i++) {
-        posts_put(&posts, i);
-        ev_async_send(loop, &async);
+        if (posts_put(&posts, i))
+            ev_async_send(loop, &async);
     }
     return arg;
 }

@@ -19,8 +19,8 @@ static void on_active(evutil_socket_t fd, short events, void *arg)
 static void *produce(void *arg)
 {
     for (uint32_t i = 0; i < POSTS_N; i++) {
-        posts_put(&posts, i);
-        event_active(event, EV_READ, 1);
+        if (posts_put(&posts, i))
+            event_active(event, EV_READ, 1);
     }
     return arg;
 }

@@ -14,8 +14,8 @@ static void on_async(uv_async_t *handle)
 static void *produce(void *arg)
 {
     for (uint32_t i = 0; i < POSTS_N; i++) {
-        posts_put(&posts, i);
-        uv_async_send(&async);
+        if (posts_put(&posts, i))
+            uv_async_send(&async);
     }
     return arg;
 }
