@@ -335,6 +335,26 @@ int http_files_open_folder(http_files_t *files, http_span_t path)
     return http_files__open(files, path, O_RDONLY | O_DIRECTORY);
 }
 
+int http_files_precondition(http_files_t *files, const http_stream_t *stream, http_span_t path)
+{
+    http_validators_t validators = {0};
+    http_file_t *file = NULL;
+    wish_t wish;
+    int status;
+
+    read_wish(&stream->request, &wish);
+    if (!wish.conditional)
+        return 0;
+    http_files_forget(files, path);
+    if (http_files__get(files, path, stream->started_us, &file) == 0)
+        validators = file->validators;
+    validators.exists = file != NULL;
+    status = http_conditions_check(&wish.conditions, &validators, false, now_s());
+    if (file)
+        http_files__put(file);
+    return status;
+}
+
 /* ---- making ---------------------------------------------------------------------------------- */
 
 static bool copy(const char **text, const char *fallback)
@@ -387,6 +407,7 @@ static int copy_options(http_files_t *files, const http_files_options_t *options
     copied &= copy(&own->cache_control, NULL);
     copied &= copy(&own->server, NULL);
     copied &= copy(&own->events_url, NULL);
+    copied &= copy(&own->flags_at, NULL);
     files->compress.length_min = own->compress_min;
     if (!own->recheck_ms)
         own->recheck_ms = RECHECK_MS;
@@ -459,6 +480,7 @@ void http_files_free(http_files_t *files)
     hmem_free((char *)files->options.cache_control);
     hmem_free((char *)files->options.server);
     hmem_free((char *)files->options.events_url);
+    hmem_free((char *)files->options.flags_at);
     hmem_free((char *)files->options.spa);
     hmem_free(files->real_root);
     if (files->root >= 0)

@@ -46,7 +46,8 @@ typedef struct http_files_options_s {
     uint32_t recheck_ms;    /* 1,000 */
     uint32_t open_max;      /* 512 files are kept open */
     uint64_t memory_max;    /* 32 MiB of content are kept, of files up to 64 KiB */
-    unsigned listing_flags; /* what a listing offers, http_listing_flags_e */
+    unsigned listing_flags; /* what a listing offers, http_listing_flags_e, */
+    const char *flags_at;   /* at this path and below; NULL: everywhere */
     const char *server;     /* at the foot of listings; NULL: nothing */
     const char *events_url; /* live reload: put into listings, and at the end of HTML up to 1 MiB
                                (http_page_reload_script); NULL: none */
@@ -74,6 +75,13 @@ int http_files_send(http_files_t *files, http_stream_t *stream, http_span_t path
 /* Opens the folder of a path below the root, for uploads: a descriptor that the caller closes, or
  * -ENOENT, -ENOTDIR, -EACCES. */
 int http_files_open_folder(http_files_t *files, http_span_t path);
+
+/* Whether a request that is to change the file of the path may do so, as its If-Match and the like
+ * have it (RFC 9110 section 13): 0 or 412. */
+int http_files_precondition(http_files_t *files, const http_stream_t *stream, http_span_t path);
+
+/* The file of the path has been changed: what is kept of it is not good any more. */
+void http_files_forget(http_files_t *files, http_span_t path);
 
 #ifdef __cplusplus
 }

@@ -386,6 +386,14 @@ int http_files__get(http_files_t *files, http_span_t path, uint64_t now_us, http
     return 0;
 }
 
+void http_files_forget(http_files_t *files, http_span_t path)
+{
+    http_file_t *found = find(&files->cache, path, hash_of(path));
+
+    if (found)
+        drop(&files->cache, found);
+}
+
 void http_files__cache_init(http_files_cache_t *cache)
 {
     hlist_init(&cache->in_memory);

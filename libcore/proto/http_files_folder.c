@@ -164,7 +164,22 @@ static int read_listing(http_files_t *files, http_span_t path, http_listing_t *l
     return err;
 }
 
-static sending_t *new_sending(const http_files_t *files, const http_stream_t *stream)
+/* What it may offer at this path. */
+static unsigned find_flags(const http_files_t *files, http_span_t path)
+{
+    const char *below = files->options.flags_at;
+    size_t len = below ? strlen(below) : 0;
+
+    while (len > 0 && below[len - 1] == '/')
+        len--;
+    if (len > 0 && (path.len < len || memcmp(path.data, below, len) != 0 ||
+                    (path.len > len && path.data[len] != '/')))
+        return 0;
+    return files->options.listing_flags;
+}
+
+static sending_t *new_sending(const http_files_t *files, const http_stream_t *stream,
+                              http_span_t path)
 {
     const http_request_t *request = &stream->request;
     sending_t *sending = hmem_zalloc(sizeof(*sending) + request->path.len + 1);
@@ -177,7 +192,7 @@ static sending_t *new_sending(const http_files_t *files, const http_stream_t *st
     sending->page = (http_listing_page_t){
         .listing = &sending->listing,
         .order = http_listing_order(request->query.data, request->query.len),
-        .flags = files->options.listing_flags,
+        .flags = find_flags(files, path),
         .path = sending->path,
         .server = files->options.server,
         .events_url = files->options.events_url,
@@ -189,7 +204,7 @@ static sending_t *new_sending(const http_files_t *files, const http_stream_t *st
 
 static void list(http_files_t *files, http_stream_t *stream, http_span_t path)
 {
-    sending_t *sending = new_sending(files, stream);
+    sending_t *sending = new_sending(files, stream, path);
     int err = sending ? read_listing(files, path, &sending->listing) : -ENOMEM;
 
     if (err < 0) {
