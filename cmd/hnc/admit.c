@@ -8,10 +8,9 @@
 #include "base/hlist.h"
 #include "base/hmem.h"
 #include "base/hstr.h"
-#include "codec/proxy_protocol.h"
 #include "event/hsignal.h"
-#include "event/htimer.h"
 #include "net/haccess.h"
+#include "net/hproxy_header.h"
 #include "tls.h"
 
 #include <signal.h>
@@ -19,18 +18,13 @@
 #include <string.h>
 
 #define PROGRAMS_MAX 100 /* -m with -e and -c: as ncat has it */
-#define HEADER_TIMEOUT_MS 10000
 
 typedef struct entrant_s {
     hlist_t link;
     admit_t *admit;
     hio_t *io;
     haddr_t peer;
-    htimer_t *timer;
-    const char *why; /* it was refused: NULL: as hio_error says */
-    size_t header_len;
-    char error[PROXY_ERROR_SIZE];
-    char header[PROXY_HEADER_MAX];
+    const char *why; /* its header was refused; NULL: as hio_error says */
 } entrant_t;
 
 struct admit_s {
@@ -126,7 +120,6 @@ static void remove_entrant(entrant_t *e)
 {
     hlist_remove(&e->link);
     e->admit->count--;
-    htimer_del(e->timer);
     hmem_free(e);
 }
 
@@ -164,7 +157,6 @@ static void on_closed(hio_t *io)
         if (a->tls)
             tls_report_chain(a->hnc, io);
     }
-    e->timer = over ? NULL : e->timer; /* the loop's end has freed it */
     remove_entrant(e);
     if (!over)
         a->to.refused_cb(a->to.arg);
@@ -238,20 +230,6 @@ static int make_tls(admit_t *a)
 
 /* ---- the PROXY header ------------------------------------------------------------------------ */
 
-static void refuse(entrant_t *e, const char *why)
-{
-    e->why = why;
-    hio_abort(e->io, HERR_PROTOCOL);
-}
-
-static void on_header_timeout(htimer_t *timer)
-{
-    entrant_t *e = hevent_userdata(timer);
-
-    e->timer = NULL;
-    refuse(e, "it did not come in time");
-}
-
 /* The header says who comes; a proxy's own connections (health checks) are its own. */
 static void take_header(entrant_t *e, const proxy_header_t *header)
 {
@@ -259,10 +237,6 @@ static void take_header(entrant_t *e, const proxy_header_t *header)
     char proxy[HADDR_FORMAT_SIZE], source[HADDR_FORMAT_SIZE], to[HADDR_FORMAT_SIZE];
     haddr_t destination = {0};
 
-    htimer_del(e->timer);
-    e->timer = NULL;
-    hio_read_stop(e->io);
-    hio_set_readbuf(e->io, NULL, 0);
     name_of(&e->peer, proxy, sizeof(proxy));
     if (header->local || header->source.ss_family == AF_UNSPEC) {
         hnc_note(a->hnc, "PROXY header from %s: version %d, no addresses", proxy, header->version);
@@ -275,48 +249,34 @@ static void take_header(entrant_t *e, const proxy_header_t *header)
         hnc_note(a->hnc, "PROXY header from %s: version %d, %s to %s", proxy, header->version,
                  name_of(&e->peer, source, sizeof(source)), name_of(&destination, to, sizeof(to)));
     }
-    if (haccess_check(a->access, &e->peer.u.sa))
+}
+
+static void on_header(hio_t *io, const proxy_header_t *header, const char *why, void *arg)
+{
+    entrant_t *e = arg;
+
+    hevent_set_userdata(io, e);
+    if (!header) {
+        e->why = why;
+        on_closed(io);
+        return;
+    }
+    hio_setcb_close(io, on_closed);
+    take_header(e, header);
+    if (haccess_check(e->admit->access, &e->peer.u.sa)) {
         begin_tls(e);
-    else
-        refuse(e, "not allowed");
-}
-
-static void on_header(hio_t *io, void *buf, int len)
-{
-    entrant_t *e = hevent_userdata(io);
-    proxy_header_t header;
-    ssize_t rc;
-
-    (void)buf;
-    e->header_len += (size_t)len;
-    rc = proxy_parse(&header, e->header, e->header_len, e->error, sizeof(e->error));
-    if (rc > 0)
-        take_header(e, &header);
-    else if (rc < 0)
-        refuse(e, e->error);
-    else
-        hio_set_readbuf(io, e->header + e->header_len, proxy_need(e->header, e->header_len));
-}
-
-static void on_header_eof(hio_t *io)
-{
-    refuse(hevent_userdata(io), "the connection ended before it was whole");
+    } else {
+        e->why = "not allowed";
+        hio_abort(io, HERR_PROTOCOL);
+    }
 }
 
 static void begin_header(entrant_t *e)
 {
-    int err = hio_setcb_eof(e->io, on_header_eof);
+    int err = hproxy_header_read(e->io, on_header, e);
 
-    e->timer = htimer_add(e->admit->hnc->loop, on_header_timeout, HEADER_TIMEOUT_MS, 1);
-    if (err == 0 && e->timer)
-        err = hio_set_readbuf(e->io, e->header, proxy_need(e->header, 0));
-    if (err < 0 || !e->timer) {
-        hio_abort(e->io, -ENOMEM);
-        return;
-    }
-    hevent_set_userdata(e->timer, e);
-    hio_setcb_read(e->io, on_header);
-    hio_read(e->io);
+    if (err < 0)
+        hio_abort(e->io, err);
 }
 
 /* ---- for listen ------------------------------------------------------------------------------ */
