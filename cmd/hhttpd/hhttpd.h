@@ -10,6 +10,9 @@
  *     seal.c        how it is shut in: chroot, user, sandbox
  *     site.c        what one loop serves: hosts, routes, files; features plug in here
  *     access_log.c  a line for each request
+ *     auth.c        passwords; auth_users.c whose
+ *     upload.c      files that clients store
+ *     cors.c        pages of other origins
  *
  * A generation is one set of settings with the workers that live by it. A reload makes a new one;
  * the old one answers what it has been asked and goes. */
@@ -85,5 +88,8 @@ int seal_process(const generation_t *generation, hbytes_t *why);
  * self-signed certificate is kept. 0, or a negative error and a line. */
 int tls_make(const settings_t *settings, const generation_t *previous, htls_ctx_t **ctx,
              hbytes_t *errors);
+
+/* auth.c: warns if passwords go over a network as they are. */
+void auth_warn(const generation_t *generation);
 
 #endif

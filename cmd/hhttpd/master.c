@@ -285,6 +285,7 @@ static void announce(const master_t *master)
         log_say(&g->log, HLOG_INFO, "serving %s on %s", g->settings->site.root_shown,
                 listener_url(g->listens.items[i].fds[0], g->listens.items[i].tls,
                              g->settings->site.base_url, url, sizeof(url)));
+    auth_warn(g);
     if (g->tls && g->settings->tls_self_signed)
         log_say(&g->log, HLOG_INFO, "self-signed certificate, %s",
                 htls_ctx_fingerprint(g->tls, print, sizeof(print)));

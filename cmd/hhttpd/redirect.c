@@ -81,7 +81,7 @@ static bool on_rewrite(http_stream_t *stream, void *userdata)
         err = hbytes_append(&to, rest.data, rest.len);
     if (err)
         http_response_error(stream, 500, NULL);
-    else
+    else if (!auth_refuses(host, stream, (http_span_t){to.data, to.len}))
         site_serve_path(host, stream, (http_span_t){to.data, to.len});
     hbytes_deinit(&to);
     return true;

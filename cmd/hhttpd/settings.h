@@ -31,7 +31,8 @@ typedef struct rule_s {
     struct rule_s *next;
     const char *from;
     const char *to;
-    int status; /* of a redirect; of an error page: which one */
+    int status;                /* of a redirect; of an error page: which one */
+    struct auth_user_s *users; /* of a path that wants a password */
 } rule_t;
 
 /* Memory that lives as long as the settings. */
@@ -63,7 +64,7 @@ typedef struct site_settings_s {
     rule_t *redirects;
     rule_t *rewrites;
     rule_t *proxies;
-    rule_t *auths; /* path, "user:password" or a file of hashes */
+    rule_t *auths;                                            /* path, who may come in */
     uint32_t proxy_connect_ms, proxy_read_ms, proxy_write_ms; /* 0: defaults of the proxy */
     bool forward_proxy;
     const char *trust_proxies; /* hosts that it may go to, commas between; NULL: any */

@@ -7,6 +7,7 @@
 #include "base/hstr.h"
 #include "base/hversion.h"
 #include "net/hlisten.h"
+#include "proto/http_listing.h"
 #include "proto/http_mime.h"
 
 #include <fcntl.h>
@@ -23,9 +24,8 @@ static const struct {
     const char *name;
     int (*install)(site_host_t *host);
 } features[] = {
-    {"redirect", redirect_install},
-    {"proxy", proxy_install},
-    {"rewrite", rewrite_install},
+    {"cors", cors_install},   {"auth", auth_install},       {"redirect", redirect_install},
+    {"proxy", proxy_install}, {"rewrite", rewrite_install}, {"upload", upload_install},
 };
 
 /* ---- what belongs to a site ------------------------------------------------------------------ */
@@ -225,6 +225,13 @@ static void on_files(http_stream_t *stream, void *userdata)
     http_response_error(stream, 404, NULL);
 }
 
+static unsigned listing_flags(const site_settings_t *s)
+{
+    if (!s->upload)
+        return 0;
+    return HTTP_LISTING_UPLOAD | HTTP_LISTING_MKDIR | (s->upload_delete ? HTTP_LISTING_DELETE : 0);
+}
+
 static int make_files(site_host_t *host)
 {
     const site_settings_t *s = host->settings;
@@ -242,6 +249,9 @@ static int make_files(site_host_t *host)
         .precompressed = !s->no_precompressed,
         .compress = !s->no_compress,
         .archives = s->archive,
+        .listing_flags = listing_flags(s),
+        .flags_at = s->upload,
+        .server = HHTTPD_SERVER,
     };
     int err;
 

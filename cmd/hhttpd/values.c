@@ -1,3 +1,4 @@
+#include "auth_users.h"
 #include "base/hlog.h"
 #include "base/hstr.h"
 #include "base/hurl.h"
@@ -512,15 +513,21 @@ int site_add_proxy(const char *from, const char *to, void *site, hbytes_t *why)
     return err ? err : add_rule(s, &s->proxies, rule, why);
 }
 
+/* Several lines of a path are for all users of it. */
 int site_add_auth(const char *from, const char *to, void *site, hbytes_t *why)
 {
     rule_t rule = {.from = from, .to = behind_arrow(to)};
     site_settings_t *s = site;
+    rule_t *same = s->auths;
     int err = check_url_path(from, why);
 
     if (!err && rule.to[0] == '\0')
         err = wrong(why, "USER:PASSWORD or a file is missing");
-    return err ? err : add_rule(s, &s->auths, rule, why);
+    while (same && strcmp(same->from, from) != 0)
+        same = same->next;
+    if (!err)
+        err = auth_users_add(s->keep, same ? &same->users : &rule.users, rule.to, why);
+    return err || same ? err : add_rule(s, &s->auths, rule, why);
 }
 
 /* "404" and a file. */
