@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #define PAGE_MAX ((size_t)64 * 1024)
 
@@ -23,15 +24,35 @@ static bool send_file(const site_host_t *host, http_stream_t *stream, int status
     char path[PATH_MAX];
     int len;
 
-    if (!name || !host->files)
+    if (!name)
         return false;
     len = snprintf(path, sizeof(path), "/%s", name);
     return http_files_send(host->files, stream, (http_span_t){path, (size_t)len}, status) == 0;
 }
 
+static bool names_html(http_span_t accept)
+{
+    http_span_t element;
+
+    while (accept.data && http_list_next(&accept, &element)) {
+        if (element.len >= 9 && strncasecmp(element.data, "text/html", 9) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A page is for who names HTML, as browsers do; a program that takes anything gets a line. */
+static http_page_type_e form_for(const http_stream_t *stream)
+{
+    http_span_t accept = http_request_field(stream, HTTP_FIELD_ACCEPT);
+    http_page_type_e type = http_page_choose(accept);
+
+    return type == HTTP_PAGE_HTML && !names_html(accept) ? HTTP_PAGE_TEXT : type;
+}
+
 static void send_page(http_stream_t *stream, int status, const char *detail)
 {
-    http_page_type_e type = http_page_choose(http_request_field(stream, HTTP_FIELD_ACCEPT));
+    http_page_type_e type = form_for(stream);
     http_page_error_t page = {.status = status,
                               .reason = http_status_text(status),
                               .detail = detail,
