@@ -115,7 +115,7 @@ static int day_of_file(int fd)
     return fstat(fd, &st) == 0 && st.st_size > 0 ? day_of(st.st_mtime) : day_of(time(NULL));
 }
 
-int log_open(log_t *log, const settings_t *settings, hbytes_t *errors)
+static int open_files(log_t *log, const settings_t *settings, hbytes_t *errors)
 {
     const char *access = settings->access_log;
     int err = 0;
@@ -133,6 +133,17 @@ int log_open(log_t *log, const settings_t *settings, hbytes_t *errors)
         log_close(log);
     else
         log->day = day_of_file(settings->logfile ? log->fd : log->access_fd);
+    return err;
+}
+
+int log_open(log_t *log, const settings_t *settings, hbytes_t *errors)
+{
+    int err = open_files(log, settings, errors);
+
+    if (!err && log_rotate(log)) {
+        log_close(log);
+        err = open_files(log, settings, errors);
+    }
     return err;
 }
 

@@ -18,8 +18,8 @@ typedef struct log_s {
     int day;       /* on which the files were begun: of the year, and the year */
 } log_t;
 
-/* Opens the files of the settings, which are borrowed. 0, or a negative error and a line in
- * errors. */
+/* Opens the files of the settings, which are borrowed; moves those that are due before. 0, or a
+ * negative error and a line in errors. */
 int log_open(log_t *log, const settings_t *settings, hbytes_t *errors);
 void log_close(log_t *log);
 

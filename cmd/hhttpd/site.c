@@ -6,6 +6,8 @@
 #include "base/hmem.h"
 #include "base/hstr.h"
 #include "base/hversion.h"
+#include "demo.h"
+#include "live.h"
 #include "net/hlisten.h"
 #include "proto/http_listing.h"
 #include "proto/http_mime.h"
@@ -16,7 +18,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KEEPALIVE_REQUESTS_MS 0
 #define KIB 1024
 
 /* In the order in which they see a request. */
@@ -24,8 +25,9 @@ static const struct {
     const char *name;
     int (*install)(site_host_t *host);
 } features[] = {
-    {"cors", cors_install},   {"auth", auth_install},       {"redirect", redirect_install},
-    {"proxy", proxy_install}, {"rewrite", rewrite_install}, {"upload", upload_install},
+    {"cors", cors_install},       {"auth", auth_install},       {"redirect", redirect_install},
+    {"proxy", proxy_install},     {"rewrite", rewrite_install}, {"upload", upload_install},
+    {"metrics", metrics_install}, {"live", live_install},       {"demo", demo_install},
 };
 
 /* ---- what belongs to a site ------------------------------------------------------------------ */
@@ -46,6 +48,17 @@ int site_on_free(site_t *site, void (*free_cb)(void *object), void *object)
     }
     *owned = (struct site_owned_s){site->owned, free_cb, object};
     site->owned = owned;
+    return 0;
+}
+
+int site_on_drain(site_t *site, void (*drain_cb)(void *object), void *object)
+{
+    struct site_owned_s *draining = site_keep(site, sizeof(*draining));
+
+    if (!draining)
+        return -ENOMEM;
+    *draining = (struct site_owned_s){site->draining, drain_cb, object};
+    site->draining = draining;
     return 0;
 }
 
@@ -238,7 +251,7 @@ static int make_files(site_host_t *host)
     site_t *site = host->site;
     bool partly = s->index_of && strcmp(s->index_of, "/") != 0;
     http_files_options_t options = {
-        .root = s->root_path,
+        .root = site->env.shared ? s->root_path : s->root_shown, /* a test is outside */
         .index = s->home_page[0] ? s->home_page : NULL,
         .spa = s->spa,
         .cache_control = s->cache_control,
@@ -250,20 +263,20 @@ static int make_files(site_host_t *host)
         .compress = !s->no_compress,
         .archives = s->archive,
         .listing_flags = listing_flags(s),
+        .events_url = live_url(host),
+        .recheck_ms = s->live_reload ? LIVE_RECHECK_MS : 0,
         .flags_at = s->upload,
         .server = HHTTPD_SERVER,
     };
     int err;
 
-    if (!site->env.shared && site->settings->chroot_path)
-        return 0; /* it is there for the workers only, and has been looked at */
     err = http_files_new(site->loop, &options, &host->files);
     if (!err && partly) {
         options.listing = false;
         err = http_files_new(site->loop, &options, &host->unlisted);
     }
     if (err)
-        site_fail(site, err, "%s: %s", s->root_path, herr_str(err));
+        site_fail(site, err, "%s: %s", options.root, herr_str(err));
     return err;
 }
 
@@ -304,6 +317,7 @@ static void on_done(http_stream_t *stream, int err, void *userdata)
     (void)err;
     if (site->access)
         access_log_add(site->access, stream);
+    metrics_count(site->metrics, stream);
 }
 
 static int make_server(site_t *site)
@@ -376,6 +390,7 @@ void site_free(site_t *site)
     if (!site)
         return;
     close_listeners(site);
+    metrics_publish(site->metrics);
     http_server_free(site->server);
     access_log_free(site->access);
     for (site_host_t *host = site->hosts; host; host = host->next) {
@@ -402,6 +417,7 @@ static void on_accept(hio_t *io)
     site_t *site = hevent_userdata(io);
 
     http_server_accept(site->server, io, NULL, NULL);
+    metrics_wake(site->metrics);
 }
 
 static void on_accept_tls(hio_t *io)
@@ -409,6 +425,7 @@ static void on_accept_tls(hio_t *io)
     site_t *site = hevent_userdata(io);
 
     http_server_accept(site->server, io, site->tls, NULL);
+    metrics_wake(site->metrics);
 }
 
 static int listen_at(site_t *site, int socket, bool tls)
@@ -468,6 +485,8 @@ void site_drain(site_t *site, uint32_t timeout_ms, void (*done)(void *arg), void
         return;
     }
     *draining = (draining_t){done, arg};
+    for (const struct site_owned_s *d = site->draining; d; d = d->next)
+        d->free_cb(d->object);
     http_server_drain(site->server, timeout_ms, on_drained, draining);
 }
 

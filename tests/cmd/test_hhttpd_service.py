@@ -441,3 +441,51 @@ def test_a_connection_is_idle_after_a_large_answer_too(hhttpd, www):
             last = piece
     assert size > 64 << 20 and not last.endswith(b"</html>\n")  # no 408
     server.stop()
+
+
+def rotated(folder, name):
+    """The files that were moved away."""
+    return sorted(path for path in folder.iterdir() if re.fullmatch(name + r"\.\d{8}-\d{6}", path.name))
+
+
+def test_a_log_that_is_large_is_moved(lab, hhttpd, www, conf):
+    log, access = lab.folder / "log", lab.folder / "access"
+    conf(f"access_log = {access}\nlog_filesize = 1k\nlogfile = {log}\n")
+    process = lab.spawn("hhttpd", "-c", conf.path)
+    wait_until(lambda: log.exists() and "serving" in log.read_text(), "the server")
+    assert rotated(lab.folder, "log") == []
+    log.write_text(log.read_text() + "x" * 1024 + "\n")
+    process.signal(signal.SIGHUP)
+    wait_until(lambda: log.exists() and "generation 2" in log.read_text(), "the new log")
+    (old,) = rotated(lab.folder, "log")
+    assert "xxx\n" in old.read_text() and "xxx\n" not in log.read_text()
+    assert rotated(lab.folder, "access") == []
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+def test_a_log_of_another_day_is_moved_and_old_ones_are_removed(lab, www, conf):
+    log = lab.folder / "log"
+    day = 24 * 3600
+    for name, days in [("log", 1), ("log.20261101-000000", 2), ("log.20261001-000000", 9), ("log.other", 9)]:
+        (lab.folder / name).write_text("old\n")
+        os.utime(lab.folder / name, (time.time() - days * day,) * 2)
+    conf(f"log_remain_days = 3\nlogfile = {log}\n")
+    process = lab.spawn("hhttpd", "-c", conf.path)
+    wait_until(lambda: log.exists() and "serving" in log.read_text(), "the server")
+    assert "old" not in log.read_text()
+    names = [path.name for path in rotated(lab.folder, "log")]
+    assert len(names) == 2 and names[0] == "log.20261101-000000"
+    assert (lab.folder / "log.other").exists()
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+def test_reload_tells_the_caller_of_mistakes_too(lab, www, conf):
+    conf("", port=f"127.0.0.1:{lab.port()}")
+    pid_file = lab.path("pid")
+    assert lab.run("hhttpd", "-d", "-c", conf.path, "--pid-file", pid_file).wait() == 0
+    conf("nonsense\n")
+    process = lab.run("hhttpd", "-s", "reload", "-c", conf.path, "--pid-file", pid_file)
+    assert process.wait() == 2 and "x.conf:3: neither a [section] nor KEY = VALUE" in process.err()
+    assert lab.run("hhttpd", "-s", "stop", "--pid-file", pid_file).wait() == 0
