@@ -18,24 +18,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#define COMPRESS_MIN 1024
 #define RECHECK_MS 1000
 #define OPEN_MAX_DEFAULT 512
 #define MEMORY_MAX ((uint64_t)32 << 20)
 
-#define SIBLINGS                                                                                   \
-    (HTTP_CODING_BIT(HTTP_CODING_BR) | HTTP_CODING_BIT(HTTP_CODING_ZSTD) |                         \
-     HTTP_CODING_BIT(HTTP_CODING_GZIP))
-
 /* ---- what the request asks for --------------------------------------------------------------- */
 
-typedef struct wish_s {
-    http_conditions_t conditions;
-    bool conditional;
-    http_span_t range;           /* data NULL: none */
-    http_span_t accept_encoding; /* data NULL: none */
-} wish_t;
-
-static void read_wish(const http_request_t *request, wish_t *wish)
+static void read_wish(const http_request_t *request, http_files_wish_t *wish)
 {
     memset(wish, 0, sizeof(*wish));
     for (size_t i = 0; i < request->field_count; i++) {
@@ -67,90 +57,25 @@ static int64_t now_s(void)
     return (int64_t)(htime_real_ns() / HTIME_NS_PER_S);
 }
 
-/* ---- precompressed siblings ------------------------------------------------------------------ */
-
-/* The file beside it that holds it in this coding; older than a second it is of a former state.
- * NULL: there is none. */
-static http_file_t *sibling(http_files_t *files, const http_file_t *file, http_coding_e coding,
-                            uint64_t now_us)
-{
-    const char *suffix = http_coding_suffix(coding);
-    size_t len = file->path_len + strlen(suffix);
-    http_file_t *found = NULL;
-    char path[PATH_MAX];
-
-    if (len >= sizeof(path))
-        return NULL;
-    memcpy(path, file->path, file->path_len);
-    memcpy(path + file->path_len, suffix, strlen(suffix));
-    if (http_files__get(files, (http_span_t){path, len}, now_us, &found) < 0)
-        return NULL;
-    if (!found->folder && found->state.mtime.tv_sec + 1 >= file->state.mtime.tv_sec)
-        return found;
-    http_files__put(found);
-    return NULL;
-}
-
-static void look_for_siblings(http_files_t *files, http_file_t *file, uint64_t now_us)
-{
-    file->looked = true;
-    file->codings = 0;
-    for (int coding = 0; coding < HTTP_CODING_COUNT; coding++) {
-        http_file_t *found = SIBLINGS & HTTP_CODING_BIT(coding)
-                                 ? sibling(files, file, (http_coding_e)coding, now_us)
-                                 : NULL;
-
-        if (!found)
-            continue;
-        file->codings |= HTTP_CODING_BIT(coding);
-        http_files__put(found);
-    }
-}
-
-/* The form that the client likes most, with a reference: a sibling, or the file itself. */
-static http_file_t *choose_form(http_files_t *files, http_file_t *file, const wish_t *wish,
-                                uint64_t now_us, http_coding_e *coding)
-{
-    http_file_t *form = NULL;
-    int chosen;
-
-    *coding = HTTP_CODING_IDENTITY;
-    if (!file->looked)
-        look_for_siblings(files, file, now_us);
-    if (file->codings && wish->accept_encoding.data) {
-        chosen = http_coding_choose(wish->accept_encoding,
-                                    file->codings | HTTP_CODING_BIT(HTTP_CODING_IDENTITY));
-        if (chosen > HTTP_CODING_IDENTITY)
-            form = sibling(files, file, (http_coding_e)chosen, now_us);
-        if (form)
-            *coding = (http_coding_e)chosen;
-    }
-    if (!form) {
-        form = file;
-        form->refs++;
-    }
-    return form;
-}
-
 /* ---- answering with a file ------------------------------------------------------------------- */
 
 static void set_fields(http_files_t *files, http_stream_t *stream, const http_file_t *file,
-                       const http_file_t *form, http_coding_e coding)
+                       const http_files_form_t *form)
 {
     http_response__add_lines(stream, file->type_line, UINT64_C(1) << HTTP_FIELD_CONTENT_TYPE);
-    http_response__add_lines(stream, form->lines, form->present);
-    if (coding != HTTP_CODING_IDENTITY)
+    http_response__add_lines(stream, form->file->lines, form->file->present);
+    if (form->coding != HTTP_CODING_IDENTITY)
         http_response_set(stream, HTTP_SPAN("Content-Encoding"),
-                          http_span(http_coding_name(coding)));
-    if (file->codings) /* http_compress adds its own */
+                          http_span(http_coding_name(form->coding)));
+    if (form->varies)
         http_response_add(stream, HTTP_SPAN("Vary"), HTTP_SPAN("Accept-Encoding"));
-    if (files->options.compress && coding == HTTP_CODING_IDENTITY && file->compressible)
+    if (form->compress)
         http_compress(stream, &files->compress);
 }
 
 /* As the status says, which is 200, 206 or an error page's. */
 static void send_form(http_files_t *files, http_stream_t *stream, http_file_t *form,
-                      const wish_t *wish, http_span_t type)
+                      const http_files_wish_t *wish, http_span_t type)
 {
     int64_t size = form->size;
     http_ranges_t ranges;
@@ -170,7 +95,7 @@ static void send_form(http_files_t *files, http_stream_t *stream, http_file_t *f
     }
 }
 
-static int check_conditions(const http_file_t *form, const wish_t *wish)
+static int check_conditions(const http_file_t *form, const http_files_wish_t *wish)
 {
     return wish->conditional
                ? http_conditions_check(&wish->conditions, &form->validators, true, now_s())
@@ -188,30 +113,26 @@ static void send_unchanged(http_stream_t *stream)
 
 void http_files__respond(http_files_t *files, http_stream_t *stream, http_file_t *file, int status)
 {
-    http_coding_e coding = HTTP_CODING_IDENTITY;
-    http_file_t *form = file;
     int condition = 0;
-    wish_t wish;
+    http_files_wish_t wish;
+    http_files_form_t form;
 
     read_wish(&stream->request, &wish);
-    if (files->options.precompressed)
-        form = choose_form(files, file, &wish, stream->started_us, &coding);
-    else
-        form->refs++;
-    if (status == 200)
-        condition = check_conditions(form, &wish);
-    else
+    if (status != 200)
         wish.range.data = NULL;
+    form = http_files__choose_form(files, stream, file, &wish);
+    if (status == 200)
+        condition = check_conditions(form.file, &wish);
     http_response_status(stream, status);
-    set_fields(files, stream, file, form, coding);
+    set_fields(files, stream, file, &form);
     if (condition == 0) {
-        send_form(files, stream, form, &wish, file->type);
+        send_form(files, stream, form.file, &wish, file->type);
     } else {
         if (condition == 304)
             send_unchanged(stream);
         else
             http_response_error(stream, condition, NULL);
-        http_files__put(form);
+        http_files__put(form.file);
     }
     http_files__put(file);
 }
@@ -339,7 +260,7 @@ int http_files_precondition(http_files_t *files, const http_stream_t *stream, ht
 {
     http_validators_t validators = {0};
     http_file_t *file = NULL;
-    wish_t wish;
+    http_files_wish_t wish;
     int status;
 
     read_wish(&stream->request, &wish);
@@ -408,6 +329,8 @@ static int copy_options(http_files_t *files, const http_files_options_t *options
     copied &= copy(&own->server, NULL);
     copied &= copy(&own->events_url, NULL);
     copied &= copy(&own->flags_at, NULL);
+    if (!own->compress_min)
+        own->compress_min = COMPRESS_MIN;
     files->compress.length_min = own->compress_min;
     if (!own->recheck_ms)
         own->recheck_ms = RECHECK_MS;

@@ -89,30 +89,29 @@ static void set_spans(http_file_t *file, const hbytes_t *text, size_t tag_len, s
     file->cost += text->cap;
 }
 
-/* Makes the fields of its responses. A tag is a strong one only once the file has rested. */
-static int describe(const http_files_t *files, http_file_t *file)
+int http_files__describe(const http_files_t *files, http_file_t *file, const char *type,
+                         http_files_tag_e kind)
 {
     const http_file_state_t *state = &file->state;
-    const char *type = http_mime_find(files->mime, (http_span_t){file->path, file->path_len});
     int64_t now_s = (int64_t)(htime_real_ns() / HTIME_NS_PER_S);
     /* RFC 9110 section 8.8.2.1: not later than now, whatever the file system says */
     int64_t modified_s = state->mtime.tv_sec < now_s ? state->mtime.tv_sec : now_s;
     uint64_t mtime_ns =
         (uint64_t)state->mtime.tv_sec * HTIME_NS_PER_S + (uint64_t)state->mtime.tv_nsec;
     char date[HTTP_DATE_SIZE], tag[HTTP_FILES_ETAG_SIZE];
-    bool weak = is_fresh(state->mtime);
+    bool weak = kind != HTTP_FILES_STRONG;
     hbytes_t text = {0};
     int err;
 
-    if (strcmp(type, HTTP_MIME_UNKNOWN) == 0)
-        type = files->options.default_type;
     snprintf(tag, sizeof(tag), "%llx-%llx-%llx", (unsigned long long)state->ino,
              (unsigned long long)state->size, (unsigned long long)mtime_ns);
-    err = hbytes_printf(&text,
-                        "%sContent-Type: %s\r\nLast-Modified: %s\r\nETag: %s\"%s\"\r\n"
-                        "Accept-Ranges: bytes\r\n",
-                        tag, type, http_date_format(modified_s, date), weak ? "W/" : "", tag);
-    file->present = PRESENT(LAST_MODIFIED) | PRESENT(ETAG) | PRESENT(ACCEPT_RANGES);
+    err = hbytes_printf(&text, "%sContent-Type: %s\r\nLast-Modified: %s\r\nETag: %s\"%s\"\r\n", tag,
+                        type, http_date_format(modified_s, date), weak ? "W/" : "", tag);
+    file->present = PRESENT(LAST_MODIFIED) | PRESENT(ETAG);
+    if (err >= 0 && kind != HTTP_FILES_CODED) {
+        err = hbytes_append_str(&text, "Accept-Ranges: bytes\r\n");
+        file->present |= PRESENT(ACCEPT_RANGES);
+    }
     if (err >= 0 && files->options.cache_control) {
         err = hbytes_printf(&text, "Cache-Control: %s\r\n", files->options.cache_control);
         file->present |= PRESENT(CACHE_CONTROL);
@@ -125,6 +124,13 @@ static int describe(const http_files_t *files, http_file_t *file)
         .exists = true, .etag.weak = weak, .dated = true, .modified_s = modified_s};
     set_spans(file, &text, strlen(tag), strlen(type));
     return 0;
+}
+
+static const char *type_of(const http_files_t *files, const http_file_t *file)
+{
+    const char *type = http_mime_find(files->mime, (http_span_t){file->path, file->path_len});
+
+    return strcmp(type, HTTP_MIME_UNKNOWN) == 0 ? files->options.default_type : type;
 }
 
 static bool is_reloaded(const http_files_t *files, const http_file_t *file)
@@ -164,7 +170,9 @@ static int load(const http_files_t *files, http_file_t *file, int fd)
     if (file->folder)
         return 0;
     file->size = file->state.size;
-    err = describe(files, file);
+    /* A strong tag only once the file has rested. */
+    err = http_files__describe(files, file, type_of(files, file),
+                               is_fresh(file->state.mtime) ? HTTP_FILES_WEAK : HTTP_FILES_STRONG);
     if (err < 0)
         return err;
     reloaded = is_reloaded(files, file);
@@ -179,38 +187,43 @@ static int load(const http_files_t *files, http_file_t *file, int fd)
     return err;
 }
 
-static http_file_t *new_file(http_span_t path, const struct stat *st)
+http_file_t *http_files__new(http_span_t key, const http_file_state_t *state)
 {
-    http_file_t *file = hmem_zalloc(sizeof(*file) + path.len + 1);
+    http_file_t *file = hmem_zalloc(sizeof(*file) + key.len + 1);
 
     if (!file)
         return NULL;
     file->refs = 1;
     file->fd = -1;
-    file->folder = S_ISDIR(st->st_mode);
-    file->state = http_files__state(st);
-    file->fresh = is_fresh(st->st_mtim) || is_fresh(st->st_ctim);
-    file->cost = sizeof(*file) + path.len + 1;
-    file->path_len = path.len;
-    memcpy(file->path, path.data, path.len);
+    file->state = *state;
+    file->fresh = is_fresh(state->mtime) || is_fresh(state->ctime);
+    file->cost = sizeof(*file) + key.len + 1;
+    file->path_len = key.len;
+    memcpy(file->path, key.data, key.len);
     return file;
 }
 
 /* What is open as fd, which belongs to the file or is closed. */
 static int make_file(const http_files_t *files, http_span_t path, int fd, http_file_t **file)
 {
-    struct stat st;
     http_file_t *made = NULL;
+    http_file_state_t state;
+    struct stat st;
     int err = fstat(fd, &st) == 0 ? 0 : -errno;
 
     if (err == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         err = -ENOENT;
     if (err == 0 && S_ISREG(st.st_mode) && path.len > 0 && path.data[path.len - 1] == '/')
         err = -ENOTDIR;
-    if (err == 0 && !(made = new_file(path, &st)))
-        err = -ENOMEM;
-    if (err == 0)
+    if (err == 0) {
+        state = http_files__state(&st);
+        made = http_files__new(path, &state);
+        err = made ? 0 : -ENOMEM;
+    }
+    if (err == 0) {
+        made->folder = S_ISDIR(st.st_mode);
         err = load(files, made, fd);
+    }
     if (!made || made->fd != fd)
         close(fd);
     if (err == 0)
@@ -246,6 +259,11 @@ static http_file_t *find(const http_files_cache_t *cache, http_span_t path, uint
     return file;
 }
 
+http_file_t *http_files__find(const http_files_t *files, http_span_t key)
+{
+    return find(&files->cache, key, hash_of(key));
+}
+
 /* Twice the buckets; false without memory, and it goes on with what there is. */
 static bool grow(http_files_cache_t *cache)
 {
@@ -270,8 +288,9 @@ static bool grow(http_files_cache_t *cache)
     return true;
 }
 
-static void drop(http_files_cache_t *cache, http_file_t *file)
+void http_files__drop(http_files_t *files, http_file_t *file)
 {
+    http_files_cache_t *cache = &files->cache;
     http_file_t **at = bucket_of(cache, file->hash);
 
     while (*at != file)
@@ -301,9 +320,9 @@ static void shrink(http_files_t *files)
     http_file_t *file;
 
     while (cache->open_count > files->options.open_max && (file = oldest(&cache->opened)))
-        drop(cache, file);
+        http_files__drop(files, file);
     while (cache->memory > files->options.memory_max && (file = oldest_of_all(cache)))
-        drop(cache, file);
+        http_files__drop(files, file);
 }
 
 static void touch(http_files_cache_t *cache, http_file_t *file)
@@ -313,13 +332,14 @@ static void touch(http_files_cache_t *cache, http_file_t *file)
 }
 
 /* Without memory for the table it is not kept, but served. */
-static void keep(http_files_t *files, http_file_t *file)
+void http_files__keep(http_files_t *files, http_file_t *file)
 {
     http_files_cache_t *cache = &files->cache;
     http_file_t **bucket;
 
     if (cache->count >= cache->bucket_count && !grow(cache))
         return;
+    file->hash = hash_of((http_span_t){file->path, file->path_len});
     bucket = bucket_of(cache, file->hash);
     file->next = *bucket;
     *bucket = file;
@@ -355,7 +375,7 @@ static int open_file(http_files_t *files, http_span_t path, http_file_t **file)
         if (fd == -EACCES && path.data[path.len - 1] == '/') /* may have an index all the same */
             fd = http_files__open(files, path, O_PATH | O_DIRECTORY);
         if ((fd == -EMFILE || fd == -ENFILE) && !hlist_empty(&files->cache.opened)) {
-            drop(&files->cache, oldest(&files->cache.opened));
+            http_files__drop(files, oldest(&files->cache.opened));
             fd = -EAGAIN;
         }
         err = fd < 0 ? fd : make_file(files, path, fd, file);
@@ -376,13 +396,12 @@ int http_files__get(http_files_t *files, http_span_t path, uint64_t now_us, http
         return 0;
     }
     if (found)
-        drop(&files->cache, found);
+        http_files__drop(files, found);
     err = open_file(files, path, file);
     if (err < 0)
         return err;
-    (*file)->hash = hash;
     (*file)->checked_us = now_us;
-    keep(files, *file);
+    http_files__keep(files, *file);
     return 0;
 }
 
@@ -391,7 +410,7 @@ void http_files_forget(http_files_t *files, http_span_t path)
     http_file_t *found = find(&files->cache, path, hash_of(path));
 
     if (found)
-        drop(&files->cache, found);
+        http_files__drop(files, found);
 }
 
 void http_files__cache_init(http_files_cache_t *cache)
@@ -405,6 +424,6 @@ void http_files__cache_deinit(http_files_t *files)
     http_file_t *file;
 
     while ((file = oldest_of_all(&files->cache)))
-        drop(&files->cache, file);
+        http_files__drop(files, file);
     hmem_free(files->cache.buckets);
 }

@@ -83,6 +83,7 @@ int http_files__open(http_files_t *files, http_span_t path, int flags);
 bool http_files__is_same(const http_files_t *files, const http_file_t *file);
 
 http_file_state_t http_files__state(const struct stat *st);
+bool http_files__same_state(const http_file_state_t *a, const http_file_state_t *b);
 
 /* ---- http_files_cache.c ---------------------------------------------------------------------- */
 
@@ -90,6 +91,25 @@ http_file_state_t http_files__state(const struct stat *st);
  * errno. */
 int http_files__get(http_files_t *files, http_span_t path, uint64_t now_us, http_file_t **file);
 void http_files__put(http_file_t *file);
+
+/* For what is made of a file and kept under a key that no path is. */
+http_file_t *http_files__find(const http_files_t *files, http_span_t key); /* borrowed, or NULL */
+void http_files__drop(http_files_t *files, http_file_t *file);
+void http_files__keep(http_files_t *files, http_file_t *file); /* takes a reference of its own */
+
+/* An empty one with this key and state; NULL: out of memory. */
+http_file_t *http_files__new(http_span_t key, const http_file_state_t *state);
+
+/* What is said of it: a tag is a strong one only if no change leaves it as it is. */
+typedef enum {
+    HTTP_FILES_STRONG,
+    HTTP_FILES_WEAK,
+    HTTP_FILES_CODED /* weak, and no ranges */
+} http_files_tag_e;
+
+/* Makes type and lines. 0 or -ENOMEM. */
+int http_files__describe(const http_files_t *files, http_file_t *file, const char *type,
+                         http_files_tag_e tag);
 
 void http_files__cache_init(http_files_cache_t *cache);
 void http_files__cache_deinit(http_files_t *files);
@@ -104,6 +124,26 @@ void http_files__respond(http_files_t *files, http_stream_t *stream, http_file_t
 
 /* Nothing was found, or err says otherwise. */
 void http_files__missing(http_files_t *files, http_stream_t *stream, http_span_t path, int err);
+
+/* ---- http_files_form.c ------------------------------------------------------------------------ */
+
+/* What a request asks for. */
+typedef struct http_files_wish_s {
+    http_conditions_t conditions;
+    bool conditional;
+    http_span_t range;           /* data NULL: none */
+    http_span_t accept_encoding; /* data NULL: none */
+} http_files_wish_t;
+
+typedef struct http_files_form_s {
+    http_file_t *file; /* with a reference */
+    http_coding_e coding;
+    bool varies;   /* with Accept-Encoding */
+    bool compress; /* while it is sent */
+} http_files_form_t;
+
+http_files_form_t http_files__choose_form(http_files_t *files, const http_stream_t *stream,
+                                          http_file_t *file, const http_files_wish_t *wish);
 
 /* ---- http_files_ranges.c --------------------------------------------------------------------- */
 

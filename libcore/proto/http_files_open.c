@@ -160,15 +160,21 @@ static bool same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+bool http_files__same_state(const http_file_state_t *a, const http_file_state_t *b)
+{
+    return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+           same_time(a->mtime, b->mtime) && same_time(a->ctime, b->ctime);
+}
+
 bool http_files__is_same(const http_files_t *files, const http_file_t *file)
 {
-    const http_file_state_t *state = &file->state;
+    http_file_state_t state;
     relative_t relative;
     struct stat st;
 
     if (make_relative((http_span_t){file->path, file->path_len}, &relative) < 0 ||
         fstatat(files->root, relative.text, &st, 0) != 0)
         return false;
-    return st.st_dev == state->dev && st.st_ino == state->ino && st.st_size == state->size &&
-           same_time(st.st_mtim, state->mtime) && same_time(st.st_ctim, state->ctime);
+    state = http_files__state(&st);
+    return http_files__same_state(&state, &file->state);
 }

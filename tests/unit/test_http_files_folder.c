@@ -70,7 +70,7 @@ static void text_is_compressed_on_the_fly(void **state)
         assert_string_equal(field("Vary"), "Accept-Encoding");
         assert_memory_equal(field("ETag"), "W/\"", 3);
         assert_null(field("Accept-Ranges"));
-        assert_null(field("Content-Length"));
+        assert_int_equal(field("Content-Length") != NULL, i == 0); /* it is coded as a whole */
         assert_true(body_len() < 1000);
         snprintf(line, sizeof(line), "Accept-Encoding: gzip\r\nIf-None-Match: %s\r\n",
                  field("ETag"));
