@@ -125,7 +125,7 @@ void http_files__respond(http_files_t *files, http_stream_t *stream, http_file_t
 /* Nothing was found, or err says otherwise. */
 void http_files__missing(http_files_t *files, http_stream_t *stream, http_span_t path, int err);
 
-/* ---- http_files_form.c ------------------------------------------------------------------------ */
+/* ---- http_files_form.c ----------------------------------------------------------------------- */
 
 /* What a request asks for. */
 typedef struct http_files_wish_s {
