@@ -409,15 +409,18 @@ int settings_take_operand(settings_t *settings, const char *text, hbytes_t *why)
 
 /* ---- rules ----------------------------------------------------------------------------------- */
 
+/* Several servers may share a path. */
 static int add_rule(site_settings_t *s, rule_t **list, rule_t rule, hbytes_t *why)
 {
     rule_t *kept = settings_keep(s->keep, sizeof(*kept));
+    bool shared = list == &s->proxies;
     size_t n = 0;
 
     if (!kept)
         return -ENOMEM;
     for (; *list; list = &(*list)->next) {
-        if (strcmp((*list)->from, rule.from) == 0 && (*list)->status == rule.status)
+        if (strcmp((*list)->from, rule.from) == 0 && (*list)->status == rule.status &&
+            (!shared || strcmp((*list)->to, rule.to) == 0))
             return wrong(why, "it is there twice");
         n++;
     }

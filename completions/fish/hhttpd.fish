@@ -24,7 +24,7 @@ complete -c hhttpd -l upload-delete -d 'let clients delete what is below the pat
 complete -c hhttpd -l auth -r -F -d 'ask for a password, below PATH or everywhere: USER:PASSWORD, or a FILE of such lines with hashes'
 complete -c hhttpd -l redirect -x -d 'send clients elsewhere: /old/=/new/, /old=https://example.com/, \'/old=302 /new\''
 complete -c hhttpd -l rewrite -x -d 'serve the file of another path'
-complete -c hhttpd -l proxy -r -F -d 'pass requests below PATH on to another server'
+complete -c hhttpd -l proxy -r -F -d 'pass requests below PATH on to another server; several of one PATH take turns'
 complete -c hhttpd -l demo -d 'the API of libhv\'s example: /ping, /echo ...'
 complete -c hhttpd -l metrics -F -d 'counters for Prometheus at PATH (/metrics)'
 complete -c hhttpd -l tls-self-signed -d 'make a certificate now, and say its fingerprint'
