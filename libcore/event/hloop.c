@@ -472,7 +472,7 @@ void hloop_free(hloop_t **pp)
     if (loop->spare_fd >= 0)
         close(loop->spare_fd);
     hmem_free(loop->ready);
-    hmem_free(loop->read_buf);
+    hmem_free(loop->read_memory);
     hmem_free(loop->file_buf);
     hmem_free(loop);
 }

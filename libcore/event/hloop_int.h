@@ -54,7 +54,8 @@ struct hloop_s {
     hready_t *ready;
     size_t ready_n;
     size_t ready_cap;
-    char *read_buf;
+    char *read_buf; /* within read_memory, which is the allocation */
+    char *read_memory;
     size_t read_size;
     char *file_buf; /* for files that the kernel cannot send; made when first needed */
     hlist_t work;   /* hio with something to do at the end of the iteration */
