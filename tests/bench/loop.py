@@ -6,7 +6,8 @@ import subprocess
 import time
 
 from figures import Rounds, Table, progress, verdict
-from processes import (QUICK, SERVERS, WAIT_S, Server, Servers, expect, finish, proc_field, proceed)
+from processes import (QUICK, SERVERS, WAIT_S, Server, Servers, expect, finish, in_turns,
+                       proc_field, proceed)
 
 
 def echo():
@@ -17,8 +18,8 @@ def echo():
         for size, connections, messages in sizes:
             row = "%d B, %d conn." % (size, connections)
             progress("echo " + row)
-            for _ in range(5 if QUICK else 9):
-                for server in servers:
+            for i in range(5 if QUICK else 15):
+                for server in in_turns(servers, i):
                     cpu, wall = server.load("echo", connections, size, messages)
                     rounds.add(row, server.name, cpu / 1000)
                     rates.add(row, server.name, 1e6 / wall)
@@ -147,7 +148,7 @@ def accept():
     with Servers() as servers:
         for i in range(5 if QUICK else 15):
             progress("accept, round %d" % (i + 1))
-            for server in servers:
+            for server in in_turns(servers, i):
                 rounds.add(row, server.name, server.load("churn", 3000)[0] / 1000)
     table = Table("Connections: server CPU, us each",
                   "64 B echoed once, the client closes; 32 connections in flight.",

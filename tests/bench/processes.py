@@ -67,6 +67,12 @@ class Servers:
             server.__exit__()
 
 
+def in_turns(servers, i):
+    """Round i begins with another server: who comes after a heavy one finds the caches cold."""
+    first = i % len(servers)
+    return servers[first:] + servers[:first]
+
+
 def output(command, cpu=None, timeout=WAIT_S):
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=timeout,
                           preexec_fn=pinned(cpu) if cpu is not None else None).stdout.decode()
