@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 typedef struct worker_s worker_t;
 
@@ -190,6 +191,17 @@ static int run(worker_t *worker)
     return err;
 }
 
+/* A connection is a descriptor, and the usual limit is meant for programs that use select. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* A terminal sends its signals to the whole group: a worker listens to its master alone. */
 int worker_main(int index, void *generation)
 {
@@ -202,6 +214,7 @@ int worker_main(int index, void *generation)
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
+    raise_limit();
     listeners_keep_only(&g->master->listeners, &g->listens);
     err = seal_process(g, &why);
     if (err)

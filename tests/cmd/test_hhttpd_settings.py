@@ -1,6 +1,10 @@
 """hhttpd: options and the configuration file; mistakes are told with their line."""
 
+import re
+
 import pytest
+
+from conftest import ROOT
 
 from hhttpd_lab import hhttpd, www  # noqa: F401
 
@@ -234,3 +238,21 @@ def test_a_server_on_every_address_says_a_name(hhttpd, www):
     server = hhttpd(www, "--host", "*", "-p", "0")
     assert "0.0.0.0" not in server.urls[0] and "::" not in server.urls[0]
     server.stop()
+
+
+def test_the_example_has_every_key_and_is_good(lab, www):
+    """cmd/hhttpd/hhttpd.conf, as it is and with each of its comments that is a key or a rule."""
+    example = ROOT / "cmd" / "hhttpd" / "hhttpd.conf"
+    process = lab.run("hhttpd", "-t", "-c", example, cwd=www)
+    assert process.wait() == 0, process
+    keys = {match[1] for match in re.finditer(r"^(?:# )?(\w+) = ", example.read_text(), re.M)}
+    known = set(re.findall(r'HOPT_\w+\(0, "(\w+)"', (ROOT / "cmd" / "hhttpd" / "conf.c").read_text()))
+    assert keys == known
+    for line in re.findall(r"^# (\w+ = .*|/.* => .*|404 => .*)$", example.read_text(), re.M):
+        if re.search("/etc/ssl|/srv|/var/log|https_port", line):
+            continue
+        section = "[error_page]\n" if line.startswith("4") else "[redirect]\n" if line.startswith("/") else ""
+        section = "[auth]\n" if "secret" in line else "[proxy]\n" if re.match("proxy_.*out|trust|no_prox|forw", line) else section
+        (lab.folder / "line.conf").write_text(section + line + "\n")
+        process = lab.run("hhttpd", "-t", "-c", lab.folder / "line.conf", cwd=www)
+        assert process.wait() == 0, (line, process.err())
