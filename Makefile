@@ -26,6 +26,7 @@ WITH_ZLIB ?= yes
 WITH_BROTLI ?= yes
 WITH_ZSTD ?= yes
 WITH_QRENCODE ?= yes
+WITH_JANSSON ?= yes
 
 # "make check" turns warnings into errors; the sanitizers make gcc guess wrong, so not with them.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -82,7 +83,8 @@ LAZY_PKGS := openssl libcares $(if $(filter yes,$(WITH_URING)),liburing) \
              $(if $(filter yes,$(WITH_IDN)),libidn2) $(if $(filter yes,$(WITH_ZLIB)),zlib) \
              $(if $(filter yes,$(WITH_BROTLI)),libbrotlienc libbrotlidec) \
              $(if $(filter yes,$(WITH_ZSTD)),libzstd) \
-             $(if $(filter yes,$(WITH_QRENCODE)),libqrencode)
+             $(if $(filter yes,$(WITH_QRENCODE)),libqrencode) \
+             $(if $(filter yes,$(WITH_JANSSON)),jansson)
 WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_INIH)),-DHNET_WITH_INIH=1) \
                 $(if $(filter yes,$(WITH_READLINE)),-DHNET_WITH_READLINE=1) \
@@ -90,7 +92,8 @@ WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_ZLIB)),-DHNET_WITH_ZLIB=1) \
                 $(if $(filter yes,$(WITH_BROTLI)),-DHNET_WITH_BROTLI=1) \
                 $(if $(filter yes,$(WITH_ZSTD)),-DHNET_WITH_ZSTD=1) \
-                $(if $(filter yes,$(WITH_QRENCODE)),-DHNET_WITH_QRENCODE=1)
+                $(if $(filter yes,$(WITH_QRENCODE)),-DHNET_WITH_QRENCODE=1) \
+                $(if $(filter yes,$(WITH_JANSSON)),-DHNET_WITH_JANSSON=1)
 
 # These targets need neither compiler nor libraries.
 NO_BUILD := clean help uninstall format check-format check-layers check-style check-scripts demo
@@ -385,7 +388,7 @@ help:
 	'  BUILD=build             the folder for everything that is built' \
 	'  CC= CFLAGS= LDFLAGS=    the compiler and its flags; a change rebuilds' \
 	'  WITH_URING=no WITH_INIH=no WITH_READLINE=no WITH_IDN=no WITH_ZLIB=no WITH_BROTLI=no' \
-	'  WITH_ZSTD=no WITH_QRENCODE=no                     build without that library'
+	'  WITH_ZSTD=no WITH_QRENCODE=no WITH_JANSSON=no     build without that library'
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(LIB_SRCS) $(CMD_SRCS) $(UNIT_SRCS) $(UNIT_SHARED) \
     $(BENCH_SRCS) $(BENCH_SHARED))

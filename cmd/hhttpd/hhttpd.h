@@ -10,6 +10,7 @@
  *     seal.c        how it is shut in: chroot, user, sandbox
  *     site.c        what one loop serves: hosts, routes, files; features plug in here
  *     access_log.c  a line for each request
+ *     metrics.c     counters, of all workers together
  *     auth.c        passwords; auth_users.c whose
  *     upload.c      files that clients store
  *     cors.c        pages of other origins
@@ -23,6 +24,7 @@
 #include "app/htitle.h"
 #include "listeners.h"
 #include "log.h"
+#include "metrics.h"
 #include "net/htls.h"
 #include "net/hworkers.h"
 #include "settings.h"
@@ -39,6 +41,7 @@
 typedef struct shared_s {
     _Atomic bool stopping; /* not a reload: the end is near */
     _Atomic uint64_t generation;
+    metrics_shared_t metrics;
 } shared_t;
 
 typedef struct master_s master_t;

@@ -28,6 +28,8 @@ static void free_generation(generation_t *g)
 {
     if (!g)
         return;
+    if (g->workers)
+        metrics_forget(&g->master->shared->metrics, g->number);
     hworkers_free(g->workers);
     htls_ctx_free(g->tls);
     log_close(&g->log);

@@ -1,5 +1,6 @@
 /* seal: what a worker gives up before it reads the first byte of a client. */
 #include "hhttpd.h"
+#include "demo.h"
 
 #include "app/hprivilege.h"
 #include "app/hsandbox.h"
@@ -43,10 +44,12 @@ static const char *const system_paths[] = {"/usr/lib",
 /* ---- who it is ------------------------------------------------------------------------------- */
 
 /* What is loaded on first use has to be loaded while it can be found. */
-static void load_libraries(void)
+static void load_libraries(const settings_t *s)
 {
     tzset();
     http_coding_available(HTTP_CODING_ALL);
+    if (s->site.demo)
+        demo_json_load();
 }
 
 static int change_identity(const generation_t *g, hbytes_t *why)
@@ -61,7 +64,7 @@ static int change_identity(const generation_t *g, hbytes_t *why)
     if (root && root[0] == '\0')
         root = NULL; /* the one that is there */
     if (root)
-        load_libraries();
+        load_libraries(s);
     err = hprivilege_enter(root, o->user, o->group, why);
     if (err)
         return err;

@@ -6,6 +6,8 @@
 #include "base/hmem.h"
 #include "base/hstr.h"
 #include "base/hversion.h"
+#include "demo.h"
+#include "live.h"
 #include "net/hlisten.h"
 #include "proto/http_listing.h"
 #include "proto/http_mime.h"
@@ -23,8 +25,9 @@ static const struct {
     const char *name;
     int (*install)(site_host_t *host);
 } features[] = {
-    {"cors", cors_install},   {"auth", auth_install},       {"redirect", redirect_install},
-    {"proxy", proxy_install}, {"rewrite", rewrite_install}, {"upload", upload_install},
+    {"cors", cors_install},       {"auth", auth_install},       {"redirect", redirect_install},
+    {"proxy", proxy_install},     {"rewrite", rewrite_install}, {"upload", upload_install},
+    {"metrics", metrics_install}, {"live", live_install},       {"demo", demo_install},
 };
 
 /* ---- what belongs to a site ------------------------------------------------------------------ */
@@ -45,6 +48,17 @@ int site_on_free(site_t *site, void (*free_cb)(void *object), void *object)
     }
     *owned = (struct site_owned_s){site->owned, free_cb, object};
     site->owned = owned;
+    return 0;
+}
+
+int site_on_drain(site_t *site, void (*drain_cb)(void *object), void *object)
+{
+    struct site_owned_s *draining = site_keep(site, sizeof(*draining));
+
+    if (!draining)
+        return -ENOMEM;
+    *draining = (struct site_owned_s){site->draining, drain_cb, object};
+    site->draining = draining;
     return 0;
 }
 
@@ -249,6 +263,8 @@ static int make_files(site_host_t *host)
         .compress = !s->no_compress,
         .archives = s->archive,
         .listing_flags = listing_flags(s),
+        .events_url = live_url(host),
+        .recheck_ms = s->live_reload ? LIVE_RECHECK_MS : 0,
         .flags_at = s->upload,
         .server = HHTTPD_SERVER,
     };
@@ -301,6 +317,7 @@ static void on_done(http_stream_t *stream, int err, void *userdata)
     (void)err;
     if (site->access)
         access_log_add(site->access, stream);
+    metrics_count(site->metrics, stream);
 }
 
 static int make_server(site_t *site)
@@ -373,6 +390,7 @@ void site_free(site_t *site)
     if (!site)
         return;
     close_listeners(site);
+    metrics_publish(site->metrics);
     http_server_free(site->server);
     access_log_free(site->access);
     for (site_host_t *host = site->hosts; host; host = host->next) {
@@ -399,6 +417,7 @@ static void on_accept(hio_t *io)
     site_t *site = hevent_userdata(io);
 
     http_server_accept(site->server, io, NULL, NULL);
+    metrics_wake(site->metrics);
 }
 
 static void on_accept_tls(hio_t *io)
@@ -406,6 +425,7 @@ static void on_accept_tls(hio_t *io)
     site_t *site = hevent_userdata(io);
 
     http_server_accept(site->server, io, site->tls, NULL);
+    metrics_wake(site->metrics);
 }
 
 static int listen_at(site_t *site, int socket, bool tls)
@@ -465,6 +485,8 @@ void site_drain(site_t *site, uint32_t timeout_ms, void (*done)(void *arg), void
         return;
     }
     *draining = (draining_t){done, arg};
+    for (const struct site_owned_s *d = site->draining; d; d = d->next)
+        d->free_cb(d->object);
     http_server_drain(site->server, timeout_ms, on_drained, draining);
 }
 

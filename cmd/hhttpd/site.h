@@ -45,9 +45,10 @@ struct site_s {
     http_server_t *server;
     http_mime_t *mime;
     access_log_t *access; /* NULL: none */
+    metrics_t *metrics;   /* NULL: none */
     site_host_t *hosts;   /* the first one is the default */
     htls_ctx_t *tls;
-    struct site_owned_s *owned;
+    struct site_owned_s *owned, *draining;
     hio_t *listeners[SITE_LISTENERS_MAX];
     size_t listener_count;
     char why[512]; /* an installation failed */
@@ -84,6 +85,10 @@ void *site_keep(site_t *site, size_t size);
 /* Calls free_cb(object) when the site ends, before the loop is freed; the last one first. 0, or
  * -ENOMEM and it is called at once. */
 int site_on_free(site_t *site, void (*free_cb)(void *object), void *object);
+
+/* Calls drain_cb(object) when the site drains, which may be twice: what would go on for ever has to
+ * end. 0 or -ENOMEM. */
+int site_on_drain(site_t *site, void (*drain_cb)(void *object), void *object);
 
 /* http_router_add below the host's base_url. */
 int site_route(site_host_t *host, const char *method, const char *pattern, http_handler_cb handler,
