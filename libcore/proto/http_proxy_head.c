@@ -160,18 +160,22 @@ static bool copy_fields(http_stream_t *stream, http_proxy_head_t *head)
 }
 
 /* The path and query of the target form that came; "*" stays. */
-static http_span_t origin_form(const http_request_t *request)
+static http_span_t origin_form(const http_request_t *request, http_proxy_head_t *head)
 {
     http_span_t target = request->target;
-    const char *slash;
+    const char *end = target.data + target.len, *path;
 
     if (target.len == 0 || target.data[0] == '/' || target.data[0] == '*')
         return target;
-    slash = memmem(target.data, target.len, "://", 3);
-    slash = slash ? memchr(slash + 3, '/', (size_t)(target.data + target.len - (slash + 3))) : NULL;
-    if (!slash)
-        return HTTP_SPAN("/");
-    return (http_span_t){slash, (size_t)(target.data + target.len - slash)};
+    path = memmem(target.data, target.len, "://", 3);
+    path = path ? path + 3 : end;
+    while (path < end && *path != '/' && *path != '?')
+        path++;
+    if (path == end) /* RFC 9112 section 3.2.4 */
+        return request->method == HTTP_METHOD_OPTIONS ? HTTP_SPAN("*") : HTTP_SPAN("/");
+    if (*path == '?') /* a slash in it begins no path */
+        return keep(head, "/%.*s", (int)(end - path), path);
+    return (http_span_t){path, (size_t)(end - path)};
 }
 
 /* The target's path in the place of the prefix. */
@@ -214,7 +218,7 @@ int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *ta
                                      .fields = head->fields,
                                      .body_length = body_length(stream),
                                      .upgrade = request->wants_upgrade};
-    out->target = proxy->path ? map_path(proxy, request, head) : origin_form(request);
+    out->target = proxy->path ? map_path(proxy, request, head) : origin_form(request, head);
     if (!out->target.data)
         return 414;
     ok = add(head, "Host", keep_host ? request->authority : http_span(target->host));
