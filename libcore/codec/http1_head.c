@@ -190,6 +190,8 @@ static int read_line(http1_parser_t *p, http1_message_t *m, http_span_t text, bo
     http_span_t line = {at, n - 1 - (n > 1 && at[n - 2] == '\r')};
     int err;
 
+    if (p->state == HTTP1_IN_TRAILERS && line.len == n - 1 && !http1__is_lenient_response(p))
+        return bad_request(p, "LF without CR in chunked framing");
     if (line.len == 0) {
         if (p->started)
             return HTTP1__WHOLE;

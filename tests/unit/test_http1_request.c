@@ -220,6 +220,8 @@ static const struct {
     BAD(CHUNKED "10000000000000001\r\nx\r\n0\r\n\r\n", "400 the size"),
     BAD(CHUNKED "00000000000000001\r\nx\r\n0\r\n\r\n", "400 the size"),
     BAD(CHUNKED "1\r\nx\n0\r\n\r\n", "400 a chunk is longer"),
+    BAD(CHUNKED "1\r\nx\r\n0\r\n\n", "400 LF without CR"),
+    BAD(CHUNKED "1\r\nx\r\n0\r\nA: b\n\r\n", "400 LF without CR"),
     BAD(CHUNKED "1\r\nxy\r\n0\r\n\r\n", "400 a chunk is longer"),
     BAD(CHUNKED "1\r\nx\r\r\n0\r\n\r\n", "400 a chunk is longer"),
     BAD(CHUNKED "0\r\nA : b\r\n\r\n", "400 a malformed"),
