@@ -106,16 +106,31 @@ static bool opens_tunnel(const http_exchange_t *exchange, int status)
 
 static void release_body(http_exchange_t *exchange);
 
+static void on_interim(http_link_t *conn, const http_exchange_response_t *response)
+{
+    http_exchange_t *exchange = conn->exchange;
+
+    if (exchange->interims++ == HTTP_EXCHANGE_INTERIM_MAX) {
+        fail(conn, HERR_PROTOCOL, "too many responses 1xx");
+        return;
+    }
+    if (exchange->callbacks->on_interim)
+        exchange->callbacks->on_interim(exchange, response, exchange->userdata);
+    if (response->status == 100)
+        release_body(exchange);
+}
+
 static void on_head(http_link_t *conn, const http1_message_t *m)
 {
     http_exchange_t *exchange = conn->exchange;
     http_exchange_response_t response = response_of(m);
 
     if (m->status / 100 == 1 && m->status != 101) {
-        if (exchange->callbacks->on_interim)
-            exchange->callbacks->on_interim(exchange, &response, exchange->userdata);
-        if (m->status == 100)
-            release_body(exchange);
+        on_interim(conn, &response);
+        return;
+    }
+    if (m->status == 101 && !exchange->upgrade) {
+        fail(conn, HERR_PROTOCOL, "a 101 that nobody asked for");
         return;
     }
     if (exchange->times.first_byte_us == 0)

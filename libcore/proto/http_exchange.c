@@ -154,6 +154,7 @@ int http_exchange_start(http_peer_t *peer, const http_exchange_request_t *reques
     e->body_length = request->body_length;
     e->chunked = request->body_length == HTTP_BODY_UNKNOWN;
     e->ended = request->body_length == HTTP_BODY_NONE || request->body_length == 0;
+    e->upgrade = request->upgrade;
     e->expects = request->expects_continue;
     e->repeatable = is_idempotent(e->method) && request->body_length != HTTP_BODY_UNKNOWN &&
                     request->body_length <= 0;

@@ -65,7 +65,8 @@ typedef struct http_exchange_request_s {
     int64_t body_length;   /* of what http_exchange_write will give; HTTP_BODY_UNKNOWN: chunks;
                             HTTP_BODY_NONE: no body, and nothing is said of it */
     bool expects_continue; /* sends Expect; the body waits for 100, at most 1 s */
-    bool upgrade; /* Connection: Upgrade, for the Upgrade among the fields; CONNECT needs none */
+    bool upgrade; /* Connection: Upgrade, for the Upgrade among the fields; CONNECT needs none.
+                     Without it a 101 is HERR_PROTOCOL */
     bool http10;  /* a request of HTTP/1.0 */
     bool close;   /* Connection: close */
 } http_exchange_request_t;
@@ -85,7 +86,7 @@ typedef struct http_exchange_response_s {
 /* All but on_close may be NULL. */
 typedef struct http_exchange_callbacks_s {
     void (*on_interim)(http_exchange_t *exchange, const http_exchange_response_t *response,
-                       void *userdata); /* 1xx but 101 */
+                       void *userdata); /* 1xx but 101; past 100 of them: HERR_PROTOCOL */
     void (*on_head)(http_exchange_t *exchange, const http_exchange_response_t *response,
                     void *userdata);
     /* A piece of the body, valid during the call. After 101, or 2xx to CONNECT: of the tunnel. */

@@ -11,6 +11,7 @@
 #define HTTP_EXCHANGE_EARLY_MAX 65536  /* body that is kept before it can leave */
 #define HTTP_EXCHANGE_QUEUED_MAX 65536 /* above it the program is asked to wait */
 #define HTTP_EXCHANGE_CONTINUE_MS 1000
+#define HTTP_EXCHANGE_INTERIM_MAX 100 /* responses 1xx to one request */
 
 /* A connection to the server. */
 typedef struct http_link_s {
@@ -59,13 +60,15 @@ struct http_exchange_s {
     bool repeatable;
     bool repeated;
     bool chunked;
+    bool upgrade;  /* a 101 may come */
     bool expects;  /* a 100 before the body */
     bool released; /* the body may leave on this connection */
     bool ready;    /* which is to be told to the program */
     bool ended;    /* so is what the program gives */
     bool filling;  /* the program waits for on_drained */
 
-    hbytes_t held; /* input behind a pause */
+    hbytes_t held;     /* input behind a pause */
+    uint32_t interims; /* responses 1xx that have come */
     bool has_head;
     bool whole; /* the response */
     bool tunnel;
