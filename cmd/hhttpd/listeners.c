@@ -4,6 +4,8 @@
 #include "net/hlisten.h"
 
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,21 +297,53 @@ void listeners_close(listeners_t *all)
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
+/* Whether others can be told to come here; link-local addresses need a zone. */
+static bool is_reachable(const struct ifaddrs *entry, int family)
+{
+    const struct sockaddr *sa = entry->ifa_addr;
+
+    if (!sa || sa->sa_family != family || !(entry->ifa_flags & IFF_UP) ||
+        (entry->ifa_flags & IFF_LOOPBACK))
+        return false;
+    return family == AF_INET ||
+           !IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
+}
+
+/* An address of this computer in the place of "every address": IPv4 if there is one. */
+static void choose_address(haddr_t *addr)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    uint16_t port = (uint16_t)haddr_port(&addr->u.sa);
+    struct ifaddrs *list = NULL;
+    bool found = false;
+
+    if (getifaddrs(&list) < 0)
+        list = NULL;
+    for (int i = 0; i < 2 && !found; i++) {
+        for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next) {
+            found = is_reachable(entry, families[i]) &&
+                    haddr_set(addr, entry->ifa_addr, haddr_len(entry->ifa_addr)) == 0;
+        }
+    }
+    if (list)
+        freeifaddrs(list);
+    if (!found)
+        haddr_loopback(addr, AF_INET, port);
+    haddr_set_port(&addr->u.sa, port);
+}
+
 const char *listener_url(int fd, bool tls, const char *base_url, char *buf, size_t size)
 {
-    char text[HADDR_FORMAT_SIZE], host[256] = "localhost";
+    char text[HADDR_FORMAT_SIZE];
     haddr_t addr = {0};
 
     hsocket_local(fd, &addr);
+    if (addr.u.sa.sa_family != AF_UNIX && haddr_is_any(&addr.u.sa))
+        choose_address(&addr);
     haddr_format(&addr.u.sa, addr.len, text, sizeof(text));
-    if (addr.u.sa.sa_family == AF_UNIX) {
+    if (addr.u.sa.sa_family == AF_UNIX)
         snprintf(buf, size, "%s", text);
-        return buf;
-    }
-    if (haddr_is_any(&addr.u.sa)) {
-        gethostname(host, sizeof(host) - 1);
-        snprintf(text, sizeof(text), "%.100s:%d", host, haddr_port(&addr.u.sa));
-    }
-    snprintf(buf, size, "%s://%s%s/", tls ? "https" : "http", text, base_url ? base_url : "");
+    else
+        snprintf(buf, size, "%s://%s%s/", tls ? "https" : "http", text, base_url ? base_url : "");
     return buf;
 }

@@ -70,8 +70,8 @@ void listeners_close(listeners_t *all);
 
 #define LISTENER_URL_SIZE (HADDR_FORMAT_SIZE + 320)
 
-/* What to type into a browser: "http://127.0.0.1:8080/"; for every address the host name; for a
- * UNIX socket "unix:/path". Returns buf. */
+/* What to type into a browser: "http://127.0.0.1:8080/"; for every address one that
+ * others can reach; for a UNIX socket "unix:/path". Returns buf. */
 const char *listener_url(int fd, bool tls, const char *base_url, char *buf, size_t size);
 
 #endif

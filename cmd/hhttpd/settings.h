@@ -110,8 +110,8 @@ typedef struct settings_s {
     const char *host;
     bool proxy_protocol;
 
-    uint32_t worker_processes;   /* 0: one for each processor */
-    uint32_t worker_threads;     /* likewise */
+    uint32_t worker_processes;
+    uint32_t worker_threads;     /* of each */
     uint32_t worker_connections; /* 0: no limit */
     uint32_t keepalive_ms, keepalive_requests;
     int32_t limit_rate_kib;             /* 0 or less: none */

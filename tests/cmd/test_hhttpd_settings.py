@@ -234,9 +234,10 @@ def test_an_address_that_is_not_ours(lab, www):
     )
 
 
-def test_a_server_on_every_address_says_a_name(hhttpd, www):
+def test_a_server_on_every_address_says_one_that_can_be_reached(hhttpd, www):
     server = hhttpd(www, "--host", "*", "-p", "0")
-    assert "0.0.0.0" not in server.urls[0] and "::" not in server.urls[0]
+    assert "0.0.0.0" not in server.urls[0] and "[::]" not in server.urls[0]
+    assert server.get("/a.txt").text == "some text\n"
     server.stop()
 
 
