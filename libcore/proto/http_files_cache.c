@@ -407,7 +407,7 @@ int http_files__get(http_files_t *files, http_span_t path, uint64_t now_us, http
 
 void http_files_forget(http_files_t *files, http_span_t path)
 {
-    http_file_t *found = find(&files->cache, path, hash_of(path));
+    http_file_t *found = http_files__find(files, path);
 
     if (found)
         http_files__drop(files, found);

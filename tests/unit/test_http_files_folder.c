@@ -9,6 +9,7 @@
 
 #include "http_files_fixture.h"
 
+#include "proto/http_coding.h"
 #include "proto/http_listing.h"
 
 /* ---- codings --------------------------------------------------------------------------------- */
@@ -46,6 +47,59 @@ static void precompressed_siblings_are_chosen(void **state)
     assert_string_equal(field("Content-Encoding"), "br");
     get_with("/a.txt", "Accept-Encoding: gzip\r\n", 200); /* the sibling is older */
     assert_null(field("Content-Encoding"));
+    finish();
+}
+
+/* The body, which is coded as a whole. */
+static void expect_decoded(const char *coding, char of, size_t len)
+{
+    char *plain = malloc(len + 1);
+    http_coding_t *decoder = NULL;
+    http_span_t in = {body(), body_len()};
+    hbuf_t out = {plain, len + 1};
+
+    assert_string_equal(field("Content-Encoding"), coding);
+    assert_int_equal(http_decoder_new(http_span(coding), &decoder), 0);
+    assert_int_equal(http_coding_step(decoder, &in, &out, HTTP_CODING_FINISH), HTTP_CODING_END);
+    assert_int_equal(out.len, 1);
+    for (size_t i = 0; i < len; i++)
+        assert_int_equal(plain[i], of);
+    http_coding_free(decoder);
+    free(plain);
+}
+
+static void what_is_coded_is_kept_until_it_changes(void **state)
+{
+    static const char *const codings[] = {"gzip", "br", "zstd"};
+    char text[5001], line[64];
+
+    (void)state;
+    memset(text, 'x', 5000);
+    text[5000] = '\0';
+    put("x.txt", text);
+    begin((http_files_options_t){.compress = true, .recheck_ms = 1});
+    for (size_t i = 0; i < 2 * ARRAY_LENGTH(codings); i++) {
+        const char *coding = codings[i % ARRAY_LENGTH(codings)];
+
+        snprintf(line, sizeof(line), "Accept-Encoding: %s\r\n", coding);
+        get_with("/x.txt", line, 200);
+        expect_decoded(coding, 'x', 5000);
+    }
+    memset(text, 'y', 5000);
+    write_at("x.txt", text, 5000, PAST + 1);
+    do
+        get("/x.txt", 200);
+    while (body()[0] == 'x');
+    get_with("/x.txt", "Accept-Encoding: gzip\r\n", 200);
+    expect_decoded("gzip", 'y', 5000);
+    for (size_t i = 0; i < 5000; i++)
+        text[i] = (char)(rand() >> 7); /* gets no shorter */
+    write_at("x.txt", text, 5000, PAST + 2);
+    do
+        get_with("/x.txt", "Accept-Encoding: gzip\r\n", 200);
+    while (field("Content-Encoding"));
+    assert_int_equal(body_len(), 5000);
+    assert_string_equal(field("Vary"), "Accept-Encoding");
     finish();
 }
 
@@ -304,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FILES_TEST(precompressed_siblings_are_chosen),
+        FILES_TEST(what_is_coded_is_kept_until_it_changes),
         FILES_TEST(text_is_compressed_on_the_fly),
         FILES_TEST(folders_have_their_index),
         FILES_TEST(a_single_page_application_answers_for_what_is_not_there),
