@@ -29,8 +29,9 @@ typedef struct http_sse_group_s http_sse_group_t;
 typedef struct http_sse_options_s {
     uint32_t heartbeat_ms; /* HTTP_SSE_HEARTBEAT_MS without an event: a comment is sent */
     size_t queue_max;      /* HTTP_SSE_QUEUE_MAX bytes */
-    /* The client has gone, or has been cut off (HERR_QUEUE_FULL); 0 after http_sse_close. Comes
-     * exactly once, never from inside a call; sse is dead behind it. May be NULL. */
+    /* The client has gone, which is noticed when something is sent, a heartbeat at the latest; or
+     * has been cut off (HERR_QUEUE_FULL); 0 after http_sse_close. Comes exactly once, never from
+     * inside a call; sse is dead behind it. May be NULL. */
     void (*on_close)(http_sse_t *sse, int err, void *userdata);
     void *userdata;
 } http_sse_options_t;
