@@ -28,9 +28,9 @@ static void free_generation(generation_t *g)
 {
     if (!g)
         return;
-    if (g->workers)
-        metrics_forget(&g->master->shared->metrics, g->number);
     hworkers_free(g->workers);
+    if (g->master && g->master->shared)
+        metrics_forget(&g->master->shared->metrics, g->number);
     htls_ctx_free(g->tls);
     log_close(&g->log);
     settings_free(g->settings);

@@ -1,10 +1,10 @@
 /* seal: what a worker gives up before it reads the first byte of a client. */
 #include "hhttpd.h"
-#include "demo.h"
 
 #include "app/hprivilege.h"
 #include "app/hsandbox.h"
 #include "base/hmem.h"
+#include "demo.h"
 #include "proto/http_coding.h"
 
 #include <limits.h>
