@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -519,3 +520,56 @@ def test_reload_tells_the_caller_of_mistakes_too(lab, www, conf):
     process = lab.run("hhttpd", "-s", "reload", "-c", conf.path, "--pid-file", pid_file)
     assert process.wait() == 2 and "x.conf:3: neither a [section] nor KEY = VALUE" in process.err()
     assert lab.run("hhttpd", "-s", "stop", "--pid-file", pid_file).wait() == 0
+
+
+def test_a_reload_changes_the_number_of_workers(hhttpd, www, conf):
+    conf("")
+    server = hhttpd("-c", conf.path)
+    for processes, threads in [(4, 1), (1, 3), (2, 2), (1, 1)]:
+        conf(f"worker_processes = {processes}\nworker_threads = {threads}\n")
+        server.reload()
+        server.workers(processes)
+        assert [server.get("/a.txt").status for _ in range(20)] == [200] * 20
+    server.stop()
+
+
+def test_several_workers_from_the_start_and_fewer_later(hhttpd, www, conf):
+    """Each has a socket of its own; those of workers that are no more are served by the others."""
+    conf("worker_processes = 4\n")
+    server = hhttpd("-c", conf.path)
+    for processes in (1, 3, 6):
+        conf(f"worker_processes = {processes}\n")
+        server.reload()
+        server.workers(processes)
+        assert [server.get("/a.txt").status for _ in range(40)] == [200] * 40
+    server.stop()
+
+
+def test_a_port_that_several_workers_share_is_taken_all_the_same(hhttpd, lab, www):
+    server = hhttpd(www, "0", "--workers", "2")
+    for workers in ("1", "2"):
+        process = lab.run("hhttpd", www, str(server.port), "--workers", workers)
+        assert process.wait() == 1 and "Address already in use; choose another port" in process.err()
+    server.stop()
+
+
+def test_a_reload_turns_a_port_to_tls(hhttpd, www, conf):
+    conf("")
+    server = hhttpd("-c", conf.path)
+    assert server.get("/a.txt").status == 200
+    conf("tls_self_signed = yes\n")
+    server.reload()
+
+    def speaks_tls():
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            with context.wrap_socket(server.connect()) as sock:
+                sock.sendall(b"GET /a.txt HTTP/1.0\r\n\r\n")
+                return sock.recv(1000).startswith(b"HTTP/1.1 200")
+        except OSError:  # the old worker took this one
+            return False
+
+    wait_until(speaks_tls, "TLS on the port")
+    server.stop()
