@@ -22,7 +22,7 @@
 #define LATE_MS 1000
 #define LATE_MAX 256          /* answers that wait at a time */
 #define HASHING_SHARE 4       /* a fourth of the time, at most ... */
-#define HASHING_BURST_MS 2000 /* ... but for so much in advance */
+#define HASHING_BURST_MS 8000 /* ... but for so much of it in advance */
 
 typedef struct auth_s {
     site_host_t *host;
@@ -114,14 +114,13 @@ static bool may_hash(const auth_t *auth, uint64_t now_us)
 static bool hash_verify(auth_t *auth, const auth_user_t *user, const char *password)
 {
     hloop_t *loop = auth->host->site->loop;
-    uint64_t begin_us = hloop_now_hrtime(loop), used_us;
+    uint64_t begin_us = hloop_now_hrtime(loop);
     bool right = auth_user_verify(user, password);
 
     hloop_update_time(loop);
-    used_us = hloop_now_hrtime(loop) - begin_us;
     if (auth->hashed_until_us < begin_us)
         auth->hashed_until_us = begin_us;
-    auth->hashed_until_us += used_us * HASHING_SHARE;
+    auth->hashed_until_us += (hloop_now_hrtime(loop) - begin_us) * HASHING_SHARE;
     return right;
 }
 
