@@ -313,7 +313,7 @@ static int read_space(http1_parser_t *p, http_span_t *rest)
 
 static int read_extension(http1_parser_t *p, http_span_t *rest)
 {
-    const char *end = http_find_best()(rest->data, rest->data + rest->len, &http_not_line);
+    const char *end = p->find(rest->data, rest->data + rest->len, &http_not_line);
     size_t n = (size_t)(end - rest->data);
     char c;
 
@@ -434,6 +434,7 @@ void http1_init(http1_parser_t *parser, http1_kind_e kind, const http1_options_t
     *parser = (http1_parser_t){
         .options = options ? options : &defaults,
         .reason = "",
+        .find = http_find_best(),
         .kind = (uint8_t)kind,
         .answer_to = HTTP_METHOD_GET,
     };

@@ -71,6 +71,7 @@ typedef enum http1_kind_e { HTTP1_REQUESTS, HTTP1_RESPONSES } http1_kind_e;
 typedef struct http1_parser_s {
     const http1_options_t *options;
     const char *reason;
+    http_find_cb find;  /* this processor's */
     hbytes_t head;      /* what has come of a head or trailers that are not whole */
     uint64_t body_left; /* of the body, or of the chunk */
     uint64_t body_len;  /* so far, of a chunked one */

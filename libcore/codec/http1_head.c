@@ -81,7 +81,7 @@ static bool is_old_request(const http1_parser_t *p, http1_message_t *m, http_spa
         return false;
     m->method_name = (http_span_t){line.data, 3};
     m->target = (http_span_t){line.data + 4, line.len - 4};
-    return http_find_best()(m->target.data, end, not_target) == end;
+    return p->find(m->target.data, end, not_target) == end;
 }
 
 static int read_request_line(http1_parser_t *p, http1_message_t *m, http_span_t line)
@@ -94,7 +94,8 @@ static int read_request_line(http1_parser_t *p, http1_message_t *m, http_span_t 
         m->major = 0;
         m->minor = 9;
     } else {
-        status = http_request_line(line, not_target, &m->method_name, &m->target, &m->minor);
+        status =
+            http_request_line(line, not_target, p->find, &m->method_name, &m->target, &m->minor);
         if (status == 505)
             return http1__fail(p, HERR_UNSUPPORTED, status, "not a version 1 of HTTP");
         if (status != 0)
@@ -222,7 +223,7 @@ int http1__read_lines(http1_parser_t *p, http1_message_t *m, http_span_t text, b
     for (;;) {
         size_t left = p->lines_max - p->line;
         ssize_t n = http_line_end(text.data + p->line, text.len - p->line,
-                                  left < p->line_max ? left : p->line_max);
+                                  left < p->line_max ? left : p->line_max, p->find);
         int result;
 
         if (n <= 0)

@@ -218,8 +218,8 @@ int http_request_parse(http_request_t *request, const void *head, size_t len)
     if (!http_line_next(&rest, &line) || line.len == 0)
         return 400;
     request->fields = rest;
-    status = http_request_line(line, &http_not_any_target, &request->method, &request->target,
-                               &request->minor);
+    status = http_request_line(line, &http_not_any_target, http_find_best(), &request->method,
+                               &request->target, &request->minor);
     if (status != 0)
         return status;
     request->connect = request->method.len == 7 && memcmp(request->method.data, "CONNECT", 7) == 0;

@@ -22,11 +22,11 @@ bool http_span_ieq(http_span_t span, const char *text)
     return span.len == strlen(text) && strncasecmp(span.data, text, span.len) == 0;
 }
 
-ssize_t http_line_end(const char *data, size_t len, size_t size_max)
+ssize_t http_line_end(const char *data, size_t len, size_t size_max, http_find_cb find)
 {
     size_t left = len < size_max ? len : size_max;
     bool empty = left > 0 && http_chars_has(&http_not_line, *data);
-    const char *at = empty ? data : http_find_best()(data, data + left, &http_not_line);
+    const char *at = empty ? data : find(data, data + left, &http_not_line);
     size_t n = (size_t)(at - data);
 
     if (n + 1 > size_max)
@@ -46,12 +46,13 @@ ssize_t http_line_end(const char *data, size_t len, size_t size_max)
 
 ssize_t http_head_end(http_scan_t *scan, const void *data, size_t len)
 {
+    http_find_cb find = http_find_best();
     const char *text = data;
 
     for (;;) {
         size_t left = HTTP_HEAD_MAX - scan->line;
         ssize_t n = http_line_end(text + scan->line, len - scan->line,
-                                  left < HTTP_LINE_MAX ? left : HTTP_LINE_MAX);
+                                  left < HTTP_LINE_MAX ? left : HTTP_LINE_MAX, find);
 
         if (n <= 0)
             return n;
@@ -300,8 +301,8 @@ static bool is_other_version(http_span_t text)
            is_digit(text.data[5]) && text.data[6] == '.' && is_digit(text.data[7]);
 }
 
-int http_request_line(http_span_t line, const http_chars_t *not_target, http_span_t *method,
-                      http_span_t *target, int *minor)
+int http_request_line(http_span_t line, const http_chars_t *not_target, http_find_cb find,
+                      http_span_t *method, http_span_t *target, int *minor)
 {
     const char *end = line.data + line.len;
     const char *first = skip(line, &http_not_token);
@@ -311,7 +312,7 @@ int http_request_line(http_span_t line, const http_chars_t *not_target, http_spa
     *method = (http_span_t){line.data, (size_t)(first - line.data)};
     if (method->len == 0 || first == end || *first != ' ')
         return 400;
-    second = http_find_best()(first + 1, end, not_target);
+    second = find(first + 1, end, not_target);
     *target = (http_span_t){first + 1, (size_t)(second - first) - 1};
     if (target->len == 0 || second == end || *second != ' ')
         return 400;

@@ -52,14 +52,15 @@ size_t http_head_need(const http_scan_t *scan, const void *data, size_t len);
 
 /* The length, its end included, of the line that begins at data; 0 while it is not whole.
  * HERR_FRAME_SIZE when it does not end within size_max bytes, HERR_PROTOCOL at a byte that no line
- * has. What is said depends on the bytes alone, never on how many of them are there. */
-ssize_t http_line_end(const char *data, size_t len, size_t size_max);
+ * has. What is said depends on the bytes alone, never on how many of them are there. find:
+ * http_find_best(), asked for once. */
+ssize_t http_line_end(const char *data, size_t len, size_t size_max, http_find_cb find);
 
 /* A request line without its end (RFC 9112 section 3): one space between each two parts, no byte of
  * not_target (which has the space) in the target; minor is that of HTTP/1.minor. 0; or the status
  * to answer with, 400 or 505. Spans are set as far as they are there. */
-int http_request_line(http_span_t line, const http_chars_t *not_target, http_span_t *method,
-                      http_span_t *target, int *minor);
+int http_request_line(http_span_t line, const http_chars_t *not_target, http_find_cb find,
+                      http_span_t *method, http_span_t *target, int *minor);
 
 /* A status line without its end (section 4): "HTTP/1.1 200 OK", status is 100..999. The reason may
  * be missing, and its space with it, as many servers send it. 0 or HERR_PROTOCOL. */
