@@ -40,7 +40,8 @@ bool auth_user_verify(const auth_user_t *user, const char *password);
 #define APR1_SIZE 38 /* "$apr1$", 8 of salt, "$", 22 of the hash, NUL */
 
 /* apr1.c: the password's hash with the salt of setting ("$apr1$salt$..."). 0, HERR_SYNTAX (no such
- * setting), -EMSGSIZE (a password that no HTTP client could send), or the errors of hdigest_hash. */
+ * setting), -EMSGSIZE (a password that no HTTP client could send), or the errors of hdigest_hash.
+ */
 int apr1_hash(const char *password, const char *setting, char out[APR1_SIZE]);
 
 #endif

@@ -43,6 +43,19 @@ static const char *const description[] = {
     "A reload reads the file again, tries it out, and replaces the workers: the new ones take "
     "every new connection, the old ones end when the requests that they have are answered, but at "
     "the latest after --drain-timeout. If something is wrong with the file, all stays as it was.",
+    "With --upload, files are stored by PUT (curl -T FILE URL/) and by POST of a form to "
+    "FOLDER/?upload (multipart/form-data; its files, whatever the parts are called); POST to "
+    "FOLDER/?mkdir makes the folder \"name\" of the form. With --upload-delete, DELETE and POST to "
+    "PATH?delete remove a file or an empty folder. A file that is there stays, unless "
+    "--upload-replace is given (409), and one that does not come whole, or finds the disk full "
+    "(507), leaves nothing behind; neither do the others of its form. A request that a browser "
+    "sends for a page of another origin is refused, with --cors, too.",
+    "--auth PATH=... is for the path and all below it; the longest path counts, and several with "
+    "the same path are for all of their users. A file has lines NAME:HASH, as htpasswd writes "
+    "them: bcrypt, SHA-512 and what else crypt(3) knows, and $apr1$; NAME:{PLAIN}PASSWORD is a "
+    "password as it is. It is read at the start and at a reload, and only the master has to be "
+    "able to. A wrong password is answered after a second. A forward proxy asks for the password "
+    "of the path /.",
     "The master process keeps the rights that it was started with, so that a reload can read keys "
     "and open ports, but handles no byte of a client; the workers become --user, and cannot reach "
     "more of the file system than they need, where the kernel has Landlock.",
