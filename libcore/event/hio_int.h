@@ -197,8 +197,10 @@ struct hio_s {
     uint8_t want;   /* interest: HV_READ | HV_WRITE */
     uint8_t polled; /* interest that the poller knows */
     uint8_t transport_want;
-    uint16_t file_n; /* pieces in the queue that are of files */
-    bool paused;     /* the program was reading, stopped, and may go on */
+    uint16_t file_n;         /* pieces in the queue that are of files */
+    bool sendfile_known : 1; /* whether the kernel can send them: */
+    bool sendfile : 1;
+    bool paused; /* the program was reading, stopped, and may go on */
     bool has_sent;
     bool awaits_writable; /* somebody has bytes for it that are not queued here */
 };

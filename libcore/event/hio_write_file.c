@@ -97,6 +97,16 @@ ssize_t hio__send_with_files(hio_t *io, size_t max, size_t *tried)
     return send_in_memory(io, max, tried);
 }
 
+/* Asks once: nobody changes the flags of a socket that is in use. */
+static bool kernel_can(hio_t *io)
+{
+    if (!io->sendfile_known) {
+        io->sendfile_known = true;
+        io->sendfile = (io->type & HIO_TYPE_SOCK_STREAM) && hio__is_nonblocking(io->fd);
+    }
+    return io->sendfile;
+}
+
 int hio_write_file(hio_t *io, int fd, int64_t offset, int64_t len, void (*release)(void *arg),
                    void *arg)
 {
@@ -124,7 +134,7 @@ int hio_write_file(hio_t *io, int fd, int64_t offset, int64_t len, void (*releas
     piece->chunk.len = (size_t)len;
     piece->chunk.file = &piece->file;
     piece->file = (hio_file_t){.fd = fd, .offset = (off_t)offset, .release = release, .arg = arg};
-    piece->file.in_kernel = (io->type & HIO_TYPE_SOCK_STREAM) && hio__is_nonblocking(io->fd);
+    piece->file.in_kernel = kernel_can(io);
     at_once = hio__may_send(io, 1) > 0;
     hio__queue_push(io, &piece->chunk);
     if (at_once)

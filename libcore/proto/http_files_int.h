@@ -148,7 +148,7 @@ http_files_form_t http_files__choose_form(http_files_t *files, const http_stream
 /* ---- http_files_ranges.c --------------------------------------------------------------------- */
 
 /* Sends these bytes of the file, the whole of it or a part. Takes the reference. */
-void http_files__send_part(http_stream_t *stream, http_file_t *file, http_range_t part);
+void http_files__send_part(http_stream_t *stream, http_file_t *file, http_range_t range);
 
 /* 206. Takes the reference. */
 void http_files__send_ranges(http_files_t *files, http_stream_t *stream, http_file_t *file,

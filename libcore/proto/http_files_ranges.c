@@ -14,37 +14,39 @@ static void put_file(void *file)
     http_files__put(file);
 }
 
-/* These bytes, with a reference. A file that is sent from memory is not open. */
-static int write_part(http_stream_t *stream, http_file_t *file, http_range_t range)
+/* These bytes, with a reference. */
+static http_file_part_t part_of(http_file_t *file, http_range_t range)
 {
-    http_file_part_t part = {
+    file->refs++;
+    return (http_file_part_t){
         .fd = file->fd,
         .offset = range.first,
         .len = range.last - range.first + 1,
         .release = put_file,
         .arg = file,
     };
+}
 
-    file->refs++;
+/* A file that is sent from memory is not open. */
+static int write_part(http_stream_t *stream, http_file_t *file, http_range_t range)
+{
+    http_file_part_t part = part_of(file, range);
+
     if (file->content)
         return http_response_write_nocopy(stream, file->content + range.first, (size_t)part.len,
                                           http_files__put_content, file);
     return http_response_write_file(stream, &part);
 }
 
-void http_files__send_part(http_stream_t *stream, http_file_t *file, http_range_t part)
+void http_files__send_part(http_stream_t *stream, http_file_t *file, http_range_t range)
 {
-    int64_t len = part.last - part.first + 1;
+    http_file_part_t part = part_of(file, range);
 
-    if (file->content) {
-        http_response_send_nocopy(stream, file->content + part.first, (size_t)len,
+    if (file->content)
+        http_response_send_nocopy(stream, file->content + range.first, (size_t)part.len,
                                   http_files__put_content, file);
-        return;
-    }
-    if (http_response_start(stream, len) == 0) {
-        write_part(stream, file, part);
-        http_response_end(stream);
-    }
+    else
+        http_response_send_file(stream, &part);
     http_files__put(file);
 }
 

@@ -289,6 +289,32 @@ int http_response_send_nocopy(http_stream_t *stream, const void *body, size_t le
     return send_whole(stream, &out);
 }
 
+/* A coder takes the response apart: the head, what comes of the file as the client takes it, the
+ * end. */
+static int send_coded_file(http_stream_t *stream, const http_file_part_t *part)
+{
+    http_out_t head = {.head = true}, file = {.file = part};
+    int err = put(stream, &head);
+
+    if (err == 0)
+        err = put(stream, &file);
+    else
+        give_back(&file);
+    return err == 0 ? http_response_end(stream) : err;
+}
+
+int http_response_send_file(http_stream_t *stream, const http_file_part_t *part)
+{
+    http_out_t out = {.head = true, .file = part, .end = true};
+    int err = begin(stream, part->len);
+
+    if (err < 0) {
+        give_back(&out);
+        return err;
+    }
+    return stream->coded.coding ? send_coded_file(stream, part) : put(stream, &out);
+}
+
 int http_response_start(http_stream_t *stream, int64_t length)
 {
     http_out_t out = {.head = true};

@@ -178,6 +178,9 @@ typedef struct http_file_part_s {
 } http_file_part_t;
 int http_response_write_file(http_stream_t *stream, const http_file_part_t *part);
 
+/* The whole response, its head in the same packets as the file. */
+int http_response_send_file(http_stream_t *stream, const http_file_part_t *part);
+
 int http_response_end(http_stream_t *stream);
 
 /* Whether to pause: the client takes the response slower than it is written. on_drained follows. */
