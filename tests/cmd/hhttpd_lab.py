@@ -110,6 +110,12 @@ class Server:
                 pieces.append(piece)
             return b"".join(pieces)
 
+    def first(self, data):
+        """Sends these bytes; what comes first."""
+        with self.connect() as sock:
+            sock.sendall(data)
+            return sock.recv(1 << 16)
+
     def refuses(self):
         """Whether nobody listens any more."""
         try:

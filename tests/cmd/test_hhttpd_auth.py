@@ -247,10 +247,10 @@ def test_many_guesses_at_a_time(hhttpd, www):
 def test_the_body_of_a_wrong_guess_is_not_taken(hhttpd, www):
     server = hhttpd("--auth", "me:secret", "--upload", www, "0")
     wrong = basic("me", "wrong")["Authorization"]
-    head = "PUT /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n"
+    head = "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
     for field in (f"Authorization: {wrong}\r\n", ""):
-        assert server.raw(f"{head}{field}Expect: 100-continue\r\n\r\n".encode()).startswith(b"HTTP/1.1 401 ")
-        assert server.raw(f"{head}{field}\r\nbody".encode()).startswith(b"HTTP/1.1 401 ")
+        assert server.first(f"{head}{field}Expect: 100-continue\r\n\r\n".encode()).startswith(b"HTTP/1.1 401 ")
+        assert server.first(f"{head}{field}\r\nbody".encode()).startswith(b"HTTP/1.1 401 ")
     assert not (www / "x").exists()
     assert server.request("PUT", "/x", b"body", basic("me", "secret")).status == 201
     server.stop()

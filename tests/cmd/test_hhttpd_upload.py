@@ -149,8 +149,8 @@ def test_conditions_of_put(hhttpd, inbox):
 def test_who_is_refused_need_not_send_the_body(hhttpd, inbox):
     (inbox / "f").write_bytes(b"old")
     server = hhttpd("--upload", inbox, "0")
-    head = b"PUT /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
-    assert server.raw(head % b"f").startswith(b"HTTP/1.1 409 ")
+    head = b"PUT /%s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+    assert server.first(head % b"f").startswith(b"HTTP/1.1 409 ")
     with server.connect() as sock:
         sock.sendall(head % b"g")
         assert sock.recv(100).startswith(b"HTTP/1.1 100 ")
