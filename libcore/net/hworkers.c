@@ -17,6 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #include "../base/hmem.h"
 #include "../base/htime.h"
 #include "../event/hchild.h"
@@ -116,6 +120,9 @@ __attribute__((noreturn)) static void be_worker(const slot_t *slot, pid_t master
         sigprocmask(SIG_SETMASK, mask, NULL);
         status = options->run(slot->index, options->userdata);
         fflush(NULL);
+#ifdef __SANITIZE_ADDRESS__
+        __lsan_do_leak_check(); /* which _exit does not */
+#endif
     }
     _exit(status);
 }

@@ -143,6 +143,7 @@ class Server:
     def stop(self, number=signal.SIGTERM):
         self.process.signal(number)
         assert self.process.wait() == 0, self.process
+        assert "Sanitizer: " not in self.process.err(), self.process.err()
 
 
 @pytest.fixture
