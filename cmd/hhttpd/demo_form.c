@@ -13,10 +13,11 @@ typedef struct form_s {
 
 static int begin_file(demo_pair_t *pair, http_span_t fields, const char *filename)
 {
-    http_span_t type = HTTP_SPAN("application/octet-stream");
+    http_span_t type;
 
     pair->is_file = true;
-    http_field_find(fields, "Content-Type", &type);
+    if (!http_field_find(fields, "Content-Type", &type))
+        type = HTTP_SPAN("application/octet-stream");
     if (hbytes_append_str(&pair->filename, filename) != 0)
         return -ENOMEM;
     return hbytes_append(&pair->type, type.data, type.len);
