@@ -7,6 +7,7 @@
  *     tls.c         certificates
  *     master.c      the process that was started: generations of workers, reload
  *     worker.c      a worker process: shut in, one or more loops, draining
+ *     trial.c       settings are tried out before workers live by them
  *     seal.c        how it is shut in: chroot, user, sandbox
  *     site.c        what one loop serves: hosts, routes, files; features plug in here
  *     access_log.c  a line for each request
@@ -83,9 +84,13 @@ int worker_main(int index, void *generation);
 /* worker.c: the signals that wait until it handles them. */
 sigset_t worker_signals(void);
 
-/* seal.c: shuts this process in as the settings say; before it has threads. 0, or a negative error
- * and words. */
-int seal_process(const generation_t *generation, hbytes_t *why);
+/* seal.c: shuts this process, a child of parent, in as the settings say; before it has threads. 0,
+ * or a negative error and words. */
+int seal_process(const generation_t *generation, pid_t parent, hbytes_t *why);
+
+/* trial.c: whether a site can be made of the settings by what workers become. 0, or a negative
+ * error and lines. While there is one thread. */
+int trial_run(const generation_t *generation, hbytes_t *errors);
 
 /* tls.c: the context of the settings, NULL if TLS is not spoken. previous may be NULL; of it a
  * self-signed certificate is kept. 0, or a negative error and a line. */

@@ -44,7 +44,7 @@ static int try_out(generation_t *g, hbytes_t *errors)
 
     if (!err)
         err = tls_make(g->settings, g->master ? g->master->current : NULL, &g->tls, errors);
-    return err ? err : site_test(g->settings, errors);
+    return err ? err : trial_run(g, errors);
 }
 
 /* A generation without workers, or NULL and lines in errors; takes the settings in any case. */

@@ -52,7 +52,7 @@ static void load_libraries(const settings_t *s)
         demo_json_load();
 }
 
-static int change_identity(const generation_t *g, hbytes_t *why)
+static int change_identity(const generation_t *g, pid_t parent, hbytes_t *why)
 {
     const settings_t *s = g->settings;
     const hmain_options_t *o = &s->main;
@@ -70,7 +70,7 @@ static int change_identity(const generation_t *g, hbytes_t *why)
         return err;
     /* The kernel has forgotten this at the change. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    return getppid() == g->master->pid ? 0 : -ECANCELED;
+    return getppid() == parent ? 0 : -ECANCELED;
 }
 
 /* ---- what it can reach ----------------------------------------------------------------------- */
@@ -133,9 +133,9 @@ static int enter_sandbox(const generation_t *g, hbytes_t *why)
     return 0;
 }
 
-int seal_process(const generation_t *g, hbytes_t *why)
+int seal_process(const generation_t *g, pid_t parent, hbytes_t *why)
 {
-    int err = change_identity(g, why);
+    int err = change_identity(g, parent, why);
 
     if (!err && !g->settings->no_sandbox)
         err = enter_sandbox(g, why);

@@ -251,7 +251,7 @@ static int make_files(site_host_t *host)
     site_t *site = host->site;
     bool partly = s->index_of && strcmp(s->index_of, "/") != 0;
     http_files_options_t options = {
-        .root = site->env.shared ? s->root_path : s->root_shown, /* a test is outside */
+        .root = site->env.outside ? s->root_shown : s->root_path,
         .index = s->home_page[0] ? s->home_page : NULL,
         .spa = s->spa,
         .cache_control = s->cache_control,
@@ -490,10 +490,10 @@ void site_drain(site_t *site, uint32_t timeout_ms, void (*done)(void *arg), void
     http_server_drain(site->server, timeout_ms, on_drained, draining);
 }
 
-int site_test(const settings_t *settings, hbytes_t *errors)
+int site_test(const settings_t *settings, bool outside, hbytes_t *errors)
 {
     const log_t silent = {.settings = settings, .fd = -1, .access_fd = -1};
-    site_env_t env = {.settings = settings, .log = &silent};
+    site_env_t env = {.settings = settings, .log = &silent, .outside = outside};
     char why[HSTART_WHY_SIZE];
     hloop_t *loop = hstart_loop(NULL, why, sizeof(why));
     size_t len = errors->len;

@@ -20,6 +20,7 @@ typedef struct site_env_s {
     const settings_t *settings;
     const log_t *log;
     shared_t *shared; /* NULL: nobody serves, this is a test */
+    bool outside;     /* of the new root that workers have */
     uint64_t generation;
     int worker; /* which of them, and which thread of it */
     int thread;
@@ -69,7 +70,7 @@ int site_listen(site_t *site, const listen_set_t *set, htls_ctx_t *tls);
 void site_drain(site_t *site, uint32_t timeout_ms, void (*done)(void *arg), void *arg);
 
 /* Whether a site can be made of the settings: with a loop that never runs. A line in errors. */
-int site_test(const settings_t *settings, hbytes_t *errors);
+int site_test(const settings_t *settings, bool outside, hbytes_t *errors);
 
 /* Shows the text as a QR code on stderr, if that is a terminal or not. */
 void site_show_qr(const char *text);

@@ -216,7 +216,7 @@ int worker_main(int index, void *generation)
     signal(SIGUSR1, SIG_IGN);
     raise_limit();
     listeners_keep_only(&g->master->listeners, &g->listens);
-    err = seal_process(g, &why);
+    err = seal_process(g, g->master->pid, &why);
     if (err)
         log_say(&g->log, HLOG_ERROR, "worker %d: %s", index,
                 why.len > 0 ? why.data : herr_str(err));

@@ -573,3 +573,23 @@ def test_a_reload_turns_a_port_to_tls(hhttpd, www, conf):
 
     wait_until(speaks_tls, "TLS on the port")
     server.stop()
+
+
+@as_root
+def test_what_the_user_cannot_read_is_refused_before_anybody_serves(hhttpd, lab, public, conf):
+    os.mkdir(f"{public}/mine", 0o700)
+    os.mkdir(f"{public}/all", 0o755)
+    with open(f"{public}/all/x", "w") as file:
+        file.write("x")
+    for args in (["-t"], []):
+        process = lab.run("hhttpd", *args, "--user", "nobody", f"{public}/mine", "0")
+        assert process.wait() == (2 if args else 1)
+        assert process.err() == f"hhttpd: {public}/mine: Permission denied\n"
+    text = "listen = 127.0.0.1:0\nuser = nobody\n"
+    conf.path.write_text(f"{text}document_root = {public}/all\n")
+    server = hhttpd("-c", conf.path)
+    conf.path.write_text(f"{text}document_root = {public}/mine\n")
+    said = server.reload()
+    assert "Permission denied" in said and "the old one stays" in said
+    assert server.get("/x").text == "x"
+    server.stop()
