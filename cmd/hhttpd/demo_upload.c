@@ -2,6 +2,7 @@
 
 #include "base/hmem.h"
 #include "codec/http_disposition.h"
+#include "upload.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,13 +102,36 @@ static void on_form_body(http_stream_t *stream, http_span_t body, void *userdata
     demo_pairs_free(&pairs);
 }
 
+/* With --upload: into its folder, by the rules for what is sent there. */
+static void store(site_host_t *host, http_stream_t *stream)
+{
+    const char *folder = host->settings->upload;
+    char path[HTTP1_LINE_MAX], name[HTTP_FILENAME_SIZE];
+    size_t len = strlen(folder);
+
+    if (upload_is_cross_site(stream)) {
+        http_response_error(stream, 403, "This came from a page of another origin.");
+        return;
+    }
+    if (auth_refuses(host, stream, http_span(folder)))
+        return;
+    if (demo_has_type(stream, "multipart/form-data")) {
+        upload_receive_form(host->upload, stream, http_span(folder));
+    } else if (read_filename(stream, name)) {
+        snprintf(path, sizeof(path), "%s%s%s", folder, folder[len - 1] == '/' ? "" : "/", name);
+        upload_receive_put(host->upload, stream, http_span(path));
+    }
+}
+
 /* A form, or with ?filename= or a name in the path the bytes of one file. */
 static void on_upload(http_stream_t *stream, void *userdata)
 {
+    site_host_t *host = userdata;
     char name[HTTP_FILENAME_SIZE];
 
-    (void)userdata;
-    if (demo_has_type(stream, "multipart/form-data")) {
+    if (host->upload) {
+        store(host, stream);
+    } else if (demo_has_type(stream, "multipart/form-data")) {
         if (http_stream_collect(stream, 0, on_form_body, NULL) != 0)
             http_response_error(stream, 503, NULL);
     } else if (read_filename(stream, name)) {

@@ -33,10 +33,11 @@ typedef struct site_host_s {
     site_t *site;
     const site_settings_t *settings;
     http_router_t *router;
-    http_files_t *files;    /* with listings below settings->index_of */
-    http_files_t *unlisted; /* NULL: files serves all */
-    size_t base_len;        /* of settings->base_url */
-    struct auth_s *auth;    /* NULL: no path wants a password */
+    http_files_t *files;     /* with listings below settings->index_of */
+    http_files_t *unlisted;  /* NULL: files serves all */
+    size_t base_len;         /* of settings->base_url */
+    struct auth_s *auth;     /* NULL: no path wants a password */
+    struct upload_s *upload; /* NULL: nothing is stored */
 } site_host_t;
 
 struct site_s {

@@ -235,7 +235,7 @@ static void delete_at(const upload_t *upload, http_stream_t *stream, http_span_t
 /* ---- the request ----------------------------------------------------------------------------- */
 
 /* Browsers say where a request comes from, other clients do not. */
-static bool is_cross_site(const http_stream_t *stream)
+bool upload_is_cross_site(const http_stream_t *stream)
 {
     http_span_t site = http_request_find(stream, "Sec-Fetch-Site");
     http_span_t origin = http_request_field(stream, HTTP_FIELD_ORIGIN);
@@ -299,7 +299,7 @@ static bool on_request(http_stream_t *stream, void *userdata)
 
     if (wish == NOT_OURS || !path.data)
         return false;
-    if (wish != METHODS && is_cross_site(stream)) {
+    if (wish != METHODS && upload_is_cross_site(stream)) {
         http_response_error(stream, 403, "This came from a page of another origin.");
         return true;
     }
@@ -356,6 +356,7 @@ int upload_install(site_host_t *host)
     if (err)
         return err;
     upload->host = host;
+    host->upload = upload;
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like any other */
     return site_use(host, host->settings->upload, on_request, upload);
 }

@@ -38,6 +38,9 @@ bool upload_wants_json(const http_stream_t *stream);
 /* Something at this path (behind base_url) is not any more what it was. */
 void upload_changed(const upload_t *upload, http_span_t path);
 
+/* Whether a page of another origin has sent the request. */
+bool upload_is_cross_site(const http_stream_t *stream);
+
 /* upload_receive.c: what is stored in the folder of this path, or at this path. Both answer. */
 void upload_receive_form(upload_t *upload, http_stream_t *stream, http_span_t path);
 void upload_receive_put(upload_t *upload, http_stream_t *stream, http_span_t path);

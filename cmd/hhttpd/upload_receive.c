@@ -25,6 +25,7 @@ typedef struct receiving_s {
     upload_t *upload;
     http_stream_t *stream;
     int folder;
+    char *path;             /* of it, or of a file in it, behind base_url */
     stored_t *files, **end; /* in their order */
     stored_t *current;      /* of the part that is being read; NULL: no file's */
     size_t count;
@@ -61,6 +62,7 @@ static void on_close(http_stream_t *stream, int err, void *userdata)
     if (r->is_form)
         multipart_deinit(&r->form);
     close(r->folder);
+    hmem_free(r->path);
     hmem_free(r);
 }
 
@@ -119,19 +121,32 @@ static int publish_all(receiving_t *r)
     return 0;
 }
 
-/* NULL: it has been answered. The stream's path names the folder, or the file in it. */
-static receiving_t *new_receiving(upload_t *upload, http_stream_t *stream, http_span_t folder)
+static char *copy_path(http_span_t path)
+{
+    char *copy = hmem_alloc(path.len + 1);
+
+    if (copy)
+        snprintf(copy, path.len + 1, "%.*s", (int)path.len, path.data);
+    return copy;
+}
+
+/* NULL: it has been answered. The path names the folder, or the file in it. */
+static receiving_t *new_receiving(upload_t *upload, http_stream_t *stream, http_span_t folder,
+                                  http_span_t path)
 {
     uint64_t size_max = upload->host->settings->upload_max;
     int fd = http_files_open_folder(upload->host->files, folder);
     receiving_t *r = fd >= 0 ? hmem_zalloc(sizeof(*r)) : NULL;
+    char *copy = r ? copy_path(path) : NULL;
 
-    if (!r) {
+    if (!copy) {
         upload_refuse(stream, fd < 0 ? fd : -ENOMEM, NULL);
         if (fd >= 0)
             close(fd);
+        hmem_free(r);
         return NULL;
     }
+    r->path = copy;
     r->upload = upload;
     r->stream = stream;
     r->folder = fd;
@@ -212,6 +227,40 @@ static void on_form_body(http_stream_t *stream, http_span_t data, void *userdata
         fail_form(r, err);
 }
 
+/* Whether that path is the one that was asked for. */
+static bool is_here(const receiving_t *r)
+{
+    http_span_t asked = site_path(r->upload->host, r->stream);
+
+    return asked.len == strlen(r->path) && memcmp(asked.data, r->path, asked.len) == 0;
+}
+
+/* The path with base_url in front, and a slash behind it for a folder, decoded. */
+static const char *whole_path(const receiving_t *r, char *buf, size_t size)
+{
+    const char *base = r->upload->host->settings->base_url;
+    size_t len = strlen(r->path);
+    bool slash = r->is_form && (len == 0 || r->path[len - 1] != '/');
+
+    snprintf(buf, size, "%s%s%s", base ? base : "", r->path, slash ? "/" : "");
+    return buf;
+}
+
+/* Where a file of the form is, seen from the URL that the form was sent to. */
+static void append_href(const receiving_t *r, const char *name, hbytes_t *href)
+{
+    char folder[PATH_MAX], encoded[LOCATION_MAX];
+    ssize_t len = is_here(r) ? 0
+                             : http_path_encode(encoded, sizeof(encoded),
+                                                http_span(whole_path(r, folder, sizeof(folder))));
+
+    if (len > 0)
+        hbytes_append(href, encoded, (size_t)len);
+    else
+        hbytes_append_str(href, "./");
+    hurl_encode(href, name, strlen(name));
+}
+
 static void write_answer(const receiving_t *r, hbytes_t *out)
 {
     hjson_t json;
@@ -228,8 +277,7 @@ static void write_answer(const receiving_t *r, hbytes_t *out)
         hjson_string(&json, stored->name);
         hjson_key(&json, "size");
         hjson_uint(&json, stored->size);
-        hbytes_append_str(&href, "./");
-        hurl_encode(&href, stored->name, strlen(stored->name));
+        append_href(r, stored->name, &href);
         hjson_key(&json, "href");
         hjson_bytes(&json, href.data, href.len);
         hbytes_deinit(&href);
@@ -244,12 +292,9 @@ static void write_answer(const receiving_t *r, hbytes_t *out)
 /* To the folder, whose URL ends with a slash. */
 static void answer_page(const receiving_t *r)
 {
-    http_span_t path = http_stream_request(r->stream)->path;
-    char folder[HTTP1_LINE_MAX + 2];
+    char folder[PATH_MAX];
 
-    snprintf(folder, sizeof(folder), "%s%s", path.data,
-             path.len > 0 && path.data[path.len - 1] == '/' ? "" : "/");
-    upload_see_other(r->stream, http_span(folder));
+    upload_see_other(r->stream, http_span(whole_path(r, folder, sizeof(folder))));
 }
 
 static void answer_form(receiving_t *r)
@@ -275,7 +320,7 @@ static void answer_form(receiving_t *r)
 
 static void tell_changes(const receiving_t *r)
 {
-    http_span_t path = site_path(r->upload->host, r->stream);
+    http_span_t path = http_span(r->path);
     http_span_t folder = r->is_form ? path : upload_place(path).folder;
     bool slash = folder.len > 0 && folder.data[folder.len - 1] == '/';
     char text[PATH_MAX];
@@ -324,7 +369,7 @@ void upload_receive_form(upload_t *upload, http_stream_t *stream, http_span_t pa
                             "It takes a form: multipart/form-data.");
         return;
     }
-    r = new_receiving(upload, stream, path);
+    r = new_receiving(upload, stream, path, path);
     if (!r)
         return;
     http_stream_set_callbacks(stream, &over, r);
@@ -351,7 +396,7 @@ static void on_put_body(http_stream_t *stream, http_span_t data, void *userdata)
 static void on_put_end(http_stream_t *stream, void *userdata)
 {
     receiving_t *r = userdata;
-    char location[LOCATION_MAX];
+    char location[LOCATION_MAX], path[PATH_MAX];
     int err = publish_all(r);
     bool replaced;
     ssize_t len;
@@ -364,7 +409,8 @@ static void on_put_end(http_stream_t *stream, void *userdata)
     tell_changes(r);
     finish(r);
     http_response_status(stream, replaced ? 204 : 201);
-    len = http_path_encode(location, sizeof(location), http_stream_request(stream)->path);
+    len =
+        http_path_encode(location, sizeof(location), http_span(whole_path(r, path, sizeof(path))));
     if (!replaced && len > 0)
         http_response_set(stream, HTTP_SPAN("Location"), (http_span_t){location, (size_t)len});
     http_response_send(stream, NULL, 0);
@@ -401,7 +447,7 @@ void upload_receive_put(upload_t *upload, http_stream_t *stream, http_span_t pat
 
     if (!check_put(upload, stream, path))
         return;
-    r = new_receiving(upload, stream, place.folder);
+    r = new_receiving(upload, stream, place.folder, path);
     if (!r)
         return;
     snprintf(r->name, sizeof(r->name), "%.*s", (int)place.name.len, place.name.data);

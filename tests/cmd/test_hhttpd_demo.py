@@ -296,3 +296,31 @@ def test_one_who_does_not_read_is_cut_off(server):
         sock.sendall(b"GET /sse?t=10 HTTP/1.1\r\nHost: a\r\n\r\n")
         wait_until(lambda: sock.recv(100, socket.MSG_PEEK), "events come")
         assert server.get("/ping").text == "pong"
+
+
+def test_uploads_are_stored_where_they_may_be(hhttpd, www, lab):
+    server = hhttpd("--demo", "--upload=/sub", "--base-url", "/api", "--auth", "/sub=me:secret", www, "0")
+    body, head = form(('form-data; name="f"; filename="../ü.bin"', b"12345"))
+    json_head = {**head, "Accept": "application/json", "Authorization": "Basic bWU6c2VjcmV0"}
+    assert server.request("POST", "/api/upload", body, head).status == 401  # the folder's password counts here, too
+    assert server.request("POST", "/api/upload", body, {**json_head, "Sec-Fetch-Site": "cross-site"}).status == 403
+    answer = server.request("POST", "/api/upload", body, json_head)
+    assert answer.status == 201
+    assert json.loads(answer.text)["files"] == [{"name": "ü.bin", "size": 5, "href": "/api/sub/%C3%BC.bin"}]
+    assert (www / "sub" / "ü.bin").read_bytes() == b"12345"
+    assert server.get("/api/sub/%C3%BC.bin", Authorization="Basic bWU6c2VjcmV0").body == b"12345"
+    assert server.request("POST", "/api/upload", body, json_head).status == 409  # it is there
+    del json_head["Accept"], json_head["Content-Type"]
+    answer = server.request("POST", "/api/upload/x%20y", b"abc", json_head)
+    assert (answer.status, answer["Location"]) == (201, "/api/sub/x%20y")
+    assert server.request("POST", "/api/upload?filename=z", b"abc", json_head).status == 201
+    assert server.request("POST", "/api/upload/.hidden", b"abc", json_head).status == 201
+    assert sorted(p.name for p in (www / "sub").iterdir()) == ["_hidden", "b.txt", "x y", "z", "ü.bin"]
+    assert server.request("POST", "/api/upload", *form(("form-data; name=a", b""))[:1],
+                          {**json_head, "Content-Type": "multipart/form-data; boundary=XbX"}).status == 400
+    server.stop()
+    server = hhttpd("--demo", "--upload", www, "0")
+    answer = server.request("POST", "/upload", body, head)
+    assert (answer.status, answer["Location"]) == (303, "/")
+    assert (www / "ü.bin").exists()
+    server.stop()
