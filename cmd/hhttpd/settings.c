@@ -29,15 +29,6 @@ void *settings_keep(keep_t *keep, size_t size)
     return piece->data;
 }
 
-static const char *keep_string(keep_t *keep, const char *text)
-{
-    char *copy = settings_keep(keep, strlen(text) + 1);
-
-    if (copy)
-        hstr_copy(copy, strlen(text) + 1, text);
-    return copy;
-}
-
 static void free_keep(keep_t *keep)
 {
     while (keep) {
@@ -184,7 +175,7 @@ static int place_root(const settings_t *s, site_settings_t *site, hbytes_t *erro
 
     if (!real)
         return complain(s, errors, "%s: %s", name, herr_str(-errno));
-    kept = keep_string(s->keep, real);
+    kept = settings_keep_text(s->keep, real, strlen(real));
     free(real);
     if (!kept)
         return -ENOMEM;
@@ -204,7 +195,7 @@ static int place_chroot(settings_t *s, hbytes_t *errors)
     real = realpath(s->chroot, NULL);
     if (!real)
         return complain(s, errors, "%s: %s", s->chroot, herr_str(-errno));
-    s->chroot_path = keep_string(s->keep, strcmp(real, "/") == 0 ? "" : real);
+    s->chroot_path = settings_keep_text(s->keep, real, strcmp(real, "/") == 0 ? 0 : strlen(real));
     free(real);
     return s->chroot_path ? 0 : -ENOMEM;
 }

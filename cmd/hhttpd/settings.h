@@ -6,6 +6,7 @@
  *     options.c    the table of the command line
  *     conf.c       the tables of the file's sections
  *     values.c     the values that need more than a number
+ *     rules.c      "/from/ => to"
  *
  * A value is copied nowhere: strings point into argv or into the file's own memory. */
 #ifndef HNET_HHTTPD_SETTINGS_H
@@ -159,7 +160,20 @@ extern const hconf_schema_t settings_schema;
 /* Zeroed memory; NULL when there is none. */
 void *settings_keep(keep_t *keep, size_t size);
 
-/* values.c: these are HOPT_CALLs; the struct is settings_t or site_settings_t as the name says. */
+/* values.c: words for what is wrong with a value, which may hold anything. HERR_SYNTAX or
+ * -ENOMEM. */
+int settings_wrong(hbytes_t *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A copy with a NUL; NULL when out of memory. */
+const char *settings_keep_text(keep_t *keep, const char *text, size_t len);
+
+/* Whether it can be the path of a request. 0 or the error of settings_wrong. */
+int settings_check_path(const char *path, hbytes_t *why);
+
+/* A file below the document root: with or without a slash in front. */
+int settings_take_page(const char **member, const char *arg, hbytes_t *why);
+
+/* These are HOPT_CALLs; the struct is settings_t or site_settings_t as the name says. */
 int settings_take_listen(const hopt_t *option, const char *arg, void *settings, hbytes_t *why);
 int settings_take_port(const hopt_t *option, const char *arg, void *settings, hbytes_t *why);
 int settings_take_https_port(const hopt_t *option, const char *arg, void *settings, hbytes_t *why);
@@ -182,7 +196,7 @@ int site_take_metrics(const hopt_t *option, const char *arg, void *site, hbytes_
 int site_take_certificate(const hopt_t *option, const char *arg, void *site, hbytes_t *why);
 int site_take_privatekey(const hopt_t *option, const char *arg, void *site, hbytes_t *why);
 
-/* A rule from a line of the file or, with the arrow in it, from an option. */
+/* rules.c: a rule from a line of the file or, with the arrow in it, from an option. */
 int site_add_redirect(const char *from, const char *to, void *site, hbytes_t *why);
 int site_add_rewrite(const char *from, const char *to, void *site, hbytes_t *why);
 int site_add_proxy(const char *from, const char *to, void *site, hbytes_t *why);

@@ -1,23 +1,16 @@
-#include "auth_users.h"
 #include "base/hlog.h"
 #include "base/hstr.h"
-#include "base/hurl.h"
 #include "event/hloop_pool.h"
 #include "net/hworkers.h"
 #include "settings.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ERROR_STATUS_MIN 400
-#define ERROR_STATUS_MAX 599
-
-/* Words for what is wrong with a value; what came from outside goes through hstr_escape later. */
-__attribute__((format(printf, 2, 3))) static int wrong(hbytes_t *why, const char *fmt, ...)
+int settings_wrong(hbytes_t *why, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
@@ -28,7 +21,7 @@ __attribute__((format(printf, 2, 3))) static int wrong(hbytes_t *why, const char
     return hbytes_append_str(why, text) < 0 ? -ENOMEM : HERR_SYNTAX;
 }
 
-static const char *keep_text(keep_t *keep, const char *text, size_t len)
+const char *settings_keep_text(keep_t *keep, const char *text, size_t len)
 {
     char *copy = settings_keep(keep, len + 1);
 
@@ -59,8 +52,8 @@ static int split_words(keep_t *keep, const char *text, const char **words, hbyte
         while (text[len] != '\0' && !is_separator(text[len]))
             len++;
         if (n == SETTINGS_NAMES_MAX)
-            return wrong(why, "more than %d names", SETTINGS_NAMES_MAX);
-        words[n] = keep_text(keep, text, len);
+            return settings_wrong(why, "more than %d names", SETTINGS_NAMES_MAX);
+        words[n] = settings_keep_text(keep, text, len);
         if (!words[n++])
             return -ENOMEM;
         text += len;
@@ -71,20 +64,20 @@ static int split_words(keep_t *keep, const char *text, const char **words, hbyte
 
 /* ---- paths of URLs --------------------------------------------------------------------------- */
 
-static int check_url_path(const char *path, hbytes_t *why)
+int settings_check_path(const char *path, hbytes_t *why)
 {
     if (path[0] != '/')
-        return wrong(why, "'%s': a path begins with a slash", path);
+        return settings_wrong(why, "'%s': a path begins with a slash", path);
     if (strchr(path, '?') || strchr(path, '#'))
-        return wrong(why, "'%s': a path without a query", path);
+        return settings_wrong(why, "'%s': a path without a query", path);
     if (strstr(path, "/../") || strstr(path, "//"))
-        return wrong(why, "'%s': not a path that a request may have", path);
+        return settings_wrong(why, "'%s': not a path that a request may have", path);
     return 0;
 }
 
 static int take_url_path(const char **member, const char *arg, hbytes_t *why)
 {
-    int err = check_url_path(arg, why);
+    int err = settings_check_path(arg, why);
 
     if (!err)
         *member = arg;
@@ -95,14 +88,14 @@ int site_take_base_url(const hopt_t *option, const char *arg, void *site, hbytes
 {
     site_settings_t *s = site;
     size_t len = strlen(arg);
-    int err = check_url_path(arg, why);
+    int err = settings_check_path(arg, why);
 
     (void)option;
     if (err)
         return err;
     while (len > 0 && arg[len - 1] == '/')
         len--;
-    s->base_url = len > 0 ? keep_text(s->keep, arg, len) : NULL;
+    s->base_url = len > 0 ? settings_keep_text(s->keep, arg, len) : NULL;
     return len > 0 && !s->base_url ? -ENOMEM : 0;
 }
 
@@ -154,9 +147,9 @@ static int take_file(const char **member, const char *arg, hbytes_t *why)
     struct stat st;
 
     if (stat(arg, &st) < 0 || access(arg, R_OK) < 0)
-        return wrong(why, "'%s': %s", arg, herr_str(-errno));
+        return settings_wrong(why, "'%s': %s", arg, herr_str(-errno));
     if (S_ISDIR(st.st_mode))
-        return wrong(why, "'%s': %s", arg, herr_str(-EISDIR));
+        return settings_wrong(why, "'%s': %s", arg, herr_str(-EISDIR));
     *member = arg;
     return 0;
 }
@@ -166,11 +159,11 @@ static int take_folder(const char **member, const char *arg, hbytes_t *why)
     struct stat st;
 
     if (stat(arg, &st) < 0)
-        return wrong(why, "'%s': %s", arg, herr_str(-errno));
+        return settings_wrong(why, "'%s': %s", arg, herr_str(-errno));
     if (!S_ISDIR(st.st_mode))
-        return wrong(why, "'%s': %s", arg, herr_str(-ENOTDIR));
+        return settings_wrong(why, "'%s': %s", arg, herr_str(-ENOTDIR));
     if (access(arg, R_OK | X_OK) < 0)
-        return wrong(why, "'%s': %s", arg, herr_str(-errno));
+        return settings_wrong(why, "'%s': %s", arg, herr_str(-errno));
     *member = arg;
     return 0;
 }
@@ -189,7 +182,7 @@ int settings_take_chroot(const hopt_t *option, const char *arg, void *settings, 
 
     (void)option;
     if (geteuid() != 0)
-        return wrong(why, "only root can change the root");
+        return settings_wrong(why, "only root can change the root");
     return take_folder(&s->chroot, arg, why);
 }
 
@@ -217,13 +210,12 @@ int site_take_privatekey(const hopt_t *option, const char *arg, void *site, hbyt
     return take_file(&s->ssl_privatekey, arg, why);
 }
 
-/* Of a file below the root: with or without a slash in front. */
-static int take_page(const char **member, const char *arg, hbytes_t *why)
+int settings_take_page(const char **member, const char *arg, hbytes_t *why)
 {
     if (arg[0] == '\0' || strcmp(arg, "/") == 0)
-        return wrong(why, "the name of a file is missing");
+        return settings_wrong(why, "the name of a file is missing");
     if (strstr(arg, ".."))
-        return wrong(why, "'%s': a file below the document root", arg);
+        return settings_wrong(why, "'%s': a file below the document root", arg);
     *member = arg + (arg[0] == '/');
     return 0;
 }
@@ -233,7 +225,7 @@ int site_take_error_page(const hopt_t *option, const char *arg, void *site, hbyt
     site_settings_t *s = site;
 
     (void)option;
-    return take_page(&s->error_page, arg, why);
+    return settings_take_page(&s->error_page, arg, why);
 }
 
 int site_take_spa(const hopt_t *option, const char *arg, void *site, hbytes_t *why)
@@ -243,7 +235,7 @@ int site_take_spa(const hopt_t *option, const char *arg, void *site, hbytes_t *w
 
     (void)option;
     if (hstr_parse_bool(arg, &on) < 0)
-        return take_page(&s->spa, arg, why);
+        return settings_take_page(&s->spa, arg, why);
     s->spa = on ? "index.html" : NULL;
     return 0;
 }
@@ -256,7 +248,7 @@ int site_take_home_page(const hopt_t *option, const char *arg, void *site, hbyte
     (void)option;
     for (size_t i = 0; !err && s->home_page[i]; i++) {
         if (strchr(s->home_page[i], '/'))
-            err = wrong(why, "'%s': a name without a slash", s->home_page[i]);
+            err = settings_wrong(why, "'%s': a name without a slash", s->home_page[i]);
     }
     return err;
 }
@@ -272,8 +264,8 @@ static int take_count(uint32_t *member, const char *arg, uint64_t max, hbytes_t 
         return 0;
     }
     if (hstr_parse_u64(arg, 0, max, &n) < 0)
-        return wrong(why, "'%s': it takes auto or a number from 0 to %llu", arg,
-                     (unsigned long long)max);
+        return settings_wrong(why, "'%s': it takes auto or a number from 0 to %llu", arg,
+                              (unsigned long long)max);
     *member = n > 0 ? (uint32_t)n : 1;
     return 0;
 }
@@ -301,7 +293,8 @@ int settings_take_loglevel(const hopt_t *option, const char *arg, void *settings
 
     (void)option;
     if (hlog_level_parse(arg, &level) < 0)
-        return wrong(why, "'%s': it takes VERBOSE, DEBUG, INFO, WARN, ERROR, FATAL or SILENT", arg);
+        return settings_wrong(
+            why, "'%s': it takes VERBOSE, DEBUG, INFO, WARN, ERROR, FATAL or SILENT", arg);
     s->loglevel = (int)level;
     return 0;
 }
@@ -327,7 +320,7 @@ int settings_take_format(const hopt_t *option, const char *arg, void *settings, 
 
     (void)option;
     if (format < 0)
-        return wrong(why, "'%s': it takes common, combined or json", arg);
+        return settings_wrong(why, "'%s': it takes common, combined or json", arg);
     s->access_format = format;
     return 0;
 }
@@ -348,13 +341,14 @@ static int add_listen(settings_t *s, const char *arg, listen_kind_e kind, hbytes
     if (!listen)
         return -ENOMEM;
     if (hendpoint_parse(&listen->endpoint, arg, error, sizeof(error)) < 0)
-        return wrong(why, "%s", error);
+        return settings_wrong(why, "%s", error);
     if (hendpoint_socktype(&listen->endpoint) != SOCK_STREAM)
-        return wrong(why, "'%s': HTTP is spoken over TCP, TLS or a UNIX stream socket", arg);
+        return settings_wrong(why, "'%s': HTTP is spoken over TCP, TLS or a UNIX stream socket",
+                              arg);
     for (; *end; end = &(*end)->next)
         n++;
     if (n == SETTINGS_LISTENS_MAX)
-        return wrong(why, "more than %d end points", SETTINGS_LISTENS_MAX);
+        return settings_wrong(why, "more than %d end points", SETTINGS_LISTENS_MAX);
     listen->kind = listen->endpoint.scheme == HENDPOINT_TLS ? LISTEN_TLS : kind;
     if (listen->kind == LISTEN_ANY && hstr_starts(arg, "tcp://"))
         listen->kind = LISTEN_PLAIN;
@@ -405,198 +399,4 @@ int settings_take_operand(settings_t *settings, const char *text, hbytes_t *why)
     if (looks_like_endpoint(text))
         return add_listen(settings, text, LISTEN_ANY, why);
     return take_folder(&settings->site.root, text, why);
-}
-
-/* ---- rules ----------------------------------------------------------------------------------- */
-
-/* Several servers may share a path. */
-static int add_rule(site_settings_t *s, rule_t **list, rule_t rule, hbytes_t *why)
-{
-    rule_t *kept = settings_keep(s->keep, sizeof(*kept));
-    bool shared = list == &s->proxies;
-    size_t n = 0;
-
-    if (!kept)
-        return -ENOMEM;
-    for (; *list; list = &(*list)->next) {
-        if (strcmp((*list)->from, rule.from) == 0 && (*list)->status == rule.status &&
-            (!shared || strcmp((*list)->to, rule.to) == 0))
-            return wrong(why, "it is there twice");
-        n++;
-    }
-    if (n == SETTINGS_RULES_MAX)
-        return wrong(why, "more than %d of them", SETTINGS_RULES_MAX);
-    *kept = rule;
-    *list = kept;
-    return 0;
-}
-
-/* In the file "/from/ => to" is the key "/from/" and the value "> to". */
-static const char *behind_arrow(const char *to)
-{
-    if (*to == '>')
-        to++;
-    while (*to == ' ' || *to == '\t')
-        to++;
-    return to;
-}
-
-static int check_target(const char *to, hbytes_t *why)
-{
-    if (to[0] == '\0')
-        return wrong(why, "nothing behind the arrow");
-    for (const char *c = to; *c; c++) {
-        if ((unsigned char)*c <= ' ' || *c == 0x7f)
-            return wrong(why, "'%s': a blank in a URL", to);
-    }
-    return 0;
-}
-
-/* "/new", "https://example.com/", "302 /new". */
-int site_add_redirect(const char *from, const char *to, void *site, hbytes_t *why)
-{
-    static const int statuses[] = {301, 302, 303, 307, 308};
-    rule_t rule = {.from = from, .to = behind_arrow(to), .status = 301};
-    site_settings_t *s = site;
-    int err = check_url_path(from, why);
-    bool known = false;
-
-    if (!err && isdigit((unsigned char)rule.to[0]) && strchr(rule.to, ' ')) {
-        rule.status = 0;
-        for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-            char number[8];
-
-            snprintf(number, sizeof(number), "%d ", statuses[i]);
-            if (hstr_starts(rule.to, number))
-                rule.status = statuses[i];
-        }
-        if (!rule.status)
-            return wrong(why, "'%s': a redirect is 301, 302, 303, 307 or 308", rule.to);
-        rule.to = behind_arrow(rule.to + 4);
-    }
-    if (!err)
-        err = check_target(rule.to, why);
-    known = rule.to[0] == '/' || strstr(rule.to, "://");
-    if (!err && !known)
-        err = wrong(why, "'%s': neither a path nor a URL", rule.to);
-    return err ? err : add_rule(s, &s->redirects, rule, why);
-}
-
-int site_add_rewrite(const char *from, const char *to, void *site, hbytes_t *why)
-{
-    rule_t rule = {.from = from, .to = behind_arrow(to)};
-    site_settings_t *s = site;
-    int err = check_url_path(from, why);
-
-    if (!err)
-        err = check_url_path(rule.to, why);
-    return err ? err : add_rule(s, &s->rewrites, rule, why);
-}
-
-static bool starts_with_any(const char *text, const char *const *prefixes)
-{
-    for (; *prefixes; prefixes++) {
-        if (hstr_starts(text, *prefixes))
-            return true;
-    }
-    return false;
-}
-
-int site_add_proxy(const char *from, const char *to, void *site, hbytes_t *why)
-{
-    static const char *const schemes[] = {"http://", "https://", "unix:", NULL};
-    rule_t rule = {.from = from, .to = behind_arrow(to)};
-    site_settings_t *s = site;
-    int err = check_url_path(from, why);
-
-    if (!err)
-        err = check_target(rule.to, why);
-    if (!err && !starts_with_any(rule.to, schemes))
-        err = wrong(why, "'%s': it takes http://HOST[:PORT]/..., https:// or unix:PATH", rule.to);
-    return err ? err : add_rule(s, &s->proxies, rule, why);
-}
-
-/* Several lines of a path are for all users of it. */
-int site_add_auth(const char *from, const char *to, void *site, hbytes_t *why)
-{
-    rule_t rule = {.from = from, .to = behind_arrow(to)};
-    site_settings_t *s = site;
-    rule_t *same = s->auths;
-    int err = check_url_path(from, why);
-
-    if (!err && rule.to[0] == '\0')
-        err = wrong(why, "USER:PASSWORD or a file is missing");
-    while (same && strcmp(same->from, from) != 0)
-        same = same->next;
-    if (!err)
-        err = auth_users_add(s->keep, same ? &same->users : &rule.users, rule.to, why);
-    return err || same ? err : add_rule(s, &s->auths, rule, why);
-}
-
-/* "404" and a file. */
-int site_add_error_page(const char *from, const char *to, void *site, hbytes_t *why)
-{
-    site_settings_t *s = site;
-    rule_t rule = {.from = from};
-    uint64_t status;
-    int err;
-
-    if (hstr_parse_u64(from, ERROR_STATUS_MIN, ERROR_STATUS_MAX, &status) < 0)
-        return wrong(why, "not a status from %d to %d", ERROR_STATUS_MIN, ERROR_STATUS_MAX);
-    rule.status = (int)status;
-    err = take_page(&rule.to, behind_arrow(to), why);
-    return err ? err : add_rule(s, &s->error_pages, rule, why);
-}
-
-/* The option's "/from/ => to", "/from/=to"; without a path in front it is for everything. */
-typedef int (*add_rule_cb)(const char *from, const char *to, void *site, hbytes_t *why);
-static int take_rule(const char *arg, add_rule_cb add, bool whole, site_settings_t *s,
-                     hbytes_t *why)
-{
-    const char *equals = arg[0] == '/' ? strchr(arg, '=') : NULL;
-    size_t len = equals ? (size_t)(equals - arg) : 0;
-    const char *from;
-
-    if (!equals && whole)
-        return add("/", arg, s, why);
-    if (!equals)
-        return wrong(why, "it takes '/from/ => to'");
-    while (len > 0 && arg[len - 1] == ' ')
-        len--;
-    from = keep_text(s->keep, arg, len);
-    return from ? add(from, behind_arrow(equals + 1), s, why) : -ENOMEM;
-}
-
-int site_take_redirect(const hopt_t *option, const char *arg, void *site, hbytes_t *why)
-{
-    (void)option;
-    return take_rule(arg, site_add_redirect, false, site, why);
-}
-
-int site_take_rewrite(const hopt_t *option, const char *arg, void *site, hbytes_t *why)
-{
-    (void)option;
-    return take_rule(arg, site_add_rewrite, false, site, why);
-}
-
-int site_take_proxy(const hopt_t *option, const char *arg, void *site, hbytes_t *why)
-{
-    (void)option;
-    return take_rule(arg, site_add_proxy, true, site, why);
-}
-
-int site_take_auth(const hopt_t *option, const char *arg, void *site, hbytes_t *why)
-{
-    (void)option;
-    return take_rule(arg, site_add_auth, true, site, why);
-}
-
-bool rule_matches(const rule_t *rule, http_span_t path, http_span_t *rest)
-{
-    size_t len = strlen(rule->from);
-
-    if (path.len < len || memcmp(path.data, rule->from, len) != 0)
-        return false;
-    *rest = (http_span_t){path.data + len, path.len - len};
-    return rest->len == 0 || rule->from[len - 1] == '/';
 }
