@@ -15,6 +15,8 @@
 #include "../base/hmem.h"
 #include "../event/hio_ops.h"
 
+#include <sys/socket.h>
+
 /* ---- the state of reading -------------------------------------------------------------------- */
 
 static http1_conn_t *conn_of(http_conn_t *conn)
@@ -124,21 +126,41 @@ static bool is_over(const http_stream_t *stream)
     return stream->ended && stream->body_done;
 }
 
+static void uncork(http1_conn_t *c)
+{
+    if (!c->corked)
+        return;
+    c->corked = false;
+    hio_uncork(c->base.io);
+}
+
+/* Whether a further answer may be queued; also within a batch of requests, whose answers could be
+ * many and long. */
+static bool has_room(http1_conn_t *c)
+{
+    hio_t *io = c->base.io;
+
+    if (hio_write_bufsize(io) <= HTTP1_QUEUED_MAX)
+        return true;
+    uncork(c);
+    if (hio_write_bufsize(io) <= HTTP1_QUEUED_MAX || http1_server__watch(c) < 0)
+        return true;
+    hio_await_writable(io);
+    return false;
+}
+
 /* Ends the stream if it is over. False while there is one. */
 static bool settle(http1_conn_t *c)
 {
     http_stream_t *stream = c->stream;
-    hio_t *io = c->base.io;
     bool last;
 
     if (!stream)
         return true;
     if (!is_over(stream) || stream->failed)
         return false;
-    if (!c->corked && hio_write_bufsize(io) > HTTP1_QUEUED_MAX && http1_server__watch(c) == 0) {
-        hio_await_writable(io);
+    if (!has_room(c))
         return false;
-    }
     last = stream->last || stream->tunnel;
     finish(c, 0);
     if (last)
@@ -333,10 +355,7 @@ static void process(http1_conn_t *c, http_span_t *rest)
         if (event == HTTP1_DONE)
             break;
     }
-    if (c->corked) {
-        c->corked = false;
-        hio_uncork(c->base.io);
-    }
+    uncork(c);
     c->busy = false;
 }
 
@@ -462,6 +481,16 @@ int http1_server__watch(http1_conn_t *c)
 
 /* ---- time limits ----------------------------------------------------------------------------- */
 
+/* With a reset: what the kernel has taken, megabytes maybe, would stay there as long as the client
+ * keeps its window shut. */
+static void cut_off(http_conn_t *conn)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    setsockopt(hio_fd(conn->io), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    hio_abort(conn->io, -ETIMEDOUT);
+}
+
 static void timeout(http_conn_t *conn, http_wait_e wait)
 {
     http1_conn_t *c = conn_of(conn);
@@ -476,7 +505,7 @@ static void timeout(http_conn_t *conn, http_wait_e wait)
         return;
     }
     if (wait == HTTP_WAIT_SEND || (stream && stream->started)) {
-        hio_abort(conn->io, -ETIMEDOUT);
+        cut_off(conn);
         return;
     }
     if (!stream)
