@@ -593,3 +593,20 @@ def test_what_the_user_cannot_read_is_refused_before_anybody_serves(hhttpd, lab,
     assert "Permission denied" in said and "the old one stays" in said
     assert server.get("/x").text == "x"
     server.stop()
+
+
+@pytest.mark.parametrize("headers", [[], ["-H", "Connection: close"]])
+def test_fifty_reloads_under_wrk_lose_no_request(hhttpd, lab, www, conf, headers):
+    conf("worker_processes = 2\n")
+    server = hhttpd("-c", conf.path)
+    load = lab.spawn("wrk", "-t1", "-c30", "-d60", *headers, server.urls[0] + "a.txt")
+    for _ in range(50):
+        server.reload()
+        assert load.running() and server.get("/a.txt").status == 200
+    load.signal(signal.SIGINT)  # it tells what it has counted
+    load.wait()
+    text = load.out().decode()
+    assert "Socket errors" not in text and "Non-2xx" not in text, text
+    assert int(re.search(r"(\d+) requests in", text)[1]) > 100
+    wait_until(lambda: len(children(server.pid)) == 2, "the old workers have gone")
+    server.stop()
