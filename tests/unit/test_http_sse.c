@@ -277,6 +277,48 @@ static void a_group_may_go_before_its_clients(void **state)
     assert_int_equal(closed, 1);
 }
 
+/* ---- without memory -------------------------------------------------------------------------- */
+
+static long fail_at;
+static bool has_failed;
+
+static void on_request_failing(http_stream_t *stream, void *userdata)
+{
+    oom_t oom;
+    int err = 0;
+
+    oom_begin(&oom, fail_at, false);
+    on_request(stream, userdata);
+    if (start_error == 0)
+        err = http_sse_send(client, &(sse_event_t){.id = "1", .data = HTTP_SPAN("x")});
+    oom_end();
+    has_failed = oom.count >= fail_at;
+    assert_true(start_error == 0 || start_error == -ENOMEM);
+    assert_true(err == 0 || has_failed);
+}
+
+/* The client gets the event, a 503, or loses the connection: it does not wait for nothing. */
+static void a_client_hears_when_there_is_no_memory(void **state)
+{
+    (void)state;
+    web_close(&web);
+    has_failed = true;
+    for (fail_at = 1; has_failed; fail_at++) {
+        int fd;
+
+        web_open(&web, (http_server_options_t){.handler = on_request_failing});
+        start_error = closed = 0;
+        client = NULL;
+        fd = begin("GET");
+        WEB_UNTIL(&web, fd,
+                  web.ended || strstr(web.heard, "data: x\n\n") || strstr(web.heard, " 503 "));
+        close(fd);
+        web_close(&web);
+        assert_int_equal(closed, start_error == 0);
+    }
+    assert_true(fail_at > 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +330,7 @@ int main(void)
         cmocka_unit_test_setup(a_client_that_catches_up_has_all_in_order, setup_keeping),
         cmocka_unit_test_setup(a_group_hears_the_same, setup),
         cmocka_unit_test_setup(a_group_may_go_before_its_clients, setup),
+        cmocka_unit_test_setup(a_client_hears_when_there_is_no_memory, setup),
     };
 
     return run_on_each_poller("http_sse", tests, ARRAY_LENGTH(tests));
