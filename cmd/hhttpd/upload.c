@@ -325,7 +325,7 @@ static bool on_request(http_stream_t *stream, void *userdata)
 
 /* ---- the feature ----------------------------------------------------------------------------- */
 
-/* Before anybody serves. Who the workers will be is not who looks, if they become another user. */
+/* Before anybody serves. */
 static int check_folder(const site_host_t *host)
 {
     const site_settings_t *s = host->settings;
@@ -335,7 +335,7 @@ static int check_folder(const site_host_t *host)
         return 0;
     fd = http_files_open_folder(host->files, http_span(s->upload));
     err = fd < 0 ? fd : 0;
-    if (!err && !host->site->settings->main.user && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+    if (!err && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
         err = -errno;
     if (fd >= 0)
         close(fd);

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from conftest import TIMEOUT, wait_until
-from hhttpd_lab import SANITIZED, Server, hhttpd, www  # noqa: F401
+from hhttpd_lab import SANITIZED, Server, as_root, hhttpd, www  # noqa: F401
 
 
 @pytest.fixture
@@ -246,6 +246,38 @@ def test_a_folder_that_is_not_there_is_told_at_the_start(lab, inbox):
     process = lab.run("hhttpd", "-t", "--upload=/missing", inbox)
     assert process.wait() != 0
     assert f"upload: /missing in {inbox}: No such file or directory" in process.err()
+
+
+@as_root
+def test_a_folder_that_the_workers_cannot_write_to_is_told_at_the_start(lab, hhttpd, inbox):
+    for folder in (inbox, *inbox.parents):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    process = lab.run("hhttpd", "--user", "nobody", "--upload", inbox, "0")
+    assert process.wait() != 0
+    assert f"upload: / in {inbox}: Permission denied" in process.err()
+    inbox.chmod(0o777)
+    server = hhttpd("--user", "nobody", "--upload", inbox, "0")
+    assert server.request("PUT", "/f", b"f").status == 201
+    assert post(server, "/?upload", ("g", b"g")).status == 303
+    assert (inbox / "f").stat().st_uid == (inbox / "g").stat().st_uid != 0
+    server.stop()
+
+
+@as_root
+def test_in_a_root_of_its_own(hhttpd, inbox):
+    """There is no /proc, and nobody else's rights."""
+    for folder in (inbox, *inbox.parents):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    inbox.chmod(0o777)
+    server = hhttpd("--user", "nobody", "--chroot", inbox, "--upload", "--upload-replace", inbox, "0")
+    assert server.request("PUT", "/f", b"f").status == 201
+    assert server.request("PUT", "/f", b"g").status == 204
+    assert post(server, "/?upload", ("g", b"g")).status == 303
+    with send_half(server, half_requests()["put"]):
+        pass
+    assert server.request("PUT", "/h", b"h").status == 201
+    wait_until(lambda: content(inbox) == {"f": b"g", "g": b"g", "h": b"h"}, "only these")
+    server.stop()
 
 
 # ---- what cannot be stored ----
