@@ -20,7 +20,7 @@
 
 #define KNOWN_SLOTS 1024 /* a power of 2 */
 #define LATE_MS 1000
-#define LATE_MAX 256          /* answers that wait at a time */
+#define LATE_MAX 65536        /* answers that wait at a time: each has a connection */
 #define HASHING_SHARE 4       /* a fourth of the time, at most ... */
 #define HASHING_BURST_MS 8000 /* ... but for so much of it in advance */
 
@@ -239,15 +239,14 @@ static bool refuse(auth_t *auth, http_stream_t *stream, const rule_t *rule, bool
     http_span_t value = http_request_field(stream, proxy ? HTTP_FIELD_PROXY_AUTHORIZATION
                                                          : HTTP_FIELD_AUTHORIZATION);
     http_credentials_t credentials;
-    verdict_e verdict = REFUSED;
+    verdict_e verdict;
 
     if (!value.data || http_credentials_parse(&credentials, value) != 0 ||
         credentials.scheme != HTTP_AUTH_BASIC) {
         challenge(stream, rule, proxy);
         return true;
     }
-    /* Before the hash: who has too many answers to come gets no more guesses. */
-    verdict = auth->late_count < LATE_MAX ? check(auth, rule, &credentials) : TOO_BUSY;
+    verdict = check(auth, rule, &credentials);
     if (verdict == GRANTED)
         http_stream_set_user(stream, http_span(credentials.user));
     else if (verdict == TOO_BUSY)
