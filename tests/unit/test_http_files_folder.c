@@ -338,6 +338,83 @@ static void a_folder_is_opened_for_uploads(void **state)
     finish();
 }
 
+static void a_listing_offers_things_where_it_may(void **state)
+{
+    static const struct {
+        const char *at;
+        bool top, empty;
+    } cases[] = {
+        {NULL, true, true},       {"/", true, true},      {"/empty", false, true},
+        {"/empty/", false, true}, {"/emp", false, false}, {"/empty/x", false, false},
+    };
+
+    (void)state;
+    assert_int_equal(unlink(path_of("index.html")), 0);
+    begin((http_files_options_t){.listing = true});
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        http_files_options_t options = {.root = root,
+                                        .listing = true,
+                                        .listing_flags = HTTP_LISTING_UPLOAD,
+                                        .flags_at = cases[i].at};
+
+        http_files_free(files);
+        assert_int_equal(http_files_new(NULL, &options, &files), 0);
+        get("/", 200);
+        assert_int_equal(strstr(body(), "?upload") != NULL, cases[i].top);
+        get("/empty/", 200);
+        assert_int_equal(strstr(body(), "?upload") != NULL, cases[i].empty);
+    }
+    finish();
+}
+
+static void a_file_that_was_changed_is_forgotten(void **state)
+{
+    (void)state;
+    begin((http_files_options_t){.recheck_ms = 3600000});
+    get_text("/a.txt", "0123456789");
+    put("a.txt", "new");
+    get_text("/a.txt", "0123456789");
+    http_files_forget(files, HTTP_SPAN("/b.txt"));
+    http_files_forget(files, HTTP_SPAN("/a.txt"));
+    get_text("/a.txt", "new");
+    finish();
+}
+
+/* Says what the conditions of the request come to. */
+static void tell_precondition(http_stream_t *stream, void *userdata)
+{
+    int result = http_files_precondition(files, stream, http_stream_request(stream)->path);
+
+    (void)userdata;
+    http_response_status(stream, result ? result : 200);
+    http_response_send(stream, NULL, 0);
+}
+
+static void a_change_has_its_conditions(void **state)
+{
+    char tag[512], fields[600];
+
+    (void)state;
+    begin((http_files_options_t){.recheck_ms = 3600000});
+    get("/a.txt", 200);
+    snprintf(tag, sizeof(tag), "%s", field("ETag"));
+    web_close(&web);
+    web_open(&web, (http_server_options_t){.handler = tell_precondition});
+    get_with("/a.txt", "", 200);
+    get_with("/a.txt", "If-Match: *\r\n", 200);
+    get_with("/none", "If-Match: *\r\n", 412);
+    get_with("/a.txt", "If-None-Match: *\r\n", 412);
+    get_with("/none", "If-None-Match: *\r\n", 200);
+    get_with("/a.txt", "If-Match: \"other\"\r\n", 412);
+    snprintf(fields, sizeof(fields), "If-Match: %s\r\n", tag);
+    get_with("/a.txt", fields, 200);
+    write_at("a.txt", "new", 3, PAST + 1); /* whatever is remembered of it */
+    get_with("/a.txt", fields, 412);
+    get_with("/a.txt", "If-Unmodified-Since: Sun, 09 Sep 2001 01:46:40 GMT\r\n", 412);
+    get_with("/a.txt", "If-Unmodified-Since: Sun, 09 Sep 2001 01:46:41 GMT\r\n", 200);
+    finish();
+}
+
 static void a_root_that_is_none_is_refused(void **state)
 {
     http_files_t *none = NULL;
@@ -368,6 +445,9 @@ int main(void)
         FILES_TEST(a_folder_is_sent_as_an_archive),
         FILES_TEST(a_file_is_sent_for_another_path),
         FILES_TEST(a_folder_is_opened_for_uploads),
+        FILES_TEST(a_listing_offers_things_where_it_may),
+        FILES_TEST(a_file_that_was_changed_is_forgotten),
+        FILES_TEST(a_change_has_its_conditions),
         FILES_TEST(a_root_that_is_none_is_refused),
     };
 
