@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +70,46 @@ static void a_name_that_does_not_exist_is_told_in_words(void **state)
     assert_int_equal(why.len, 0);
 }
 
+/* 0: as it should be. In a process of its own. */
+static int enter_folder(const char *folder)
+{
+    hbytes_t why = {0};
+    struct stat outside, inside;
+    int err;
+
+    if (stat(folder, &outside) < 0)
+        return 1;
+    err = hprivilege_enter("/nosuch", NULL, NULL, &why);
+    if (geteuid() != 0)
+        return err < 0 && why.len > 0 ? 0 : 2;
+    if (err != -ENOENT || strstr(why.data, "/nosuch") == NULL)
+        return 3;
+    hbytes_deinit(&why);
+    if (hprivilege_enter(folder, "nobody", NULL, &why) != 0) /* whom nobody knows in there */
+        return 4;
+    if (stat("/", &inside) < 0 || inside.st_ino != outside.st_ino || stat(".", &inside) < 0 ||
+        inside.st_ino != outside.st_ino)
+        return 5;
+    return geteuid() != 0 && chroot("/") < 0 ? 0 : 6;
+}
+
+static void a_folder_becomes_the_root(void **state)
+{
+    char folder[] = "/tmp/test-hprivilege-XXXXXX";
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chmod(folder, 0755), 0);
+    pid = fork();
+    if (pid == 0)
+        _exit(enter_folder(folder));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    rmdir(folder);
+    assert_int_equal(status, 0);
+}
+
 static int refuse_both(void *arg)
 {
     hbytes_t why = {0};
@@ -90,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(privileges_are_dropped_for_good),
         cmocka_unit_test(a_name_that_does_not_exist_is_told_in_words),
+        cmocka_unit_test(a_folder_becomes_the_root),
         cmocka_unit_test(out_of_memory_costs_the_words_and_not_the_error),
     };
 
