@@ -70,8 +70,8 @@ static void set_wait(http1_conn_t *c)
         http_conn__wait(conn, HTTP_WAIT_KEEPALIVE, true);
     else if (hio_write_bufsize(conn->io) > 0)
         http_conn__wait(conn, HTTP_WAIT_SEND, false);
-    else if (!stream->body_done && !stream->tunnel && !is_stuck(c))
-        http_conn__wait(conn, HTTP_WAIT_BODY, false);
+    else if (!stream->body_done && (!stream->tunnel || stream->ended) && !is_stuck(c))
+        http_conn__wait(conn, HTTP_WAIT_BODY, false); /* also of the half that a tunnel is then */
     else
         http_conn__wait(conn, HTTP_WAIT_NONE, false);
 }
@@ -121,9 +121,19 @@ static void on_close(hio_t *io)
     gone(hevent_userdata(io), hio_error(io));
 }
 
+/* A client that waits for 100 and gets another answer may keep its body to itself; and who says of
+ * a tunnel that it is the last has no use for what comes. */
+static bool awaits_client(const http_stream_t *stream)
+{
+    if (stream->body_done)
+        return false;
+    return !stream->last ||
+           !(stream->tunnel || (stream->request.expects_continue && !stream->continued));
+}
+
 static bool is_over(const http_stream_t *stream)
 {
-    return stream->ended && stream->body_done;
+    return stream->ended && stream->coded.file.len == 0 && !awaits_client(stream);
 }
 
 static void uncork(http1_conn_t *c)
@@ -223,7 +233,7 @@ static void set_body_max(http1_conn_t *c)
     http_stream_t *stream = c->stream;
     const http_server_options_t *o = &c->base.server->options;
 
-    if (!stream || stream->body_done)
+    if (!stream || stream->body_done || stream->tunnel)
         return;
     if (!http_stream__wants_body(stream) && !stream->paused)
         http1_set_body_max(&c->parser, o->discard_max);
@@ -496,6 +506,8 @@ static void timeout(http_conn_t *conn, http_wait_e wait)
     http1_conn_t *c = conn_of(conn);
     http_stream_t *stream = c->stream;
 
+    if (c->busy) /* a handler has changed the limits; go_on() follows */
+        return;
     if (wait == HTTP_WAIT_SEND && hio_write_bufsize(conn->io) == 0) {
         set_wait(c); /* the program has written nothing more */
         return;

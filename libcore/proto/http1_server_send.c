@@ -110,6 +110,8 @@ static ssize_t write_head(http1_conn_t *c, http_stream_t *stream)
         return 0;
     }
     stream->tunnel = is_tunnel(stream);
+    if (stream->tunnel) /* what comes now is not the body that the request had */
+        stream->body_done = stream->end_told = stream->last = false;
     http1_write_begin(&w, c->base.server->out, HTTP_OUT_SIZE);
     http1_write_status(&w, 1, stream->status, HTTP_SPAN(""));
     write_fixed(stream, &w);

@@ -377,6 +377,8 @@ int http_response_interim(http_stream_t *stream, int status)
 void http_response_last(http_stream_t *stream)
 {
     stream->last = true;
+    if (stream->ended && stream->conn)
+        stream->wire->body_changed(stream);
 }
 
 /* ---- usual answers --------------------------------------------------------------------------- */

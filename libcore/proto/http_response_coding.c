@@ -79,7 +79,7 @@ int http_response__pump(http_stream_t *stream)
             file->release(file->arg);
         err = code(stream, (http_span_t){buf, (size_t)n}, &head, pump_op(coded));
         if (err < 0)
-            return err;
+            return failed(stream, err);
     }
     return 0;
 }

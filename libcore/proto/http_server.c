@@ -129,8 +129,7 @@ static void remove_entrant(entrant_t *entrant)
     hmem_free(entrant);
 }
 
-/* A connection that lives on behind the server must not find it. */
-static void close_connections(http_server_t *server)
+static void close_entrants(http_server_t *server)
 {
     while (!hlist_empty(&server->entrants)) {
         entrant_t *entrant = HLIST_ENTRY(server->entrants.next, entrant_t, link);
@@ -138,6 +137,12 @@ static void close_connections(http_server_t *server)
         hproxy_header_cancel(entrant->io);
         remove_entrant(entrant);
     }
+}
+
+/* A connection that lives on behind the server must not find it. */
+static void close_connections(http_server_t *server)
+{
+    close_entrants(server);
     while (!hlist_empty(&server->conns)) {
         http_conn_t *conn = HLIST_ENTRY(server->conns.next, http_conn_t, all);
         hio_t *io = conn->io;
@@ -160,6 +165,7 @@ void http_server_free(http_server_t *server)
 {
     if (!server)
         return;
+    server->drained = NULL;
     close_listeners(server);
     close_connections(server);
     htimer_del(server->timer);
@@ -321,17 +327,36 @@ static void tell_drained(http_server_t *server)
 
 void http_server__conn_gone(http_server_t *server)
 {
-    if (server->draining && server->stats.open == 0 && server->drain_timer)
+    if (!server->draining || server->stats.open > 0)
+        return;
+    if (server->drain_timer)
         htimer_reset(server->drain_timer, 1);
+    else
+        tell_drained(server);
 }
 
 static void on_drain_timer(htimer_t *timer)
 {
     http_server_t *server = hevent_userdata(timer);
+    void (*drained)(http_server_t *, void *) = server->drained;
 
     server->drain_timer = NULL;
+    server->drained = NULL; /* not from inside the last connection's end */
     close_connections(server);
+    server->drained = drained;
     tell_drained(server);
+}
+
+/* Without memory to wait, now; but streams that are at work end from the loop. */
+static void drain_at_once(http_server_t *server)
+{
+    hlist_t *node, *next;
+
+    close_entrants(server);
+    HLIST_FOREACH (node, next, &server->conns)
+        hio_abort(HLIST_ENTRY(node, http_conn_t, all)->io, -ENOMEM);
+    if (server->stats.open == 0)
+        tell_drained(server);
 }
 
 void http_server_drain(http_server_t *server, uint32_t timeout_ms,
@@ -356,10 +381,11 @@ void http_server_drain(http_server_t *server, uint32_t timeout_ms,
     if (server->stats.open == 0)
         timeout_ms = 1;
     server->drain_timer = htimer_add(server->loop, on_drain_timer, timeout_ms, 1);
-    if (server->drain_timer)
-        hevent_set_userdata(server->drain_timer, server);
-    else
-        close_connections(server);
+    if (!server->drain_timer) {
+        drain_at_once(server);
+        return;
+    }
+    hevent_set_userdata(server->drain_timer, server);
     http_conn__check(server);
 }
 

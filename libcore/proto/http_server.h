@@ -87,7 +87,8 @@ void http_server_accept(http_server_t *server, hio_t *io, htls_ctx_t *tls, const
 void http_server_drain(http_server_t *server, uint32_t timeout_ms,
                        void (*done)(http_server_t *server, void *arg), void *arg);
 
-/* New settings for requests to come; those of connections that are open stay. As new. */
+/* New settings for requests to come; those of connections that are open stay. Not from a handler,
+ * whose request lies in what is made anew. As new. */
 int http_server_set_options(http_server_t *server, const http_server_options_t *options);
 
 void http_server_stats(const http_server_t *server, http_server_stats_t *stats);

@@ -308,6 +308,7 @@ static void finish_collect(http_stream_t *stream)
 
     hmem_free(stream->collect);
     stream->collect = NULL;
+    stream->end_told = true;
     collect.cb(stream, (http_span_t){collect.body.data ? collect.body.data : "", collect.body.len},
                collect.userdata);
     hbytes_deinit(&collect.body);
@@ -335,7 +336,8 @@ static void collect_more(http_stream_t *stream, http_span_t data)
     if (hbytes_append(&stream->collect->body, data.data, data.len) == 0)
         return;
     free_collect(stream);
-    http_response_error(stream, 503, "out of memory");
+    if (http_response_error(stream, 503, "out of memory") < 0)
+        http_stream_abort(stream, -ENOMEM);
 }
 
 void http_stream__body(http_stream_t *stream, http_span_t data)

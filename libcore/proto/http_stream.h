@@ -91,7 +91,7 @@ typedef struct http_stream_callbacks_s {
     /* A piece of the body; valid during the call. After a CONNECT or an upgrade that was accepted:
      * of the tunnel. */
     void (*on_body)(http_stream_t *stream, http_span_t data, void *userdata);
-    /* The body is whole; of a tunnel: the client sends no more. */
+    /* The body is whole. Of a tunnel, once it stands: the client sends no more. */
     void (*on_body_end)(http_stream_t *stream, void *userdata);
     /* After http_response_is_full: go on. */
     void (*on_drained)(http_stream_t *stream, void *userdata);
@@ -192,7 +192,8 @@ int http_response_interim(http_stream_t *stream, int status);
 /* Whether the head has been made: status and fields are final. */
 bool http_response_started(const http_stream_t *stream);
 
-/* The connection ends behind this response (HTTP/2: goes away after its streams). */
+/* The connection ends behind this response (HTTP/2: goes away after its streams). A tunnel that
+ * has been ended goes on in the other direction, unless this is said too. */
 void http_response_last(http_stream_t *stream);
 
 /* Gives up: a client that has got a part of the response sees it truncated. on_close with err. */

@@ -53,10 +53,12 @@ static void on_io_close(hio_t *io)
     int err = hio_error(io);
 
     tunnel->io = NULL;
-    if (tunnel->stream && err != 0)
+    if (tunnel->stream && err != 0) {
         http_stream_abort(tunnel->stream, err);
-    else if (tunnel->stream)
+    } else if (tunnel->stream) {
         http_response_end(tunnel->stream);
+        http_response_last(tunnel->stream); /* nobody hears the client any more */
+    }
     release(tunnel);
 }
 
@@ -111,11 +113,14 @@ static void on_dialled(hdial_t *dial, hio_t *io, int err, void *arg)
 static void on_body(http_stream_t *stream, http_span_t data, void *userdata)
 {
     tunnel_t *tunnel = userdata;
+    int err;
 
     if (!tunnel->io)
         return;
-    hio_write(tunnel->io, data.data, data.len);
-    if (hio_write_above_high(tunnel->io))
+    err = hio_write(tunnel->io, data.data, data.len);
+    if (err < 0)
+        http_stream_abort(stream, err); /* nothing may be missing in the middle */
+    else if (hio_write_above_high(tunnel->io))
         http_stream_pause(stream);
 }
 
