@@ -25,7 +25,7 @@ static void complete(http_link_t *conn)
 {
     http_exchange_t *exchange = conn->exchange;
 
-    if (!exchange->ended) /* the server did not want all of the request */
+    if (!exchange->ended || !exchange->released) /* the server did not want all of the request */
         conn->last = true;
     exchange->conn = NULL;
     conn->exchange = NULL;
@@ -38,9 +38,12 @@ static bool is_complete(const http_exchange_t *exchange)
     return exchange->whole && exchange->err == 0 && (!exchange->tunnel || exchange->shut);
 }
 
-/* A kept connection that was closed before the server saw the request (RFC 9112 section 9.3.1). */
-static bool was_stale(const http_link_t *conn, const http_exchange_t *exchange)
+/* A kept connection that was closed before the server saw the request (RFC 9112 section 9.3.1). Who
+ * is silent has seen it. */
+static bool was_stale(const http_link_t *conn, const http_exchange_t *exchange, int err)
 {
+    if (err == -ETIMEDOUT || err == -ENOMEM)
+        return false;
     return conn->exchanges > 1 && !conn->begun && exchange->repeatable && !exchange->repeated &&
            exchange->err == 0;
 }
@@ -65,12 +68,14 @@ static void on_close(hio_t *io)
     http_exchange_t *exchange = conn->exchange;
     http_peer_t *peer = conn->peer;
     int err = hio_error(io) != 0 ? hio_error(io) : HERR_TRUNCATED;
-    bool stale = exchange && was_stale(conn, exchange);
+    bool stale = exchange && was_stale(conn, exchange, err);
 
     http_peer__remove(conn);
     if (stale) {
         exchange->conn = NULL;
         exchange->repeated = true;
+        htimer_del(exchange->timer); /* for a 100 on that connection */
+        exchange->timer = NULL;
         err = http_peer__assign(exchange);
         if (err == 0)
             return;
@@ -277,13 +282,27 @@ static void go_on(http_link_t *conn, http_span_t rest)
         hio_read(conn->io);
 }
 
+/* A kept connection that ends: no exchange may find it any more. */
+static void drop_unused(http_link_t *conn, int err)
+{
+    http_peer_t *peer = conn->peer;
+    hio_t *io = conn->io;
+
+    http_peer__remove(conn);
+    if (err == 0)
+        hio_close(io);
+    else
+        hio_abort(io, err);
+    http_peer__next(peer);
+}
+
 static void on_read(hio_t *io, void *buf, int len)
 {
     http_link_t *conn = hevent_userdata(io);
     http_span_t rest = {buf, (size_t)len};
 
     if (!conn->exchange) { /* nobody has asked */
-        hio_abort(io, HERR_PROTOCOL);
+        drop_unused(conn, HERR_PROTOCOL);
         return;
     }
     conn->begun = true;
@@ -299,7 +318,7 @@ static void on_eof(hio_t *io)
     conn->eof = true;
     conn->last = true;
     if (!conn->exchange)
-        hio_close(io);
+        drop_unused(conn, 0);
     else
         go_on(conn, (http_span_t){"", 0});
 }

@@ -129,6 +129,8 @@ void http_exchange_abort(http_exchange_t *exchange, int err)
         exchange->dial = NULL;
         exchange->peer->dialling--;
     }
+    hlist_remove(&exchange->link); /* it takes no turn any more */
+    hlist_push_back(&exchange->peer->active, &exchange->link);
     htimer_del(exchange->timer);
     exchange->timer = htimer_add(exchange->peer->loop, on_abort, 1, 1);
     if (exchange->timer)

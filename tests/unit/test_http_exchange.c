@@ -408,6 +408,45 @@ static void more_than_allowed_wait_their_turn(void **state)
     lab_close(&lab);
 }
 
+static void one_that_is_given_up_while_it_waits_takes_no_turn(void **state)
+{
+    lab_t lab, second;
+    http_exchange_request_t request = request_of("GET", HTTP_BODY_NONE);
+
+    (void)state;
+    memset(&second, 0, sizeof(second));
+    lab_open(&lab, (http_peer_options_t){.conns_max = 1});
+    start_get(&lab);
+    assert_int_equal(http_exchange_start(lab.peer, &request, &callbacks, &second, &second.exchange),
+                     0);
+    accept_one(&lab);
+    hears(&lab, GET_HEAD);
+    http_exchange_abort(lab.exchange, -ECANCELED);
+    http_exchange_abort(second.exchange, -ECANCELED);
+    RUN_UNTIL(lab.loop, lab.closes > 0 && second.closes > 0);
+    assert_int_equal(second.err, -ECANCELED);
+    assert_false(is_ready(lab.listener));
+    assert_int_equal(http_peer_open(lab.peer), 0);
+    lab_close(&lab);
+}
+
+static void one_that_is_slow_is_not_asked_again(void **state)
+{
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, (http_peer_options_t){.response_ms = 250});
+    start_get(&lab);
+    accept_one(&lab);
+    answer(&lab, "one");
+    start_get(&lab);
+    hears(&lab, GET_HEAD); /* and says nothing */
+    RUN_UNTIL(lab.loop, lab.closes > 0);
+    assert_int_equal(lab.err, -ETIMEDOUT);
+    assert_false(is_ready(lab.listener));
+    lab_close(&lab);
+}
+
 static void kept_ones_are_closed_in_time(void **state)
 {
     lab_t lab;
@@ -491,6 +530,28 @@ static void the_body_waits_for_one_hundred(void **state)
     RUN_UNTIL(lab.loop, lab.closes > 0);
     assert_int_equal(lab.err, 0);
     assert_int_equal(lab.interims, 1);
+    lab_close(&lab);
+}
+
+/* The server has answered without the body, and may still take what comes next for it. */
+static void a_connection_whose_body_was_kept_back_is_not_used_again(void **state)
+{
+    http_exchange_request_t request = request_of("POST", 3);
+    lab_t lab;
+
+    (void)state;
+    request.expects_continue = true;
+    lab_open(&lab, (http_peer_options_t){0});
+    start(&lab, &request);
+    http_exchange_write(lab.exchange, "abc", 3);
+    http_exchange_end(lab.exchange);
+    accept_one(&lab);
+    hears(&lab, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    says(&lab, "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
+    RUN_UNTIL(lab.loop, lab.closes > 0);
+    assert_int_equal(lab.err, 0);
+    assert_int_equal(lab.status, 417);
+    assert_int_equal(http_peer_open(lab.peer), 0);
     lab_close(&lab);
 }
 
@@ -607,10 +668,13 @@ int main(void)
         cmocka_unit_test(a_request_that_may_have_had_effects_is_not_repeated),
         cmocka_unit_test(bytes_that_nobody_asked_for_end_a_connection),
         cmocka_unit_test(more_than_allowed_wait_their_turn),
+        cmocka_unit_test(one_that_is_given_up_while_it_waits_takes_no_turn),
+        cmocka_unit_test(one_that_is_slow_is_not_asked_again),
         cmocka_unit_test(kept_ones_are_closed_in_time),
         cmocka_unit_test(bodies_are_sent),
         cmocka_unit_test(a_body_of_another_length_is_an_error),
         cmocka_unit_test(the_body_waits_for_one_hundred),
+        cmocka_unit_test(a_connection_whose_body_was_kept_back_is_not_used_again),
         cmocka_unit_test(a_pause_holds_the_body_back),
         cmocka_unit_test(a_tunnel_carries_bytes_both_ways),
         cmocka_unit_test(an_abort_is_told_later),
