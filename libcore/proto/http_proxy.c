@@ -15,6 +15,7 @@ typedef struct call_s {
     http_exchange_t *exchange; /* NULL: over */
     http_proxy_target_t *target;
     size_t tries;
+    bool ended; /* the request, or what the client sends into a tunnel */
 } call_t;
 
 static void release(call_t *call)
@@ -155,6 +156,7 @@ static void on_request_end(http_stream_t *stream, void *userdata)
     call_t *call = userdata;
 
     (void)stream;
+    call->ended = true;
     if (call->exchange)
         http_exchange_end(call->exchange);
 }
@@ -174,7 +176,7 @@ static void on_stream_close(http_stream_t *stream, int err, void *userdata)
 
     (void)stream;
     call->stream = NULL;
-    if (call->exchange && err != 0)
+    if (call->exchange && (err != 0 || !call->ended)) /* the server itself may have answered */
         http_exchange_abort(call->exchange, -ECANCELED);
     release(call);
 }
@@ -301,7 +303,8 @@ static int keep_path(http_proxy_t *proxy, const hurl_t *url, const char *text)
     const char *path = strstr(text, "://");
 
     path = strchr(path ? path + 3 : text, '/');
-    if (!path || proxy->target_count > 0) /* nothing behind the host: the request's path stays */
+    if (!path || url->path.len == 0 ||
+        proxy->target_count > 0) /* nothing behind the host: the request's path stays */
         return 0;
     proxy->path = hmem_alloc(url->path.len + 1);
     if (!proxy->path)

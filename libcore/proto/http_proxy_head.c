@@ -98,32 +98,45 @@ static bool add(http_proxy_head_t *head, const char *name, http_span_t value)
     return true;
 }
 
-/* The first of these fields, of a client that may say so. */
-static http_span_t said(const http_proxy_t *proxy, http_stream_t *stream, const char *name)
+/* A list and one more element. All fields of the name are that list (RFC 9110 section 5.3). */
+static bool add_to_list(http_proxy_head_t *head, const http_request_t *request, const char *name,
+                        bool keeps_list, const char *element)
 {
-    const haddr_t *peer = http_stream_peer(stream);
+    http_span_t list = HTTP_SPAN("");
 
-    if (!proxy->trusted || !haccess_check(proxy->trusted, &peer->u.sa))
-        return (http_span_t){NULL, 0};
-    return http_request_find(stream, name);
+    for (size_t i = 0; keeps_list && i < request->field_count; i++) {
+        http_span_t value = request->fields[i].value;
+
+        if (value.len == 0 || !http_span_ieq(request->fields[i].name, name))
+            continue;
+        list = keep(head, "%.*s%.*s, ", (int)list.len, list.data, (int)value.len, value.data);
+        if (!list.data)
+            return false;
+    }
+    return add(head, name, keep(head, "%.*s%s", (int)list.len, list.data, element));
+}
+
+static bool is_trusted(const http_proxy_t *proxy, http_stream_t *stream)
+{
+    return proxy->trusted && haccess_check(proxy->trusted, &http_stream_peer(stream)->u.sa);
 }
 
 static bool add_forwarding(const http_proxy_t *proxy, http_stream_t *stream,
                            http_proxy_head_t *head)
 {
     const http_request_t *request = http_stream_request(stream);
-    http_span_t before = said(proxy, stream, "X-Forwarded-For");
-    http_span_t proto = said(proxy, stream, "X-Forwarded-Proto");
-    http_span_t host = said(proxy, stream, "X-Forwarded-Host");
+    bool trusted = is_trusted(proxy, stream), ok;
+    http_span_t proto = {NULL, 0}, host = {NULL, 0};
     char ip[HADDR_FORMAT_SIZE];
-    bool ok;
 
     haddr_ip(&http_stream_peer(stream)->u.sa, ip, sizeof(ip));
     if (ip[0] == '\0' || ip[0] == '/')
         snprintf(ip, sizeof(ip), "unix:"); /* a client at a UNIX socket has no address */
-    ok = add(head, "X-Forwarded-For",
-             keep(head, "%.*s%s%s", (int)before.len, before.data ? before.data : "",
-                  before.len > 0 ? ", " : "", ip));
+    if (trusted) {
+        proto = http_request_find(stream, "X-Forwarded-Proto");
+        host = http_request_find(stream, "X-Forwarded-Host");
+    }
+    ok = add_to_list(head, request, "X-Forwarded-For", trusted, ip);
     ok = ok && add(head, "X-Forwarded-Proto",
                    proto.data ? proto : http_span(request->secure ? "https" : "http"));
     host = host.data ? host : request->authority;
@@ -132,13 +145,11 @@ static bool add_forwarding(const http_proxy_t *proxy, http_stream_t *stream,
 
 static bool add_via(const http_proxy_t *proxy, http_stream_t *stream, http_proxy_head_t *head)
 {
-    http_span_t before = http_request_field(stream, HTTP_FIELD_VIA);
     const http_request_t *request = http_stream_request(stream);
+    http_span_t own =
+        keep(head, "%d.%d %s", request->version / 10, request->version % 10, proxy->via);
 
-    return add(head, "Via",
-               keep(head, "%.*s%s%d.%d %s", (int)before.len, before.data ? before.data : "",
-                    before.len > 0 ? ", " : "", request->version / 10, request->version % 10,
-                    proxy->via));
+    return own.data && add_to_list(head, request, "Via", true, own.data);
 }
 
 static bool copy_fields(http_stream_t *stream, http_proxy_head_t *head)

@@ -267,6 +267,44 @@ static void a_websocket_gets_its_tunnel(void **state)
     lab_close(&lab);
 }
 
+/* Several fields are one list; the last of them is what the nearest proxy has added. */
+static void lists_in_several_fields_are_kept(void **state)
+{
+    haccess_t *trusted = NULL;
+    lab_t lab;
+
+    (void)state;
+    assert_int_equal(haccess_new(&trusted), 0);
+    assert_int_equal(haccess_add(trusted, HACCESS_ALLOW, "127.0.0.1", NULL, 0), 0);
+    lab_open(&lab, "", (http_proxy_options_t){.via = "me", .trusted = trusted});
+    web_say_text(lab.client, "GET / HTTP/1.1\r\nHost: front\r\nVia: 1.0 a\r\nVia: 1.1 b\r\n"
+                             "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2\r\n\r\n");
+    accept_server(&lab);
+    SERVER_UNTIL(&lab, "\r\n\r\n");
+    assert_non_null(strstr(lab.heard, "Via: 1.0 a, 1.1 b, 1.1 me\r\n"));
+    assert_non_null(strstr(lab.heard, "X-Forwarded-For: 192.0.2.1, 192.0.2.2, 127.0.0.1\r\n"));
+    lab_close(&lab);
+    haccess_free(trusted);
+}
+
+static void a_broken_body_ends_the_request_behind(void **state)
+{
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, "", (http_proxy_options_t){0});
+    web_say_text(lab.client, "POST / HTTP/1.1\r\nHost: front\r\nTransfer-Encoding: chunked\r\n\r\n"
+                             "3\r\nabc\r\n");
+    accept_server(&lab);
+    SERVER_UNTIL(&lab, "abc");
+    web_say_text(lab.client, "nonsense\r\n");
+    CLIENT_UNTIL(&lab, "HTTP/1.1 400 ");
+    for (uint64_t until = now_ms() + 5000; http_proxy_active(lab.proxy) > 0 && now_ms() < until;)
+        web_turn(&lab.web, lab.client);
+    assert_int_equal(http_proxy_active(lab.proxy), 0);
+    lab_close(&lab);
+}
+
 /* ---- flow ------------------------------------------------------------------------------------ */
 
 static void a_slow_client_slows_the_server_down(void **state)
@@ -487,6 +525,8 @@ int main(void)
         cmocka_unit_test(head_keeps_its_length),
         cmocka_unit_test(hints_are_passed_on),
         cmocka_unit_test(a_websocket_gets_its_tunnel),
+        cmocka_unit_test(lists_in_several_fields_are_kept),
+        cmocka_unit_test(a_broken_body_ends_the_request_behind),
         cmocka_unit_test(a_slow_client_slows_the_server_down),
         cmocka_unit_test(a_slow_server_slows_the_client_down),
         cmocka_unit_test(failures_have_their_status),
