@@ -3,11 +3,12 @@
 import os
 import re
 import signal
+import time
 
 import pytest
 
 from conftest import wait_until
-from hhttpd_lab import hhttpd, www  # noqa: F401
+from hhttpd_lab import Answer, hhttpd, www  # noqa: F401
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 SAMPLE = re.compile(rf'({NAME})(\{{{NAME}="(?:[^"\\\n]|\\[\\n"])*"(?:,{NAME}="(?:[^"\\\n]|\\[\\n"])*")*\}})? (\S+)')
@@ -63,8 +64,14 @@ def requests(samples):
     return {k.split('"')[1][0]: v for k, v in samples.items() if k.startswith("hhttpd_requests_total")}
 
 
-def scrape(server, path="/metrics"):
-    answer = server.get(path)
+def scrape(server, path="/metrics", connection=None):
+    """The samples. Who asks again and again does so over one connection: each one counts, and for a moment
+    after its end, too."""
+    if connection:
+        connection.request("GET", path)
+        answer = Answer(connection.getresponse())
+    else:
+        answer = server.get(path)
     assert answer.status == 200 and answer["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     return parse(answer.text)
 
@@ -117,8 +124,10 @@ def test_all_workers_are_one(hhttpd, www, workers, threads):
     for _ in range(20):
         server.get("/none")
 
-    # Each loop tells what it has within a second.
+    # Each loop tells what it has within a second: also that the last question is over, which
+    # questions that follow closely would never see.
     def whole():
+        time.sleep(1.2)
         samples = scrape(server)
         return (requests(samples)["4"] == 20 and samples["hhttpd_connections_open"] == 21 and
                 samples["hhttpd_loops"] == workers * threads)
@@ -126,7 +135,7 @@ def test_all_workers_are_one(hhttpd, www, workers, threads):
     wait_until(whole, "all have told")
     for connection in held:
         connection.close()
-    wait_until(lambda: scrape(server)["hhttpd_connections_open"] == 1, "all are closed")
+    wait_until(lambda: time.sleep(1.2) or scrape(server)["hhttpd_connections_open"] == 1, "all are closed")
     server.stop()
 
 
