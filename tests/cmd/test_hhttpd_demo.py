@@ -288,7 +288,7 @@ def test_endless_events_end_with_the_server(hhttpd, www):
     connection.close()
 
 
-def test_one_who_does_not_read_is_cut_off(server):
+def test_one_who_does_not_read_holds_nobody_up(server):
     with socket.socket() as sock:
         sock.settimeout(TIMEOUT)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)

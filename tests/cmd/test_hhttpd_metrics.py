@@ -186,5 +186,11 @@ def test_connections_that_are_too_many_and_time_limits(hhttpd, www, tmp_path):
         slow.sendall(b"GET / HTTP/1.1\r\n")
         assert b"408" in slow.recv(4096)
     wait_until(lambda: scrape(server)["hhttpd_connections_open"] == 1, "it has gone")
-    assert scrape(server)["hhttpd_timeouts_total"] == 1
+    ours = server.connection()
+    assert scrape(server, connection=ours)["hhttpd_timeouts_total"] == 1
+    with server.connect():
+        wait_until(lambda: scrape(server, connection=ours)["hhttpd_connections_open"] == 2, "it is full")
+        assert server.raw(b"") == b""  # and closes at once
+        assert scrape(server, connection=ours)["hhttpd_connections_refused_total"] == 1
+    ours.close()
     server.stop()
