@@ -157,12 +157,12 @@ static void start_ticks(http_stream_t *stream, ticks_t *ticks, uint64_t ms)
         return;
     }
     ticks->timer = htimer_add(http_stream_loop(stream), on_tick, (uint32_t)ms, INFINITE);
-    if (!ticks->timer || http_sse_group_add(ticks->group, ticks->sse) != 0) {
+    if (ticks->timer)
+        hevent_set_userdata(ticks->timer, ticks);
+    if (!ticks->timer || http_sse_group_add(ticks->group, ticks->sse) != 0)
         http_sse_close(ticks->sse);
-        return;
-    }
-    hevent_set_userdata(ticks->timer, ticks);
-    http_sse_send(ticks->sse, &(sse_event_t){.retry_ms = RETRY_MS});
+    else
+        http_sse_send(ticks->sse, &(sse_event_t){.retry_ms = RETRY_MS});
 }
 
 /* "/sse?n=5&t=200": so many events, so many ms apart; without n there is no end. */

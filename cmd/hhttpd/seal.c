@@ -46,9 +46,13 @@ static const char *const system_paths[] = {"/usr/lib",
 /* What is loaded on first use has to be loaded while it can be found. */
 static void load_libraries(const settings_t *s)
 {
+    bool wants_json = s->site.demo;
+
+    for (const site_settings_t *site = s->hosts; site; site = site->next)
+        wants_json |= site->demo;
     tzset();
     http_coding_available(HTTP_CODING_ALL);
-    if (s->site.demo)
+    if (wants_json)
         demo_json_load();
 }
 

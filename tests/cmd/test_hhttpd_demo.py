@@ -9,7 +9,7 @@ import urllib.parse
 import pytest
 
 from conftest import TIMEOUT, wait_until
-from hhttpd_lab import hhttpd, www  # noqa: F401
+from hhttpd_lab import as_root, hhttpd, www  # noqa: F401
 
 JSON = {"Content-Type": "application/json"}
 KV = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -104,6 +104,22 @@ def test_methods_and_base_url(hhttpd, www):
     server.stop()
     server = hhttpd(www, "0")
     assert server.get("/ping").status == 404
+    server.stop()
+
+
+def test_a_path_that_another_feature_has(lab, www):
+    process = lab.run("hhttpd", "-t", "--demo", "--metrics=/ping", www, "0")
+    assert process.wait() == 2 and "demo: another feature has a path of the demo" in process.err()
+
+
+@as_root
+def test_json_is_read_behind_a_new_root(hhttpd, www, tmp_path):
+    conf = tmp_path / "x.conf"
+    conf.write_text(f"listen = 127.0.0.1:0\ndocument_root = {www}\nchroot = {www}\n"
+                    f"[host other]\ndocument_root = {www}\ndemo = yes\n")
+    server = hhttpd("-c", conf)
+    assert server.request("POST", "/json", "[1]", {**JSON, "Host": "other"}).text == "[1]"
+    assert server.request("POST", "/json", "[1]", JSON).status in (404, 405)
     server.stop()
 
 
