@@ -4,10 +4,13 @@
 
 #include "../base/htime.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define BOUNDARY_SIZE 24
 #define PART_HEAD_SIZE 512
+#define COPIED_MAX 4096 /* bytes of a part that are not worth a place of their own in the queue */
 
 static void put_file(void *file)
 {
@@ -27,11 +30,28 @@ static http_file_part_t part_of(http_file_t *file, http_range_t range)
     };
 }
 
+/* Reads it now, to stand in one piece with the text around it: many parts of a few bytes would cost
+ * more memory than what is in them. */
+static int write_copied(http_stream_t *stream, const http_file_t *file, http_range_t range)
+{
+    char buf[COPIED_MAX];
+    size_t len = (size_t)(range.last - range.first + 1);
+    ssize_t n = pread(file->fd, buf, len, range.first);
+
+    if (n == (ssize_t)len)
+        return http_response_write(stream, buf, len);
+    http_stream_abort(stream, n < 0 ? -errno : HERR_TRUNCATED); /* the file became shorter */
+    return HERR_TRUNCATED;
+}
+
 /* A file that is sent from memory is not open. */
 static int write_part(http_stream_t *stream, http_file_t *file, http_range_t range)
 {
-    http_file_part_t part = part_of(file, range);
+    http_file_part_t part;
 
+    if (!file->content && range.last - range.first < COPIED_MAX)
+        return write_copied(stream, file, range);
+    part = part_of(file, range);
     if (file->content)
         return http_response_write_nocopy(stream, file->content + range.first, (size_t)part.len,
                                           http_files__put_content, file);
