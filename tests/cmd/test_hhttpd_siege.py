@@ -94,114 +94,99 @@ class Attacker:
             self.sock.close()
 
 
-class Siege:
-    """A crowd at the gates. Each sends first, then drip, one byte at a time, and reads sip bytes at a
+class Crowd:
+    """At the gates of a server. Each sends first, then drip, one byte at a time, and reads sip bytes at a
     time; with a sip of 1 it soon stops to."""
 
-    def __init__(self, server, count=CROWD, first=b"", drip=b"", sip=65536, receive_buffer=None, check=None):
-        self.server, self.drip, self.sip = server, drip, sip
-        self.check = check or self.serves
-        self.check()
-        self.before = memory(server)
-        self.peak = 0
-        address = server.address()[1]
-        self.crowd = [Attacker(address, first, receive_buffer) for _ in range(count)]
+    def __init__(self, first=b"", drip=b"", sip=65536, receive_buffer=None, count=CROWD, server=None):
+        self.first, self.drip, self.sip, self.count = first, drip, sip, count
+        self.receive_buffer, self.server, self.all = receive_buffer, server, []
 
-    def serves(self):
-        answer = self.server.get("/a.txt", Connection="close")
-        assert answer.status == 200 and answer.text == "some text\n"
-
-    def watch(self):
-        self.check()
-        self.peak = max(self.peak, memory(self.server) - self.before)
-        if not SANITIZED:
-            assert self.peak < GROWTH_MAX
+    def come(self, server):
+        address = (self.server or server).address()[1]
+        self.all = [Attacker(address, self.first, self.receive_buffer) for _ in range(self.count)]
 
     def step(self, number):
         drip = self.drip[number : number + 1] if number < DRIPS else b""
-        for one in self.crowd:
+        for one in self.all:
             if not one.gone:
                 one.send(drip)
                 if self.sip > 1 or number < DRIPS:
                     one.receive(self.sip)
                 else:
                     one.look()
-        self.watch()
+
+    @property
+    def left(self):
+        return sum(not one.gone for one in self.all)
+
+
+class Siege:
+    """Of a server, by crowds; `check` is another client's request."""
+
+    def __init__(self, server, *crowds, check=None):
+        self.server, self.crowds = server, crowds
+        self.check = check or self.serves
+        self.check()
+        self.before = memory(server)
+        for crowd in crowds:
+            crowd.come(server)
+
+    def serves(self):
+        answer = self.server.get("/a.txt", Connection="close")
+        assert answer.status == 200 and answer.text == "some text\n"
+
+    def step(self, number):
+        for crowd in self.crowds:
+            crowd.step(number)
+        self.check()
+        assert SANITIZED or memory(self.server) - self.before < GROWTH_MAX
 
     def hold_out(self):
-        """Until all have been cut off. Returns what each of them got."""
+        """Until all have been cut off."""
         deadline, number = time.monotonic() + TIMEOUT, 0
-        while any(not one.gone for one in self.crowd):
-            assert time.monotonic() < deadline, f"{sum(not one.gone for one in self.crowd)} are still there"
+        while any(crowd.left for crowd in self.crowds):
+            assert time.monotonic() < deadline, f"{[crowd.left for crowd in self.crowds]} are still there"
             self.step(number)
             number += 1
-        return self.crowd
+
+
+POST = b"POST /a.txt" + HOST
 
 
 def test_heads_that_drip(besieged):
     server = besieged()
-    siege = Siege(server, first=b"GET /a.txt" + HOST, drip=b"X-A: bbbbbbbbbbbbbbbbbbbbbbb")
-    for one in siege.hold_out():
-        assert one.got.startswith(b"HTTP/1.1 408 ")
+    crowd = Crowd(b"GET /a.txt" + HOST, b"X-A: bbbbbbbbbbbbbbbbbbbbbbb")
+    Siege(server, crowd).hold_out()
+    assert all(one.got.startswith(b"HTTP/1.1 408 ") for one in crowd.all)
     server.stop()
 
 
-def test_heads_that_begin_anew(besieged):
-    """Empty lines, which do not count as a head."""
-    server = besieged()
-    siege = Siege(server, drip=b"\r\n\r\nGET / HTTP/1.1\r\n")
-    for one in siege.hold_out():
-        assert one.got.startswith(b"HTTP/1.1 408 ") or one.got == b""
-    server.stop()
-
-
-def test_connections_that_say_nothing(besieged):
-    server = besieged()
-    siege = Siege(server)
-    assert {one.got for one in siege.hold_out()} == {b""}
-    server.stop()
-
-
-def test_connections_that_have_nothing_more_to_say(besieged):
-    server = besieged()
-    siege = Siege(server, first=b"GET /a.txt" + HOST + b"\r\n")
-    for one in siege.hold_out():
-        assert one.got.startswith(b"HTTP/1.1 200 ")
-    server.stop()
-
-
-def test_bodies_that_drip(besieged):
-    server = besieged()
-    siege = Siege(server, first=b"POST /a.txt" + HOST + b"Content-Length: 100000\r\n\r\n", drip=b"x" * 1000)
-    for one in siege.hold_out():
-        assert one.got.startswith(b"HTTP/1.1 40")
-    server.stop()
-
-
-def test_chunks_that_drip_through_the_proxy(besieged, hhttpd, www):
+def test_other_ways_to_send_too_little(besieged, hhttpd, www):
     behind = hhttpd(www, "0")
     server = besieged(f"[proxy]\n/back/ => http://127.0.0.1:{behind.port}/\n")
-    first = b"POST /back/a.txt" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
-    siege = Siege(server, count=CROWD // 4, first=first, drip=b"1\r\nx\r\n" * 100)
-    for one in siege.hold_out():
-        assert one.got.startswith(b"HTTP/1.1 40")
+    count = CROWD // 4
+    lines = Crowd(drip=b"\r\n\r\nGET / HTTP/1.1\r\n", count=count)  # empty ones do not count as a head
+    silent = Crowd(count=count)
+    idle = Crowd(b"GET /a.txt" + HOST + b"\r\n", count=count)
+    bodies = Crowd(POST + b"Content-Length: 100000\r\n\r\n", b"x" * 100, count=count)
+    chunks = Crowd(b"POST /back/a.txt" + HOST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 9, count=count)
+    Siege(server, lines, silent, idle, bodies, chunks).hold_out()
+    assert all(one.got.startswith(b"HTTP/1.1 408 ") or one.got == b"" for one in lines.all)
+    assert all(one.got == b"" for one in silent.all)
+    assert all(one.got.startswith(b"HTTP/1.1 200 ") for one in idle.all)
+    assert all(one.got.startswith(b"HTTP/1.1 40") for one in bodies.all + chunks.all)
     server.stop()
     behind.stop()
 
 
-def test_readers_that_sip(besieged):
-    server = besieged()
-    siege = Siege(server, first=b"GET /big" + HOST + b"\r\n", sip=1, receive_buffer=4096)
-    for one in siege.hold_out():
-        assert one.got.startswith(b"HTTP/1.1 200 ") and one.size < BIG
-    server.stop()
-
-
-def test_readers_that_sip_through_the_proxy(besieged, hhttpd, www):
+def test_readers_that_sip(besieged, hhttpd, www):
     behind = hhttpd(www, "0")
     server = besieged(f"[proxy]\n/back/ => http://127.0.0.1:{behind.port}/\n")
-    siege = Siege(server, count=CROWD // 4, first=b"GET /back/big" + HOST + b"\r\n", sip=1, receive_buffer=4096)
-    for one in siege.hold_out():
+    near = Crowd(b"GET /big" + HOST + b"\r\n", sip=1, receive_buffer=4096)
+    far = Crowd(b"GET /back/big" + HOST + b"\r\n", sip=1, receive_buffer=4096, count=CROWD // 8)
+    Siege(server, near, far).hold_out()
+    for one in near.all + far.all:
         assert one.got.startswith(b"HTTP/1.1 200 ") and one.size < BIG
     server.stop()
     behind.stop()
@@ -213,19 +198,21 @@ def test_readers_of_what_is_made_for_them(besieged, www):
         (www / f"{'name' * 20}-{i}").touch()
     (www / "text.txt").write_text("words and words\n" * 10000)
     server = besieged("index_of = /\nhome_page = none\narchive = yes\n")
-    ranges = b"Range: bytes=" + b",".join(b"%d-%d" % (i * 9, i * 9 + 5) for i in range(100)) + b"\r\n"
-    for first in [
+    ranges = b"Range: bytes=" + b",".join(b"%d-%d" % (i * 100, i * 100 + 5) for i in range(60)) + b"\r\n"
+    requests = [
         b"GET /big" + HOST + ranges + b"\r\n",
         b"GET /" + HOST + b"\r\n",
         b"GET /text.txt" + HOST + b"Accept-Encoding: gzip, br, zstd\r\n\r\n",
         b"GET /?archive=tar" + HOST + b"\r\n",
-    ]:
-        siege = Siege(server, count=50, first=first * 20, sip=200, receive_buffer=4096)
-        wait_until(lambda: siege.step(0) or all(one.got for one in siege.crowd), "the first bytes")
-        for _ in range(10):
-            siege.step(0)
-        for one in siege.crowd:
-            assert one.got.startswith(b"HTTP/1.1 ")
+    ]
+    crowds = [Crowd(request * 20, sip=200, receive_buffer=4096, count=25) for request in requests]
+    siege = Siege(server, *crowds)
+    wait_until(lambda: siege.step(0) or all(one.got for crowd in crowds for one in crowd.all), "the first bytes")
+    for _ in range(10):
+        siege.step(0)
+    for crowd in crowds:
+        for one in crowd.all:
+            assert one.got.startswith(b"HTTP/1.1 20")
             one.sock.close()
     server.stop()
 
@@ -234,30 +221,33 @@ def test_requests_without_end_that_nobody_reads_the_answers_of(besieged, www):
     (www / "100k").write_bytes(b"x" * 100000)
     server = besieged()
     blast = (b"GET /100k" + HOST + b"\r\n") * 1000
-    siege = Siege(server, count=100, first=blast, sip=1, receive_buffer=4096)
+    crowd = Crowd(blast, sip=1, receive_buffer=4096, count=100)
+    siege = Siege(server, crowd)
     for _ in range(20):
-        for one in siege.crowd:
+        for one in crowd.all:
             one.send(blast)
         siege.step(DRIPS)
-    for one in siege.hold_out():
-        assert one.got.startswith(b"HTTP/1.1 200 ")
+    siege.hold_out()
     server.stop()
 
 
 def test_handshakes_that_never_end(besieged):
     server = besieged("tls_self_signed = yes\n")
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
-    siege = Siege(server, count=CROWD // 4, first=hello, drip=b"x" * 100)
-    siege.hold_out()
+    Siege(server, Crowd(hello, b"x" * 100, count=CROWD // 4)).hold_out()
     server.stop()
 
 
 def test_proxy_headers_that_never_end(besieged):
     server = besieged("proxy_protocol = yes\n")
-    first = b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET /a.txt HTTP/1.0\r\n\r\n"
-    siege = Siege(server, count=CROWD // 4, first=b"PROXY TCP4 ", drip=b"1" * 100,
-                  check=lambda: server.raw(first).endswith(b"some text\n"))
-    assert {one.got for one in siege.hold_out()} == {b""}
+    request = b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET /a.txt HTTP/1.0\r\n\r\n"
+
+    def serves():
+        assert server.raw(request).endswith(b"some text\n")
+
+    crowd = Crowd(b"PROXY TCP4 ", b"1" * 100, count=CROWD // 8)
+    Siege(server, crowd, check=serves).hold_out()
+    assert all(one.got == b"" for one in crowd.all)
     server.stop()
 
 
