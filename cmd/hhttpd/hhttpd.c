@@ -56,6 +56,15 @@ static const char *const description[] = {
     "password as it is. It is read at the start and at a reload, and only the master has to be "
     "able to. A wrong password is answered after a second. A forward proxy asks for the password "
     "of the path /.",
+    "--live-reload puts a short script into pages and listings, which waits for server-sent events "
+    "from /.hhttpd/events below the base URL. --metrics counts for all workers together, over "
+    "crashes and reloads; each loop tells what it has once a second.",
+    "--demo answers what libhv's example does: GET /ping /data /paths /service /get /query "
+    "/wildcard* /async /sleep?t=MS /setTimeout?t=MS /sse?n=EVENTS&t=MS /www.NAME; POST /echo /kv "
+    "/json /form /test /login /grpc /upload /upload/NAME; DELETE /group/GROUP/user/USER. /www.NAME "
+    "sends the client there instead of asking for it; what comes to /upload is stored in the "
+    "folder "
+    "of --upload, and without that only counted; /login knows admin with 123456.",
     "The master process keeps the rights that it was started with, so that a reload can read keys "
     "and open ports, but handles no byte of a client; the workers become --user, and cannot reach "
     "more of the file system than they need, where the kernel has Landlock.",
