@@ -551,7 +551,7 @@ static bool is_full(const http_stream_t *stream)
     return true;
 }
 
-static void abort_stream(http_stream_t *stream, int err)
+static void give_up(http_stream_t *stream, int err)
 {
     hio_abort(http1_conn_of(stream)->base.io, err);
 }
@@ -561,7 +561,7 @@ static const http_wire_t wire = {
     .interim = http1_server__interim,
     .body_changed = body_changed,
     .is_full = is_full,
-    .abort = abort_stream,
+    .give_up = give_up,
 };
 
 static const http_conn_ops_t ops = {.timeout = timeout, .gone = gone};

@@ -378,5 +378,5 @@ void http_stream_abort(http_stream_t *stream, int err)
         return;
     stream->failed = true;
     stream->error = err;
-    stream->wire->abort(stream, err);
+    stream->wire->give_up(stream, err);
 }

@@ -30,7 +30,7 @@ typedef struct http_wire_s {
     /* Whether the body is wanted, and now, has changed. */
     void (*body_changed)(http_stream_t *stream);
     bool (*is_full)(const http_stream_t *stream);
-    void (*abort)(http_stream_t *stream, int err);
+    void (*give_up)(http_stream_t *stream, int err);
 } http_wire_t;
 
 typedef struct http_hook_s {
