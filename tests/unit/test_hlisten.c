@@ -399,7 +399,7 @@ static void options_reach_the_listener(void **state)
     echo_t *echo = new_echo();
     hio_t *first = NULL, *second = NULL;
     struct stat st;
-    char name[64];
+    char name[128];
 
     (void)state;
     snprintf(name, sizeof(name), "unix:@%s", folder); /* nobody else's */
