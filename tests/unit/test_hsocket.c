@@ -253,7 +253,7 @@ static void a_connection_that_is_not_taken_times_out(void **state)
     haddr_t addr;
     int listener, fds[8];
     int n = 0, err = 0;
-    char name[64];
+    char name[128];
 
     (void)state;
     snprintf(name, sizeof(name), "@%s", folder); /* nobody else's */
