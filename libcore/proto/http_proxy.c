@@ -247,6 +247,12 @@ void http_proxy_handle(http_stream_t *stream, void *userdata)
         http_response_error(stream, 405, NULL);
         return;
     }
+    if (http_proxy__forwards_left(stream) == 0) {
+        hmem_free(call);
+        http_response_status(stream, 204);
+        http_response_send(stream, "", 0);
+        return;
+    }
     http_stream_set_callbacks(stream, &stream_callbacks, call);
     http_stream_pause(stream); /* until the connection stands */
     err = begin(call);

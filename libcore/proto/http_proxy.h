@@ -46,8 +46,8 @@ typedef struct http_proxy_options_s {
     void *arg;
 } http_proxy_options_t;
 
-/* 0 and *proxy; HERR_SYNTAX, HERR_UNSUPPORTED (a scheme), -EINVAL (no target, or too many), -ENOMEM,
- * errors of htls_ctx_new; then error (may be NULL) is one line. For one loop's thread. */
+/* 0 and *proxy; HERR_SYNTAX, HERR_UNSUPPORTED (a scheme), -EINVAL (no target, or too many),
+ * -ENOMEM, errors of htls_ctx_new; then error (may be NULL) is one line. For one loop's thread. */
 int http_proxy_new(hloop_t *loop, const http_proxy_options_t *options, http_proxy_t **proxy,
                    char *error, size_t error_size);
 

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAX_FORWARDS "Max-Forwards"
+#define FORWARDS_MAX 1000000 /* more are that many */
+
 /* ---- fields of one connection ---------------------------------------------------------------- */
 
 static bool is_named(http_span_t list, http_span_t name)
@@ -152,13 +155,40 @@ static bool add_via(const http_proxy_t *proxy, http_stream_t *stream, http_proxy
     return own.data && add_to_list(head, request, "Via", true, own.data);
 }
 
+int http_proxy__forwards_left(const http_stream_t *stream)
+{
+    const http_request_t *request = http_stream_request(stream);
+    http_span_t value = http_request_find(stream, MAX_FORWARDS);
+    int left = 0;
+
+    if (request->method != HTTP_METHOD_OPTIONS || value.len == 0)
+        return -1;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return -1;
+        if (left < FORWARDS_MAX)
+            left = left * 10 + (value.data[i] - '0');
+    }
+    return left < FORWARDS_MAX ? left : FORWARDS_MAX;
+}
+
+static bool add_forwards_left(http_stream_t *stream, http_proxy_head_t *head)
+{
+    int left = http_proxy__forwards_left(stream);
+
+    return left <= 0 || add(head, MAX_FORWARDS, keep(head, "%d", left - 1));
+}
+
 static bool copy_fields(http_stream_t *stream, http_proxy_head_t *head)
 {
     const http_request_t *request = http_stream_request(stream);
+    bool counts = http_proxy__forwards_left(stream) >= 0;
 
     for (size_t i = 0; i < request->field_count; i++) {
         const http_field_t *field = &request->fields[i];
 
+        if (counts && http_span_ieq(field->name, MAX_FORWARDS))
+            continue;
         if (field->id == HTTP_FIELD_HOST || field->id == HTTP_FIELD_VIA ||
             field->id == HTTP_FIELD_EXPECT || is_about_forwarding(field) ||
             !goes_on(field, request->fields, request->field_count))
@@ -233,7 +263,7 @@ int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *ta
     if (!out->target.data)
         return 414;
     ok = add(head, "Host", keep_host ? request->authority : http_span(target->host));
-    ok = ok && copy_fields(stream, head) &&
+    ok = ok && copy_fields(stream, head) && add_forwards_left(stream, head) &&
          (proxy->anonymous || add_forwarding(proxy, stream, head)) && add_via(proxy, stream, head);
     if (ok && out->upgrade)
         ok = add(head, "Upgrade", http_request_field(stream, HTTP_FIELD_UPGRADE));

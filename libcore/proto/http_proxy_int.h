@@ -42,6 +42,9 @@ typedef struct http_proxy_head_s {
     size_t text_len;
 } http_proxy_head_t;
 
+/* How many proxies an OPTIONS may go through (Max-Forwards, RFC 9110 section 7.6.2); -1: any. */
+int http_proxy__forwards_left(const http_stream_t *stream);
+
 /* 0, or the status to answer with. */
 int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *target,
                         http_stream_t *stream, http_proxy_head_t *head);

@@ -287,6 +287,24 @@ static void lists_in_several_fields_are_kept(void **state)
     haccess_free(trusted);
 }
 
+/* RFC 9110 section 7.6.2. */
+static void the_last_one_answers_options_itself(void **state)
+{
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, "", (http_proxy_options_t){0});
+    web_say_text(lab.client, "OPTIONS /a HTTP/1.1\r\nHost: front\r\nMax-Forwards: 0\r\n\r\n"
+                             "OPTIONS /b HTTP/1.1\r\nHost: front\r\nMax-Forwards: 10\r\n\r\n");
+    accept_server(&lab);
+    SERVER_UNTIL(&lab, "\r\n\r\n");
+    assert_non_null(strstr(lab.heard, "OPTIONS /b "));
+    assert_non_null(strstr(lab.heard, "Max-Forwards: 9\r\n"));
+    assert_null(strstr(lab.heard, "OPTIONS /a "));
+    CLIENT_UNTIL(&lab, "HTTP/1.1 204 ");
+    lab_close(&lab);
+}
+
 static void a_broken_body_ends_the_request_behind(void **state)
 {
     lab_t lab;
@@ -526,6 +544,7 @@ int main(void)
         cmocka_unit_test(hints_are_passed_on),
         cmocka_unit_test(a_websocket_gets_its_tunnel),
         cmocka_unit_test(lists_in_several_fields_are_kept),
+        cmocka_unit_test(the_last_one_answers_options_itself),
         cmocka_unit_test(a_broken_body_ends_the_request_behind),
         cmocka_unit_test(a_slow_client_slows_the_server_down),
         cmocka_unit_test(a_slow_server_slows_the_client_down),
