@@ -105,7 +105,8 @@ void http_conn__remove(http_conn_t *conn);
 
 /* ---- http1_server.c -------------------------------------------------------------------------- */
 
-/* Serves HTTP/1 on it. peer: the client's address; NULL: the socket's. 0, or -ENOMEM and nothing has changed. */
+/* Serves HTTP/1 on it. peer: the client's address; NULL: the socket's. 0, or -ENOMEM and nothing
+ * has changed. */
 int http1_server__start(http_server_t *server, hio_t *io, bool secure, const haddr_t *peer);
 
 #endif
