@@ -3,6 +3,8 @@
 #include "../base/hmem.h"
 #include "../base/hurl.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,27 +135,45 @@ static bool may_go(http_forward_t *forward, http_stream_t *stream, const char *h
     return false;
 }
 
+/* The host as rules name it. An address has many spellings: of IPv4 the URL has made the plain one;
+ * IPv6 may hold one of IPv4; and the unspecified address leads to this machine. */
+static void copy_host(const hurl_t *url, char host[HENDPOINT_HOST_SIZE])
+{
+    struct in6_addr v6;
+
+    memcpy(host, url->host.data, url->host.len);
+    host[url->host.len] = '\0';
+    if (url->host_kind == HURL_HOST_IPV6 && inet_pton(AF_INET6, host, &v6) == 1) {
+        if (IN6_IS_ADDR_V4MAPPED(&v6))
+            inet_ntop(AF_INET, &v6.s6_addr[12], host, HENDPOINT_HOST_SIZE);
+        else if (IN6_IS_ADDR_UNSPECIFIED(&v6))
+            snprintf(host, HENDPOINT_HOST_SIZE, "::1");
+    }
+    if (strcmp(host, "0.0.0.0") == 0)
+        snprintf(host, HENDPOINT_HOST_SIZE, "127.0.0.1");
+}
+
 static void connect_to(http_forward_t *forward, http_stream_t *stream)
 {
     http_span_t authority = http_stream_request(stream)->authority;
-    char text[ORIGIN_SIZE];
+    char text[ORIGIN_SIZE], host[HENDPOINT_HOST_SIZE];
     hendpoint_t to;
+    hurl_t url = {0};
+    int len = snprintf(text, sizeof(text), "http://%.*s/", (int)authority.len, authority.data);
+    int err = len < 0 || (size_t)len >= sizeof(text) ? HERR_RANGE
+                                                     : hurl_parse(&url, text, (size_t)len, NULL, 0);
 
-    if (authority.len >= sizeof(text)) {
-        http_response_error(stream, 400, "the host name is too long");
-        return;
+    if (err == 0 && (url.host.len == 0 || url.host.len >= sizeof(host) || url.port <= 0))
+        err = HERR_SYNTAX;
+    if (err == 0) {
+        copy_host(&url, host);
+        err = hendpoint_set(&to, HENDPOINT_TCP, host, url.port);
     }
-    for (size_t i = 0; i < authority.len; i++) {
-        char c = authority.data[i];
-
-        text[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-    }
-    text[authority.len] = '\0';
-    if (hendpoint_parse(&to, text, NULL, 0) < 0 || to.scheme != HENDPOINT_TCP || !to.host[0] ||
-        to.port == 0)
+    if (err < 0)
         http_response_error(stream, 400, "CONNECT needs host:port");
-    else if (may_go(forward, stream, to.host, to.port))
+    else if (may_go(forward, stream, host, (uint16_t)url.port))
         http_tunnel__start(forward, stream, &to);
+    hurl_deinit(&url);
 }
 
 static void ask_url(http_forward_t *forward, http_stream_t *stream)
@@ -167,8 +187,7 @@ static void ask_url(http_forward_t *forward, http_stream_t *stream)
     if (!is_http || url.host.len == 0 || url.host.len >= sizeof(host) || url.user.data) {
         http_response_error(stream, 400, "this proxy takes http:// URLs, and CONNECT for others");
     } else {
-        memcpy(host, url.host.data, url.host.len);
-        host[url.host.len] = '\0';
+        copy_host(&url, host);
         if (may_go(forward, stream, host, (uint16_t)url.port))
             ask_origin(forward, stream, &url);
     }

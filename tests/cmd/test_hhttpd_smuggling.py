@@ -378,6 +378,46 @@ def test_methods_that_are_not_passed_on(proxy, backend, method):
     assert backend.requests[first:] == []
 
 
+# ---- a forward proxy ----
+
+
+@pytest.fixture(scope="module")
+def forward(lab):
+    conf = lab.folder / "forward.conf"
+    conf.write_text(f"document_root = {lab.folder}\n[proxy]\nforward_proxy = yes\nno_proxies = 127.0.0.1, ::1\n")
+    server = Server(lab, "-c", conf, "127.0.0.1:0", *IDLE)
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "0x7f000001", "0X7F.1", "2130706433", "017700000001", "127.0.0.1.",
+                                  "[::ffff:127.0.0.1]", "[::FFFF:7f00:1]", "0", "0.0.0.0", "[::]", "[::1]", "[0::0:1]"])
+def test_another_spelling_is_the_same_place(forward, backend, host):
+    first = len(backend.requests)
+    place = f"{host}:{backend.port}".encode()
+    for request in (get(b"Connection: close", target=b"http://" + place + b"/"),
+                    get(b"Connection: close", method=b"CONNECT", target=place)):
+        assert responses(forward.raw(request)) == [403]
+    assert backend.requests[first:] == []
+
+
+def test_a_forward_proxy_says_the_host_of_the_target(lab, backend):
+    conf = lab.folder / "open.conf"
+    conf.write_text(f"document_root = {lab.folder}\n[proxy]\nforward_proxy = yes\n")
+    server = Server(lab, "-c", conf, "127.0.0.1:0", *IDLE)
+    place = f"127.0.0.1:{backend.port}".encode()
+    first = len(backend.requests)
+    assert responses(server.raw(get(b"Connection: close", target=b"http://" + place + b"/front"))) == [200]
+    with server.connect() as sock:
+        sock.sendall(get(method=b"CONNECT", target=b"LOCALHOST:%d" % backend.port))
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+        sock.sendall(get())
+        assert sock.recv(1000).endswith(b"ok")
+    one, two = backend.requests[first:]
+    assert b"\r\nHost: " + place + b"\r\n" in one[1] and two[1] == get()
+    server.stop()
+
+
 # ---- responses ----
 
 OK = b"HTTP/1.1 200 OK\r\n"
