@@ -16,8 +16,9 @@ typedef struct http_forward_s http_forward_t;
 
 /* 0 in a number: the value given here. */
 typedef struct http_forward_options_s {
-    /* Whether a client may go there: a name or an address without brackets, in lower case. NULL:
-     * anywhere. */
+    /* Whether a client may go there: a name, or an address without brackets, in its one plain
+     * spelling: "127.0.0.1" also for 127.1, 0x7f000001, [::ffff:127.0.0.1] and 0.0.0.0. What a name
+     * resolves to is not looked at. NULL: anywhere. */
     bool (*allow)(http_stream_t *stream, const char *host, uint16_t port, void *arg);
     /* Why a request got a 502 or 504, for the log. */
     void (*on_failure)(http_stream_t *stream, const char *why, void *arg);
