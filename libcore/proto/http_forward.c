@@ -47,11 +47,13 @@ static origin_t *find_origin(http_forward_t *forward, const char *url)
     HLIST_FOREACH (node, next, &forward->origins) {
         origin_t *origin = HLIST_ENTRY(node, origin_t, link);
 
-        if (strcmp(origin->url, url) == 0) {
-            hlist_remove(&origin->link);
-            hlist_push_front(&forward->origins, &origin->link);
-            return origin;
+        if (strcmp(origin->url, url) != 0)
+            continue;
+        if (forward->origins.next != node) {
+            hlist_remove(node);
+            hlist_push_front(&forward->origins, node);
         }
+        return origin;
     }
     return NULL;
 }
