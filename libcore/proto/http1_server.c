@@ -551,17 +551,12 @@ static bool is_full(const http_stream_t *stream)
     return true;
 }
 
-static void give_up(http_stream_t *stream, int err)
-{
-    hio_abort(http1_conn_of(stream)->base.io, err);
-}
-
 static const http_wire_t wire = {
     .send = http1_server__send,
     .interim = http1_server__interim,
     .body_changed = body_changed,
     .is_full = is_full,
-    .give_up = give_up,
+    .give_up = http1_server__give_up,
 };
 
 static const http_conn_ops_t ops = {.timeout = timeout, .gone = gone};

@@ -28,9 +28,10 @@ static inline http1_conn_t *http1_conn_of(const http_stream_t *stream)
 
 /* ---- http1_server_send.c --------------------------------------------------------------------- */
 
-/* http_wire_t.send and interim. */
+/* http_wire_t.send, interim and give_up. */
 int http1_server__send(http_stream_t *stream, const http_out_t *out);
 int http1_server__interim(http_stream_t *stream, int status);
+void http1_server__give_up(http_stream_t *stream, int err);
 
 /* ---- http1_server_request.c ------------------------------------------------------------------ */
 

@@ -270,3 +270,20 @@ int http1_server__interim(http_stream_t *stream, int status)
     err = write_pieces(c, &pieces);
     return err < 0 ? broken(c, err) : 0;
 }
+
+/* Where the end of the connection is that of the body, another one has to look different. */
+static bool ends_with_connection(const http1_conn_t *c, const http_stream_t *stream)
+{
+    return stream->started && !stream->ended && !stream->bodiless && !stream->tunnel &&
+           stream->length < 0 && !c->chunked;
+}
+
+void http1_server__give_up(http_stream_t *stream, int err)
+{
+    http1_conn_t *c = http1_conn_of(stream);
+
+    if (ends_with_connection(c, stream))
+        hio_reset(c->base.io); /* on_close tells err all the same */
+    else
+        hio_abort(c->base.io, err);
+}

@@ -266,6 +266,28 @@ static void a_body_that_was_not_asked_for_is_not_waited_for(void **state)
     web_close(&web);
 }
 
+/* Without a length the end of the connection would look like that of the response. */
+static void an_end_that_is_none_is_seen(void **state)
+{
+    web_t web;
+    int fd;
+
+    (void)state;
+    web_open(&web, options());
+    fd = web_client(&web);
+    web_say_text(fd, "GET /later HTTP/1.0\r\n\r\n");
+    WEB_UNTIL(&web, fd, web.stream);
+    http_response_start(web.stream, -1);
+    http_response_write(web.stream, "half", 4);
+    WEB_UNTIL(&web, fd, heard(&web, "half"));
+    http_stream_abort(web.stream, -EPROTO);
+    web_until_end(&web, fd);
+    assert_true(web.reset);
+    assert_int_equal(web.close_error, -EPROTO);
+    close(fd);
+    web_close(&web);
+}
+
 /* The connection had been idle for longer than a server that drains lets it. */
 static void who_starts_a_drain_is_answered(void **state)
 {
@@ -295,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_tunnel_can_be_ended_for_both_sides),
         cmocka_unit_test(half_a_tunnel_that_is_silent_ends),
         cmocka_unit_test(a_body_that_was_not_asked_for_is_not_waited_for),
+        cmocka_unit_test(an_end_that_is_none_is_seen),
         cmocka_unit_test(who_starts_a_drain_is_answered),
     };
 
