@@ -15,7 +15,7 @@ static const char *file_for(const site_settings_t *s, int status)
         if (rule->status == status)
             return rule->to;
     }
-    return s->error_page;
+    return status >= 400 ? s->error_page : NULL; /* a redirect is no error */
 }
 
 static bool send_file(const site_host_t *host, http_stream_t *stream, int status)

@@ -164,6 +164,11 @@ static bool is_access_file(const settings_t *s)
     return s->access_log && s->access_log[0] != '\0' && strcmp(s->access_log, "-") != 0;
 }
 
+bool log_has_file(const settings_t *s)
+{
+    return s->logfile || is_access_file(s);
+}
+
 bool log_rotates(const log_t *log)
 {
     const settings_t *s = log->settings;

@@ -33,6 +33,9 @@ void log_lines(const log_t *log, hlog_level_e level, const hbytes_t *lines);
 /* Writes all of it, or what the disk takes: what cannot be written is lost, serving goes on. */
 void log_write(int fd, const void *data, size_t len);
 
+/* Whether there is a file that somebody may move away, and then wants to be opened anew. */
+bool log_has_file(const settings_t *settings);
+
 /* Whether the files have to be looked at from time to time. */
 bool log_rotates(const log_t *log);
 

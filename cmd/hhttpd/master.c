@@ -274,7 +274,7 @@ static void on_stop(hmain_t *app, void *userdata)
 /* When the terminal hangs up, a server that nobody could find any more ends. */
 static bool is_reloadable(const settings_t *s)
 {
-    return s->conf_path || s->logfile || s->main.pid_file || s->main.daemon ||
+    return s->conf_path || log_has_file(s) || s->main.pid_file || s->main.daemon ||
            s->main.action != HMAIN_NONE;
 }
 

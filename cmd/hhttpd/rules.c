@@ -151,7 +151,7 @@ int site_add_error_page(const char *from, const char *to, void *site, hbytes_t *
     return err ? err : add_rule(s, &s->error_pages, rule, why);
 }
 
-/* The option's "/from/ => to", "/from/=to"; without a path in front it is for everything. */
+/* The option's "/from/=to" or "/from/ => to"; without a path in front it is for everything. */
 typedef int (*add_rule_cb)(const char *from, const char *to, void *site, hbytes_t *why);
 static int take_rule(const char *arg, add_rule_cb add, bool whole, site_settings_t *s,
                      hbytes_t *why)
@@ -163,7 +163,7 @@ static int take_rule(const char *arg, add_rule_cb add, bool whole, site_settings
     if (!equals && whole)
         return add("/", arg, s, why);
     if (!equals)
-        return settings_wrong(why, "it takes '/from/ => to'");
+        return settings_wrong(why, "it takes FROM=TO, with a path as FROM");
     while (len > 0 && arg[len - 1] == ' ')
         len--;
     from = settings_keep_text(s->keep, arg, len);

@@ -160,6 +160,10 @@ static int check_certificates(const settings_t *s, const site_settings_t *site, 
     if (site != &s->site && site->ssl_certificate && !has_certificate(s))
         return complain(s, errors, "[host %s]: a certificate, but TLS is not spoken anywhere",
                         site->names[0]);
+    if (site == &s->site && s->ssl_ca_certificate && !has_certificate(s))
+        return complain(s, errors,
+                        "clients' certificates need TLS, and that a certificate: "
+                        "--tls-cert or --tls-self-signed");
     if (site == &s->site && s->tls_self_signed && site->ssl_certificate)
         return complain(s, errors, "a certificate of a file and a self-signed one: choose one");
     return 0;

@@ -149,6 +149,10 @@ site_host_t *site_host_of(http_stream_t *stream)
 
 static void on_request(http_stream_t *stream, void *userdata)
 {
+    const site_t *site = userdata;
+
+    if (site->access) /* kept for the log: who has hung up has no address any more */
+        http_stream_peer(stream);
     http_router_handle(stream, find_host(userdata, stream)->router);
 }
 

@@ -182,7 +182,7 @@ def test_a_file_that_is_not_there(lab):
         (["/", "/"], None),
         (["/", "/tmp"], "'/tmp': one folder is enough"),
         (["--auth", "/x=", "/"], "option --auth: USER:PASSWORD or a file is missing"),
-        (["--redirect", "x"], "option --redirect: it takes '/from/ => to'"),
+        (["--redirect", "x"], "option --redirect: it takes FROM=TO, with a path as FROM"),
         (["--nonsense"], "unknown option --nonsense"),
         (["--workers", "2000"], "option --workers: '2000': it takes auto or a number from 0 to 1024"),
     ],
