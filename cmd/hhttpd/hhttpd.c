@@ -39,10 +39,15 @@ static const char *const description[] = {
     "begins a virtual host with the keys about what is served, and [proxy NAME], [redirect NAME] "
     "and the like belong to it. A host inherits nothing. Options of the command line have the "
     "last word, and are about the first host. Every mistake is told with its line, and a key that "
-    "does not exist is one.",
+    "does not exist is one. Relative paths are those of the current folder, but for error_page and "
+    "spa, which are below document_root.",
+    "A changed file is noticed at the latest after a second. It is best replaced (mv), not written "
+    "over: who gets it while it becomes shorter is cut off. A redirect leads to the path as it is "
+    "written, even with a base URL.",
     "A reload reads the file again, tries it out, and replaces the workers: the new ones take "
     "every new connection, the old ones end when the requests that they have are answered, but at "
-    "the latest after --drain-timeout. If something is wrong with the file, all stays as it was.",
+    "the latest after --drain-timeout. If something is wrong with the file, all stays as it was. "
+    "-s start and -s restart stay in the foreground, unless -d or the key daemon is given, too.",
     "With --upload, files are stored by PUT (curl -T FILE URL/) and by POST of a form to "
     "FOLDER/?upload (multipart/form-data; its files, whatever the parts are called); POST to "
     "FOLDER/?mkdir makes the folder \"name\" of the form. With --upload-delete, DELETE and POST to "
@@ -95,8 +100,9 @@ static const hopt_term_t examples[] = {
 static const hopt_term_t signals[] = {
     {"SIGTERM, SIGINT", "Stop: nobody new is accepted, requests that have come are answered, for "
                         "at most 5 seconds. A second one stops at once."},
-    {"SIGHUP", "Reload: read the configuration, certificates and the like again, open the log "
-               "files anew. Without a configuration, log or pid file: stop."},
+    {"SIGHUP",
+     "Reload: read the configuration, certificates and the like again, open the log "
+     "files anew. Without a configuration, log or pid file: stop (a terminal was closed)."},
     {NULL, NULL},
 };
 
