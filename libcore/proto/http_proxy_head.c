@@ -246,6 +246,22 @@ static int64_t body_length(http_stream_t *stream)
     return http_request_field(stream, HTTP_FIELD_CONTENT_LENGTH).data ? 0 : HTTP_BODY_NONE;
 }
 
+/* Another protocol may follow, WebSocket say; but not HTTP in a tunnel, whose requests would not be
+ * checked here (h2c; RFC 9113 section 3.1 has given it up). */
+static bool may_upgrade(http_stream_t *stream)
+{
+    http_span_t list = http_request_field(stream, HTTP_FIELD_UPGRADE), element;
+
+    if (!http_stream_request(stream)->wants_upgrade)
+        return false;
+    while (http_list_next(&list, &element)) {
+        if (http_span_ieq(element, "h2c") ||
+            (element.len >= 4 && strncasecmp(element.data, "HTTP", 4) == 0))
+            return false;
+    }
+    return true;
+}
+
 int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *target,
                         http_stream_t *stream, http_proxy_head_t *head)
 {
@@ -258,7 +274,7 @@ int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *ta
     *out = (http_exchange_request_t){.method = request->method_name,
                                      .fields = head->fields,
                                      .body_length = body_length(stream),
-                                     .upgrade = request->wants_upgrade};
+                                     .upgrade = may_upgrade(stream)};
     out->target = proxy->path ? map_path(proxy, request, head) : origin_form(request, head);
     if (!out->target.data)
         return 414;
@@ -272,6 +288,13 @@ int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *ta
 
 /* ---- responses ------------------------------------------------------------------------------- */
 
+static void take_back(http_stream_t *stream, const http_exchange_response_t *response)
+{
+    for (size_t i = 0; i < response->field_count; i++)
+        http_response_remove(stream, response->fields[i].name);
+    http_response_status(stream, 200);
+}
+
 int http_proxy__response(http_stream_t *stream, const http_exchange_response_t *response)
 {
     int err = 0;
@@ -284,6 +307,8 @@ int http_proxy__response(http_stream_t *stream, const http_exchange_response_t *
         if (upgraded || goes_on(field, response->fields, response->field_count))
             err = http_response_add(stream, field->name, field->value);
     }
+    if (err < 0)
+        take_back(stream, response);
     return err;
 }
 
@@ -291,9 +316,8 @@ void http_proxy__interim(http_stream_t *stream, const http_exchange_response_t *
 {
     if (response->status == 100) /* ours to send: the body is asked for here */
         return;
-    if (http_proxy__response(stream, response) == 0)
-        http_response_interim(stream, response->status);
-    for (size_t i = 0; i < response->field_count; i++)
-        http_response_remove(stream, response->fields[i].name);
-    http_response_status(stream, 200);
+    if (http_proxy__response(stream, response) < 0)
+        return;
+    http_response_interim(stream, response->status);
+    take_back(stream, response);
 }

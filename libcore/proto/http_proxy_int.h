@@ -49,7 +49,8 @@ int http_proxy__forwards_left(const http_stream_t *stream);
 int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *target,
                         http_stream_t *stream, http_proxy_head_t *head);
 
-/* Sets status and fields of the response. 0 or the errors of http_response_add. */
+/* Sets status and fields of the response. 0 or the errors of http_response_add, and then none are
+ * left. */
 int http_proxy__response(http_stream_t *stream, const http_exchange_response_t *response);
 
 /* Passes a 1xx on. */

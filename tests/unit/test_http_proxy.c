@@ -287,6 +287,32 @@ static void lists_in_several_fields_are_kept(void **state)
     haccess_free(trusted);
 }
 
+/* A head that is just short enough to be read, and too long to be passed on with its spaces. */
+static void what_cannot_be_passed_on_leaves_nothing_in_the_error(void **state)
+{
+    size_t len = 0, size = HTTP1_HEAD_MAX;
+    char *text = malloc(size + 1);
+    lab_t lab;
+
+    (void)state;
+    assert_non_null(text);
+    lab_open(&lab, "", (http_proxy_options_t){0});
+    web_say_text(lab.client, "GET / HTTP/1.1\r\nHost: front\r\n\r\n");
+    accept_server(&lab);
+    SERVER_UNTIL(&lab, "\r\n\r\n");
+    len += (size_t)snprintf(text, size, "HTTP/1.1 200 OK\r\n");
+    for (int i = 0; i < 99; i++)
+        len += (size_t)snprintf(text + len, size - len, "X-A%02d:%0*d\r\n", i,
+                                i < 98 ? 320 : (int)(size - len - 10), 0);
+    assert_int_equal(len + 2, size);
+    snprintf(text + len, 3, "\r\n");
+    server_says(&lab, text);
+    CLIENT_UNTIL(&lab, "HTTP/1.1 502 ");
+    assert_false(client_has(&lab, "X-A"));
+    free(text);
+    lab_close(&lab);
+}
+
 /* RFC 9110 section 7.6.2. */
 static void the_last_one_answers_options_itself(void **state)
 {
@@ -544,6 +570,7 @@ int main(void)
         cmocka_unit_test(hints_are_passed_on),
         cmocka_unit_test(a_websocket_gets_its_tunnel),
         cmocka_unit_test(lists_in_several_fields_are_kept),
+        cmocka_unit_test(what_cannot_be_passed_on_leaves_nothing_in_the_error),
         cmocka_unit_test(the_last_one_answers_options_itself),
         cmocka_unit_test(a_broken_body_ends_the_request_behind),
         cmocka_unit_test(a_slow_client_slows_the_server_down),
