@@ -541,21 +541,12 @@ static void body_changed(http_stream_t *stream)
     http1_server__resume_later(http1_conn_of(stream));
 }
 
-static bool is_full(const http_stream_t *stream)
-{
-    http1_conn_t *c = http1_conn_of(stream);
-
-    if (hio_write_bufsize(c->base.io) <= HTTP1_QUEUED_MAX || http1_server__watch(c) < 0)
-        return false;
-    hio_await_writable(c->base.io);
-    return true;
-}
-
 static const http_wire_t wire = {
     .send = http1_server__send,
     .interim = http1_server__interim,
     .body_changed = body_changed,
-    .is_full = is_full,
+    .is_full = http1_server__is_full,
+    .go_on_later = http1_server__go_on_later,
     .give_up = http1_server__give_up,
 };
 

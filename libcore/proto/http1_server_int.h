@@ -31,6 +31,8 @@ static inline http1_conn_t *http1_conn_of(const http_stream_t *stream)
 /* http_wire_t.send, interim and give_up. */
 int http1_server__send(http_stream_t *stream, const http_out_t *out);
 int http1_server__interim(http_stream_t *stream, int status);
+bool http1_server__is_full(const http_stream_t *stream);
+void http1_server__go_on_later(http_stream_t *stream);
 void http1_server__give_up(http_stream_t *stream, int err);
 
 /* ---- http1_server_request.c ------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #include "http1_server_int.h"
 
 #include "../codec/http1_write.h"
+#include "../event/hio_ops.h"
 
 #include <string.h>
 
@@ -286,4 +287,27 @@ void http1_server__give_up(http_stream_t *stream, int err)
         hio_reset(c->base.io); /* on_close tells err all the same */
     else
         hio_abort(c->base.io, err);
+}
+
+/* ---- room ------------------------------------------------------------------------------------ */
+
+void http1_server__go_on_later(http_stream_t *stream)
+{
+    http1_conn_t *c = http1_conn_of(stream);
+    int err = http1_server__watch(c);
+
+    if (err < 0)
+        hio_abort(c->base.io, err);
+    else
+        hio_await_writable(c->base.io);
+}
+
+bool http1_server__is_full(const http_stream_t *stream)
+{
+    http1_conn_t *c = http1_conn_of(stream);
+
+    if (hio_write_bufsize(c->base.io) <= HTTP1_QUEUED_MAX || http1_server__watch(c) < 0)
+        return false;
+    hio_await_writable(c->base.io);
+    return true;
 }

@@ -7,6 +7,7 @@
 
 #define OUTPUT_SIZE 16384
 #define FILE_READ_SIZE 16384
+#define FILE_READS_PER_TURN 4
 
 void http_response__set_coding(http_stream_t *stream, http_coding_t *coding)
 {
@@ -59,18 +60,24 @@ static http_coding_op_e pump_op(const http_coded_t *coded)
     return coded->end ? HTTP_CODING_FINISH : HTTP_CODING_FLUSH;
 }
 
+/* Coding takes time: after so much of one file it is the others' turn. */
 int http_response__pump(http_stream_t *stream)
 {
     http_coded_t *coded = &stream->coded;
     char buf[FILE_READ_SIZE];
     bool head = false;
 
-    while (coded->file.len > 0 && !stream->wire->is_full(stream)) {
+    for (int i = 0; coded->file.len > 0 && !stream->wire->is_full(stream); i++) {
         http_file_part_t *file = &coded->file;
         size_t want = file->len < (int64_t)sizeof(buf) ? (size_t)file->len : sizeof(buf);
-        ssize_t n = pread(file->fd, buf, want, file->offset);
+        ssize_t n;
         int err;
 
+        if (i == FILE_READS_PER_TURN) {
+            stream->wire->go_on_later(stream);
+            break;
+        }
+        n = pread(file->fd, buf, want, file->offset);
         if (n <= 0)
             return failed(stream, n == 0 ? HERR_TRUNCATED : -errno);
         file->offset += n;

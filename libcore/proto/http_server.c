@@ -359,6 +359,20 @@ static void drain_at_once(http_server_t *server)
         tell_drained(server);
 }
 
+/* One that has not sent a byte, as browsers open them ahead, is as idle as one between two
+ * requests. */
+static void count_as_idle(http_server_t *server)
+{
+    hlist_t *node, *next;
+
+    HLIST_FOREACH (node, next, &server->conns) {
+        http_conn_t *conn = HLIST_ENTRY(node, http_conn_t, all);
+
+        if (conn->wait == HTTP_WAIT_HEAD && conn->received == 0)
+            http_conn__wait(conn, HTTP_WAIT_KEEPALIVE, true);
+    }
+}
+
 void http_server_drain(http_server_t *server, uint32_t timeout_ms,
                        void (*done)(http_server_t *server, void *arg), void *arg)
 {
@@ -378,6 +392,7 @@ void http_server_drain(http_server_t *server, uint32_t timeout_ms,
     server->drained = done;
     server->drained_arg = arg;
     close_listeners(server);
+    count_as_idle(server);
     if (server->stats.open == 0)
         timeout_ms = 1;
     server->drain_timer = htimer_add(server->loop, on_drain_timer, timeout_ms, 1);

@@ -30,6 +30,8 @@ typedef struct http_wire_s {
     /* Whether the body is wanted, and now, has changed. */
     void (*body_changed)(http_stream_t *stream);
     bool (*is_full)(const http_stream_t *stream);
+    /* http_stream__drained follows soon, whether there is room or not. */
+    void (*go_on_later)(http_stream_t *stream);
     void (*give_up)(http_stream_t *stream, int err);
 } http_wire_t;
 

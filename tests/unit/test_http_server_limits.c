@@ -150,6 +150,26 @@ static void draining_lets_requests_finish(void **state)
     web_close(&web);
 }
 
+static void draining_waits_for_no_request_that_never_began(void **state)
+{
+    int drained = 0, fd;
+    web_t web;
+    http_server_stats_t stats = {0};
+
+    (void)state;
+    web_open(&web, options());
+    fd = web_client(&web);
+    while (stats.open == 0) {
+        hloop_wakeup(web.loop);
+        assert_int_equal(hloop_run(web.loop), 0);
+        http_server_stats(web.server, &stats);
+    }
+    http_server_drain(web.server, 1000000, on_drained, &drained);
+    RUN_UNTIL(web.loop, drained == 1); /* or the test's own limit ends it */
+    close(fd);
+    web_close(&web);
+}
+
 static void draining_ends_in_time(void **state)
 {
     int drained = 0, fd;
@@ -235,6 +255,7 @@ int main(void)
         cmocka_unit_test(who_does_not_read_is_cut_off),
         cmocka_unit_test(a_response_that_takes_its_time_is_waited_for),
         cmocka_unit_test(draining_lets_requests_finish),
+        cmocka_unit_test(draining_waits_for_no_request_that_never_began),
         cmocka_unit_test(draining_ends_in_time),
         cmocka_unit_test(more_connections_than_allowed_are_closed),
         cmocka_unit_test(a_proxy_says_who_comes),
