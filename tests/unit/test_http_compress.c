@@ -21,6 +21,7 @@ static struct {
     const char *type, *name, *value; /* a field more, if there is a name */
     size_t len;
     bool pieces;
+    int file; /* 0: none; its bytes, len of them */
     http_compress_options_t options;
 } answer;
 
@@ -36,6 +37,14 @@ static void handle(http_stream_t *stream, void *userdata)
     if (answer.name)
         http_response_set(stream, http_span(answer.name), http_span(answer.value));
     assert_int_equal(http_compress(stream, &answer.options), 0);
+    if (answer.file > 0) {
+        http_file_part_t part = {.fd = answer.file, .len = (int64_t)answer.len};
+
+        http_response_start(stream, (int64_t)answer.len);
+        http_response_write_file(stream, &part);
+        http_response_end(stream);
+        return;
+    }
     if (!answer.pieces) {
         http_response_send(stream, text, answer.len);
         return;
@@ -221,6 +230,35 @@ static void vary_is_said_once(void **state)
     web_close(&web);
 }
 
+/* Its code is so short that the client never makes it wait. */
+static void a_file_that_is_coded_lets_others_have_their_turn(void **state)
+{
+    char name[] = "/tmp/hnet-test-XXXXXX";
+    http_server_stats_t stats;
+    int fd;
+
+    (void)state;
+    answer.file = mkstemp(name);
+    assert_true(answer.file > 0);
+    unlink(name);
+    answer.len = (size_t)4 << 20;
+    assert_int_equal(ftruncate(answer.file, (off_t)answer.len), 0);
+    fd = web_client(&web);
+    web_say_text(fd, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                     "Accept-Encoding: gzip\r\n\r\n");
+    do {
+        web_turn(&web, fd);
+        http_server_stats(web.server, &stats);
+    } while (stats.requests == 0);
+    assert_int_equal(web.done, 0); /* a part of it, and not all at once */
+    web_until_end(&web, fd);
+    assert_true(has("Content-Encoding: gzip"));
+    assert_int_equal(web.done, 1);
+    assert_int_equal(web.done_error, 0);
+    close(fd);
+    close(answer.file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_not_worth_it_or_not_allowed_stays, setup),
         cmocka_unit_test_setup(heads_say_the_same, setup),
         cmocka_unit_test_setup(vary_is_said_once, setup),
+        cmocka_unit_test_setup(a_file_that_is_coded_lets_others_have_their_turn, setup),
     };
 
     return run_on_each_poller("http_compress", tests, ARRAY_LENGTH(tests));
