@@ -140,8 +140,11 @@ static void handler(http_stream_t *stream, void *userdata)
         send_pieces(stream, world);
     else if (strcmp(path, "/file") == 0 || strcmp(path, "/coded") == 0)
         send_file(stream, world, path[1] == 'c');
-    else
+    else {
+        if (strcmp(path, "/drain") == 0)
+            http_server_drain(world->server, 0, NULL, NULL);
         http_response_send(stream, "hello", 5);
+    }
 }
 
 /* ---- the plain ends -------------------------------------------------------------------------- */
@@ -321,6 +324,7 @@ static void a_server_does_without_memory(void **state)
     static const char *const says[] = {
         GET_LAST("/hello"),
         GET_LAST("/later"),
+        GET_LAST("/drain"),
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
         "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n" GET_LAST("/later"),
     };
