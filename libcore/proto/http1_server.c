@@ -99,6 +99,8 @@ static void gone(http_conn_t *conn, int err)
 
     hio_setcb_read(conn->io, NULL);
     hio_setcb_close(conn->io, NULL);
+    hio_setcb_write(conn->io, NULL);
+    http1_server__correct_counts(c);
     if (c->watched) {
         hio_setcb_eof(conn->io, NULL);
         hio_setcb_drained(conn->io, NULL);
@@ -483,10 +485,15 @@ int http1_server__watch(http1_conn_t *c)
 {
     int err = c->watched ? 0 : hio_setcb_eof(c->base.io, on_eof);
 
-    if (err == 0 && !c->watched)
-        err = hio_setcb_drained(c->base.io, on_drained);
-    c->watched |= err == 0;
-    return err;
+    if (err < 0 || c->watched)
+        return err;
+    err = hio_setcb_drained(c->base.io, on_drained);
+    if (err < 0)
+        return err;
+    c->watched = true;
+    c->left = http_conn__sent(&c->base);
+    hio_setcb_write(c->base.io, http1_server__on_written);
+    return 0;
 }
 
 /* ---- time limits ----------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 typedef struct http1_conn_s {
     http_conn_t base;
+    uint64_t left;         /* bytes that the kernel has taken; counted while it is watched */
     http_stream_t *stream; /* NULL: between two requests */
     hbytes_t *held;        /* NULL: nothing */
     http1_parser_t parser;
@@ -33,6 +34,12 @@ int http1_server__send(http_stream_t *stream, const http_out_t *out);
 int http1_server__interim(http_stream_t *stream, int status);
 bool http1_server__is_full(const http_stream_t *stream);
 void http1_server__go_on_later(http_stream_t *stream);
+
+/* The hwrite_cb of a connection that is watched: counts what has left. */
+void http1_server__on_written(hio_t *io, const void *buf, int len);
+
+/* At the end: what was queued and did not leave any more was not sent. */
+void http1_server__correct_counts(http1_conn_t *c);
 void http1_server__give_up(http_stream_t *stream, int err);
 
 /* ---- http1_server_request.c ------------------------------------------------------------------ */

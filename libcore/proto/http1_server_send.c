@@ -311,3 +311,24 @@ bool http1_server__is_full(const http_stream_t *stream)
     hio_await_writable(c->base.io);
     return true;
 }
+
+/* ---- what has left ---------------------------------------------------------------------------- */
+
+void http1_server__on_written(hio_t *io, const void *buf, int len)
+{
+    http1_conn_t *c = hevent_userdata(io);
+
+    (void)buf;
+    c->left += (uint64_t)len;
+}
+
+void http1_server__correct_counts(http1_conn_t *c)
+{
+    uint64_t lost = c->base.written - c->left;
+
+    if (!c->watched)
+        return;
+    c->base.written = c->left;
+    if (c->stream)
+        c->stream->sent -= (int64_t)lost < c->stream->sent ? (int64_t)lost : c->stream->sent;
+}

@@ -389,6 +389,27 @@ static void a_slow_reader_gets_all_of_it_and_costs_little(void **state)
     web_close(&web);
 }
 
+static void what_the_client_did_not_get_is_not_counted(void **state)
+{
+    http_server_stats_t stats;
+    web_t web;
+    int fd;
+
+    (void)state;
+    web_open(&web, options());
+    fd = web_client(&web);
+    small_buffers(fd);
+    web_say_text(fd, GET("/big"));
+    RUN_UNTIL(web.loop, web.body_len > 0);
+    settle(web.loop);
+    plain_reset(fd);
+    RUN_UNTIL(web.loop, web.closed > 0);
+    assert_true(web.done_bytes < (int64_t)web.body_len); /* a part of it was still queued */
+    http_server_stats(web.server, &stats);
+    assert_true(stats.bytes_out < web.body_len);
+    web_close(&web);
+}
+
 static void a_client_that_goes_is_told(void **state)
 {
     web_t web;
@@ -493,6 +514,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_refused_and_closed),
         cmocka_unit_test(a_line_that_is_too_long_has_its_own_status),
         cmocka_unit_test(a_slow_reader_gets_all_of_it_and_costs_little),
+        cmocka_unit_test(what_the_client_did_not_get_is_not_counted),
         cmocka_unit_test(a_client_that_goes_is_told),
         cmocka_unit_test(a_half_closed_client_gets_its_response),
         cmocka_unit_test(an_aborted_response_is_truncated),
