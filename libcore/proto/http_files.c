@@ -13,8 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -251,6 +249,10 @@ void http_files_handle(http_stream_t *stream, void *files)
 
 int http_files_open_folder(http_files_t *files, http_span_t path)
 {
+    int err = http_files__check_root(files, htime_monotonic_ns() / 1000);
+
+    if (err < 0)
+        return err;
     if (http_files__is_hidden(files, path))
         return -ENOENT;
     return http_files__open(files, path, O_RDONLY | O_DIRECTORY);
@@ -341,22 +343,6 @@ static int copy_options(http_files_t *files, const http_files_options_t *options
     return copied ? copy_spa(files, options->spa) : -ENOMEM;
 }
 
-static int open_root(http_files_t *files, const char *root)
-{
-    char real[PATH_MAX];
-
-    files->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (files->root < 0)
-        return -errno;
-    if (!realpath(root, real))
-        return 0; /* links that need it do not work then */
-    files->real_root = hmem_strdup(real);
-    if (!files->real_root)
-        return -ENOMEM;
-    files->real_root_len = strcmp(real, "/") == 0 ? 0 : strlen(real);
-    return 0;
-}
-
 static int make_mime(http_files_t *files, http_mime_t *mime)
 {
     files->mime = mime;
@@ -378,7 +364,7 @@ int http_files_new(hloop_t *loop, const http_files_options_t *options, http_file
     http_files__cache_init(&files->cache);
     err = copy_options(files, options);
     if (err == 0)
-        err = options->root ? open_root(files, options->root) : -EINVAL;
+        err = options->root ? http_files__open_root(files, options->root) : -EINVAL;
     if (err == 0)
         err = copy_index(files, options->index);
     if (err == 0)
@@ -405,6 +391,7 @@ void http_files_free(http_files_t *files)
     hmem_free((char *)files->options.events_url);
     hmem_free((char *)files->options.flags_at);
     hmem_free((char *)files->options.spa);
+    hmem_free((char *)files->options.root);
     hmem_free(files->real_root);
     if (files->root >= 0)
         close(files->root);

@@ -8,7 +8,10 @@
  * either. Fields that the response has already (Cache-Control ...) stay as they are.
  *
  * Open files are kept, small ones with their content, and are checked by stat at most every
- * recheck_ms. A file that was changed within the last second has a weak ETag. */
+ * recheck_ms; what is sent from a descriptor is looked at each time. A file that was changed within
+ * the last second has a weak ETag. The folder is checked every recheck_ms too: another one under
+ * its name (it was made again, a link leads elsewhere) takes its place. If that cannot be opened,
+ * the former one is served for as long as it exists, and then the answer is 503. */
 #ifndef HNET_PROTO_HTTP_FILES_H
 #define HNET_PROTO_HTTP_FILES_H
 

@@ -353,10 +353,24 @@ void http_files__keep(http_files_t *files, http_file_t *file)
 
 /* ---- getting --------------------------------------------------------------------------------- */
 
+/* What is sent from the descriptor has to be as long as the head says it is. */
+static bool is_open_same(const http_file_t *file)
+{
+    http_file_state_t state;
+    struct stat st;
+
+    if (file->fd < 0)
+        return true;
+    if (fstat(file->fd, &st) != 0)
+        return false;
+    state = http_files__state(&st);
+    return http_files__same_state(&state, &file->state);
+}
+
 static bool is_good(const http_files_t *files, http_file_t *file, uint64_t now_us)
 {
     if (now_us - file->checked_us < (uint64_t)files->options.recheck_ms * 1000)
-        return true;
+        return is_open_same(file);
     if (file->fresh || !http_files__is_same(files, file))
         return false;
     file->checked_us = now_us;
@@ -386,9 +400,11 @@ static int open_file(http_files_t *files, http_span_t path, http_file_t **file)
 int http_files__get(http_files_t *files, http_span_t path, uint64_t now_us, http_file_t **file)
 {
     uint32_t hash = hash_of(path);
-    http_file_t *found = find(&files->cache, path, hash);
-    int err;
+    int err = http_files__check_root(files, now_us);
+    http_file_t *found = err < 0 ? NULL : find(&files->cache, path, hash);
 
+    if (err < 0)
+        return err;
     if (found && is_good(files, found, now_us)) {
         touch(&files->cache, found);
         found->refs++;
@@ -419,11 +435,16 @@ void http_files__cache_init(http_files_cache_t *cache)
     hlist_init(&cache->opened);
 }
 
-void http_files__cache_deinit(http_files_t *files)
+void http_files__drop_all(http_files_t *files)
 {
     http_file_t *file;
 
     while ((file = oldest_of_all(&files->cache)))
         http_files__drop(files, file);
+}
+
+void http_files__cache_deinit(http_files_t *files)
+{
+    http_files__drop_all(files);
     hmem_free(files->cache.buckets);
 }

@@ -60,11 +60,13 @@ typedef struct http_files_cache_s {
 
 struct http_files_s {
     hloop_t *loop;
-    http_files_options_t options; /* strings are own */
+    http_files_options_t options; /* strings are own; root is absolute, or NULL: not to be found */
     char *index[HTTP_FILES_INDEX_MAX + 1];
     char *real_root; /* NULL: its name cannot be found out */
     size_t real_root_len;
     int root;
+    int root_err; /* why nothing can be had below it, as it was when it was checked */
+    uint64_t root_checked_us;
     bool walks; /* the kernel has no openat2 */
     http_mime_t *mime;
     http_mime_t *own_mime;
@@ -74,6 +76,15 @@ struct http_files_s {
 };
 
 /* ---- http_files_open.c ----------------------------------------------------------------------- */
+
+/* 0 or a negative errno. */
+int http_files__open_root(http_files_t *files, const char *path);
+
+/* At most every recheck_ms: when another folder bears the root's name it is opened, and nothing of
+ * the former one is kept. 0; -ENOENT ...: the root has been removed; -EAGAIN: and the one that was
+ * made in its place cannot be opened. What is still there but under no name or another's is held
+ * on to. */
+int http_files__check_root(http_files_t *files, uint64_t now_us);
 
 /* Opens what path ("/a/b", decoded) names below the root, as the links option permits. flags are
  * open(2)'s. A descriptor or a negative errno. */
@@ -111,6 +122,7 @@ typedef enum {
 int http_files__describe(const http_files_t *files, http_file_t *file, const char *type,
                          http_files_tag_e tag);
 
+void http_files__drop_all(http_files_t *files);
 void http_files__cache_init(http_files_cache_t *cache);
 void http_files__cache_deinit(http_files_t *files);
 

@@ -4,6 +4,7 @@
  * opened in the same way again: whatever changes meanwhile, nothing outside is opened. */
 #include "http_files_int.h"
 
+#include "../base/hbuf.h"
 #include "../base/hmem.h"
 
 #include <errno.h>
@@ -177,4 +178,80 @@ bool http_files__is_same(const http_files_t *files, const http_file_t *file)
         return false;
     state = http_files__state(&st);
     return http_files__same_state(&state, &file->state);
+}
+
+/* ---- the root -------------------------------------------------------------------------------- */
+
+/* Its name stays good when the process goes to another folder. */
+static int keep_name(http_files_t *files, const char *path)
+{
+    char here[PATH_MAX] = "";
+    hbytes_t name = {0};
+    int err;
+
+    if (path[0] != '/' && !getcwd(here, sizeof(here)))
+        return 0;
+    err = hbytes_printf(&name, "%s%s%s", here, here[0] ? "/" : "", path);
+    files->options.root = name.data;
+    return err < 0 ? err : 0;
+}
+
+/* In place of the one that is open, if it can be opened. */
+static int open_named(http_files_t *files, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char real[PATH_MAX], *copy = NULL;
+
+    if (fd < 0)
+        return -errno;
+    if (realpath(path, real)) { /* else links that need it do not work */
+        copy = hmem_strdup(real);
+        if (!copy) {
+            close(fd);
+            return -ENOMEM;
+        }
+    }
+    if (files->root >= 0)
+        close(files->root);
+    hmem_free(files->real_root);
+    files->root = fd;
+    files->real_root = copy;
+    files->real_root_len = !copy || strcmp(copy, "/") == 0 ? 0 : strlen(copy);
+    return 0;
+}
+
+int http_files__open_root(http_files_t *files, const char *path)
+{
+    int err = open_named(files, path);
+
+    return err < 0 ? err : keep_name(files, path);
+}
+
+/* A folder that is removed has no link any more, and while it is open its inode is no other's. */
+static int look_at_root(http_files_t *files)
+{
+    struct stat held, named;
+    int err = 0;
+
+    if (fstat(files->root, &held) != 0)
+        return -errno;
+    if (stat(files->options.root, &named) != 0) {
+        err = -errno;
+    } else if (named.st_dev != held.st_dev || named.st_ino != held.st_ino) {
+        if (open_named(files, files->options.root) == 0)
+            http_files__drop_all(files);
+        else
+            err = -EAGAIN; /* a sandbox may know the former one only */
+    }
+    return held.st_nlink == 0 ? err : 0;
+}
+
+int http_files__check_root(http_files_t *files, uint64_t now_us)
+{
+    if (files->options.root &&
+        now_us >= files->root_checked_us + (uint64_t)files->options.recheck_ms * 1000) {
+        files->root_checked_us = now_us;
+        files->root_err = look_at_root(files);
+    }
+    return files->root_err;
 }

@@ -90,6 +90,97 @@ static void a_file_that_changes_is_seen(void **state)
     finish();
 }
 
+/* What is sent from the descriptor is as long as its head says. */
+static void a_large_file_that_changes_is_seen_at_once(void **state)
+{
+    (void)state;
+    begin((http_files_options_t){.recheck_ms = 3600000});
+    get("/large.bin", 200);
+    assert_int_equal(body_len(), LARGE);
+    assert_int_equal(truncate(path_of("large.bin"), 100000), 0);
+    get("/large.bin", 200);
+    assert_string_equal(field("Content-Length"), "100000");
+    assert_int_equal(body_len(), 100000);
+    put("large.bin", "short");
+    get_text("/large.bin", "short");
+    finish();
+}
+
+/* ---- the folder itself ----------------------------------------------------------------------- */
+
+/* For as long as the old state is told. */
+static void get_until(const char *target, int expected)
+{
+    do
+        request("GET", target, NULL);
+    while (status() != expected);
+}
+
+/* By hand or by a build that begins with "rm -r". */
+static void a_folder_that_is_made_again_is_found(void **state)
+{
+    (void)state;
+    begin((http_files_options_t){.recheck_ms = 1, .listing = true});
+    get_text("/", "<p>home");
+    nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    get_until("/", 404); /* an empty listing would be a lie */
+    get("/index.html", 404);
+    assert_int_equal(mkdir(root, 0755), 0);
+    put("index.html", "<p>again");
+    get_until("/", 200);
+    assert_string_equal(body(), "<p>again");
+    get_text("/index.html", "<p>again");
+    finish();
+}
+
+/* A link that leads to the present state, as many have it. */
+static void a_folder_that_is_replaced_is_left(void **state)
+{
+    char link[sizeof(root)], text[256];
+    http_files_options_t options = {.root = link, .recheck_ms = 1};
+
+    (void)state;
+    snprintf(link, sizeof(link), "%s", path_of("now"));
+    folder("old");
+    folder("new");
+    put("old/a.txt", "old");
+    put("new/a.txt", "new");
+    snprintf(text, sizeof(text), "%s", path_of("new/a.txt"));
+    assert_int_equal(symlink(text, path_of("new/absolute")), 0);
+    assert_int_equal(symlink("old", link), 0);
+    assert_int_equal(http_files_new(NULL, &options, &files), 0);
+    web_open(&web, (http_server_options_t){.handler = serve});
+    get_text("/a.txt", "old");
+    assert_int_equal(symlink("new", path_of("next")), 0);
+    assert_int_equal(rename(path_of("next"), link), 0);
+    while (strcmp(body(), "new") != 0)
+        get("/a.txt", 200);
+    get_text("/absolute", "new");
+    unlink(link); /* but what it led to is there still */
+    get_text("/absolute", "new");
+    finish();
+}
+
+/* What cannot be opened is not there for now; another time it may be. */
+static void a_folder_that_cannot_be_opened_is_unavailable(void **state)
+{
+    (void)state;
+    begin((http_files_options_t){.recheck_ms = 1});
+    get_text("/a.txt", "0123456789");
+    nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    close(open(root, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    get_until("/a.txt", 503);
+    unlink(root);
+    get_until("/a.txt", 404);
+    assert_int_equal(mkdir(root, 0755), 0);
+    put("a.txt", "again");
+    get_until("/a.txt", 200);
+    assert_string_equal(body(), "again");
+    finish();
+}
+
+/* ---- what is not served ---------------------------------------------------------------------- */
+
 static void what_is_not_there_or_not_served(void **state)
 {
     (void)state;
@@ -357,6 +448,10 @@ int main(void)
         FILES_TEST(large_files_come_whole),
         FILES_TEST(other_methods_are_refused),
         FILES_TEST(a_file_that_changes_is_seen),
+        FILES_TEST(a_large_file_that_changes_is_seen_at_once),
+        FILES_TEST(a_folder_that_is_made_again_is_found),
+        FILES_TEST(a_folder_that_is_replaced_is_left),
+        FILES_TEST(a_folder_that_cannot_be_opened_is_unavailable),
         FILES_TEST(what_is_not_there_or_not_served),
         FILES_TEST(long_names_are_not_there),
         FILES_TEST(hidden_files_are_served_on_request),
