@@ -312,7 +312,7 @@ bool http1_server__is_full(const http_stream_t *stream)
     return true;
 }
 
-/* ---- what has left ---------------------------------------------------------------------------- */
+/* ---- what has left --------------------------------------------------------------------------- */
 
 void http1_server__on_written(hio_t *io, const void *buf, int len)
 {
