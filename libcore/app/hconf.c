@@ -301,15 +301,26 @@ static void settle(loader_t *l, const char *key, int status, hbytes_t *why)
     hbytes_deinit(why);
 }
 
+/* " in [proxy]"; in front of the first section there is nothing to say. */
+static const char *in_section(const loader_t *l, char *buf, size_t size)
+{
+    if (l->section->name[0] != '\0')
+        snprintf(buf, size, " in [%s]", l->section->name);
+    else
+        buf[0] = '\0';
+    return buf;
+}
+
 static void store_row(loader_t *l, const hopt_found_t *found, const char *key, const char *value)
 {
     unsigned before = set_before(l, found);
     hopt_type_e type = found->row->type;
+    char where[WORD_SIZE];
     hbytes_t why = {0};
 
     if (before != 0) {
-        complain(l, "duplicate key '%s' in [%s]: it is on line %u too", key, l->section->name,
-                 before);
+        complain(l, "duplicate key '%s'%s: it is on line %u too", key,
+                 in_section(l, where, sizeof(where)), before);
         return;
     }
     if (type == HOPT_TYPE_STRING || type == HOPT_TYPE_LIST || type == HOPT_TYPE_CALL)
@@ -330,11 +341,12 @@ static void store_pair(loader_t *l, const char *key, const char *value)
 
 static void unknown_key(loader_t *l, const hopt_spec_t *spec, const char *key)
 {
-    char safe[WORD_SIZE];
+    char safe[WORD_SIZE], where[WORD_SIZE];
     hsuggest_t near;
     hopt_iter_t iter;
     const hopt_t *row;
 
+    in_section(l, where, sizeof(where));
     hsuggest_init(&near, key, strlen(key));
     if (spec->options != NULL) {
         hopt__iter_init(&iter, spec, NULL);
@@ -345,10 +357,9 @@ static void unknown_key(loader_t *l, const hopt_spec_t *spec, const char *key)
     }
     hstr_escape(safe, sizeof(safe), key, strlen(key));
     if (near.best != NULL)
-        complain(l, "unknown key '%s' in [%s] (did you mean %s?)", safe, l->section->name,
-                 near.best);
+        complain(l, "unknown key '%s'%s (did you mean %s?)", safe, where, near.best);
     else
-        complain(l, "unknown key '%s' in [%s]", safe, l->section->name);
+        complain(l, "unknown key '%s'%s", safe, where);
 }
 
 /* inih's handler. The reader has looked the section up already. */

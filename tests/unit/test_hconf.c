@@ -222,7 +222,7 @@ static void unknown_keys_and_sections_are_named_with_their_neighbour(void **stat
                   "x.conf:2: unknown key 'prot' in [server] (did you mean port?)\n");
     expect_errors("[sever]\nport = 1\nx = y\n",
                   "x.conf:1: unknown section [sever] (did you mean [server]?)\n");
-    expect_errors("port = 1\n", "x.conf:1: unknown key 'port' in []\n");
+    expect_errors("port = 1\n", "x.conf:1: unknown key 'port'\n");
     expect_errors("[server]\nno-daemon = yes\n",
                   "x.conf:2: unknown key 'no-daemon' in [server] (did you mean daemon?)\n");
     expect_errors("[server]\nssi = on\n",
