@@ -99,6 +99,9 @@ int htls_ctx_reload(htls_ctx_t *ctx, char *error, size_t error_size);
 /* "SHA256:AB:CD..." of the own (first) certificate; "" if there is none. Returns buf. */
 const char *htls_ctx_fingerprint(const htls_ctx_t *ctx, char *buf, size_t size);
 
+/* "sha256//..." of its key, as pinned_key takes it; "" if there is none. Returns buf. */
+const char *htls_ctx_pin(const htls_ctx_t *ctx, char *buf, size_t size);
+
 /* Makes io a TLS client; before hio_connect, or on a connected hio before reading (STARTTLS, behind
  * a proxy): the handshake then starts from the loop, and the connect callback follows it. name is
  * sent as SNI (unless it is an address) and must be in the certificate; NULL: no SNI, and only the

@@ -137,6 +137,19 @@ void htls__chain_free(STACK_OF(X509) * chain)
 /* ---- the peer's chain ------------------------------------------------------------------------ */
 
 /* Certificate index, borrowed. What a server's peer sent does not count its own certificate. */
+const char *htls__pin_text(const X509 *cert, char *buf, size_t size)
+{
+    unsigned char pin[HTLS_PIN_SIZE];
+    char base64[HBASE64_ENCODED_SIZE(HTLS_PIN_SIZE)];
+
+    hstr_copy(buf, size, "");
+    if (htls__pin_of(OSSL.X509_get0_pubkey(cert), pin) == 0) {
+        hbase64_encode(HBASE64_STANDARD, pin, sizeof(pin), base64, sizeof(base64));
+        snprintf(buf, size, "sha256//%s", base64);
+    }
+    return buf;
+}
+
 static X509 *chain_cert(const htls_t *tls, int index)
 {
     STACK_OF(X509) *chain = tls->refused;
@@ -154,8 +167,6 @@ static X509 *chain_cert(const htls_t *tls, int index)
 
 static void describe(X509 *x509, htls_cert_t *cert)
 {
-    unsigned char pin[HTLS_PIN_SIZE];
-    char base64[HBASE64_ENCODED_SIZE(HTLS_PIN_SIZE)];
     const char *signature = OSSL.OBJ_nid2ln(OSSL.X509_get_signature_nid(x509));
 
     htls__name_text(OSSL.X509_get_subject_name(x509), cert->subject, sizeof(cert->subject));
@@ -164,10 +175,7 @@ static void describe(X509 *x509, htls_cert_t *cert)
     htls__cert_key(x509, cert->key, sizeof(cert->key));
     hstr_copy(cert->signature, sizeof(cert->signature), signature ? signature : "unknown");
     htls__fingerprint(x509, cert->fingerprint, sizeof(cert->fingerprint));
-    if (htls__pin_of(OSSL.X509_get0_pubkey(x509), pin) == 0) {
-        hbase64_encode(HBASE64_STANDARD, pin, sizeof(pin), base64, sizeof(base64));
-        snprintf(cert->pin, sizeof(cert->pin), "sha256//%s", base64);
-    }
+    htls__pin_text(x509, cert->pin, sizeof(cert->pin));
     cert->not_before = htls__time(OSSL.X509_get0_notBefore(x509));
     cert->not_after = htls__time(OSSL.X509_get0_notAfter(x509));
 }

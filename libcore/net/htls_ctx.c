@@ -280,14 +280,25 @@ int htls_ctx_add_cert(htls_ctx_t *ctx, const char *cert_file, const char *key_fi
     return rc;
 }
 
-const char *htls_ctx_fingerprint(const htls_ctx_t *ctx, char *buf, size_t size)
+typedef const char *(*cert_text_cb)(const X509 *cert, char *buf, size_t size);
+static const char *own_cert_text(const htls_ctx_t *ctx, cert_text_cb text, char *buf, size_t size)
 {
     htls_set_t *set = htls__set_get((htls_ctx_t *)ctx);
     const X509 *cert = OSSL.SSL_CTX_get0_certificate(set->ctxs[0]);
 
     hstr_copy(buf, size, "");
     if (cert)
-        htls__fingerprint(cert, buf, size);
+        text(cert, buf, size);
     htls__set_free(set);
     return buf;
+}
+
+const char *htls_ctx_fingerprint(const htls_ctx_t *ctx, char *buf, size_t size)
+{
+    return own_cert_text(ctx, htls__fingerprint, buf, size);
+}
+
+const char *htls_ctx_pin(const htls_ctx_t *ctx, char *buf, size_t size)
+{
+    return own_cert_text(ctx, htls__pin_text, buf, size);
 }

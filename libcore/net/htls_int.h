@@ -344,7 +344,8 @@ const char *htls__name_text(const X509_NAME *name, char *buf, size_t size);
 const char *htls__cert_names(X509 *cert, char *buf, size_t size);
 const char *htls__cert_key(X509 *cert, char *buf, size_t size);
 const char *htls__fingerprint(const X509 *cert, char *buf, size_t size);
-void htls__chain_free(STACK_OF(X509) * chain); /* NULL is legal */
+const char *htls__pin_text(const X509 *cert, char *buf, size_t size); /* "sha256//..." */
+void htls__chain_free(STACK_OF(X509) * chain);                        /* NULL is legal */
 time_t htls__time(const ASN1_TIME *time);
 int htls__pin_of(EVP_PKEY *key, unsigned char *pin);
 

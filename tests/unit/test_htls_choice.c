@@ -104,6 +104,7 @@ static void a_certificate_made_now_is_shown_and_can_be_pinned(void **state)
     assert_non_null(strstr(seen_cert.names, ", made.test"));
     assert_string_equal(htls_ctx_fingerprint(server, fingerprint, sizeof(fingerprint)),
                         seen_cert.fingerprint);
+    assert_string_equal(htls_ctx_pin(server, fingerprint, sizeof(fingerprint)), seen_cert.pin);
     htls_ctx_free(tls.client_ctx);
     tls.client_ctx = make_ctx(&(htls_options_t){.insecure = true, .pinned_key = seen_cert.pin});
     tls_connect();
