@@ -19,7 +19,7 @@ static const hopt_t site_rows[] = {
     HOPT_CALL(0, "error_page", site_take_error_page, "answers errors", .arg_name = "FILE"),
     HOPT_CALL(0, "index_of", site_take_index_of, "folders below are listed", .arg_name = "PATH"),
     HOPT_CALL(0, "spa", site_take_spa, "single-page application", .arg_name = "FILE"),
-    HOPT_STRING(0, "cache_control", site_settings_t, cache_control, "the field of files"),
+    HOPT_CALL(0, "cache_control", site_take_cache_control, "the field of files", .arg_name = "T"),
     HOPT_ENUM(0, "follow_links", site_settings_t, links, link_names, "symbolic links"),
     HOPT_FLAG(0, "hidden", site_settings_t, hidden, "serve names with a dot in front"),
     HOPT_FLAG(0, "no_compress", site_settings_t, no_compress, "no coding on the fly"),
@@ -171,6 +171,7 @@ static void *open_host(const char *argument, void *target, hbytes_t *why)
     if (!site)
         return NULL;
     site->keep = settings->keep;
+    site->home_page[0] = SETTINGS_HOME_PAGE;
     if (add_names(settings, site, argument, why) < 0)
         return NULL;
     for (; *end; end = &(*end)->next)

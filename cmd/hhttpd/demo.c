@@ -92,7 +92,7 @@ static void on_service(http_stream_t *stream, void *userdata)
     } rows[] = {
         {"base_url", s->base_url ? s->base_url : "/"},
         {"document_root", s->root ? s->root : "."},
-        {"home_page", s->home_page[0] ? s->home_page[0] : "index.html"},
+        {"home_page", s->home_page[0]},
         {"error_page", s->error_page},
         {"index_of", s->index_of},
         {"server", HHTTPD_SERVER},

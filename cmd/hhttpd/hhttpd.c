@@ -27,7 +27,8 @@ static const char *const description[] = {
     "home_page, error_page, index_of, keepalive_timeout (ms), limit_rate (KiB/s), access_log, "
     "cors, ssl_certificate, ssl_privatekey, ssl_ca_certificate; and in the section [proxy] "
     "proxy_connect_timeout, proxy_read_timeout, proxy_write_timeout (ms), forward_proxy, "
-    "trust_proxies, no_proxies and lines of the form \"/path/ => URL\".",
+    "trust_proxies, no_proxies and lines of the form \"/path/ => URL\". 0 worker_processes or "
+    "worker_threads are 1.",
     "These are ours: host, listen (end points with blanks between), proxy_protocol, "
     "access_log_format, "
     "keepalive_requests, head_timeout, body_timeout, send_timeout, drain_timeout (ms), body_max, "
@@ -56,7 +57,9 @@ static const char *const description[] = {
     "(507), leaves nothing behind; neither do the others of its form. A request that a browser "
     "sends for a page of another origin is refused, with --cors, too.",
     "--auth PATH=... is for the path and all below it; the longest path counts, and several with "
-    "the same path are for all of their users. A file has lines NAME:HASH, as htpasswd writes "
+    "the same path are for all of their users. It is the path of the request that counts: a file "
+    "that is also reached through a symbolic link of another path is not covered there. A file has "
+    "lines NAME:HASH, as htpasswd writes "
     "them: bcrypt, SHA-512 and what else crypt(3) knows, and $apr1$; NAME:{PLAIN}PASSWORD is a "
     "password as it is. It is read at the start and at a reload, and only the master has to be "
     "able to. A wrong password is answered after a second. A forward proxy asks for the password "

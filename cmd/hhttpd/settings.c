@@ -4,10 +4,14 @@
 #include "base/hmem.h"
 #include "base/hstr.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define DRAIN_MS 300000
 
@@ -51,6 +55,7 @@ settings_t *settings_new(void)
         return NULL;
     }
     settings->site.keep = settings->keep;
+    settings->site.home_page[0] = SETTINGS_HOME_PAGE;
     settings->worker_processes = 1;
     settings->worker_threads = 1;
     settings->loglevel = HLOG_INFO;
@@ -190,6 +195,52 @@ static int place_root(const settings_t *s, site_settings_t *site, hbytes_t *erro
     return 0;
 }
 
+/* A page that is not there would be missed only when it is needed. */
+static int check_page(const settings_t *s, const site_settings_t *site, const char *key,
+                      const char *name, hbytes_t *errors)
+{
+    const char *host = site->names[0], *root = site->root_shown;
+    char path[PATH_MAX];
+    struct stat st;
+    int err = 0;
+
+    if (!name)
+        return 0;
+    if (snprintf(path, sizeof(path), "%s/%s", root[1] ? root : "", name) >= (int)sizeof(path))
+        err = -ENAMETOOLONG;
+    else if (stat(path, &st) < 0 || access(path, R_OK) < 0)
+        err = -errno;
+    else if (S_ISDIR(st.st_mode))
+        err = -EISDIR;
+    if (!err)
+        return 0;
+    return complain(s, errors, "%s%s%s%s: %s: %s", host ? "[host " : "", host ? host : "",
+                    host ? "]: " : "", key, path, herr_str(err));
+}
+
+static int check_pages(const settings_t *s, const site_settings_t *site, hbytes_t *errors)
+{
+    int err = check_page(s, site, "spa", site->spa, errors);
+
+    if (!err)
+        err = check_page(s, site, "error_page", site->error_page, errors);
+    for (const rule_t *rule = site->error_pages; !err && rule; rule = rule->next)
+        err = check_page(s, site, "error_page", rule->to, errors);
+    return err;
+}
+
+static int check_upload(const settings_t *s, const site_settings_t *site, hbytes_t *errors)
+{
+    const char *name = site->upload_max > 0   ? "upload_max, --upload-max"
+                       : site->upload_replace ? "upload_replace, --upload-replace"
+                       : site->upload_delete  ? "upload_delete, --upload-delete"
+                                              : NULL;
+
+    if (!name || site->upload || site->no_upload)
+        return 0;
+    return complain(s, errors, "%s: nothing is stored without upload, --upload", name);
+}
+
 static int place_chroot(settings_t *s, hbytes_t *errors)
 {
     char *real;
@@ -208,6 +259,10 @@ static int finish_site(const settings_t *s, site_settings_t *site, hbytes_t *err
 {
     int err = place_root(s, site, errors);
 
+    if (!err)
+        err = check_pages(s, site, errors);
+    if (!err)
+        err = check_upload(s, site, errors);
     return err ? err : check_certificates(s, site, errors);
 }
 

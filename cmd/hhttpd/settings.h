@@ -22,6 +22,7 @@
 #include "proto/http_files.h"
 
 #define SETTINGS_PORT 8080
+#define SETTINGS_HOME_PAGE "index.html"
 #define SETTINGS_HOSTS_MAX 256
 #define SETTINGS_RULES_MAX 1024 /* of a kind, in a host */
 #define SETTINGS_LISTENS_MAX 64
@@ -50,7 +51,7 @@ typedef struct site_settings_s {
     const char *root_shown; /* absolute, without symbolic links */
     const char *root_path;  /* the same, as the workers see it behind --chroot */
     const char *base_url;   /* "/files", what is served is below it; NULL: "/" */
-    const char *home_page[SETTINGS_NAMES_MAX + 1]; /* [0] NULL: index.html */
+    const char *home_page[SETTINGS_NAMES_MAX + 1]; /* [0] NULL: none */
     const char *index_of;   /* the path below which folders are listed; NULL: none are */
     const char *error_page; /* a file below root for every error; NULL: a page of ours */
     rule_t *error_pages;    /* status, file */
@@ -73,6 +74,7 @@ typedef struct site_settings_s {
 
     bool cors;
     const char *upload;  /* the path below which files may be stored; NULL: none */
+    bool no_upload;      /* it was said so: then what belongs to it is no contradiction */
     uint64_t upload_max; /* bytes of one request; 0: no limit but the disk's */
     bool upload_replace; /* a file of the same name is replaced */
     bool upload_delete;  /* files may be deleted, too */
@@ -160,8 +162,8 @@ extern const hconf_schema_t settings_schema;
 /* Zeroed memory; NULL when there is none. */
 void *settings_keep(keep_t *keep, size_t size);
 
-/* values.c: words for what is wrong with a value, which may hold anything. HERR_SYNTAX or
- * -ENOMEM. */
+/* values.c: words for what is wrong with a value, which may hold anything: control characters are
+ * escaped. HERR_SYNTAX or -ENOMEM. */
 int settings_wrong(hbytes_t *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A copy with a NUL; NULL when out of memory. */
@@ -191,6 +193,7 @@ int site_take_home_page(const hopt_t *option, const char *arg, void *site, hbyte
 int site_take_index_of(const hopt_t *option, const char *arg, void *site, hbytes_t *why);
 int site_take_error_page(const hopt_t *option, const char *arg, void *site, hbytes_t *why);
 int site_take_spa(const hopt_t *option, const char *arg, void *site, hbytes_t *why);
+int site_take_cache_control(const hopt_t *option, const char *arg, void *site, hbytes_t *why);
 int site_take_upload(const hopt_t *option, const char *arg, void *site, hbytes_t *why);
 int site_take_metrics(const hopt_t *option, const char *arg, void *site, hbytes_t *why);
 int site_take_certificate(const hopt_t *option, const char *arg, void *site, hbytes_t *why);

@@ -256,7 +256,7 @@ static int make_files(site_host_t *host)
     bool partly = s->index_of && strcmp(s->index_of, "/") != 0;
     http_files_options_t options = {
         .root = site->env.outside ? s->root_shown : s->root_path,
-        .index = s->home_page[0] ? s->home_page : NULL,
+        .index = s->home_page,
         .spa = s->spa,
         .cache_control = s->cache_control,
         .mime = site->mime,

@@ -12,13 +12,14 @@
 
 int settings_wrong(hbytes_t *why, const char *fmt, ...)
 {
-    char text[512];
+    char text[512], safe[512];
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    return hbytes_append_str(why, text) < 0 ? -ENOMEM : HERR_SYNTAX;
+    hstr_escape(safe, sizeof(safe), text, strlen(text));
+    return hbytes_append_str(why, safe) < 0 ? -ENOMEM : HERR_SYNTAX;
 }
 
 const char *settings_keep_text(keep_t *keep, const char *text, size_t len)
@@ -62,6 +63,29 @@ static int split_words(keep_t *keep, const char *text, const char **words, hbyte
     return 0;
 }
 
+/* ---- text of fields -------------------------------------------------------------------------- */
+
+/* What goes into a field of an answer must not end it. */
+static int check_text(const char *text, hbytes_t *why)
+{
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            return settings_wrong(why, "a control character in '%s'", text);
+    }
+    return 0;
+}
+
+int site_take_cache_control(const hopt_t *option, const char *arg, void *site, hbytes_t *why)
+{
+    site_settings_t *s = site;
+    int err = check_text(arg, why);
+
+    (void)option;
+    if (!err)
+        s->cache_control = arg;
+    return err;
+}
+
 /* ---- paths of URLs --------------------------------------------------------------------------- */
 
 int settings_check_path(const char *path, hbytes_t *why)
@@ -72,7 +96,7 @@ int settings_check_path(const char *path, hbytes_t *why)
         return settings_wrong(why, "'%s': a path without a query", path);
     if (strstr(path, "/../") || strstr(path, "//"))
         return settings_wrong(why, "'%s': not a path that a request may have", path);
-    return 0;
+    return check_text(path, why);
 }
 
 static int take_url_path(const char **member, const char *arg, hbytes_t *why)
@@ -122,9 +146,11 @@ int site_take_index_of(const hopt_t *option, const char *arg, void *site, hbytes
 int site_take_upload(const hopt_t *option, const char *arg, void *site, hbytes_t *why)
 {
     site_settings_t *s = site;
+    int err = take_path_or_bool(&s->upload, arg, why);
 
     (void)option;
-    return take_path_or_bool(&s->upload, arg, why);
+    s->no_upload = !s->upload;
+    return err;
 }
 
 int site_take_metrics(const hopt_t *option, const char *arg, void *site, hbytes_t *why)
@@ -255,16 +281,19 @@ int site_take_home_page(const hopt_t *option, const char *arg, void *site, hbyte
 
 /* ---- numbers and words of the server --------------------------------------------------------- */
 
-static int take_count(uint32_t *member, const char *arg, uint64_t max, hbytes_t *why)
+/* In the file 0 is 1, as in libhv's; whoever types it means something else. */
+static int take_count(const settings_t *s, uint32_t *member, const char *arg, uint64_t max,
+                      hbytes_t *why)
 {
+    unsigned min = s->reading_file ? 0 : 1;
     uint64_t n;
 
     if (strcmp(arg, "auto") == 0) {
         *member = hloop_pool_cpu_count();
         return 0;
     }
-    if (hstr_parse_u64(arg, 0, max, &n) < 0)
-        return settings_wrong(why, "'%s': it takes auto or a number from 0 to %llu", arg,
+    if (hstr_parse_u64(arg, min, max, &n) < 0)
+        return settings_wrong(why, "'%s': it takes auto or a number from %u to %llu", arg, min,
                               (unsigned long long)max);
     *member = n > 0 ? (uint32_t)n : 1;
     return 0;
@@ -275,7 +304,7 @@ int settings_take_processes(const hopt_t *option, const char *arg, void *setting
     settings_t *s = settings;
 
     (void)option;
-    return take_count(&s->worker_processes, arg, HWORKERS_MAX, why);
+    return take_count(s, &s->worker_processes, arg, HWORKERS_MAX, why);
 }
 
 int settings_take_threads(const hopt_t *option, const char *arg, void *settings, hbytes_t *why)
@@ -283,7 +312,7 @@ int settings_take_threads(const hopt_t *option, const char *arg, void *settings,
     settings_t *s = settings;
 
     (void)option;
-    return take_count(&s->worker_threads, arg, HLOOP_POOL_THREADS_MAX, why);
+    return take_count(s, &s->worker_threads, arg, HLOOP_POOL_THREADS_MAX, why);
 }
 
 int settings_take_loglevel(const hopt_t *option, const char *arg, void *settings, hbytes_t *why)

@@ -27,8 +27,9 @@ def check(lab, www):
     return run
 
 
-def test_every_key_of_libhv_is_known(check, lab, pki_pair):
+def test_every_key_of_libhv_is_known(check, lab, www, pki_pair):
     cert, key = pki_pair
+    (www / "error.html").write_text("no")
     assert (
         check(f"""
 # as libhv's httpd.conf
@@ -79,7 +80,8 @@ def pki_pair(lab):
     return cert, key
 
 
-def test_our_own_keys_and_sections_are_known(check):
+def test_our_own_keys_and_sections_are_known(check, www):
+    (www / "404.html").write_text("no")
     assert (
         check("""
 listen = 127.0.0.1:0 unix:/tmp/none.sock
@@ -113,7 +115,7 @@ document_root = WWW/sub
 @pytest.mark.parametrize(
     "text, line",
     [
-        ("prot = 80", "1: unknown key 'prot' in [] (did you mean port?)"),
+        ("prot = 80", "1: unknown key 'prot' (did you mean port?)"),
         ("port = 70000", '1: port: port out of range: "70000"'),
         ("\nport = udp://:80", "2: port: 'udp://:80': HTTP is spoken over TCP, TLS or a UNIX stream socket"),
         ("document_root = /nosuch", "1: document_root: '/nosuch': No such file or directory"),
@@ -126,7 +128,7 @@ document_root = WWW/sub
         ("base_url = api", "1: base_url: 'api': a path begins with a slash"),
         ("home_page = a/b", "1: home_page: 'a/b': a name without a slash"),
         ("error_page = ../x", "1: error_page: '../x': a file below the document root"),
-        ("port = 1\nlimit_rate = 4\nlimit_rate = 4", "3: duplicate key 'limit_rate' in []: it is on line 2 too"),
+        ("port = 1\nlimit_rate = 4\nlimit_rate = 4", "3: duplicate key 'limit_rate': it is on line 2 too"),
         ("[redirect]\n/a => b", "2: /a: 'b': neither a path nor a URL"),
         ("[redirect]\n/a => 404 /b", "2: /a: '404 /b': a redirect is 301, 302, 303, 307 or 308"),
         ("[redirect]\n/a => /b\n/a => /c", "3: /a: it is there twice"),
@@ -137,6 +139,8 @@ document_root = WWW/sub
         ("[host]", "1: [host]: which one? [host www.example.com]"),
         ("[host a]\n[host b A]", "2: [host]: 'A' is there twice"),
         ("[host a*]", "1: [host]: 'a*' is no name: www.example.com or *.example.com"),
+        ("cache_control = a\x01b", "1: cache_control: a control character in 'a\\x01b'"),
+        ("base_url = /a\x7fb", "1: base_url: a control character in '/a\\x7fb'"),
         ("[proxy b]\n/a => http://x/", "1: [proxy]: there is no [host b] before it"),
         ("nonsense", "1: neither a [section] nor KEY = VALUE"),
     ],
@@ -155,12 +159,24 @@ def test_all_mistakes_are_told_at_once(check):
         ("https_port = 8443", "TLS needs a certificate: ssl_certificate, --tls-cert or --tls-self-signed"),
         ("ssl_privatekey = WWW/a.txt", "a private key without a certificate"),
         ("host = a:b:c.", None),
+        ("document_root = WWW\nerror_page = none.html", "error_page: WWW/none.html: No such file or directory"),
+        ("document_root = WWW\nspa = sub", "spa: WWW/sub: Is a directory"),
+        ("document_root = WWW\nspa = a.txt", ""),
+        ("document_root = WWW/sub\nspa = yes", "spa: WWW/sub/index.html: No such file or directory"),
+        (
+            "[host a]\ndocument_root = WWW\n[error_page a]\n404 => none",
+            "[host a]: error_page: WWW/none: No such file or directory",
+        ),
+        ("upload_max = 1G", "upload_max, --upload-max: nothing is stored without upload, --upload"),
+        ("upload_replace = yes", "upload_replace, --upload-replace: nothing is stored without upload, --upload"),
+        ("upload_delete = yes", "upload_delete, --upload-delete: nothing is stored without upload, --upload"),
+        ("upload_delete = yes\nupload_max = 1M\nupload = no", ""),
     ],
 )
-def test_what_only_the_whole_can_tell(check, text, line):
+def test_what_only_the_whole_can_tell(check, www, text, line):
     lines = check(text)
-    if line:
-        assert lines == [f" {line}"]
+    if line is not None:
+        assert lines == ([" " + line.replace("WWW", str(www))] if line else [])
 
 
 def test_a_certificate_that_is_none_is_refused(check, www):
@@ -184,7 +200,14 @@ def test_a_file_that_is_not_there(lab):
         (["--auth", "/x=", "/"], "option --auth: USER:PASSWORD or a file is missing"),
         (["--redirect", "x"], "option --redirect: it takes FROM=TO, with a path as FROM"),
         (["--nonsense"], "unknown option --nonsense"),
-        (["--workers", "2000"], "option --workers: '2000': it takes auto or a number from 0 to 1024"),
+        (["--workers", "2000"], "option --workers: '2000': it takes auto or a number from 1 to 1024"),
+        (["--workers=0"], "option --workers: '0': it takes auto or a number from 1 to 1024"),
+        (["--threads=0"], "option --threads: '0': it takes auto or a number from 1 to"),
+        (["--cache-control=a\r\n\r\nx"], "option --cache-control: a control character in 'a\\r\\n\\r\\nx'"),
+        (["--redirect=/a=/b\r\nx"], "option --redirect: '/b\\r\\nx': a blank in a URL"),
+        (["--base-url=/a\nb"], "option --base-url: a control character in '/a\\nb'"),
+        (["--error-page=none", "/"], "error_page: /none: No such file or directory"),
+        (["--upload-delete", "/"], "upload_delete, --upload-delete: nothing is stored without upload, --upload"),
     ],
 )
 def test_a_mistake_on_the_command_line(lab, args, text):
@@ -198,6 +221,7 @@ def test_a_mistake_on_the_command_line(lab, args, text):
 def test_the_command_line_has_the_last_word(hhttpd, lab, www):
     conf = lab.folder / "x.conf"
     conf.write_text(f"port = 1\ndocument_root = {www}\nspa = yes\n")
+    (www / "sub" / "index.html").write_text("sub")
     server = hhttpd("-c", conf, "-p", "0", www / "sub")
     assert len(server.urls) == 1 and server.port != 1
     assert server.get("/b.txt").text == "below\n"
@@ -244,6 +268,8 @@ def test_a_server_on_every_address_says_one_that_can_be_reached(hhttpd, www):
 def test_the_example_has_every_key_and_is_good(lab, www):
     """cmd/hhttpd/hhttpd.conf, as it is and with each of its comments that is a key or a rule."""
     example = ROOT / "cmd" / "hhttpd" / "hhttpd.conf"
+    for name in ("error.html", "404.html"):
+        (www / name).write_text("no")
     process = lab.run("hhttpd", "-t", "-c", example, cwd=www)
     assert process.wait() == 0, process
     keys = {match[1] for match in re.finditer(r"^(?:# )?(\w+) = ", example.read_text(), re.M)}
@@ -254,6 +280,7 @@ def test_the_example_has_every_key_and_is_good(lab, www):
             continue
         section = "[error_page]\n" if line.startswith("4") else "[redirect]\n" if line.startswith("/") else ""
         section = "[auth]\n" if "secret" in line else "[proxy]\n" if re.match("proxy_.*out|trust|no_prox|forw", line) else section
+        section = "upload = yes\n" if line.startswith("upload_") else section
         (lab.folder / "line.conf").write_text(section + line + "\n")
         process = lab.run("hhttpd", "-t", "-c", lab.folder / "line.conf", cwd=www)
         assert process.wait() == 0, (line, process.err())

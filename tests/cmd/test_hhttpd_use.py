@@ -1,6 +1,8 @@
 """hhttpd as somebody meets it who has read its manual, and no more."""
 
 import json
+import os
+import re
 import signal
 import socket
 import struct
@@ -67,3 +69,32 @@ def test_mistakes_are_told(lab, www, args, why):
         args = ["--tls-ca", www / "a.txt"]
     process = lab.run("hhttpd", *args, "-t", www)
     assert process.wait() == 2 and why in process.err()
+
+
+def test_no_index_at_all(hhttpd, www):
+    """An empty --index means none, and not index.html."""
+    server = hhttpd("--index=", www, "0")
+    answer = server.get("/", Accept="text/html")
+    assert answer.status == 200 and "a.txt" in answer.text and "index.html" in answer.text
+    server.stop()
+
+
+def test_a_self_signed_certificate_is_told_as_curl_takes_it(lab, hhttpd, www):
+    server = hhttpd("--tls-self-signed", www, "0")
+    pin = re.search(r"sha256//[A-Za-z0-9+/]{43}=", server.process.err())
+    assert pin, server.process.err()
+    for key, status in ((pin[0], 0), ("sha256//" + "A" * 43 + "=", 90)):
+        curl = lab.run("curl", "-sk", "--noproxy", "*", "--pinnedpubkey", key, server.urls[0] + "a.txt")
+        assert curl.wait() == status and curl.out() == (b"" if status else b"some text\n")
+    server.stop()
+
+
+def test_the_page_is_looked_for_in_the_folder_of_before_the_new_root(lab, hhttpd, www):
+    if os.getuid() != 0:
+        pytest.skip("only root can change the root")
+    (www / "oops.html").write_text("oops")
+    server = hhttpd("--chroot", www.parent, "--error-page=oops.html", www, "0")
+    assert server.get("/none").text == "oops"
+    server.stop()
+    process = lab.run("hhttpd", "-t", "--chroot", www.parent, "--error-page=none.html", www)
+    assert process.wait() == 2 and f"error_page: {www}/none.html: No such" in process.err()
