@@ -20,7 +20,9 @@ def test_an_access_log_that_was_moved_is_opened_anew(lab, hhttpd, www):
     assert server.get("/a.txt").status == 200
     wait_until(lambda: "/a.txt" in log.read_text(), "the first line")
     log.rename(moved)
+    before = set(server.workers())
     assert "generation 2" in server.reload()
+    wait_until(lambda: not before & set(server.workers()), "the end of the old worker, which may accept until then")
     assert server.get("/sub/b.txt").status == 200
     wait_until(lambda: "/sub/b.txt" in log.read_text(), "a line in the new file")
     assert "/sub/b.txt" not in moved.read_text()
