@@ -189,10 +189,11 @@ void hloop__read_clock(hloop_t *loop)
     loop->clock_reads++;
 }
 
+/* A signal that came between hsignal__run and the reading of the wake-ups has its wake-up read. */
 static int64_t wait_ns(hloop_t *loop)
 {
     if (atomic_load_explicit(&loop->stop, memory_order_relaxed) || !hlist_empty(&loop->work) ||
-        !hlist_empty(&loop->idles) || loop->always_n > 0)
+        !hlist_empty(&loop->idles) || loop->always_n > 0 || hsignal__is_pending(loop))
         return 0;
     return htimer__wait_ns(loop);
 }

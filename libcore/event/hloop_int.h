@@ -164,6 +164,7 @@ void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns); /* no clock, for a
 bool hidle__run(hloop_t *loop);
 void hidle__loop_deinit(hloop_t *loop);
 void hsignal__run(hloop_t *loop, int priority);
+bool hsignal__is_pending(const hloop_t *loop); /* one came since they ran last */
 void hsignal__put_back(hloop_t *loop);
 void hsignal__loop_deinit(hloop_t *loop);
 void hchild__loop_deinit(hloop_t *loop);

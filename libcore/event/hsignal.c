@@ -202,6 +202,11 @@ static void free_deleted(hloop_t *loop)
 }
 
 /* Turns the port's bits into marks on the watchers, once an iteration. */
+bool hsignal__is_pending(const hloop_t *loop)
+{
+    return loop->signal_port >= 0 && atomic_load(&ports[loop->signal_port].pending) != 0;
+}
+
 static void collect(hloop_t *loop)
 {
     uint64_t pending = atomic_exchange(&ports[loop->signal_port].pending, 0);

@@ -536,9 +536,40 @@ static void out_of_memory_is_an_error(void **state)
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
+static void raise_another(hsignal_t *sig)
+{
+    on_event(sig);
+    raise(SIGUSR2); /* its wake-up is read with that of the first */
+}
+
+static void give_up(htimer_t *timer)
+{
+    *(bool *)hevent_userdata(timer) = called < 2;
+}
+
+static void a_signal_that_comes_while_signals_run_is_not_left_lying(void **state)
+{
+    hloop_t *loop = new_loop();
+    hsignal_t *first = hsignal_add(loop, raise_another, SIGUSR1);
+    htimer_t *limit;
+    bool lost = false;
+
+    (void)state;
+    assert_non_null(first);
+    watch(loop, SIGUSR2, 2);
+    limit = htimer_add(loop, give_up, 5000, 1);
+    hevent_set_userdata(limit, &lost);
+    raise(SIGUSR1);
+    RUN_UNTIL(loop, called == 2 || lost);
+    assert_false(lost);
+    assert_int_equal(order[1], 2);
+    hloop_free(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_signal_that_comes_while_signals_run_is_not_left_lying),
         TEST(a_signal_is_an_event),
         TEST(a_signal_wakes_a_sleeping_loop),
         TEST(each_loop_that_watches_gets_it),
