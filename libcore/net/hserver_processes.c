@@ -73,12 +73,24 @@ static void on_term(hsignal_t *sig)
     hloop_stop(hevent_loop(sig));
 }
 
+/* A worker that is told to stop before it can listen to that does so a moment later. */
+static sigset_t held_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
 static int start_worker(run_t *run, hloop_t *loop, int index)
 {
     int err = watch_lifeline(run, loop);
+    sigset_t held = held_signals();
 
     if (!err && !hsignal_add(loop, on_term, SIGTERM))
         err = errno ? -errno : -ENOMEM;
+    sigprocmask(SIG_UNBLOCK, &held, NULL);
     return err < 0 ? err : hserver__start_worker(&run->server->workers[index], loop);
 }
 
@@ -219,6 +231,7 @@ static int run_workers(run_t *run, hloop_t *loop)
                                   .on_event = on_event,
                                   .userdata = run,
                                   .once = true,
+                                  .held = held_signals(),
                                   .grace_ms = limit_ms > 0 ? (uint32_t)limit_ms : STOP_TIMEOUT_MS};
     hworkers_t *workers;
     int err = hworkers_new(loop, &options, &workers);
