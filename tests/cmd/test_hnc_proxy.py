@@ -79,8 +79,8 @@ def test_the_trust_of_the_host_is_not_that_of_its_https_proxy(lab, pki, tmp_path
     lab.spawn("hnc", "-lk", "-c", "cat", "--ssl-cert", cert, "--ssl-key", key, f"{HOST}:{port}")
     lab.wait_bound(port)
     to = ["-4", "--proxy", f"https://localhost:{tls_proxy(lab, pki)}", "--proxy-ssl-trustfile"]
-    assert_echo(lab, [*to, pki.ca, "--ssl-trustfile", other.ca, f"tls://localhost:{port}"])
-    done = lab.run("hnc", *to, other.ca, "--ssl-trustfile", other.ca, f"tls://localhost:{port}")
+    assert_echo(lab, [*to, pki.ca, "--ssl-trustfile", other.ca, f"tls://{HOST}:{port}"])
+    done = lab.run("hnc", *to, other.ca, "--ssl-trustfile", other.ca, f"tls://{HOST}:{port}")
     assert done.wait() == 1 and "TLS with localhost: certificate's issuer is not trusted: CN=Test-CA" in done.err()
 
 
