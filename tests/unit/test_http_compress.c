@@ -257,6 +257,7 @@ static void a_file_that_is_coded_lets_others_have_their_turn(void **state)
     assert_int_equal(web.done_error, 0);
     close(fd);
     close(answer.file);
+    web_close(&web);
 }
 
 int main(void)
