@@ -109,6 +109,7 @@ static int worker_main(int index, void *userdata)
 {
     run_t *run = userdata;
     hserver_t *server = run->server;
+    sigset_t held = held_signals();
     hloop_t *loop;
     int err;
 
@@ -128,6 +129,7 @@ static int worker_main(int index, void *userdata)
         err = hloop_run(loop);
         hserver__call_stop(server, loop, index);
     }
+    sigprocmask(SIG_BLOCK, &held, NULL); /* told once more, now that nobody listens */
     hserver__free_loop(server, loop);
     return err < 0 ? 1 : 0;
 }
