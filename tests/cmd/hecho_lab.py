@@ -75,7 +75,7 @@ class Server:
         """Whether nobody listens any more."""
         try:
             self.connect().close()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):
             return True
         return False
 
