@@ -100,7 +100,10 @@ class Server:
     def raw(self, data, index=0):
         """Sends these bytes; what comes until the server closes."""
         with self.connect(index) as sock:
-            sock.sendall(data)
+            try:
+                sock.sendall(data)
+            except (ConnectionResetError, BrokenPipeError):
+                pass  # refused before all of it was there: the answer says why
             pieces = []
             while True:
                 try:
