@@ -186,8 +186,8 @@ def test_readers_that_sip(besieged, hhttpd, www):
     near = Crowd(b"GET /big" + HOST + b"\r\n", sip=1, receive_buffer=4096)
     far = Crowd(b"GET /back/big" + HOST + b"\r\n", sip=1, receive_buffer=4096, count=CROWD // 8)
     Siege(server, near, far).hold_out()
-    for one in near.all + far.all:
-        assert one.got.startswith(b"HTTP/1.1 200 ") and one.size < BIG
+    for one in near.all + far.all:  # as much of it as there was time to sip
+        assert one.got[:13] == b"HTTP/1.1 200 "[: len(one.got)] and one.size < BIG
     server.stop()
     behind.stop()
 
