@@ -96,6 +96,19 @@ static void uninstall(int signo)
         sigaction(signo, &saved[signo], NULL);
 }
 
+static bool is_watched(hloop_t *loop, int signo)
+{
+    hlist_t *pos, *tmp;
+
+    HLIST_FOREACH (pos, tmp, &loop->signals) {
+        watcher_t *watcher = HLIST_ENTRY(pos, watcher_t, link);
+
+        if (watcher->event.detail == signo && watcher->event.state == SIGNAL_ACTIVE)
+            return true;
+    }
+    return false;
+}
+
 static int start_watching(hloop_t *loop, int signo)
 {
     int rc = 0;
@@ -107,10 +120,13 @@ static int start_watching(hloop_t *loop, int signo)
     pthread_mutex_lock(&lock);
     if (loop->signal_port < 0)
         rc = open_port(loop);
-    if (rc == 0)
-        rc = install(signo);
-    if (rc == 0)
+    if (rc == 0) {
+        /* Before the handler: one that came between the two would be nobody's. */
         atomic_fetch_or(&ports[loop->signal_port].wanted, bit_of(signo));
+        rc = install(signo);
+        if (rc < 0 && !is_watched(loop, signo))
+            atomic_fetch_and(&ports[loop->signal_port].wanted, ~bit_of(signo));
+    }
     pthread_mutex_unlock(&lock);
     return rc;
 }
@@ -132,19 +148,6 @@ hsignal_t *hsignal_add(hloop_t *loop, hsignal_cb cb, int signo)
     watcher->event.detail = (uint16_t)signo;
     hlist_push_back(&loop->signals, &watcher->link);
     return &watcher->event;
-}
-
-static bool is_watched(hloop_t *loop, int signo)
-{
-    hlist_t *pos, *tmp;
-
-    HLIST_FOREACH (pos, tmp, &loop->signals) {
-        watcher_t *watcher = HLIST_ENTRY(pos, watcher_t, link);
-
-        if (watcher->event.detail == signo && watcher->event.state == SIGNAL_ACTIVE)
-            return true;
-    }
-    return false;
 }
 
 /* Within a round of callbacks the memory goes at its end, in free_deleted. */
