@@ -144,7 +144,16 @@ class Process:
         return data in self.out()
 
     def signal(self, number):
+        if BIN.parent.name == "thread":
+            self.rest()
         self.popen.send_signal(number)
+
+    def rest(self):
+        """Until it waits for something, or for a moment. The thread sanitizer puts off a signal that comes
+        just before a system call that waits, and may never come back to it."""
+        deadline = time.monotonic() + 2
+        while self.running() and self.state() != "S" and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def state(self):
         """The letter of ps: S sleeps, T is stopped."""
