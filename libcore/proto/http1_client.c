@@ -159,6 +159,14 @@ static void on_body(http_link_t *conn, http_span_t data)
         exchange->callbacks->on_body(exchange, data, exchange->userdata);
 }
 
+static void on_trailers(http_link_t *conn, const http1_message_t *m)
+{
+    http_exchange_t *exchange = conn->exchange;
+
+    if (exchange->callbacks->on_trailers)
+        exchange->callbacks->on_trailers(exchange, m->fields, m->field_count, exchange->userdata);
+}
+
 static void on_end(http_link_t *conn)
 {
     http_exchange_t *exchange = conn->exchange;
@@ -177,13 +185,16 @@ static void handle(http_link_t *conn, int event)
         on_head(conn, m);
         break;
     case HTTP1_BODY:
-        on_body(conn, m->body);
+        if (!conn->exchange->raw)
+            on_body(conn, m->body);
         break;
     case HTTP1_END:
         if (conn->exchange->has_head) /* else of a 1xx */
             on_end(conn);
         break;
     case HTTP1_TRAILERS:
+        on_trailers(conn, m);
+        break;
     case HTTP1_DONE:
         break;
     default:
@@ -204,6 +215,8 @@ static void process(http_link_t *conn, http_span_t *rest)
 
     conn->busy = true;
     while (goes_on(conn)) {
+        const char *from;
+        bool in_body;
         int event;
 
         if (exchange->tunnel) {
@@ -215,7 +228,11 @@ static void process(http_link_t *conn, http_span_t *rest)
             on_body(conn, data);
             continue;
         }
+        from = rest->data;
+        in_body = exchange->has_head;
         event = http1_parse(&conn->parser, rest, &conn->peer->message);
+        if (exchange->raw && in_body && rest->data > from)
+            on_body(conn, (http_span_t){from, (size_t)(rest->data - from)});
         if (event == HTTP1_MORE)
             break;
         handle(conn, event);
@@ -468,8 +485,7 @@ static void on_no_continue(htimer_t *timer)
 
 static void await_continue(http_exchange_t *exchange)
 {
-    exchange->timer =
-        htimer_add(exchange->peer->loop, on_no_continue, HTTP_EXCHANGE_CONTINUE_MS, 1);
+    exchange->timer = htimer_add(exchange->peer->loop, on_no_continue, exchange->continue_ms, 1);
     if (exchange->timer)
         hevent_set_userdata(exchange->timer, exchange);
     else
@@ -488,6 +504,9 @@ void http1_client__begin(http_link_t *conn, http_exchange_t *exchange)
     exchange->step = HDIAL_STEP_DONE;
     exchange->times.reused = conn->exchanges > 1;
     http1_answer_to(&conn->parser, exchange->method);
+    if (exchange->callbacks->on_begin)
+        exchange->callbacks->on_begin(exchange, exchange->userdata);
+    hio_cork(conn->io); /* what of the body is there leaves with the head */
     err = hio_write(conn->io, exchange->head, exchange->head_len);
     if (err < 0) {
         hio_abort(conn->io, err);
@@ -497,6 +516,7 @@ void http1_client__begin(http_link_t *conn, http_exchange_t *exchange)
         await_continue(exchange);
     else
         release_body(exchange);
+    hio_uncork(conn->io);
     hio_read(conn->io);
 }
 
@@ -516,6 +536,8 @@ http_link_t *http1_client__new(http_peer_t *peer, hio_t *io)
         hmem_free(conn);
         return NULL;
     }
+    if (peer->options.connections)
+        conn->id = (*peer->options.connections)++;
     http1_init(&conn->parser, HTTP1_RESPONSES, &peer->options.limits);
     hio_set_write_timeout(io, (int)peer->options.send_ms);
     hevent_set_userdata(io, conn);

@@ -31,9 +31,11 @@ static ssize_t write_head(const http_exchange_request_t *request, char *buf, siz
     http1_write_begin(&w, buf, size);
     http1_write_request(&w, request->http10 ? 0 : 1, request->method, request->target);
     for (size_t i = 0; i < request->field_count; i++) {
-        if (!is_of_framing(request->fields[i].id))
+        if (request->framed || !is_of_framing(request->fields[i].id))
             http1_write_field(&w, request->fields[i].name, request->fields[i].value);
     }
+    if (request->framed)
+        return http1_write_end(&w);
     if (request->body_length >= 0)
         http1_write_number(&w, HTTP_SPAN("Content-Length"), (uint64_t)request->body_length);
     else if (request->body_length == HTTP_BODY_UNKNOWN)
@@ -157,7 +159,9 @@ int http_exchange_start(http_peer_t *peer, const http_exchange_request_t *reques
     e->chunked = request->body_length == HTTP_BODY_UNKNOWN;
     e->ended = request->body_length == HTTP_BODY_NONE || request->body_length == 0;
     e->upgrade = request->upgrade;
-    e->expects = request->expects_continue;
+    e->expects = request->expects_continue && !e->ended;
+    e->raw = request->raw;
+    e->continue_ms = request->continue_ms ? request->continue_ms : HTTP_EXCHANGE_CONTINUE_MS;
     e->repeatable = is_idempotent(e->method) && request->body_length != HTTP_BODY_UNKNOWN &&
                     request->body_length <= 0;
     e->early.size_max = HTTP_EXCHANGE_EARLY_MAX;
@@ -268,6 +272,16 @@ const char *http_exchange_error(const http_exchange_t *exchange)
 hdial_step_e http_exchange_step(const http_exchange_t *exchange)
 {
     return exchange->step;
+}
+
+http_span_t http_exchange_head(const http_exchange_t *exchange)
+{
+    return (http_span_t){exchange->head, exchange->head_len};
+}
+
+uint64_t http_exchange_connection(const http_exchange_t *exchange)
+{
+    return exchange->conn ? exchange->conn->id : 0;
 }
 
 void http_exchange_times(const http_exchange_t *exchange, http_exchange_times_t *times)

@@ -18,6 +18,7 @@ extern "C" {
 #endif
 
 #define HTTP_EXCHANGE_ERROR_SIZE HDIAL_ERROR_SIZE
+#define HTTP_PEER_NO_LIMIT UINT32_MAX
 #define HTTP_BODY_NONE (-2)
 #define HTTP_BODY_UNKNOWN (-1)
 
@@ -36,9 +37,10 @@ typedef struct http_peer_options_s {
     uint32_t idle_ms;       /* 60,000 each */
     uint32_t conns_max;     /* none; further exchanges wait, in the order of their start */
     uint32_t response_ms;   /* 60,000: from the end of the request to the head of the response, and
-                               for each read of its body */
-    uint32_t send_ms;       /* 60,000 for each write of the request */
+                               for each read of its body; HTTP_PEER_NO_LIMIT */
+    uint32_t send_ms;       /* 60,000 for each write of the request; HTTP_PEER_NO_LIMIT */
     bool no_reuse;          /* a connection for each exchange */
+    uint64_t *connections;  /* counts them, and so numbers them; NULL: nobody asks */
 } http_peer_options_t;
 
 /* 0 and *peer, or -ENOMEM. */
@@ -69,6 +71,11 @@ typedef struct http_exchange_request_s {
                      Without it a 101 is HERR_PROTOCOL */
     bool http10;  /* a request of HTTP/1.0 */
     bool close;   /* Connection: close */
+    bool framed;  /* the fields have those of the framing, too, each in its place: nothing is added.
+                     body_length still says how the body is sent, and expects_continue whether it
+                     waits */
+    bool raw;     /* on_body gets chunks as they come over the wire */
+    uint32_t continue_ms; /* waits so long for the 100; 0: 1,000 */
 } http_exchange_request_t;
 
 /* The head of a response; spans are valid during the callback. */
@@ -85,12 +92,18 @@ typedef struct http_exchange_response_s {
 
 /* All but on_close may be NULL. */
 typedef struct http_exchange_callbacks_s {
+    /* It has its connection, and its head leaves now; again, if it is sent once more. The only one
+     * that may run inside http_exchange_start. */
+    void (*on_begin)(http_exchange_t *exchange, void *userdata);
     void (*on_interim)(http_exchange_t *exchange, const http_exchange_response_t *response,
                        void *userdata); /* 1xx but 101; past 100 of them: HERR_PROTOCOL */
     void (*on_head)(http_exchange_t *exchange, const http_exchange_response_t *response,
                     void *userdata);
     /* A piece of the body, valid during the call. After 101, or 2xx to CONNECT: of the tunnel. */
     void (*on_body)(http_exchange_t *exchange, http_span_t data, void *userdata);
+    /* Behind a body in chunks; valid during the call. */
+    void (*on_trailers)(http_exchange_t *exchange, const http_field_t *fields, size_t count,
+                        void *userdata);
     /* The response is whole (of a tunnel: the server sends no more). */
     void (*on_body_end)(http_exchange_t *exchange, void *userdata);
     /* The request may go on: there is room again; or, for the first time, the body may be written
@@ -127,6 +140,12 @@ const char *http_exchange_error(const http_exchange_t *exchange);
 
 /* The step that failed while connecting; HDIAL_STEP_DONE behind that. */
 hdial_step_e http_exchange_step(const http_exchange_t *exchange);
+
+/* The head of the request as it is sent. */
+http_span_t http_exchange_head(const http_exchange_t *exchange);
+
+/* The number of its connection (http_peer_options_t); 0 while there is none. */
+uint64_t http_exchange_connection(const http_exchange_t *exchange);
 
 /* Microseconds of the monotonic clock; 0: not yet, or not needed. */
 typedef struct http_exchange_times_s {

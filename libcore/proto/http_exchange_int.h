@@ -21,6 +21,7 @@ typedef struct http_link_s {
     http_exchange_t *exchange; /* NULL: kept for the next one */
     http1_parser_t parser;
     uint64_t idle_since_us;
+    uint64_t id;
     uint32_t exchanges; /* that have used it */
     bool begun;         /* something of a response has come */
     bool last;          /* no further exchange */
@@ -60,8 +61,10 @@ struct http_exchange_s {
     bool repeatable;
     bool repeated;
     bool chunked;
-    bool upgrade;  /* a 101 may come */
-    bool expects;  /* a 100 before the body */
+    bool upgrade; /* a 101 may come */
+    bool expects; /* a 100 before the body */
+    uint32_t continue_ms;
+    bool raw;      /* the body's chunks are not taken apart */
     bool released; /* the body may leave on this connection */
     bool ready;    /* which is to be told to the program */
     bool ended;    /* so is what the program gives */

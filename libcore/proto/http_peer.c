@@ -183,6 +183,14 @@ static void set_number(uint32_t *value, uint32_t otherwise)
         *value = otherwise;
 }
 
+/* To hio no limit is 0. */
+static void set_limit(uint32_t *value, uint32_t otherwise)
+{
+    set_number(value, otherwise);
+    if (*value == HTTP_PEER_NO_LIMIT)
+        *value = 0;
+}
+
 int http_peer_new(hloop_t *loop, const http_peer_options_t *options, http_peer_t **peer)
 {
     http_peer_t *p = hmem_zalloc(sizeof(*p));
@@ -194,8 +202,8 @@ int http_peer_new(hloop_t *loop, const http_peer_options_t *options, http_peer_t
     set_number(&p->options.fields_max, HTTP1_FIELDS_MAX);
     set_number(&p->options.idle_max, 32);
     set_number(&p->options.idle_ms, 60000);
-    set_number(&p->options.response_ms, 60000);
-    set_number(&p->options.send_ms, 60000);
+    set_limit(&p->options.response_ms, 60000);
+    set_limit(&p->options.send_ms, 60000);
     p->fields = hmem_array(p->options.fields_max, sizeof(*p->fields));
     if (!p->fields) {
         hmem_free(p);
