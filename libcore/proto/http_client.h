@@ -29,7 +29,51 @@ typedef struct http_hsts_s http_hsts_t;             /* http_hsts.h */
 typedef struct http_altsvc_s http_altsvc_t;         /* http_altsvc.h */
 typedef struct http_override_s http_override_t;     /* http_override.h */
 
+/* Why a transfer failed. */
+typedef enum http_fault_e {
+    HTTP_FAULT_NONE,
+    HTTP_FAULT_SCHEME, /* not supported, or not allowed */
+    HTTP_FAULT_URL,
+    HTTP_FAULT_RESOLVE_PROXY,
+    HTTP_FAULT_RESOLVE,
+    HTTP_FAULT_CONNECT,
+    HTTP_FAULT_REPLY,   /* it is not HTTP */
+    HTTP_FAULT_PARTIAL, /* ended too early */
+    HTTP_FAULT_STATUS,
+    HTTP_FAULT_WRITE, /* on_body said so */
+    HTTP_FAULT_READ,  /* the source */
+    HTTP_FAULT_MEMORY,
+    HTTP_FAULT_TIMEOUT,
+    HTTP_FAULT_RANGE, /* a resumed download came from its start */
+    HTTP_FAULT_TLS,
+    HTTP_FAULT_CANCELLED,
+    HTTP_FAULT_REDIRECTS,
+    HTTP_FAULT_EMPTY, /* closed without a byte */
+    HTTP_FAULT_SEND,
+    HTTP_FAULT_RECEIVE,
+    HTTP_FAULT_CERTIFICATE,
+    HTTP_FAULT_PIN,
+    HTTP_FAULT_CODING,
+    HTTP_FAULT_SIZE,
+    HTTP_FAULT_REWIND,
+    HTTP_FAULT_PROXY,
+    HTTP_FAULT_LOGIN,
+    HTTP_FAULT_CA_FILE,
+    HTTP_FAULT_CLIENT_CERT,
+    HTTP_FAULT_CIPHERS,
+    HTTP_FAULT_CRL,
+    HTTP_FAULT_UPLOAD,    /* a body of unknown length in HTTP/1.0 */
+    HTTP_FAULT_TOO_LARGE, /* a head past its limits */
+    HTTP_FAULT_USAGE      /* what was asked for cannot be sent */
+} http_fault_e;
+
 /* ---- how connections are made ---------------------------------------------------------------- */
+
+/* Makes a TLS context when the first connection needs it: loading what TLS needs takes time. proxy:
+ * it is for an https proxy. 0 and *ctx, which the client gives back; or a negative error, *fault
+ * (HTTP_FAULT_TLS if it is not set) and one line in error. */
+typedef int (*http_client_tls_cb)(bool proxy, htls_ctx_t **ctx, http_fault_e *fault, char *error,
+                                  size_t error_size, void *arg);
 
 /* What it points at is borrowed until http_client_free; strings and proxies are copied. 0 in a
  * number: the default. */
@@ -47,7 +91,10 @@ typedef struct http_client_options_s {
     uint32_t fields_max;              /* 5,000 */
     uint32_t conns_max;               /* to one server; none */
     uint32_t idle_max, idle_ms;       /* as http_peer's */
-    uint32_t silence_ms;              /* no byte for so long, while one is awaited: none */
+    bool no_reuse;                    /* a connection for each request */
+    http_client_tls_cb tls_cb;        /* NULL: dial.tls and dial.proxy_tls, or htls's defaults */
+    void *tls_arg;
+    uint32_t silence_ms; /* no byte for so long, while one is awaited: none */
 } http_client_options_t;
 
 /* 0 and *client; -EINVAL, -ENOMEM. */
@@ -77,6 +124,11 @@ typedef struct http_login_s {
     const char *bearer;          /* a token; NULL: none */
     unsigned schemes;            /* set of http_login_e; 0: BASIC, BEARER if there is a token */
 } http_login_t;
+
+/* The credentials for a host, of a netrc for instance; user is that of the URL, or NULL. Asked for
+ * every hop. 1 and *login, whose strings live until on_close; 0: it knows none, the usual ones
+ * count; or a negative error. */
+typedef int (*http_login_cb)(const char *host, const char *user, http_login_t *login, void *arg);
 
 typedef enum http_condition_e {
     HTTP_CONDITION_NONE,
@@ -114,7 +166,6 @@ typedef struct http_transfer_options_s {
     http_condition_e condition;
     int64_t condition_s;
     int version; /* 10: a request of HTTP/1.0; 0: the best */
-    bool accept_http09;
 
     http_source_t *body;      /* NULL: none */
     const char *content_type; /* for it; NULL: none */
@@ -122,6 +173,8 @@ typedef struct http_transfer_options_s {
     uint32_t expect_ms; /* waits so long for the 100; 1,000 */
 
     http_login_t login, proxy_login;
+    http_login_cb login_cb; /* NULL: none */
+    void *login_arg;
     const char *sigv4;   /* "aws:amz:region:service"; signs with login */
     bool login_anywhere; /* credentials follow redirects to other hosts */
 
@@ -151,37 +204,6 @@ typedef struct http_transfer_options_s {
 } http_transfer_options_t;
 
 /* ---- what comes ------------------------------------------------------------------------------ */
-
-typedef enum http_fault_e {
-    HTTP_FAULT_NONE,
-    HTTP_FAULT_SCHEME, /* not supported, or not allowed */
-    HTTP_FAULT_URL,
-    HTTP_FAULT_RESOLVE_PROXY,
-    HTTP_FAULT_RESOLVE,
-    HTTP_FAULT_CONNECT,
-    HTTP_FAULT_REPLY,   /* it is not HTTP */
-    HTTP_FAULT_PARTIAL, /* ended too early */
-    HTTP_FAULT_STATUS,
-    HTTP_FAULT_WRITE, /* on_body said so */
-    HTTP_FAULT_READ,  /* the source */
-    HTTP_FAULT_MEMORY,
-    HTTP_FAULT_TIMEOUT,
-    HTTP_FAULT_RANGE, /* a resumed download came from its start */
-    HTTP_FAULT_TLS,
-    HTTP_FAULT_CANCELLED,
-    HTTP_FAULT_REDIRECTS,
-    HTTP_FAULT_EMPTY, /* closed without a byte */
-    HTTP_FAULT_SEND,
-    HTTP_FAULT_RECEIVE,
-    HTTP_FAULT_CERTIFICATE,
-    HTTP_FAULT_PIN,
-    HTTP_FAULT_CODING,
-    HTTP_FAULT_SIZE,
-    HTTP_FAULT_REWIND,
-    HTTP_FAULT_PROXY,
-    HTTP_FAULT_LOGIN,
-    HTTP_FAULT_USAGE /* what was asked for cannot be sent */
-} http_fault_e;
 
 /* What a response is to the transfer. */
 typedef enum http_hop_e {
