@@ -22,6 +22,7 @@
 #include "report.h"
 #include "request.h"
 #include "retry.h"
+#include "split.h"
 #include "store.h"
 #include "tls.h"
 #include "url.h"
