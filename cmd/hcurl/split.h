@@ -32,9 +32,9 @@ typedef struct split_job_s {
     const char *path; /* the file */
     uint32_t parts;
     const retry_options_t *retry;
-    void (*on_progress)(uint64_t done, uint64_t total,
-                        void *arg);                  /* NULL: none; total 0: unknown */
-    void (*on_warning)(const char *text, void *arg); /* one line; NULL: none */
+    /* May be NULL. total 0: not known; a warning is one line. */
+    void (*on_progress)(uint64_t done, uint64_t total, void *arg);
+    void (*on_warning)(const char *text, void *arg);
     void *arg;
 } split_job_t;
 
@@ -49,7 +49,8 @@ typedef struct split_result_s {
 
 /* 0, and the file is there; or an exit status, and error (one line) says why: STATUS_USAGE (a
  * request that is not fit for it), STATUS_RANGE (the server mixes files), STATUS_PARTIAL,
- * STATUS_WRITE ... A signal (SIGINT, SIGTERM) ends it with STATUS_CANCELLED; what has come stays. */
+ * STATUS_WRITE ... A signal (SIGINT, SIGTERM) ends it with STATUS_CANCELLED; what has come
+ * stays. */
 int split_run(const split_job_t *job, split_result_t *result, hbytes_t *error);
 
 #endif
