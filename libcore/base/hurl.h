@@ -35,6 +35,7 @@ typedef struct hurl_s {
     hurl_part_t scheme;         /* lower case, without the colon */
     hurl_part_t user, password; /* percent-encoded */
     hurl_part_t host;           /* lower case, IPv6 without brackets; "" in file:///etc */
+    hurl_part_t zone;           /* of an IPv6 address: "eth0"; only with HURL_AS_GIVEN */
     hurl_part_t path;           /* percent-encoded; "/" at least where there is a host to ask */
     hurl_part_t query;          /* without the "?" */
     hurl_part_t fragment;       /* without the "#" */
@@ -44,9 +45,27 @@ typedef struct hurl_s {
 } hurl_t;
 
 typedef enum {
-    HURL_STRICT = 1, /* nothing that RFC 3986 does not allow: no space, backslash or raw UTF-8 */
-    HURL_GUESS = 2   /* a text without "scheme://" is one of http: "localhost:8080/x" */
+    HURL_STRICT = 1,   /* nothing that RFC 3986 does not allow: no space, backslash or raw UTF-8 */
+    HURL_GUESS = 2,    /* a text without "scheme://" is one of http: "localhost:8080/x" */
+    HURL_AS_GIVEN = 4, /* as curl reads URLs, see below; not with HURL_STRICT */
+    HURL_PATH_AS_IS = 8, /* with HURL_AS_GIVEN: dot segments stay */
+    HURL_LOCATION = 16   /* with HURL_AS_GIVEN: of a Location field */
 } hurl_flags_e;
+
+/* HURL_AS_GIVEN: what was given is what is asked for.
+ *   - The query and the fragment stay byte for byte; the path, too, but for dot segments (also as
+ *     %2e), bytes past ASCII, which become %XX, and the digits of %xx, which become upper case.
+ *   - The host keeps its case, the text a default port, users and passwords as they came.
+ *   - A backslash is no slash. Spaces and controls are HERR_SYNTAX. One to three slashes may stand
+ *     behind the scheme. What looks like an IPv4 address and is none is a name.
+ *   - A scheme is needed, any, with a host; with HURL_GUESS "ftp.x" is ftp, "dict.x", "ldap.x",
+ *     "imap.x", "smtp.x" and "pop3.x" likewise, all else http.
+ *   - An IPv6 address may have a zone: [fe80::1%25eth0] or [fe80::1%eth0].
+ * HURL_LOCATION: spaces are taken, and written "%20" (behind the first "?": "+"), and controls and
+ * bytes past ASCII as %XX.
+ * A command line is HURL_AS_GIVEN | HURL_GUESS; a redirect HURL_AS_GIVEN | HURL_LOCATION with the
+ * last URL as base (which itself is one of HURL_AS_GIVEN); both | HURL_PATH_AS_IS where that was
+ * asked for. */
 
 /* Parses text, relative to base if that is not NULL. 0; HERR_SYNTAX (also a relative text without a
  * base), HERR_RANGE (too long, or a port past 65535), HERR_UNSUPPORTED (a name that needs libidn2,

@@ -26,6 +26,11 @@ int http_source_memory(const void *data, size_t len, http_source_t **source);
  * owned from here on if it returns 0. 0, -errno, -ENOMEM. */
 int http_source_file(int fd, int64_t length, http_source_t **source);
 
+/* A file by its path, which is borrowed: one that is plain is opened at the first read and closed at
+ * its end, so that many may wait; what is none is opened here, as http_source_stream. 0, -errno
+ * (of stat, too), -EISDIR, -ENOMEM. */
+int http_source_path(hloop_t *loop, const char *path, http_source_t **source);
+
 /* A pipe, a terminal, a socket: its length is not known, and once something was read it cannot be
  * rewound. fd is owned likewise, unless it is standard input, which is left open. */
 int http_source_stream(hloop_t *loop, int fd, http_source_t **source);
@@ -35,6 +40,10 @@ typedef struct http_source_calls_s {
     ssize_t (*read)(void *arg, void *buf, size_t size);
     int (*rewind)(void *arg);
     void (*free)(void *arg);
+    /* Behind http_source_set_ready: what is to be told when read has given -EAGAIN. NULL: read
+     * never does. */
+    void (*set_ready)(void *arg, http_source_ready_cb ready, http_source_t *source,
+                      void *ready_arg);
 } http_source_calls_t;
 int http_source_call(const http_source_calls_t *calls, void *arg, int64_t length,
                      http_source_t **source);
