@@ -1,0 +1,38 @@
+/* store: what is remembered between transfers and between runs: cookies, hosts that want https,
+ * alternative services. One of each for the whole command line, whichever operation named it. */
+#ifndef HCURL_STORE_H
+#define HCURL_STORE_H
+
+#include "app/hopt.h"
+#include "proto/http_client.h"
+
+/* All 0: nothing is remembered. */
+typedef struct store_options_s {
+    hopt_list_t cookies; /* -b: with a "=" they are cookies, else a file; "": only remember */
+    const char *jar;     /* -c: is written at the end; "-": standard output */
+    bool no_session;     /* -j */
+    hopt_list_t hsts;    /* files; the last one is written, too; "": only remember */
+    hopt_list_t altsvc;
+} store_options_t;
+
+extern const hopt_t store_rows[];
+
+typedef struct store_s store_t;
+
+/* 0 and *store, or -ENOMEM. */
+int store_new(store_t **store);
+void store_free(store_t *store); /* writes nothing; NULL is legal */
+
+/* Before a transfer of the operation whose options these are: loads the files that were not loaded
+ * yet, and sets jar, cookies, hsts and altsvc in transfer; what they point to lives as long as the
+ * store. Files that cannot be read are warned of in `warnings`, a line each, as in curl's -v. 0; or
+ * the exit status, and one line in error. */
+int store_apply(store_t *store, const store_options_t *options, http_transfer_options_t *transfer,
+                hbytes_t *warnings, hbytes_t *error);
+
+/* Behind a transfer of that operation, and what -w prints for it: writes the files that it names,
+ * if there is news since they were written. -c - goes to standard output each time. What cannot be
+ * written is told in `warnings`, a line each; it is no failure. */
+void store_save(store_t *store, const store_options_t *options, hbytes_t *warnings);
+
+#endif
