@@ -14,6 +14,7 @@
 #include "app/hopt.h"
 #include "headers.h"
 #include "outlet.h"
+#include "report.h"
 
 #define OUTPUT_CLOBBER_TRIES 100  /* name.1 to name.100 */
 #define OUTPUT_TERMINAL_LOOK 2000 /* bytes in which a NUL means: this is not for a terminal */
@@ -73,48 +74,43 @@ typedef struct output_options_s {
 
 extern const hopt_t output_rows[];
 
-/* "Note: ..." and "Warning: ..." lines go to the one who reports. */
-typedef enum output_say_e { OUTPUT_NOTE, OUTPUT_WARNING } output_say_e;
-typedef void (*output_say_cb)(output_say_e kind, const char *line, void *arg);
-
 #define OUTPUT_RESUME_FILE (-1) /* "-C -": from where the file ends */
 
 /* What is known before the transfer begins. All is borrowed until output_free. */
 typedef struct output_setup_s {
     const char *url;  /* of this transfer, after globbing */
-    const char *name; /* -o, "#1" replaced; "-" is stdout; NULL: none */
-    bool remote_name; /* -O: the URL's last segment; -J may change it */
+    const char *name; /* of the file, without --output-dir; NULL: stdout */
+    bool remote_name; /* it is made of the URL (-O): -J may change it */
+    bool to_stdout;   /* -o - was said: binary on a terminal is meant */
     bool discard;     /* --out-null */
     bool show_heads;  /* because of -I; -i is in the options */
-    bool suppress_connect_heads;
-    bool styled;         /* heads that go to a terminal are made easy to read */
+    bool no_connect_heads;
     bool robust;         /* --robust: a file is put in its place once it is whole */
     bool use_resume;     /* -C was given: */
     int64_t resume_from; /*   from this offset, or OUTPUT_RESUME_FILE */
     bool upload;         /* then -C is about what is sent */
     bool first;          /* of its operation: -D begins a new file */
     outlet_t *out;       /* stdout */
-    int error_fd;        /* where stderr goes; for -D % */
-    output_say_cb say;   /* NULL: nobody is told */
-    void *say_arg;
+    const report_options_t *report;
 } output_setup_t;
 
 typedef struct output_s output_t;
 
 /* 0 and *output; or an exit status and why: STATUS_WRITE (a folder or a file cannot be made),
- * STATUS_USAGE (options that exclude each other), STATUS_URL (-O with a URL that is none),
- * STATUS_MEMORY. */
+ * STATUS_USAGE (options that exclude each other), STATUS_MEMORY. */
 int output_new(const output_options_t *options, const output_setup_t *setup, output_t **output,
                hbytes_t *why);
 
 /* Closes what is open; a file that output_finish did not put in place is removed. NULL is legal. */
 void output_free(output_t *output);
 
-/* For the transfer's options: fail_on_status; resume_from; and the If-None-Match of --etag-compare,
+/* For the transfer's options, before each try: fail_on_status; resume_from of a download; the values
+ * of If-None-Match (--etag-compare) and, when another try goes on where one broke off, of If-Range.
  * NULL: none. */
 bool output_fails_on_status(const output_t *output);
 int64_t output_resume_from(const output_t *output);
 const char *output_if_none_match(const output_t *output);
+const char *output_if_range(const output_t *output);
 
 /* Whether the body goes to a terminal: then no progress is shown. */
 bool output_is_terminal(const output_t *output);

@@ -25,7 +25,7 @@ typedef struct writeout_facts_s {
     const http_transfer_info_t *info; /* NULL: no transfer was begun */
     const headers_t *headers;
     const char *url;      /* as it was asked for */
-    uint64_t url_number;  /* among the URLs of the command line, from 0 on */
+    uint64_t url_number;  /* url_target_t.number */
     const char *filename; /* output_filename */
     uint64_t written;     /* output_written */
     int status;           /* exit status */
@@ -35,7 +35,6 @@ typedef struct writeout_facts_s {
     const char *certs;                       /* PEM and more, of all of them */
     int cert_count;
     const char *version; /* for %{json}: name and version of the program and its libraries */
-    int error_fd;        /* where stderr goes */
 } writeout_facts_t;
 
 /* Prints. 0, or the first error of writing; the rest is tried all the same. */
