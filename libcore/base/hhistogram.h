@@ -31,16 +31,13 @@ void hhistogram_add(hhistogram_t *h, uint64_t value);
 /* Adds what another one has counted. */
 void hhistogram_merge(hhistogram_t *h, const hhistogram_t *other);
 
-/* The number that is not below `percent` (0 to 100) of all that came; 0 without any. */
+/* What `percent` (0 to 100) of all that came are not above; 0 without any. */
 uint64_t hhistogram_percentile(const hhistogram_t *h, double percent);
 
 /* How many were at most value, to the exactness of a slot. */
 uint64_t hhistogram_up_to(const hhistogram_t *h, uint64_t value);
 
 double hhistogram_mean(const hhistogram_t *h);
-
-/* The standard deviation of all that came, to the exactness of the slots. */
-double hhistogram_deviation(const hhistogram_t *h);
 
 #ifdef __cplusplus
 }
