@@ -16,11 +16,8 @@
 
 typedef struct parser_s {
     const hopt_spec_t *spec;
-    int argc;
-    char *const *argv;
-    int index; /* of the next word */
+    hopt_word_t *word;
     void *opts;
-    hopt_list_t *operands;
     hbytes_t *message;
 } parser_t;
 
@@ -121,6 +118,17 @@ bool hopt__find_pair(const hopt_spec_t *spec, void *opts, const char *name, hopt
     return false;
 }
 
+/* Whether the name says the opposite of a row: "no-x" of x, "x" of no-x. */
+static bool has_opposite(const hopt_t *row, const char *name, size_t len)
+{
+    if (!row->negatable)
+        return false;
+    if (len > 3 && strncmp(name, "no-", 3) == 0 && has_long(row, name + 3, len - 3))
+        return true;
+    return row->long_name != NULL && strncmp(row->long_name, "no-", 3) == 0 &&
+           same(row->long_name + 3, name, len);
+}
+
 /* A name of its own goes before the negation of another: --no-proxy may be an option. */
 bool hopt__find_long(const hopt_spec_t *spec, void *opts, const char *name, size_t len,
                      hopt_found_t *found)
@@ -133,19 +141,17 @@ bool hopt__find_long(const hopt_spec_t *spec, void *opts, const char *name, size
         if (has_long(found->row, name, len))
             return true;
     }
-    if (len < 4 || strncmp(name, "no-", 3) != 0)
-        return false;
     found->negated = true;
     hopt__iter_init(&iter, spec, opts);
     while ((found->row = hopt__iter_next(&iter, &found->base)) != NULL) {
-        if (found->row->negatable && has_long(found->row, name + 3, len - 3))
+        if (has_opposite(found->row, name, len))
             return true;
     }
     return false;
 }
 
-/* A mistake in the table is the programmer's: a list that is negated would leak, and what a
- * callback's negation clears is unknown. */
+/* A mistake in the table is the programmer's: HOPT_NO could be the value of a callback that takes
+ * one. */
 static void check_tables(const hopt_spec_t *spec)
 {
     hopt_iter_t iter;
@@ -153,7 +159,7 @@ static void check_tables(const hopt_spec_t *spec)
 
     hopt__iter_init(&iter, spec, NULL);
     while ((row = hopt__iter_next(&iter, NULL)) != NULL)
-        assert(!row->negatable || (row->type != HOPT_TYPE_LIST && row->type != HOPT_TYPE_CALL));
+        assert(!row->negatable || row->type != HOPT_TYPE_CALL || row->arg_name == NULL);
 }
 
 /* ---- messages ---- */
@@ -162,7 +168,6 @@ __attribute__((format(printf, 3, 4))) static int fail(parser_t *p, int error, co
 {
     va_list ap;
 
-    hbytes_printf(p->message, "%s: ", p->spec->command);
     va_start(ap, fmt);
     hbytes_vprintf(p->message, fmt, ap);
     va_end(ap);
@@ -206,14 +211,6 @@ static int fail_unknown_short(parser_t *p, const char *word, size_t at)
 
 /* ---- one option ---- */
 
-static int apply_negated(const hopt_found_t *found)
-{
-    char *member = (char *)found->base + found->row->offset;
-
-    memset(member, 0, found->row->width);
-    return 0;
-}
-
 /* Stores a value, or says why not. */
 static int apply(parser_t *p, const hopt_found_t *found, const char *label, const char *arg)
 {
@@ -222,10 +219,23 @@ static int apply(parser_t *p, const hopt_found_t *found, const char *label, cons
 
     if (status == -ENOMEM)
         fail(p, status, "%s", herr_str(status));
-    else if (status < 0)
+    else if (status < 0 || (status == 0 && why.len > 0))
         fail(p, status, "option %s: %s", label, why.len > 0 ? why.data : herr_str(status));
     hbytes_deinit(&why);
     return status;
+}
+
+static int apply_negated(parser_t *p, const hopt_found_t *found, const char *label)
+{
+    char *member = (char *)found->base + found->row->offset;
+
+    if (found->row->type == HOPT_TYPE_CALL)
+        return apply(p, found, label, HOPT_NO);
+    if (found->row->type == HOPT_TYPE_LIST)
+        hopt_list_deinit((hopt_list_t *)(void *)member);
+    else
+        memset(member, 0, found->row->width);
+    return 0;
 }
 
 /* Applies an option; attached is the value in the same word or NULL. */
@@ -240,15 +250,16 @@ static int take_option(parser_t *p, const hopt_found_t *found, const char *label
         if (attached != NULL)
             return fail(p, HERR_SYNTAX, "option %s takes no value; see %s --help", label,
                         p->spec->command);
-        return found->negated ? apply_negated(found) : apply(p, found, label, NULL);
+        return found->negated ? apply_negated(p, found, label) : apply(p, found, label, NULL);
     }
     if (attached == NULL && row->bare != NULL)
         attached = row->bare;
     if (attached == NULL) {
-        if (p->index >= p->argc)
+        if (p->word->next == NULL)
             return fail(p, HERR_SYNTAX, "option %s needs a value; see %s --help", label,
                         p->spec->command);
-        attached = p->argv[p->index++];
+        attached = p->word->next;
+        p->word->used = true;
     }
     return apply(p, found, label, attached);
 }
@@ -290,19 +301,6 @@ static int take_short(parser_t *p, const char *word)
     return 0;
 }
 
-static int take_operands(parser_t *p, int count)
-{
-    for (; count > 0; count--) {
-        int status = hopt_list_add(p->operands, p->argv[p->index++]);
-
-        if (status == -ENOBUFS)
-            return fail(p, status, "more than %zu operands", HOPT_LIST_MAX);
-        if (status < 0)
-            return fail(p, status, "%s", herr_str(status));
-    }
-    return 0;
-}
-
 /* ---- public ---- */
 
 int hopt_list_add(hopt_list_t *list, const char *item)
@@ -331,26 +329,51 @@ void hopt_list_deinit(hopt_list_t *list)
     list->cap = 0;
 }
 
+int hopt_parse_word(const hopt_spec_t *spec, hopt_word_t *word, void *opts, hbytes_t *message)
+{
+    parser_t p = {spec, word, opts, message};
+
+    word->used = false;
+    return word->word[1] == '-' ? take_long(&p, word->word) : take_short(&p, word->word);
+}
+
+static int add_operand(hopt_list_t *operands, const char *word, hbytes_t *text)
+{
+    int status = hopt_list_add(operands, word);
+
+    if (status == -ENOBUFS)
+        hbytes_printf(text, "more than %zu operands", HOPT_LIST_MAX);
+    else if (status < 0)
+        hbytes_append_str(text, herr_str(status));
+    return status;
+}
+
 int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts,
                hopt_list_t *operands, hbytes_t *message)
 {
-    parser_t p = {spec, argc, argv, 1, opts, operands, message};
+    bool options_end = false;
+    hbytes_t text = {0};
     int status = 0;
 
     check_tables(spec);
-    while (p.index < argc && status == 0) {
-        const char *word = argv[p.index];
+    for (int i = 1; i < argc && status == 0; i++) {
+        hopt_word_t word = {argv[i], i + 1 < argc ? argv[i + 1] : NULL, false};
 
-        if (word[0] != '-' || word[1] == '\0') {
-            status = take_operands(&p, spec->posix_order ? argc - p.index : 1);
-        } else if (strcmp(word, "--") == 0) {
-            p.index++;
-            status = take_operands(&p, argc - p.index);
+        if (options_end || word.word[0] != '-' || word.word[1] == '\0') {
+            status = add_operand(operands, word.word, &text);
+            options_end = options_end || spec->posix_order;
+        } else if (strcmp(word.word, "--") == 0) {
+            options_end = true;
         } else {
-            p.index++;
-            status = word[1] == '-' ? take_long(&p, word) : take_short(&p, word);
+            hbytes_clear(&text); /* of a warning */
+            status = hopt_parse_word(spec, &word, opts, &text);
+            i += word.used;
         }
     }
+    if (status < 0)
+        hbytes_printf(message, "%s: %s", spec->command,
+                      text.len > 0 ? text.data : herr_str(status));
+    hbytes_deinit(&text);
     return status;
 }
 

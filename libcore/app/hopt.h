@@ -63,17 +63,20 @@ typedef enum hopt_type_e {
 
 struct hopt_s;
 
-/* Handles one use of an option. arg is NULL when it takes none (.bare when it was left out); opts
- * is the struct that the row's table is bound to. Returns 0; a positive number, which stops the
- * parse and becomes its result; or a negative error, for which `why` may be filled with what
- * follows "hnc: option -x: " (without it, the error's text follows). */
+/* Handles one use of an option. arg is NULL when it takes none (.bare when it was left out), and
+ * HOPT_NO when it is negated; opts is the struct that the row's table is bound to. Returns 0; a
+ * positive number, which stops the parse and becomes its result; or a negative error. What it puts
+ * into `why` follows "option -x: ": after an error the reason (without it, the error's text
+ * follows), after 0 a warning. */
+#define HOPT_NO "no"
 typedef int (*hopt_call_cb)(const struct hopt_s *option, const char *arg, void *opts,
                             hbytes_t *why);
 
 typedef struct hopt_s {
     hopt_type_e type;
     char short_name;          /* 0: none */
-    bool negatable;           /* --no-NAME gives false or 0; not of a LIST or a CALL */
+    bool negatable;           /* --no-NAME, or --NAME where the name is no-NAME, gives false, 0, an
+                               * empty list; not of a CALL that takes a value */
     bool hidden;              /* works, but no help, manual or completion shows it */
     const char *long_name;    /* NULL: none; of a GROUP: the heading */
     const char *pair;         /* a name of two letters after one dash, as wget's "nc"; NULL: none */
@@ -201,10 +204,21 @@ typedef struct hopt_spec_s {
  *
  * Returns 0; the positive result of a callback that stopped the parse; HERR_SYNTAX (unknown option,
  * value missing or superfluous), HERR_RANGE, HERR_UNSUPPORTED (a refused option), -ENOMEM, or a
- * callback's error. On an error one line without a newline is appended to `message`. The strings in
- * opts and operands live as long as argv. Call hopt_deinit in every case. */
+ * callback's error. On an error one line without a newline is appended to `message`; warnings are
+ * dropped. The strings in opts and operands live as long as argv. Call hopt_deinit in every case. */
 int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts,
                hopt_list_t *operands, hbytes_t *message);
+
+/* The same for one word that begins with a dash ("--long", "--long=VALUE", "-xyz"), for what is not
+ * argv: then its words have to outlive opts. next is the word behind it or NULL; *used tells whether
+ * it was taken as the value. Messages do not begin with the command's name; 0 with a message is a
+ * warning. */
+typedef struct hopt_word_s {
+    const char *word;
+    const char *next;
+    bool used;
+} hopt_word_t;
+int hopt_parse_word(const hopt_spec_t *spec, hopt_word_t *word, void *opts, hbytes_t *message);
 
 /* Frees the lists that a parse filled, in opts and the operands (which may be NULL). */
 void hopt_deinit(const hopt_spec_t *spec, void *opts, hopt_list_t *operands);

@@ -73,6 +73,7 @@ bool hopt__visible(const hopt_spec_t *spec, const hopt_t *row, hopt_names_t *nam
     hopt_found_t found;
 
     memset(names, 0, sizeof(*names));
+    names->opposite_prefix = "";
     if (row->hidden || row->type == HOPT_TYPE_GROUP || row->type == HOPT_TYPE_REFUSED)
         return false;
     if (hopt__find_short(spec, NULL, row->short_name, &found) && found.row == row)
@@ -83,6 +84,12 @@ bool hopt__visible(const hopt_spec_t *spec, const hopt_t *row, hopt_names_t *nam
         hopt__find_long(spec, NULL, row->long_name, strlen(row->long_name), &found) &&
         found.row == row)
         names->long_name = row->long_name;
+    if (row->negatable && names->long_name != NULL) {
+        bool is_no = strncmp(row->long_name, "no-", 3) == 0;
+
+        names->opposite = row->long_name + (is_no ? 3 : 0);
+        names->opposite_prefix = is_no ? "" : "no-";
+    }
     return names->short_name != '\0' || names->pair != NULL || names->long_name != NULL;
 }
 
@@ -177,7 +184,8 @@ static size_t put_names(hopt_writer_t *w, const hopt_t *row, const hopt_names_t 
         hopt__printf(w, "%s-%s", names->short_name != '\0' ? ", " : "  ", names->pair);
     if (names->long_name != NULL)
         hopt__printf(w, "%s--%s%s", names->short_name != '\0' || names->pair != NULL ? ", " : "  ",
-                     row->negatable ? "[no-]" : "", names->long_name);
+                     names->opposite != NULL ? "[no-]" : "",
+                     names->opposite != NULL ? names->opposite : names->long_name);
     if (arg != NULL && row->bare != NULL)
         hopt__printf(w, "[%s%s]", names->long_name != NULL ? "=" : "", arg);
     else if (arg != NULL)
@@ -230,11 +238,14 @@ static void put_option(hopt_writer_t *w, const hopt_t *row, const hopt_names_t *
     put_wrapped(w, row->help, indent, indent, width);
 }
 
-static void put_options(hopt_writer_t *w, const hopt_spec_t *spec, size_t width)
+/* filter may be NULL: all. */
+static void put_options(hopt_writer_t *w, const hopt_spec_t *spec, size_t width,
+                        hopt_filter_cb filter, void *ctx)
 {
     size_t beside = names_width(spec) + 2;
     size_t indent = beside > width / 2 ? INDENT_NARROW : beside;
     const char *heading = "Options";
+    const char *written = NULL;
     hopt_names_t names;
     const hopt_t *row;
     hopt_iter_t iter;
@@ -243,11 +254,11 @@ static void put_options(hopt_writer_t *w, const hopt_spec_t *spec, size_t width)
     while ((row = hopt__iter_next(&iter, NULL)) != NULL) {
         if (row->type == HOPT_TYPE_GROUP)
             heading = row->long_name;
-        if (!hopt__visible(spec, row, &names))
+        if (!hopt__visible(spec, row, &names) || (filter != NULL && !filter(heading, row, ctx)))
             continue;
-        if (heading != NULL)
+        if (heading != written)
             hopt__printf(w, "\n%s:\n", heading);
-        heading = NULL;
+        written = heading;
         put_option(w, row, &names, indent, width);
     }
 }
@@ -285,17 +296,21 @@ static void put_help_examples(hopt_writer_t *w, const hopt_term_t *terms, size_t
     }
 }
 
+static size_t help_width(size_t width)
+{
+    width = width == 0 ? HTERM_WIDTH_DEFAULT : width;
+    return width > HELP_WIDTH_MAX ? HELP_WIDTH_MAX : width;
+}
+
 static void write_help(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)
 {
     hopt_spec_t spec = hopt_doc_spec(doc);
 
-    width = width == 0 ? HTERM_WIDTH_DEFAULT : width;
-    width = width > HELP_WIDTH_MAX ? HELP_WIDTH_MAX : width;
     hopt__printf(w, "%s - %s\n\n", doc->name, doc->summary);
     for (size_t i = 0; doc->usage[i] != NULL; i++)
         hopt__printf(w, "%s%s %s\n", i == 0 ? "Usage: " : "       ", doc->name, doc->usage[i]);
     put_terms(w, "Operands", doc->operands, width);
-    put_options(w, &spec, width);
+    put_options(w, &spec, width, NULL, NULL);
     put_help_examples(w, doc->examples, width);
 }
 
@@ -353,7 +368,7 @@ int hopt_doc_write(const hopt_doc_t *doc, hopt_page_e page, size_t width, hbytes
 
     switch (page) {
     case HOPT_PAGE_HELP:
-        write_help(doc, &w, width);
+        write_help(doc, &w, help_width(width));
         break;
     case HOPT_PAGE_VERSION:
         write_version(doc, &w);
@@ -374,6 +389,16 @@ int hopt_doc_write(const hopt_doc_t *doc, hopt_page_e page, size_t width, hbytes
     return w.error;
 }
 
+int hopt_doc_write_some(const hopt_doc_t *doc, hopt_filter_cb filter, void *ctx, size_t width,
+                        hbytes_t *out)
+{
+    hopt_spec_t spec = hopt_doc_spec(doc);
+    hopt_writer_t w = {out, 0};
+
+    put_options(&w, &spec, help_width(width), filter, ctx);
+    return w.error;
+}
+
 int hopt_exit_status(const hopt_doc_t *doc, int error)
 {
     if (error == HERR_UNSUPPORTED)
@@ -383,7 +408,7 @@ int hopt_exit_status(const hopt_doc_t *doc, int error)
     return doc->usage_status == 0 ? 2 : doc->usage_status;
 }
 
-static int print_page(const hopt_doc_t *doc, hopt_page_e page)
+int hopt_main_page(const hopt_doc_t *doc, hopt_page_e page)
 {
     hbytes_t out = {0};
     int status = hopt_doc_write(doc, page, hterm_width(STDOUT_FILENO), &out);
@@ -398,7 +423,7 @@ static int print_page(const hopt_doc_t *doc, hopt_page_e page)
 
 /* A hole in 0..2 would be filled by a socket or a file of ours, and then written to by any message.
  * Open for reading alone, so that what is written there still fails. */
-static int fill_standard_fds(void)
+int hopt_main_open(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
@@ -412,7 +437,7 @@ int hopt_main_parse(const hopt_doc_t *doc, int argc, char *const argv[], void *o
 {
     hopt_spec_t spec = hopt_doc_spec(doc);
     hbytes_t message = {0};
-    int status = fill_standard_fds();
+    int status = hopt_main_open();
 
     if (status < 0)
         return EXIT_FAILURE;
@@ -420,7 +445,7 @@ int hopt_main_parse(const hopt_doc_t *doc, int argc, char *const argv[], void *o
     if (status == 0) {
         status = HOPT_RUN;
     } else if (status > 0) {
-        status = print_page(doc, (hopt_page_e)status);
+        status = hopt_main_page(doc, (hopt_page_e)status);
     } else {
         if (message.len > 0)
             fprintf(stderr, "%s\n", message.data);

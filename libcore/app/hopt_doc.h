@@ -74,17 +74,29 @@ hopt_spec_t hopt_doc_spec(const hopt_doc_t *doc);
 /* Appends a page, whole lines. width is the terminal's, for HELP alone (0: 80). 0 or -ENOMEM. */
 int hopt_doc_write(const hopt_doc_t *doc, hopt_page_e page, size_t width, hbytes_t *out);
 
+/* Appends the help of those options that the filter takes, under their headings. Those that help does
+ * not show at all are not asked for. */
+typedef bool (*hopt_filter_cb)(const char *heading, const hopt_t *row, void *ctx);
+int hopt_doc_write_some(const hopt_doc_t *doc, hopt_filter_cb filter, void *ctx, size_t width,
+                        hbytes_t *out);
+
 /* The exit status for a negative result of hopt_parse: the command's own for bad usage, always 2
  * for an option that is refused, 1 when out of memory. */
 int hopt_exit_status(const hopt_doc_t *doc, int error);
 
 /* Parses a command's arguments. HOPT_RUN: go on. Anything else is the exit status: a page was
  * written to stdout (1 if that failed), or one line about a mistake to stderr. Beside hmain, this
- * is the only function of the library that prints. Call it before anything is opened: descriptors
- * 0 to 2 that are closed become /dev/null here. Call hopt_main_free in every case. */
+ * and hopt_main_page are the only functions of the library that print. Call it before anything is
+ * opened: descriptors 0 to 2 that are closed become /dev/null here. Call hopt_main_free in every
+ * case. */
 #define HOPT_RUN (-1)
 int hopt_main_parse(const hopt_doc_t *doc, int argc, char *const argv[], void *opts,
                     hopt_list_t *operands);
+
+/* Its parts, for a command that walks through argv itself (hopt_parse_word): closed descriptors, 0 or
+ * -errno; and a page, the exit status. */
+int hopt_main_open(void);
+int hopt_main_page(const hopt_doc_t *doc, hopt_page_e page);
 void hopt_main_free(const hopt_doc_t *doc, void *opts, hopt_list_t *operands);
 
 #ifdef __cplusplus

@@ -18,9 +18,11 @@ void hopt__printf(hopt_writer_t *w, const char *fmt, ...) __attribute__((format(
 
 /* The names of a row that no earlier row hides. */
 typedef struct hopt_names_s {
-    char short_name;       /* 0: none */
-    const char *pair;      /* NULL: none */
-    const char *long_name; /* NULL: none */
+    char short_name;             /* 0: none */
+    const char *pair;            /* NULL: none */
+    const char *long_name;       /* NULL: none */
+    const char *opposite;        /* of the long name, behind its prefix; NULL: none */
+    const char *opposite_prefix; /* "no-", or "" where the long name has that */
 } hopt_names_t;
 
 /* Whether help, manual and completions show the row (a heading never), and its names. */

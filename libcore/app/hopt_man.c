@@ -187,8 +187,8 @@ static void put_option(hopt_writer_t *w, const hopt_t *row, const hopt_names_t *
     if (names->long_name != NULL)
         put_flag(w, &any, "\\-", names->long_name);
     put_value(w, row, names->long_name != NULL);
-    if (names->long_name != NULL && row->negatable)
-        put_flag(w, &any, "\\-no\\-", names->long_name);
+    if (names->opposite != NULL)
+        put_flag(w, &any, names->opposite_prefix[0] != '\0' ? "\\-no\\-" : "\\-", names->opposite);
     hopt__put_char(w, '\n');
     put_sentence(w, row->help);
     if (row->type == HOPT_TYPE_ENUM && row->arg_name != NULL) {

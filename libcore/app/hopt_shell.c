@@ -61,8 +61,8 @@ static void put_bash_names(hopt_writer_t *w, const hopt_t *row, const hopt_names
         hopt__printf(w, " -%s", names->pair);
     if (names->long_name != NULL)
         hopt__printf(w, " --%s%s", names->long_name, equals);
-    if (names->long_name != NULL && row->negatable)
-        hopt__printf(w, " --no-%s", names->long_name);
+    if (names->opposite != NULL)
+        hopt__printf(w, " --%s%s", names->opposite_prefix, names->opposite);
 }
 
 static void put_bash_operands(hopt_writer_t *w, hopt_operand_e operand)
@@ -201,7 +201,7 @@ static void put_zsh_option(hopt_writer_t *w, const hopt_t *row, const hopt_names
         {"-", letter[0] != '\0' ? letter : NULL},
         {"-", names->pair},
         {"--", names->long_name},
-        {"--no-", row->negatable ? names->long_name : NULL},
+        {names->opposite_prefix[0] != '\0' ? "--no-" : "--", names->opposite},
     };
 
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -287,9 +287,9 @@ static void put_fish_option(hopt_writer_t *w, const char *command, const hopt_t 
     hopt__put(w, " -d ");
     put_fish_text(w, row->help);
     hopt__put_char(w, '\n');
-    if (names->long_name == NULL || !row->negatable)
+    if (names->opposite == NULL)
         return;
-    hopt__printf(w, "complete -c %s -l no-%s\n", command, names->long_name);
+    hopt__printf(w, "complete -c %s -l %s%s\n", command, names->opposite_prefix, names->opposite);
 }
 
 void hopt__write_fish(const hopt_doc_t *doc, hopt_writer_t *w)

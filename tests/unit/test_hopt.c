@@ -53,6 +53,8 @@ static int on_call(const hopt_t *option, const char *arg, void *opts, hbytes_t *
         hbytes_append_str(why, "'bad' is not good");
         return HERR_SYNTAX;
     }
+    if (arg != NULL && strcmp(arg, "odd") == 0)
+        hbytes_append_str(why, "'odd' is odd");
     if (arg != NULL && strcmp(arg, "worse") == 0)
         return -EACCES;
     return arg != NULL && strcmp(arg, "stop") == 0 ? 7 : 0;
@@ -79,10 +81,11 @@ static const hopt_t options[] = {
     HOPT_SIZE('I', "chunk", opts_t, chunk, 1 << 20, "buffer size"),
     HOPT_SIZE(0, "rate", opts_t, rate, 1 << 20, "bytes a second", .min = 512),
     HOPT_SPAN('w', "wait", opts_t, wait_ms, "give up after TIME"),
-    HOPT_LIST('H', "header", opts_t, headers, "one more header"),
+    HOPT_LIST('H', "header", opts_t, headers, "one more header", .negatable = true),
+    HOPT_FLAG('N', "no-buffer", opts_t, keep, "send at once", .negatable = true, .alias = "direct"),
     HOPT_ENUM(0, "color", opts_t, color, colors, "colour", .bare = "always"),
     HOPT_CALL('x', "execute", on_call, "call", .arg_name = "WHAT"),
-    HOPT_CALL('y', "ping", on_call, "call without a value"),
+    HOPT_CALL('y', "ping", on_call, "call without a value", .negatable = true),
     HOPT_CALL('n', "name", on_call, "takes a value", .arg_name = "NAME"),
     HOPT_FLAG(0, "no-clobber", opts_t, keep, "a pair of letters", .pair = "nc"),
     HOPT_REFUSED('L', "lua-exec", "FILE", "there is no Lua in this program"),
@@ -259,16 +262,102 @@ static int signal_of_a_table_with(hopt_t row)
 }
 
 /* "--no-header" would have to free a list, and a callback's members are not known. */
-static void a_list_or_a_call_cannot_be_negatable(void **state)
+static void a_call_that_takes_a_value_cannot_be_negatable(void **state)
 {
     const hopt_t flag = HOPT_FLAG('v', "verbose", opts_t, verbose, "", .negatable = true);
     const hopt_t list = HOPT_LIST('H', "header", opts_t, headers, "", .negatable = true);
     const hopt_t call = HOPT_CALL('y', "ping", on_call, "", .negatable = true);
+    const hopt_t with = HOPT_CALL('y', "ping", on_call, "", .negatable = true, .arg_name = "X");
 
     (void)state;
     assert_int_equal(signal_of_a_table_with(flag), 0);
-    assert_int_equal(signal_of_a_table_with(list), SIGABRT);
-    assert_int_equal(signal_of_a_table_with(call), SIGABRT);
+    assert_int_equal(signal_of_a_table_with(list), 0);
+    assert_int_equal(signal_of_a_table_with(call), 0);
+    assert_int_equal(signal_of_a_table_with(with), SIGABRT);
+}
+
+static void a_list_is_emptied_and_a_call_told_by_no(void **state)
+{
+    run_t *r = RUN("-Ha", "-Hb", "--no-header", "-Hc", "-y");
+
+    (void)state;
+    assert_int_equal(r->status, 0);
+    assert_int_equal(r->opts.headers.count, 1);
+    assert_string_equal(r->opts.headers.items[0], "c");
+    assert_int_equal(r->opts.calls, 1);
+    assert_null(r->opts.called_with);
+    release(r);
+    r = RUN("--no-ping");
+    assert_int_equal(r->status, 0);
+    assert_string_equal(r->opts.called_with, HOPT_NO);
+    release(r);
+}
+
+static void an_option_named_no_is_negated_by_the_name_without(void **state)
+{
+    run_t *r = RUN("-N");
+
+    (void)state;
+    assert_true(r->opts.keep);
+    release(r);
+    r = RUN("--no-buffer", "--buffer");
+    assert_int_equal(r->status, 0);
+    assert_false(r->opts.keep);
+    release(r);
+    r = RUN("--direct", "--no-direct");
+    assert_false(r->opts.keep);
+    release(r);
+    expect_error(RUN("--buffe"), HERR_SYNTAX, "hnc: unknown option --buffe; see hnc --help");
+    expect_error(RUN("--clobber"), HERR_SYNTAX,
+                 "hnc: unknown option --clobber (did you mean --no-clobber?); see hnc --help");
+}
+
+/* One word, as of a config file. */
+static int parse_word(opts_t *opts, hopt_word_t *word, hbytes_t *message)
+{
+    memset(opts, 0, sizeof(*opts));
+    hbytes_clear(message);
+    return hopt_parse_word(&spec, word, opts, message);
+}
+
+static void a_word_is_parsed_by_itself(void **state)
+{
+    hopt_word_t port = {"--port", "80", false}, tied = {"-vp81", "82", true};
+    hopt_word_t alone = {"--port", NULL, true}, bad = {"-x", "bad", false};
+    hbytes_t message = {0};
+    opts_t opts;
+
+    (void)state;
+    assert_int_equal(parse_word(&opts, &port, &message), 0);
+    assert_int_equal(opts.port, 80);
+    assert_true(port.used);
+    assert_int_equal(parse_word(&opts, &tied, &message), 0);
+    assert_int_equal(opts.port, 81);
+    assert_true(opts.verbose);
+    assert_false(tied.used);
+    assert_int_equal(message.len, 0);
+    assert_int_equal(parse_word(&opts, &alone, &message), HERR_SYNTAX);
+    assert_string_equal(message.data, "option --port needs a value; see hnc --help");
+    assert_int_equal(parse_word(&opts, &bad, &message), HERR_SYNTAX);
+    assert_string_equal(message.data, "option -x: 'bad' is not good");
+    hbytes_deinit(&message);
+}
+
+static void a_callback_can_warn(void **state)
+{
+    hopt_word_t word = {"-x", "odd", false};
+    hbytes_t message = {0};
+    run_t *r = RUN("-x", "odd", "a");
+    opts_t opts;
+
+    (void)state;
+    assert_int_equal(r->status, 0);
+    assert_int_equal(r->message.len, 0);
+    release(r);
+    assert_int_equal(parse_word(&opts, &word, &message), 0);
+    assert_string_equal(message.data, "option -x: 'odd' is odd");
+    hbytes_deinit(&message);
+    expect_error(RUN("-xodd", "-xbad"), HERR_SYNTAX, "hnc: option -x: 'bad' is not good");
 }
 
 static void aliases_and_pairs_name_the_same_option(void **state)
@@ -463,7 +552,11 @@ int main(void)
         cmocka_unit_test(a_list_keeps_every_value_in_order),
         cmocka_unit_test(an_optional_value_never_eats_the_next_word),
         cmocka_unit_test(a_negatable_flag_is_switched_off_by_no),
-        cmocka_unit_test(a_list_or_a_call_cannot_be_negatable),
+        cmocka_unit_test(a_call_that_takes_a_value_cannot_be_negatable),
+        cmocka_unit_test(a_list_is_emptied_and_a_call_told_by_no),
+        cmocka_unit_test(an_option_named_no_is_negated_by_the_name_without),
+        cmocka_unit_test(a_word_is_parsed_by_itself),
+        cmocka_unit_test(a_callback_can_warn),
         cmocka_unit_test(aliases_and_pairs_name_the_same_option),
         cmocka_unit_test(two_dashes_end_the_options),
         cmocka_unit_test(options_come_after_operands_unless_the_order_is_posix),

@@ -37,6 +37,7 @@ static const hopt_t options[] = {
     HOPT_GROUP("Output"),
     HOPT_FLAG('v', "verbose", opts_t, verbose, "say more; it's \"fine\" [really]: yes",
               .negatable = true),
+    HOPT_FLAG('N', "no-buffer", opts_t, verbose, "at once", .negatable = true),
     HOPT_LIST('H', "header", opts_t, headers, "one more header", .arg_name = "LINE"),
     HOPT_ENUM(0, "color", opts_t, color, colors, "colour", .bare = "always"),
     HOPT_ENUM('m', "mode", opts_t, mode, modes, "how to do it", .arg_name = "MODE"),
@@ -116,6 +117,7 @@ static void help_shows_groups_names_and_examples(void **state)
     expect_in(text, "\nConnection:\n  -w, --wait=TIME     give up after TIME, counted");
     expect_in(text, "\n      --chunk=SIZE    bytes in a piece\n");
     expect_in(text, "\n  -v, --[no-]verbose  say more");
+    expect_in(text, "\n  -N, --[no-]buffer   at once\n");
     expect_in(text, "\n      --color[=auto|always|never]\n                      colour\n");
     expect_in(text, "how to do it (fast|safe)\n");
     expect_in(text, "\n  hxx -w 3 localhost 80\n      Talk to a web server.\n");
@@ -189,17 +191,40 @@ static void completions_offer_names_and_values(void **state)
     expect_in(text, "compgen -W 'auto always never'");
     expect_in(text, " --wait= ");
     expect_in(text, " --no-verbose ");
+    expect_in(text, " --no-buffer --buffer ");
     hmem_free(text);
     text = page(HOPT_PAGE_ZSH, 0);
     expect_in(text, "#compdef hxx\n");
     expect_in(text, "'--color=-[colour]::value:(auto always never)'");
     expect_in(text, "'(-v --verbose)--verbose[say more; it'\\''s \"fine\" \\[really\\]\\: yes]'");
+    expect_in(text, "--no-verbose[say more");
+    expect_in(text, "--buffer[at once]");
     expect_in(text, "'*--header=[one more header]:LINE:'");
     hmem_free(text);
     text = page(HOPT_PAGE_FISH, 0);
     expect_in(text, "complete -c hxx -s 'm' -l mode -x -a 'fast safe' -d 'how to do it'\n");
     expect_in(text, "-l verbose -d 'say more; it\\'s");
+    expect_in(text, "complete -c hxx -l no-verbose\n");
+    expect_in(text, "complete -c hxx -l buffer\n");
     hmem_free(text);
+}
+
+static bool is_named(const char *heading, const hopt_t *row, void *ctx)
+{
+    return strcmp(heading, "Output") == 0 && row->long_name != NULL &&
+           strstr(ctx, row->long_name) != NULL;
+}
+
+static void help_of_some_options_keeps_their_headings(void **state)
+{
+    char names[] = "wait header mode";
+    hbytes_t out = {0};
+
+    (void)state;
+    assert_int_equal(hopt_doc_write_some(&doc, is_named, names, 80, &out), 0);
+    assert_string_equal(out.data, "\nOutput:\n  -H, --header=LINE   one more header\n"
+                                  "  -m, --mode=MODE     how to do it (fast|safe)\n");
+    hbytes_deinit(&out);
 }
 
 static void exit_statuses_tell_usage_refusal_and_memory_apart(void **state)
@@ -299,6 +324,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(version_names_the_program_and_what_is_in_it),
         cmocka_unit_test(the_manual_page_escapes_what_roff_would_read),
         cmocka_unit_test(completions_offer_names_and_values),
+        cmocka_unit_test(help_of_some_options_keeps_their_headings),
         cmocka_unit_test(exit_statuses_tell_usage_refusal_and_memory_apart),
         cmocka_unit_test(main_parse_returns_what_main_has_to_return),
         cmocka_unit_test(help_that_cannot_be_written_is_a_failure),
