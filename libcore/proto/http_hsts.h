@@ -1,15 +1,12 @@
-/* http_hsts: HTTP Strict Transport Security (RFC 6797): hosts that said to be asked over https only,
- * for how long, and the file that keeps them:
- *
- *     example.com "20271120 12:00:00"      until then (UTC)
- *     .example.org "unlimited"             and all hosts below it
+/* http_hsts: hosts that said to be asked over https only (HTTP Strict Transport Security, RFC 6797),
+ * for how long, and the file that keeps them, whose format codec/http_sts has.
  *
  * The clock is the caller's: now_s are seconds since the epoch. An object belongs to one thread. */
 #ifndef HNET_PROTO_HTTP_HSTS_H
 #define HNET_PROTO_HTTP_HSTS_H
 
 #include "../base/hbuf.h"
-#include "../codec/http_head.h"
+#include "../codec/http_sts.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,19 +15,8 @@ extern "C" {
 #define HTTP_HSTS_MAX 10000             /* hosts; the oldest makes room */
 #define HTTP_HSTS_LINE_MAX 4095         /* of a file */
 #define HTTP_HSTS_FILE_MAX (16UL << 20) /* bytes of a file that is loaded */
-#define HTTP_HSTS_AGE_MAX_S INT64_MAX
 
 typedef struct http_hsts_s http_hsts_t;
-
-typedef struct http_hsts_policy_s {
-    int64_t max_age_s; /* 0: the host is to be forgotten */
-    bool subdomains;
-} http_hsts_policy_t;
-
-/* Reads the value of a Strict-Transport-Security (section 6.1). Directives that are unknown are
- * ignored; numbers that are too large are HTTP_HSTS_AGE_MAX_S. 0 or HERR_SYNTAX (no max-age, or a
- * directive twice): the field is to be ignored. */
-int http_hsts_parse(http_span_t value, http_hsts_policy_t *policy);
 
 /* 0 and *hsts, or -ENOMEM. */
 int http_hsts_new(http_hsts_t **hsts);
