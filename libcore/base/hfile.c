@@ -3,6 +3,8 @@
 #include "herr.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +21,14 @@ static int check_plain(int fd)
     return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 }
 
+/* A standard input that somebody else made non-blocking. */
+static int wait_readable(int fd)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+
+    return poll(&wanted, 1, -1) < 0 && errno != EINTR ? -errno : 0;
+}
+
 /* Not by its size: that may be 0 (/proc), or grow meanwhile. */
 static int read_all(int fd, size_t size_max, hbytes_t *out)
 {
@@ -29,6 +39,8 @@ static int read_all(int fd, size_t size_max, hbytes_t *out)
         int err;
 
         if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN && wait_readable(fd) == 0)
             continue;
         if (n <= 0)
             return n < 0 ? -errno : 0;
@@ -51,6 +63,21 @@ int hfile_read(const char *path, size_t size_max, hbytes_t *out)
     err = check_plain(fd);
     if (err == 0)
         err = read_all(fd, size_max, out);
+    close(fd);
+    return err;
+}
+
+int hfile_read_named(const char *name, size_t size_max, hbytes_t *out)
+{
+    int fd;
+    int err;
+
+    if (strcmp(name, "-") == 0)
+        return read_all(STDIN_FILENO, size_max, out);
+    fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    err = read_all(fd, size_max, out);
     close(fd);
     return err;
 }

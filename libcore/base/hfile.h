@@ -14,6 +14,10 @@ extern "C" {
  * held before, and maybe a part of the file. */
 int hfile_read(const char *path, size_t size_max, hbytes_t *out);
 
+/* Appends what is in whatever a user has named: it is waited for (a FIFO, a terminal), and "-" is
+ * standard input. 0 or the errors above, but for -EINVAL. */
+int hfile_read_named(const char *name, size_t size_max, hbytes_t *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -7,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -57,6 +60,35 @@ static void test_a_file_is_read_whole(void **state)
     hbytes_deinit(&out);
 }
 
+static void test_what_a_user_names_is_waited_for(void **state)
+{
+    hbytes_t out = {0};
+    int saved = dup(STDIN_FILENO);
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(hfile_read_named(path, SIZE, &out), 0);
+    assert_int_equal(out.len, SIZE);
+    assert_int_equal(hfile_read_named(path, SIZE - 1, &out), -EFBIG);
+    assert_int_equal(hfile_read_named("/nowhere/file", SIZE, &out), -ENOENT);
+    assert_int_equal(hfile_read_named("/tmp", SIZE, &out), -EISDIR);
+    hbytes_clear(&out);
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+    if (fork() == 0) { /* writes once the reader waits, most probably */
+        sched_yield();
+        _exit(write(fds[1], "in a pipe", 9) != 9);
+    }
+    close(fds[1]);
+    assert_int_equal(hfile_read_named("-", SIZE, &out), 0);
+    assert_string_equal(out.data, "in a pipe");
+    dup2(saved, STDIN_FILENO);
+    close(fds[0]);
+    close(saved);
+    assert_int_equal(wait(NULL) > 0, 1);
+    hbytes_deinit(&out);
+}
+
 static void test_what_cannot_be_read_says_why(void **state)
 {
     char fifo[80];
@@ -98,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_is_read_whole),
+        cmocka_unit_test(test_what_a_user_names_is_waited_for),
         cmocka_unit_test(test_what_cannot_be_read_says_why),
         cmocka_unit_test(test_out_of_memory),
     };
