@@ -36,8 +36,9 @@ typedef struct json_pretty_s {
     int token;
     unsigned matched; /* letters of a word */
     unsigned depth;
-    bool escaped;                                 /* in a string, behind a backslash */
-    bool at_start;                                /* of a line */
+    bool spaced;  /* white space was left out right here */
+    bool escaped; /* in a string, behind a backslash */
+    char last;    /* byte of the text that came out; NUL: none yet */
     uint64_t objects[JSON_PRETTY_DEPTH_MAX / 64]; /* bit n: level n is an object */
 } json_pretty_t;
 
