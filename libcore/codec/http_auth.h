@@ -42,6 +42,7 @@ typedef struct http_challenge_s {
     bool session;  /* "-sess" */
     bool stale;    /* the password may be right, the nonce is too old */
     bool qop;      /* qop=auth is offered; without any qop it is the way of RFC 2069 */
+    bool named;    /* the hash is, by the challenge */
     bool unusable; /* Digest with a hash or a qop that is not ours, or without a nonce */
     char realm[HTTP_AUTH_TEXT_SIZE]; /* unescaped */
     char nonce[HTTP_AUTH_TEXT_SIZE];
@@ -53,10 +54,13 @@ typedef struct http_challenge_s {
 /* Cuts the next challenge off the front of a field's value. 1, 0 at the end, HERR_SYNTAX. */
 int http_challenge_next(http_span_t *value, http_challenge_t *challenge);
 
+#define HTTP_AUTH_ANY ((1U << HTTP_AUTH_BASIC) | (1U << HTTP_AUTH_DIGEST))
+
 /* The strongest usable challenge of all fields of this name ("Proxy-Authenticate"): Digest before
- * Basic, SHA-256 (or SHA-512-256) before MD5. Fields that are broken count as absent. 0, or -ENOENT
- * if there is none. */
-int http_auth_choose(http_span_t fields, const char *name, http_challenge_t *challenge);
+ * Basic, SHA-256 (or SHA-512-256) before MD5; of a scheme that is in the set of (1U <<
+ * http_auth_scheme_e). Fields that are broken count as absent. 0, or -ENOENT if there is none. */
+int http_auth_choose(http_span_t fields, const char *name, unsigned schemes,
+                     http_challenge_t *challenge);
 
 typedef struct http_auth_s {
     const char *user, *password;

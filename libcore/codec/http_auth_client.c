@@ -33,9 +33,10 @@ static void take_param(http_challenge_t *c, const http_param_t *param)
         memcpy(c->opaque, text, sizeof(text));
     else if (http_span_ieq(param->name, "stale"))
         c->stale = http_span_ieq(http_span(text), "true");
-    else if (http_span_ieq(param->name, "algorithm"))
+    else if (http_span_ieq(param->name, "algorithm")) {
+        c->named = true;
         c->unusable |= !http_auth__algorithm(http_span(text), &c->hash, &c->session);
-    else if (http_span_ieq(param->name, "qop")) {
+    } else if (http_span_ieq(param->name, "qop")) {
         c->qop = offers_auth(text);
         c->unusable |= !c->qop;
     }
@@ -99,7 +100,8 @@ static int strength(const http_challenge_t *c)
     return c->hash == HTTP_AUTH_MD5 ? 2 : 3;
 }
 
-int http_auth_choose(http_span_t fields, const char *name, http_challenge_t *challenge)
+int http_auth_choose(http_span_t fields, const char *name, unsigned schemes,
+                     http_challenge_t *challenge)
 {
     http_span_t found, value;
     http_challenge_t next;
@@ -109,7 +111,7 @@ int http_auth_choose(http_span_t fields, const char *name, http_challenge_t *cha
         if (!http_span_ieq(found, name))
             continue;
         while (count++ < HTTP_AUTH_CHALLENGES_MAX && http_challenge_next(&value, &next) > 0) {
-            if (strength(&next) <= best)
+            if (strength(&next) <= best || !(schemes & (1U << next.scheme)))
                 continue;
             best = strength(&next);
             *challenge = next;
@@ -173,19 +175,19 @@ static ssize_t answer_digest(const http_challenge_t *c, const http_auth_t *auth,
     put_param(&w, ", nonce=", c->nonce);
     http_text__put(&w, ", uri=");
     http_text__put_quoted(&w, auth->uri.data, auth->uri.len);
-    if (c->hash != HTTP_AUTH_MD5 || c->session) {
+    if (c->qop || c->session)
+        put_param(&w, ", cnonce=", auth->cnonce);
+    if (c->qop) {
+        snprintf(tail, sizeof(tail), ", nc=%08x, qop=auth", auth->count);
+        http_text__put(&w, tail);
+    }
+    put_param(&w, ", response=", hex);
+    if (c->opaque[0])
+        put_param(&w, ", opaque=", c->opaque);
+    if (c->named || c->hash != HTTP_AUTH_MD5 || c->session) {
         http_text__put(&w, ", algorithm=");
         http_text__put(&w, http_auth__algorithm_name(c->hash, c->session));
     }
-    put_param(&w, ", response=", hex);
-    if (c->qop) {
-        snprintf(tail, sizeof(tail), ", qop=auth, nc=%08x", auth->count);
-        http_text__put(&w, tail);
-    }
-    if (c->qop || c->session)
-        put_param(&w, ", cnonce=", auth->cnonce);
-    if (c->opaque[0])
-        put_param(&w, ", opaque=", c->opaque);
     return http_text__written(&w);
 }
 

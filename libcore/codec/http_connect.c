@@ -46,36 +46,51 @@ static bool is_host_text(const char *host)
     return len > 0 && len < HTTP_HOST_SIZE;
 }
 
-/* Text that stays on its line. */
-static bool is_field_text(const char *text)
+/* ---- client ---------------------------------------------------------------------------------- */
+
+/* Whether the program has a field of this name, or wants none. */
+static bool is_replaced(const http_connect_t *request, const char *name)
 {
-    for (; *text; text++) {
-        if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f)
-            return false;
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (http_span_ieq(http_span(request->fields[i].name), name))
+            return true;
     }
-    return true;
+    return false;
 }
 
-/* ---- client ---------------------------------------------------------------------------------- */
+static void put_own(http1_writer_t *w, const http_connect_t *request, const char *name,
+                    const char *value)
+{
+    if (value && *value && !is_replaced(request, name))
+        http1_write_field(w, http_span(name), http_span(value));
+}
 
 ssize_t http_connect_compose(const http_connect_t *request, char *buf, size_t size)
 {
-    const char *agent = request->user_agent ? request->user_agent : "";
-    const char *value = request->authorization ? request->authorization : "";
     char authority[HTTP_AUTHORITY_SIZE];
+    http1_writer_t w;
+    ssize_t len;
 
-    if (!is_host_text(request->host) || !is_field_text(agent) || !is_field_text(value))
+    if (!is_host_text(request->host) ||
+        http_authority(request->host, request->port, authority, sizeof(authority)) < 0)
         return -EINVAL;
-    if (http_authority(request->host, request->port, authority, sizeof(authority)) < 0)
-        return -EINVAL;
-    return written(snprintf(buf, size,
-                            "CONNECT %s HTTP/1.1\r\n"
-                            "Host: %s\r\n"
-                            "%s%s%s%s%s%s\r\n",
-                            authority, authority, *agent ? "User-Agent: " : "", agent,
-                            *agent ? "\r\n" : "", *value ? "Proxy-Authorization: " : "", value,
-                            *value ? "\r\n" : ""),
-                   size);
+    http1_write_begin(&w, buf, size);
+    http1_write_request(&w, request->http10 ? 0 : 1, HTTP_SPAN("CONNECT"), http_span(authority));
+    put_own(&w, request, "Host", authority);
+    put_own(&w, request, "Proxy-Authorization", request->authorization);
+    put_own(&w, request, "User-Agent", request->user_agent);
+    put_own(&w, request, "Proxy-Connection", request->keep_alive ? "Keep-Alive" : NULL);
+    for (size_t i = 0; i < request->field_count; i++) {
+        const http_extra_t *field = &request->fields[i];
+
+        if (field->value)
+            http1_write_field(&w, http_span(field->name), http_span(field->value));
+    }
+    len = http1_write_end(&w);
+    if (len < 0 || (size_t)len >= size)
+        return len < 0 ? len : -ENOBUFS;
+    buf[len] = '\0';
+    return len;
 }
 
 static bool is_digit(char c)

@@ -5,7 +5,7 @@
 #ifndef HNET_CODEC_HTTP_CONNECT_H
 #define HNET_CODEC_HTTP_CONNECT_H
 
-#include "http_head.h"
+#include "http_names.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,15 +19,20 @@ ssize_t http_authority(const char *host, uint16_t port, char *buf, size_t size);
 
 /* ---- client ---------------------------------------------------------------------------------- */
 
+/* Sent in this order: Host, Proxy-Authorization, User-Agent, Proxy-Connection, and the fields. */
 typedef struct http_connect_s {
     const char *host;
     uint16_t port;
     const char *user_agent;    /* NULL: none */
     const char *authorization; /* value of Proxy-Authorization (http_auth_answer); NULL: none */
+    bool keep_alive;           /* "Proxy-Connection: Keep-Alive" */
+    bool http10;
+    const http_extra_t *fields;
+    size_t field_count;
 } http_connect_t;
 
-/* Writes the CONNECT request and a NUL. Returns its length, or -EINVAL (a host, agent or value that
- * would break the head), -ENOBUFS. */
+/* Writes the CONNECT request and a NUL. Returns its length, or -EINVAL (a host, agent, name or value
+ * that would break the head), -ENOBUFS. */
 ssize_t http_connect_compose(const http_connect_t *request, char *buf, size_t size);
 
 typedef struct http_answer_s {

@@ -82,6 +82,13 @@ typedef struct http_field_s {
     http_field_e id;
 } http_field_t;
 
+/* A field of the program's in a request: in the place of the client's own of that name, or behind
+ * those. */
+typedef struct http_extra_s {
+    const char *name;
+    const char *value; /* NULL: the client's own is not sent; "": an empty one is */
+} http_extra_t;
+
 /* By the name, which is a token: of methods exactly, of fields in any case. */
 http_method_e http_method_of(http_span_t name);
 http_field_e http_field_of(http_span_t name);

@@ -7,16 +7,27 @@
 #include "../base/hstr.h"
 #include "../codec/proxy_protocol.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define REST_MS (INFINITE - 1)
+#define TALK_MAX_MS (INT_MAX / 2)
 
 void hdial__set_timer(hdial_t *dial, hdial_timer_e what, int timeout_ms)
 {
     dial->timer_for = what;
     htimer_reset(dial->timer, what == HDIAL_TIMER_REST ? REST_MS : (uint32_t)timeout_ms);
+}
+
+int hdial__talk_timeout(const hdial_t *dial, int usual_ms)
+{
+    int timeout_ms = dial->options.talk_timeout_ms;
+
+    if (timeout_ms < 0)
+        return TALK_MAX_MS;
+    return timeout_ms ? timeout_ms : usual_ms;
 }
 
 bool hdial__say(hdial_t *dial, const char *format, ...)
@@ -203,17 +214,18 @@ static void on_tls_connect(hio_t *io)
 
 void hdial__tls(hdial_t *dial, htls_ctx_t *ctx, const char *name, const char *with)
 {
+    int timeout_ms = hdial__talk_timeout(dial, HTLS_HANDSHAKE_TIMEOUT_MS);
     int err;
 
     dial->tls_with = with;
     hio_setcb_connect(dial->io, on_tls_connect);
     hio_setcb_close(dial->io, on_tls_close);
-    hio_set_connect_timeout(dial->io, HTLS_HANDSHAKE_TIMEOUT_MS);
+    hio_set_connect_timeout(dial->io, timeout_ms);
     err = htls_client(dial->io, ctx, name);
     if (err)
         fail_because(dial, err);
     else
-        hdial__set_timer(dial, HDIAL_TIMER_TLS, HTLS_HANDSHAKE_TIMEOUT_MS + 1000);
+        hdial__set_timer(dial, HDIAL_TIMER_TLS, timeout_ms + 1000);
 }
 
 /* Who the certificate has to be for: an end point without a host is this machine, not anybody. */
@@ -395,6 +407,11 @@ void hdial_cancel(hdial_t *dial)
 const char *hdial_error(const hdial_t *dial)
 {
     return dial->error;
+}
+
+int hdial_proxy_status(const hdial_t *dial)
+{
+    return dial->proxy_status;
 }
 
 hdial_step_e hdial_step(const hdial_t *dial)

@@ -7,6 +7,7 @@
 #ifndef HNET_NET_HDIAL_H
 #define HNET_NET_HDIAL_H
 
+#include "../codec/http_names.h"
 #include "../event/hio.h"
 #include "hdns.h"
 #include "hendpoint.h"
@@ -38,6 +39,29 @@ typedef enum {
 /* An address did not answer; others may still be tried. For programs that tell each of them. */
 typedef void (*hdial_attempt_cb)(hdial_t *dial, const haddr_t *addr, int err, void *arg);
 
+/* The head of a CONNECT as it is sent (status 0), or of each of a proxy's answers to it, the 1xx
+ * too: whole, with its empty line, valid during the call. proxy counts in the chain from 0 on. */
+typedef void (*hdial_proxy_head_cb)(hdial_t *dial, size_t proxy, http_span_t head, int status,
+                                    void *arg);
+
+/* Credentials of http proxies: a set. */
+typedef enum {
+    HDIAL_PROXY_BASIC_UNASKED = 1, /* with the first request */
+    HDIAL_PROXY_BASIC = 2,         /* for a 407 that wants it */
+    HDIAL_PROXY_DIGEST = 4
+} hdial_proxy_login_e;
+
+/* How http proxies are asked; all zero is the default. */
+typedef struct hdial_connect_options_s {
+    bool http10;
+    bool keep_alive;        /* "Proxy-Connection: Keep-Alive" */
+    const char *user_agent; /* NULL: none */
+    const http_extra_t *fields;
+    size_t field_count;
+    unsigned logins;             /* set of hdial_proxy_login_e; 0: what the proxy asks for */
+    hdial_proxy_head_cb head_cb; /* NULL: none; its arg is that of hdial_start */
+} hdial_connect_options_t;
+
 /* All zero is the default. What it points at lives until the dial is over; the tls contexts may be
  * given back at once. */
 typedef struct hdial_options_s {
@@ -52,7 +76,10 @@ typedef struct hdial_options_s {
     size_t addr_count;
     const hproxy_t *proxies; /* the first is connected to, each reaches the next */
     size_t proxy_count;
-    int proxy_protocol; /* 1 or 2: a PROXY protocol header of this version goes first (behind the
+    const hdial_connect_options_t *connect; /* NULL: the default */
+    int talk_timeout_ms; /* with one proxy, and of each TLS handshake; 0: HDIAL_PROXY_TIMEOUT_MS and
+                            HTLS_HANDSHAKE_TIMEOUT_MS, negative: as long as timeout_ms allows */
+    int proxy_protocol;  /* 1 or 2: a PROXY protocol header of this version goes first (behind the
                            proxies, before TLS); 0: none */
     const haddr_t *proxy_source; /* ... with these addresses; NULL: the connection's own */
     const haddr_t *proxy_destination;
@@ -81,6 +108,9 @@ void hdial_cancel(hdial_t *dial);
  * Authentication Required". */
 const char *hdial_error(const hdial_t *dial);
 hdial_step_e hdial_step(const hdial_t *dial); /* the one that failed, or HDIAL_STEP_DONE */
+
+/* The status that the last http proxy has answered CONNECT with; 0: none has. */
+int hdial_proxy_status(const hdial_t *dial);
 
 /* The address that the connection goes to (the first proxy's, if there is one). */
 const haddr_t *hdial_addr(const hdial_t *dial);

@@ -60,7 +60,8 @@ struct hdial_s {
     size_t secured; /* TLS was begun with so many of them */
     hdial_talk_t *talk;
     hdial_login_t *logins[HPROXY_CHAIN_MAX]; /* what proxies asked for */
-    htls_ctx_t *own_tls;                     /* for an https proxy, without options.proxy_tls */
+    int proxy_status;
+    htls_ctx_t *own_tls; /* for an https proxy, without options.proxy_tls */
     bool header_sent, tls_done;
     const char *tls_with; /* whose handshake it is, for messages */
 
@@ -71,6 +72,8 @@ struct hdial_s {
 
 /* hdial.c */
 void hdial__set_timer(hdial_t *dial, hdial_timer_e what, int timeout_ms);
+/* What the options say of talks and handshakes, or the usual one. */
+int hdial__talk_timeout(const hdial_t *dial, int usual_ms);
 /* Appends to the error line; false when there is no room, and then nothing was. */
 bool hdial__say(hdial_t *dial, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The end: the callback runs and the dial is freed. */

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REQUEST_SIZE 8192
+#define REQUEST_SIZE 1024 /* of CONNECT, without what the program says */
 #define LINE_SIZE 200
 #define SKIP_MAX 65536 /* of a body; past it a new connection is cheaper */
 #define TRIES_MAX 3    /* without, with, and with a nonce that is not stale */
@@ -61,6 +61,18 @@ static const hproxy_t *current(const hdial_t *dial)
 static bool is_http(const hproxy_t *proxy)
 {
     return proxy->type == HPROXY_HTTP || proxy->type == HPROXY_HTTPS;
+}
+
+static const hdial_connect_options_t *how(const hdial_t *dial)
+{
+    static const hdial_connect_options_t defaults;
+
+    return dial->options.connect ? dial->options.connect : &defaults;
+}
+
+static bool has_login(const hdial_t *dial)
+{
+    return current(dial)->user[0] != '\0' || current(dial)->password[0] != '\0';
 }
 
 /* ---- the end of a talk ----------------------------------------------------------------------- */
@@ -228,24 +240,71 @@ static void await_head(hdial_t *dial)
     set_need(dial, http_head_need(&talk->scan, "", 0));
 }
 
-static int http_request(hdial_t *dial)
+/* With the credentials that are due: 1, 0 if there are none, or an error. */
+static int authorize(hdial_t *dial, char *value, size_t size)
 {
-    hdial_talk_t *talk = dial->talk;
-    http_connect_t request = {.host = talk->host, .port = talk->port};
-    char text[REQUEST_SIZE], value[HTTP_AUTH_VALUE_SIZE], target[HTTP_AUTHORITY_SIZE];
+    const hdial_talk_t *talk = dial->talk;
+    const http_auth_t auth = {.user = current(dial)->user, .password = current(dial)->password};
+    char target[HTTP_AUTHORITY_SIZE];
     ssize_t len = http_authority(talk->host, talk->port, target, sizeof(target));
     int err = len < 0 ? (int)len : 0;
 
-    if (!err && dial->logins[dial->proxy]) {
-        err = answer_challenge(dial, target, value, sizeof(value));
-        request.authorization = value;
-    }
     if (err)
         return err;
-    len = http_connect_compose(&request, text, sizeof(text));
-    err = len < 0 ? (int)len : hio_write(dial->io, text, (size_t)len);
-    await_head(dial);
+    if (dial->logins[dial->proxy])
+        err = answer_challenge(dial, target, value, size);
+    else if (!has_login(dial) || !(how(dial)->logins & HDIAL_PROXY_BASIC_UNASKED))
+        return 0;
+    else if ((len = http_auth_answer(NULL, &auth, NULL, value, size)) < 0)
+        err = (int)len;
+    return err ? err : 1;
+}
+
+/* What a request has at most, beside the program's fields. */
+static size_t request_size(const hdial_connect_options_t *o)
+{
+    size_t size = HTTP_AUTH_VALUE_SIZE + REQUEST_SIZE + (o->user_agent ? strlen(o->user_agent) : 0);
+
+    for (size_t i = 0; i < o->field_count; i++)
+        size +=
+            strlen(o->fields[i].name) + (o->fields[i].value ? strlen(o->fields[i].value) : 0) + 4;
+    return size;
+}
+
+static int send_request(hdial_t *dial, const char *authorization)
+{
+    const hdial_talk_t *talk = dial->talk;
+    const hdial_connect_options_t *o = how(dial);
+    const http_connect_t request = {.host = talk->host,
+                                    .port = talk->port,
+                                    .user_agent = o->user_agent,
+                                    .authorization = authorization,
+                                    .keep_alive = o->keep_alive,
+                                    .http10 = o->http10,
+                                    .fields = o->fields,
+                                    .field_count = o->field_count};
+    size_t size = request_size(o);
+    char *text = hmem_alloc(size);
+    ssize_t len = text ? http_connect_compose(&request, text, size) : -ENOMEM;
+    int err = len < 0 ? (int)len : 0;
+
+    if (!err && o->head_cb)
+        o->head_cb(dial, dial->proxy, (http_span_t){text, (size_t)len}, 0, dial->arg);
+    if (!err)
+        err = hio_write(dial->io, text, (size_t)len);
+    hmem_free(text);
     return err < 0 ? err : 0;
+}
+
+static int http_request(hdial_t *dial)
+{
+    char value[HTTP_AUTH_VALUE_SIZE];
+    int due = authorize(dial, value, sizeof(value));
+    int err = due < 0 ? due : send_request(dial, due ? value : NULL);
+
+    if (due >= 0)
+        await_head(dial);
+    return err;
 }
 
 static void fail_with_line(hdial_t *dial, const http_answer_t *answer)
@@ -256,13 +315,28 @@ static void fail_with_line(hdial_t *dial, const http_answer_t *answer)
     fail(dial, HERR_PROXY, line);
 }
 
+/* What a 407 may be answered with. */
+static unsigned schemes_of(unsigned logins)
+{
+    unsigned schemes = 0;
+
+    if (!logins)
+        return HTTP_AUTH_ANY;
+    if (logins & HDIAL_PROXY_BASIC)
+        schemes |= 1U << HTTP_AUTH_BASIC;
+    if (logins & HDIAL_PROXY_DIGEST)
+        schemes |= 1U << HTTP_AUTH_DIGEST;
+    return schemes;
+}
+
 /* Whether there is something to answer to a 407 with that was not refused before; 1, 0, -ENOMEM. */
 static int take_challenge(hdial_t *dial, const http_answer_t *answer)
 {
     hdial_login_t *login = dial->logins[dial->proxy];
     bool again = login != NULL;
+    unsigned schemes = schemes_of(how(dial)->logins);
 
-    if (current(dial)->user[0] == '\0' && current(dial)->password[0] == '\0')
+    if (!has_login(dial) || !schemes)
         return 0;
     if (!login)
         login = dial->logins[dial->proxy] = hmem_zalloc(sizeof(*login));
@@ -270,7 +344,7 @@ static int take_challenge(hdial_t *dial, const http_answer_t *answer)
         return -ENOMEM;
     login->count = 0;
     if (++login->tries >= TRIES_MAX ||
-        http_auth_choose(answer->fields, "Proxy-Authenticate", &login->challenge) != 0)
+        http_auth_choose(answer->fields, "Proxy-Authenticate", schemes, &login->challenge) != 0)
         return 0;
     return !again || login->challenge.stale;
 }
@@ -324,7 +398,13 @@ static void on_answer(hdial_t *dial, size_t len)
 
     if (http_answer_parse(&answer, talk->head.data, len) != 0) {
         fail(dial, HERR_PROXY, "its answer is not HTTP");
-    } else if (answer.status < 200 && ++talk->heads < HEADS_MAX) {
+        return;
+    }
+    dial->proxy_status = answer.status;
+    if (how(dial)->head_cb)
+        how(dial)->head_cb(dial, dial->proxy, (http_span_t){talk->head.data, len}, answer.status,
+                           dial->arg);
+    if (answer.status < 200 && ++talk->heads < HEADS_MAX) {
         await_head(dial);
     } else if (answer.status >= 200 && answer.status < 300) {
         succeed(dial);
@@ -384,7 +464,7 @@ static void start_talk(hdial_t *dial)
         fail(dial, err, why[0] ? why : herr_str(err));
         return;
     }
-    hdial__set_timer(dial, HDIAL_TIMER_PROXY, HDIAL_PROXY_TIMEOUT_MS);
+    hdial__set_timer(dial, HDIAL_TIMER_PROXY, hdial__talk_timeout(dial, HDIAL_PROXY_TIMEOUT_MS));
     hio_setcb_read(dial->io, on_read);
     hio_read(dial->io);
 }

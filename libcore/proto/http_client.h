@@ -106,12 +106,6 @@ void http_client_free(http_client_t *client);
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
 
-/* A field of the program's: in the place of the client's own of that name, or behind those. */
-typedef struct http_extra_s {
-    const char *name;
-    const char *value; /* NULL: the client's own is not sent; "": an empty one is */
-} http_extra_t;
-
 typedef enum http_login_e {
     HTTP_LOGIN_BASIC = 1, /* unasked */
     HTTP_LOGIN_DIGEST = 2,
@@ -169,6 +163,7 @@ typedef struct http_transfer_options_s {
 
     http_source_t *body;      /* NULL: none */
     const char *content_type; /* for it; NULL: none */
+    bool form;                /* ... and no field of the program's takes its place: its boundary */
     int expect;         /* Expect: 100-continue: 0 for bodies past 1 MiB, 1 always, -1 never */
     uint32_t expect_ms; /* waits so long for the 100; 1,000 */
 

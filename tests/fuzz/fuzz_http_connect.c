@@ -67,7 +67,7 @@ static void check_head(const char *head, size_t len)
     if (http_answer_parse(&answer, head, len) == 0) {
         check(answer.status >= 100 && answer.status <= 999 && lies_in(answer.line, head, len));
         check(!answer.keep_alive || answer.body_length >= 0);
-        http_auth_choose(answer.fields, "Proxy-Authenticate", &challenge);
+        http_auth_choose(answer.fields, "Proxy-Authenticate", HTTP_AUTH_ANY, &challenge);
     }
 }
 

@@ -77,7 +77,8 @@ static void answer_digest(lab_t *lab, char *value)
     assert_int_equal(http_answer_parse(&answer, lab->heard, lab->heard_len), 0);
     assert_int_equal(answer.status, 407);
     assert_true(answer.keep_alive);
-    assert_int_equal(http_auth_choose(answer.fields, "Proxy-Authenticate", &challenge), 0);
+    assert_int_equal(
+        http_auth_choose(answer.fields, "Proxy-Authenticate", HTTP_AUTH_ANY, &challenge), 0);
     assert_int_equal(challenge.scheme, HTTP_AUTH_DIGEST);
     http_authority("127.0.0.1", ntohs(lab->addr.sin_port), target, sizeof(target));
     auth.uri = http_span(target);

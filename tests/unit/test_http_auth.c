@@ -70,10 +70,11 @@ static void answers_with(const char *algorithm, const char *response)
     c = challenge_of(text);
     len = http_auth_answer(&c, &mufasa, &hasher, buf, sizeof(buf));
     assert_int_equal(len, strlen(buf));
-    snprintf(text, sizeof(text), "response=\"%s\", qop=auth, nc=00000001, cnonce=\"" CNONCE "\"",
+    snprintf(text, sizeof(text),
+             "cnonce=\"" CNONCE "\", nc=00000001, qop=auth, response=\"%s\", "
+             "opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\", algorithm=",
              response);
     assert_true(contains(buf, text));
-    assert_true(contains(buf, "opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""));
     for (size_t size = 0; size <= (size_t)len; size++)
         assert_int_equal(http_auth_answer(&c, &mufasa, &hasher, buf, size), -ENOBUFS);
 }
@@ -154,7 +155,8 @@ static void choose(const char *fields, int err, http_auth_scheme_e scheme, http_
 {
     http_challenge_t c;
 
-    assert_int_equal(http_auth_choose(http_span(fields), "Proxy-Authenticate", &c), err);
+    assert_int_equal(http_auth_choose(http_span(fields), "Proxy-Authenticate", HTTP_AUTH_ANY, &c),
+                     err);
     if (err == 0) {
         assert_int_equal(c.scheme, scheme);
         assert_int_equal(c.hash, hash);

@@ -29,12 +29,32 @@ static void a_connect_request_is_composed(void **state)
     assert_int_equal(len, strlen(buf));
     assert_int_equal(http_connect_compose(&request, buf, (size_t)len), -ENOBUFS);
     assert_int_equal(http_connect_compose(&request, buf, (size_t)len + 1), len);
-    request = (http_connect_t){"2001:db8::1", 22, "hnc/1", "Basic dTpw"};
+    request = (http_connect_t){"2001:db8::1", 22, "hnc/1", "Basic dTpw", .keep_alive = true};
     http_connect_compose(&request, buf, sizeof(buf));
     assert_string_equal(buf, "CONNECT [2001:db8::1]:22 HTTP/1.1\r\n"
                              "Host: [2001:db8::1]:22\r\n"
+                             "Proxy-Authorization: Basic dTpw\r\n"
                              "User-Agent: hnc/1\r\n"
-                             "Proxy-Authorization: Basic dTpw\r\n\r\n");
+                             "Proxy-Connection: Keep-Alive\r\n\r\n");
+}
+
+static void fields_of_the_program_are_in_the_place_of_own_ones(void **state)
+{
+    static const http_extra_t fields[] = {
+        {"X-One", "1"}, {"user-agent", NULL}, {"proxy-connection", "close"}, {"X-Empty", ""}};
+    http_connect_t request = {"h", 1, "hnc/1", NULL, true, true, fields, 4};
+    char buf[512];
+    ssize_t len = http_connect_compose(&request, buf, sizeof(buf));
+
+    (void)state;
+    assert_string_equal(buf, "CONNECT h:1 HTTP/1.0\r\n"
+                             "Host: h:1\r\n"
+                             "X-One: 1\r\n"
+                             "proxy-connection: close\r\n"
+                             "X-Empty: \r\n\r\n");
+    for (size_t size = 0; size <= (size_t)len; size++)
+        assert_int_equal(http_connect_compose(&request, buf, size), -ENOBUFS);
+    assert_int_equal(http_connect_compose(&request, buf, (size_t)len + 1), len);
 }
 
 static void what_would_break_the_request_is_refused(void **state)
@@ -47,9 +67,19 @@ static void what_would_break_the_request_is_refused(void **state)
         assert_int_equal(
             http_connect_compose(&(http_connect_t){.host = hosts[i], .port = 1}, buf, sizeof(buf)),
             -EINVAL);
-    assert_int_equal(http_connect_compose(&(http_connect_t){"h", 1, "a\r\nb", NULL}, buf, 512),
-                     -EINVAL);
-    assert_int_equal(http_connect_compose(&(http_connect_t){"h", 1, NULL, "a\nb"}, buf, 512),
+    assert_int_equal(
+        http_connect_compose(&(http_connect_t){.host = "h", .port = 1, .user_agent = "a\r\nb"}, buf,
+                             512),
+        -EINVAL);
+    assert_int_equal(
+        http_connect_compose(&(http_connect_t){.host = "h", .port = 1, .authorization = "a\nb"},
+                             buf, 512),
+        -EINVAL);
+    assert_int_equal(http_connect_compose(&(http_connect_t){.host = "h",
+                                                            .port = 1,
+                                                            .fields = &(http_extra_t){"a b", "c"},
+                                                            .field_count = 1},
+                                          buf, 512),
                      -EINVAL);
 }
 
@@ -268,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connect_request_is_composed),
+        cmocka_unit_test(fields_of_the_program_are_in_the_place_of_own_ones),
         cmocka_unit_test(what_would_break_the_request_is_refused),
         cmocka_unit_test(answers_are_understood),
         cmocka_unit_test(a_connection_is_kept_only_when_its_answer_ends),
