@@ -7,7 +7,7 @@
 #include "proto/http_client.h"
 
 #define OUTLET_QUEUE_HIGH ((size_t)256 << 10) /* waiting for the reader: transfers pause */
-#define OUTLET_QUEUE_MAX ((size_t)16 << 20)   /* what paused ones may still bring */
+#define OUTLET_QUEUE_MAX ((size_t)16 << 20)   /* what paused ones may still bring, then all wait */
 
 typedef struct outlet_s outlet_t;
 

@@ -12,6 +12,7 @@
 #define HCURL_OUTPUT_H
 
 #include "app/hopt.h"
+#include "checksum.h"
 #include "headers.h"
 #include "outlet.h"
 #include "report.h"
@@ -19,7 +20,6 @@
 #define OUTPUT_CLOBBER_TRIES 100  /* name.1 to name.100 */
 #define OUTPUT_TERMINAL_LOOK 2000 /* bytes in which a NUL means: this is not for a terminal */
 #define OUTPUT_EXPECT_MAX 32
-#define OUTPUT_HASH_MAX 64 /* bytes */
 #define OUTPUT_ETAG_MAX 65536
 
 typedef enum output_fail_e {
@@ -33,18 +33,6 @@ typedef enum output_clobber_e {
     OUTPUT_CLOBBER_ALWAYS,
     OUTPUT_CLOBBER_NEVER /* name.1 and so on */
 } output_clobber_e;
-
-typedef enum output_hash_e {
-    OUTPUT_HASH_NONE,
-    OUTPUT_MD5,
-    OUTPUT_SHA256,
-    OUTPUT_SHA512
-} output_hash_e;
-
-typedef struct output_checksum_s {
-    output_hash_e hash;
-    uint8_t expected[OUTPUT_HASH_MAX];
-} output_checksum_t;
 
 /* Statuses, both ends included. */
 typedef struct output_expect_s {
@@ -67,7 +55,7 @@ typedef struct output_options_s {
     bool remote_time;
     bool xattr;
     bool unbuffered; /* all output is */
-    output_checksum_t checksum;
+    checksum_value_t checksum;
     output_expect_t expect[OUTPUT_EXPECT_MAX];
     size_t expect_count;
 } output_options_t;
