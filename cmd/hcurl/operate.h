@@ -9,6 +9,7 @@
 
 struct options_s; /* options.h */
 
+#define OPERATE_PARALLEL 50
 #define OPERATE_PARALLEL_MAX 65535
 
 typedef struct operate_options_s {
@@ -23,7 +24,7 @@ typedef struct operate_options_s {
 
 #define OPERATE_OPTIONS_DEFAULT                                                                    \
     {                                                                                              \
-        .parallel_max = 50                                                                         \
+        .parallel_max = OPERATE_PARALLEL                                                           \
     }
 
 extern const hopt_t operate_rows[];

@@ -17,6 +17,7 @@ typedef enum status_e {
     STATUS_PARTIAL = 18,
     STATUS_HTTP = 22, /* -f, --fail-with-body, --expect-status */
     STATUS_WRITE = 23,
+    STATUS_UPLOAD = 25,
     STATUS_READ = 26,
     STATUS_MEMORY = 27,
     STATUS_TIMEOUT = 28,

@@ -1,0 +1,395 @@
+/* The transfers are made one by one, as the URLs of the operations are walked through, whenever there
+ * is room for one more: all that is in memory are those that run. */
+#include "operate.h"
+
+#include "app/hstart.h"
+#include "base/hmem.h"
+#include "base/htime.h"
+#include "event/hsignal.h"
+#include "event/htimer.h"
+#include "status.h"
+#include "transfer.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SIGNALS 3
+
+typedef struct active_s {
+    hlist_t node;
+    transfer_t *transfer;
+} active_t;
+
+typedef struct operate_s {
+    const options_t *options;
+    run_t run;
+    /* Where the walk is. */
+    size_t operation;
+    bool open; /* iter belongs to that operation */
+    url_iter_t iter;
+    bool first;       /* no transfer of it was begun yet */
+    uint64_t round;   /* --count */
+    uint64_t numbers; /* of URLs in the operations before */
+    bool ended;       /* nothing else is begun */
+    /* What runs. */
+    hlist_t active;
+    uint32_t running;
+    uint64_t started_us; /* the last one */
+    htimer_t *pause;     /* --rate */
+    int status;
+    int signo; /* that interrupted; 0: none */
+    hsignal_t *signals[SIGNALS];
+} operate_t;
+
+static const operate_options_t *options_of(const operate_t *o)
+{
+    return &o->options->globals.operate;
+}
+
+static const report_options_t *report_of(const operate_t *o)
+{
+    return &o->options->globals.report;
+}
+
+static uint64_t now_us(void)
+{
+    return htime_monotonic_ns() / 1000;
+}
+
+/* ---- the exit status ------------------------------------------------------------------------- */
+
+/* Those after which nothing else can go well. */
+static bool is_fatal(int status)
+{
+    return status == STATUS_USAGE || status == STATUS_MEMORY || status == STATUS_OPTION ||
+           status == STATUS_ARGUMENT;
+}
+
+static void abort_all(operate_t *o, const char *why)
+{
+    hlist_t *pos, *next;
+
+    HLIST_FOREACH (pos, next, &o->active)
+        transfer_abort(HLIST_ENTRY(pos, active_t, node)->transfer, why);
+}
+
+/* A transfer ended: one after another the last one counts, at once the first one that failed. */
+static void take_status(operate_t *o, int status)
+{
+    if (o->ended && o->status != 0)
+        return;
+    if (!options_of(o)->parallel || o->status == 0)
+        o->status = status;
+    if (is_fatal(status) || (status != 0 && options_of(o)->fail_early)) {
+        o->ended = true;
+        abort_all(o, "given up because another transfer failed");
+    }
+}
+
+static int fail(operate_t *o, int status, const hbytes_t *why)
+{
+    report_error(report_of(o), status, why->len > 0 ? why->data : status_words(status));
+    o->status = status;
+    o->ended = true;
+    abort_all(o, "given up because another transfer cannot be made");
+    return status;
+}
+
+/* ---- the walk -------------------------------------------------------------------------------- */
+
+static operation_t *operation_of(const operate_t *o)
+{
+    return &o->options->operations[o->operation];
+}
+
+static uint64_t rounds_of(const operate_t *o)
+{
+    uint64_t count = o->options->globals.bench.count;
+
+    return count > 0 ? count : 1;
+}
+
+/* An operation's turn comes. 0, or an exit status: it is over then. */
+static int open_operation(operate_t *o)
+{
+    operation_t *operation = operation_of(o);
+    int index = o->options->count > 1 ? (int)o->operation : -1, status;
+    hbytes_t why = {0};
+
+    retry_preset(&operation->retry);
+    if (operation->url.urls < operation->url.count)
+        report_warning(report_of(o), "Got more output options than URLs");
+    status = login_prepare(&operation->login, index, &why);
+    if (status)
+        fail(o, status, &why);
+    hbytes_deinit(&why);
+    url_iter_init(&o->iter, &operation->url, body_query(&operation->body, &operation->url));
+    o->open = o->first = true;
+    return status;
+}
+
+static void close_operation(operate_t *o)
+{
+    url_iter_deinit(&o->iter);
+    o->open = false;
+}
+
+static void next_operation(operate_t *o)
+{
+    close_operation(o);
+    if (++o->round < rounds_of(o))
+        return;
+    o->round = 0;
+    o->numbers += operation_of(o)->url.count;
+    o->operation++;
+}
+
+/* The next URL of all: 1 and *target, 0: there are no more; below 0: it cannot be told. */
+static int walk(operate_t *o, url_target_t *target)
+{
+    hbytes_t why = {0};
+    int found = 0;
+
+    while (found == 0 && o->operation < o->options->count) {
+        if (!o->open && open_operation(o))
+            return -1;
+        found = url_next(&o->iter, target, &why);
+        if (found == 0)
+            next_operation(o);
+    }
+    if (found < 0)
+        fail(o, -found, &why);
+    hbytes_deinit(&why);
+    return found;
+}
+
+/* ---- transfers ------------------------------------------------------------------------------- */
+
+static void launch(operate_t *o);
+
+static active_t *active_of(operate_t *o, const transfer_t *transfer)
+{
+    hlist_t *pos, *next;
+
+    HLIST_FOREACH (pos, next, &o->active)
+        if (HLIST_ENTRY(pos, active_t, node)->transfer == transfer)
+            return HLIST_ENTRY(pos, active_t, node);
+    return NULL;
+}
+
+static void drop(active_t *active)
+{
+    hlist_remove(&active->node);
+    transfer_free(active->transfer);
+    hmem_free(active);
+}
+
+static void on_over(transfer_t *transfer, int status, void *arg)
+{
+    operate_t *o = arg;
+
+    drop(active_of(o, transfer));
+    o->running--;
+    take_status(o, status);
+    launch(o);
+}
+
+static active_t *make(operate_t *o, url_target_t *target)
+{
+    active_t *active = hmem_zalloc(sizeof(*active));
+
+    if (active == NULL)
+        return NULL;
+    if (transfer_new(&o->run, operation_of(o), target, o->numbers + target->number, o->first,
+                     &active->transfer)) {
+        hmem_free(active);
+        return NULL;
+    }
+    o->first = false;
+    hlist_push_back(&o->active, &active->node);
+    return active;
+}
+
+/* Begins the next transfer. False: there was none to begin. */
+static bool begin_one(operate_t *o)
+{
+    url_target_t target = {0};
+    active_t *active;
+    int status;
+
+    if (walk(o, &target) != 1) {
+        o->ended = true;
+        return false;
+    }
+    active = make(o, &target);
+    url_target_deinit(&target);
+    if (active == NULL) {
+        fail(o, STATUS_MEMORY, &(hbytes_t){0});
+        return false;
+    }
+    o->started_us = now_us();
+    switch (transfer_begin(active->transfer, &status)) {
+    case TRANSFER_BEGUN:
+        o->running++;
+        return true;
+    case TRANSFER_BAD:
+        o->ended = true;
+        o->status = status;
+        break;
+    case TRANSFER_OVER:
+        take_status(o, status);
+        break;
+    }
+    drop(active);
+    return true;
+}
+
+static void on_pause_over(htimer_t *timer)
+{
+    operate_t *o = hevent_userdata(timer);
+
+    o->pause = NULL;
+    launch(o);
+}
+
+/* --rate: whether the next one has to wait, and then it does. */
+static bool has_to_wait(operate_t *o)
+{
+    uint64_t passed_ms = (now_us() - o->started_us) / 1000, rate_ms = options_of(o)->rate_ms;
+
+    if (o->pause != NULL)
+        return true;
+    if (o->started_us == 0 || options_of(o)->parallel || passed_ms >= rate_ms)
+        return false;
+    o->pause = htimer_add(o->run.loop, on_pause_over, (uint32_t)(rate_ms - passed_ms), 1);
+    if (o->pause == NULL)
+        return false;
+    hevent_set_userdata(o->pause, o);
+    return true;
+}
+
+/* Begins as many as there is room for; nothing left to do ends the loop. */
+static void launch(operate_t *o)
+{
+    uint32_t room = options_of(o)->parallel ? options_of(o)->parallel_max : 1;
+
+    while (!o->ended && o->running < room) {
+        if (has_to_wait(o))
+            return;
+        if (!begin_one(o))
+            break;
+    }
+    if (o->ended && o->running == 0)
+        hloop_stop(o->run.loop);
+}
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+/* The first one lets files be closed and cookies be written; the next one ends the process. */
+static void on_signal(hsignal_t *sig)
+{
+    operate_t *o = hevent_userdata(sig);
+
+    o->signo = hsignal_signo(sig);
+    o->ended = o->run.interrupted = true;
+    for (size_t i = 0; i < SIGNALS; i++) {
+        hsignal_del(o->signals[i]);
+        o->signals[i] = NULL;
+    }
+    htimer_del(o->pause);
+    o->pause = NULL;
+    abort_all(o, NULL);
+    launch(o);
+}
+
+static void watch_signals(operate_t *o)
+{
+    static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        struct sigaction before;
+
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+            continue; /* nohup */
+        o->signals[i] = hsignal_add(o->run.loop, on_signal, signals[i]);
+        if (o->signals[i] != NULL)
+            hevent_set_userdata(o->signals[i], o);
+    }
+}
+
+static void unwatch_signals(operate_t *o)
+{
+    for (size_t i = 0; i < SIGNALS; i++)
+        hsignal_del(o->signals[i]);
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
+static int set_up(operate_t *o)
+{
+    char why[HSTART_WHY_SIZE];
+
+    o->run.loop = hstart_loop(NULL, why, sizeof(why));
+    if (o->run.loop == NULL) {
+        report_error(report_of(o), STATUS_USAGE, why);
+        return STATUS_USAGE;
+    }
+    if (clients_new(o->run.loop, options_of(o)->parallel_max_host, &o->run.clients) ||
+        store_new(&o->run.store) || outlet_new(o->run.loop, STDOUT_FILENO, &o->run.out) ||
+        report_new(report_of(o), o->run.loop, options_of(o)->parallel, &o->run.report)) {
+        report_error(report_of(o), STATUS_MEMORY, status_words(STATUS_MEMORY));
+        return STATUS_MEMORY;
+    }
+    return 0;
+}
+
+static void tear_down(operate_t *o)
+{
+    hlist_t *pos, *next;
+
+    HLIST_FOREACH (pos, next, &o->active)
+        drop(HLIST_ENTRY(pos, active_t, node));
+    if (o->open)
+        close_operation(o);
+    unwatch_signals(o);
+    htimer_del(o->pause);
+    clients_free(o->run.clients);
+    store_free(o->run.store);
+    report_free(o->run.report);
+    outlet_free(o->run.out);
+    if (o->run.loop != NULL)
+        hloop_free(&o->run.loop);
+}
+
+static void run(operate_t *o)
+{
+    int err;
+
+    watch_signals(o);
+    launch(o);
+    hloop_run(o->run.loop);
+    err = outlet_flush(o->run.out);
+    if (err && o->status == 0) {
+        o->status = STATUS_WRITE;
+        report_error(report_of(o), STATUS_WRITE, herr_str(err));
+    }
+}
+
+int operate(const options_t *options)
+{
+    operate_t o = {.options = options, .run = {.globals = &options->globals, .on_over = on_over}};
+
+    o.run.arg = &o;
+    hlist_init(&o.active);
+    o.status = set_up(&o);
+    if (o.status == 0)
+        run(&o);
+    tear_down(&o);
+    if (o.signo != 0) {
+        signal(o.signo, SIG_DFL);
+        raise(o.signo);
+    }
+    return o.status;
+}
