@@ -26,26 +26,6 @@ static bool eq(hurl_part_t part, const char *text)
     return part.len == strlen(text) && strncasecmp(part.data, text, part.len) == 0;
 }
 
-/* The front of *rest, n bytes of it. */
-static hurl_part_t cut(hurl_part_t *rest, size_t n)
-{
-    hurl_part_t front = {rest->data, n};
-
-    rest->data += n;
-    rest->len -= n;
-    return front;
-}
-
-/* How many bytes there are before one of these, or the end. */
-static size_t until(hurl_part_t text, const char *ends)
-{
-    size_t n = 0;
-
-    while (n < text.len && (text.data[n] == '\0' || !strchr(ends, text.data[n])))
-        n++;
-    return n;
-}
-
 /* ---- what comes in --------------------------------------------------------------------------- */
 
 static bool is_alpha(char c)
@@ -86,27 +66,13 @@ static int clean(hbytes_t *out, const char *text, size_t len, unsigned flags)
     rest = (hurl_part_t){text, len};
     err = hbytes_reserve(out, 1); /* parts of it are there, though empty */
     while (err == 0 && rest.len > 0) {
-        hurl_part_t run = cut(&rest, until(rest, "\t\r\n"));
+        hurl_part_t run = hurl__cut(&rest, hurl__until(rest, "\t\r\n"));
 
         err = hbytes_append(out, run.data, run.len);
         if (rest.len > 0)
-            cut(&rest, 1);
+            hurl__cut(&rest, 1);
     }
     return err;
-}
-
-/* The length of a scheme at the front, without its colon; 0 if there is none. */
-static size_t scheme_len(hurl_part_t text)
-{
-    size_t n = 0;
-
-    if (text.len == 0 || !is_alpha(text.data[0]))
-        return 0;
-    while (n < text.len &&
-           (is_alpha(text.data[n]) || (text.data[n] >= '0' && text.data[n] <= '9') ||
-            text.data[n] == '+' || text.data[n] == '-' || text.data[n] == '.'))
-        n++;
-    return n < text.len && text.data[n] == ':' ? n : 0;
 }
 
 static bool has_slashes(hurl_part_t text, const char *slashes)
@@ -144,32 +110,32 @@ static void split_authority(raw_t *raw, hurl_part_t *rest, bool relative)
 
     if (raw->special && !raw->file && (!relative || has_slashes(*rest, slashes))) {
         while (rest->len > 0 && rest->data[0] && strchr(slashes, rest->data[0]))
-            cut(rest, 1);
+            hurl__cut(rest, 1);
     } else if (has_slashes(*rest, slashes)) {
-        cut(rest, 2);
+        hurl__cut(rest, 2);
     } else {
         return;
     }
-    raw->authority = cut(rest, until(*rest, slashes));
+    raw->authority = hurl__cut(rest, hurl__until(*rest, slashes));
 }
 
 static int split(raw_t *raw, hurl_part_t rest, const hurl_t *base, unsigned flags)
 {
-    size_t n = until(rest, "#");
-    hurl_part_t before = cut(&rest, n);
+    size_t n = hurl__until(rest, "#");
+    hurl_part_t before = hurl__cut(&rest, n);
     bool relative = true;
 
     if (rest.len > 0)
         raw->fragment = (hurl_part_t){rest.data + 1, rest.len - 1};
     rest = before;
-    n = scheme_len(rest);
+    n = hurl__scheme_len(rest);
     if ((flags & HURL_GUESS) && !base &&
         (n == 0 || !has_slashes((hurl_part_t){rest.data + n + 1, rest.len - n - 1}, "/\\"))) {
         set_scheme(raw, (hurl_part_t){"http", 4});
         relative = false;
     } else if (n > 0) {
-        set_scheme(raw, cut(&rest, n));
-        cut(&rest, 1);
+        set_scheme(raw, hurl__cut(&rest, n));
+        hurl__cut(&rest, 1);
         relative = base && raw->special && raw->scheme.len == base->scheme.len &&
                    strncasecmp(raw->scheme.data, base->scheme.data, n) == 0;
     } else if (base && base->text) {
@@ -177,7 +143,7 @@ static int split(raw_t *raw, hurl_part_t rest, const hurl_t *base, unsigned flag
     } else {
         return HERR_SYNTAX;
     }
-    raw->path = cut(&rest, until(rest, "?"));
+    raw->path = hurl__cut(&rest, hurl__until(rest, "?"));
     if (rest.len > 0)
         raw->query = (hurl_part_t){rest.data + 1, rest.len - 1};
     split_authority(raw, &raw->path, relative);
@@ -229,45 +195,18 @@ static int resolve(raw_t *raw, const hurl_t *base, hbytes_t *merged)
 
 /* ---- what goes out --------------------------------------------------------------------------- */
 
-/* Parts are offsets as long as the text may move. */
-typedef struct mark_s {
-    size_t at, len;
-    bool there;
-} mark_t;
-
-typedef struct writer_s {
-    hbytes_t out;
-    mark_t scheme, user, password, host, path, query, fragment;
-} writer_t;
-
-static mark_t mark(const writer_t *w, size_t start)
-{
-    return (mark_t){start, w->out.len - start, true};
-}
-
-static int put_part(writer_t *w, mark_t *m, const char *before, hurl_part_t text, const char *set)
-{
-    size_t start = w->out.len + strlen(before);
-    int err = hbytes_append_str(&w->out, before);
-
-    if (err == 0)
-        err = hurl__put(&w->out, text, set);
-    *m = mark(w, start);
-    return err;
-}
-
 /* user:password@; both may be empty, and then nothing is written. */
-static int put_user(writer_t *w, hurl_part_t info)
+static int put_user(hurl_writer_t *w, hurl_part_t info)
 {
-    hurl_part_t user = cut(&info, until(info, ":"));
+    hurl_part_t user = hurl__cut(&info, hurl__until(info, ":"));
     int err;
 
     if (user.len == 0 && info.len <= 1)
         return 0;
-    err = put_part(w, &w->user, "", user, HURL_SET_USER);
+    err = hurl__put_part(w, &w->user, "", user, HURL_SET_USER);
     if (err == 0 && info.len > 1)
-        err = put_part(w, &w->password, ":", (hurl_part_t){info.data + 1, info.len - 1},
-                       HURL_SET_USER);
+        err = hurl__put_part(w, &w->password, ":", (hurl_part_t){info.data + 1, info.len - 1},
+                             HURL_SET_USER);
     return err == 0 ? hbytes_append_char(&w->out, '@') : err;
 }
 
@@ -301,7 +240,7 @@ static int split_port(hurl_part_t *host, int *port)
 }
 
 /* An empty host has neither user nor port. */
-static int put_authority(writer_t *w, const raw_t *raw, hurl_t *url)
+static int put_authority(hurl_writer_t *w, const raw_t *raw, hurl_t *url)
 {
     hurl_part_t host = raw->authority, info = {"", 0};
     size_t at = host.len, start;
@@ -310,7 +249,7 @@ static int put_authority(writer_t *w, const raw_t *raw, hurl_t *url)
     while (at > 0 && host.data[at - 1] != '@')
         at--;
     if (at > 0) {
-        info = cut(&host, at);
+        info = hurl__cut(&host, at);
         info.len--;
     }
     err = split_port(&host, &port);
@@ -327,57 +266,18 @@ static int put_authority(writer_t *w, const raw_t *raw, hurl_t *url)
     start = w->out.len;
     if (err == 0)
         err = hurl__put_host(&w->out, host, raw->special, &url->host_kind);
-    w->host = mark(w, start);
+    w->host = hurl__mark(w, start);
     url->port = port >= 0 ? port : own;
     return err == 0 && port >= 0 && port != own ? hbytes_printf(&w->out, ":%d", port) : err;
 }
 
-/* "." (1) or ".." (2), each point also as %2e; 0 for any other segment. */
-static int count_dots(hurl_part_t segment)
+static int put_segment(hbytes_t *out, hurl_part_t segment)
 {
-    int dots = 0;
-
-    while (segment.len > 0) {
-        bool point = segment.data[0] == '.';
-
-        if (!point && (segment.len < 3 || strncasecmp(segment.data, "%2e", 3) != 0))
-            return 0;
-        cut(&segment, point ? 1 : 3);
-        if (++dots > 2)
-            return 0;
-    }
-    return dots;
-}
-
-/* Writes the segments of a path that begins with a slash, or will. */
-static int put_segments(hbytes_t *out, hurl_part_t path, const char *slashes)
-{
-    size_t start = out->len;
-    int err = 0;
-
-    if (path.len > 0 && path.data[0] && strchr(slashes, path.data[0]))
-        cut(&path, 1);
-    for (bool more = true; more && err == 0;) {
-        hurl_part_t segment = cut(&path, until(path, slashes));
-        int dots = count_dots(segment);
-
-        more = path.len > 0;
-        if (more)
-            cut(&path, 1);
-        while (dots == 2 && out->len > start && out->data[out->len - 1] != '/')
-            out->len--;
-        if (dots == 2 && out->len > start)
-            out->len--;
-        if (dots == 0 || !more)
-            err = hbytes_append_char(out, '/');
-        if (dots == 0 && err == 0)
-            err = hurl__put(out, segment, HURL_SET_PATH);
-    }
-    return err;
+    return hurl__put(out, segment, HURL_SET_PATH);
 }
 
 /* A path that begins with two slashes, and has no host before it, would be read as one. */
-static int put_path(writer_t *w, const raw_t *raw, hurl_t *url)
+static int put_path(hurl_writer_t *w, const raw_t *raw, hurl_t *url)
 {
     const char *slashes = raw->special ? "/\\" : "/";
     size_t start = w->out.len;
@@ -386,9 +286,9 @@ static int put_path(writer_t *w, const raw_t *raw, hurl_t *url)
 
     url->local = !raw->authority.data && (raw->path.len == 0 || raw->path.data[0] != '/');
     if (url->local)
-        return put_part(w, &w->path, "", raw->path, HURL_SET_NONE);
+        return hurl__put_part(w, &w->path, "", raw->path, HURL_SET_NONE);
     if (raw->special || raw->path.len > 0)
-        err = put_segments(&path, raw->path, slashes);
+        err = hurl__put_segments(&path, raw->path, slashes, put_segment);
     if (err == 0 && !raw->authority.data && path.len >= 2 && path.data[1] == '/') {
         err = hbytes_append_str(&w->out, "/.");
         start += 2;
@@ -396,19 +296,15 @@ static int put_path(writer_t *w, const raw_t *raw, hurl_t *url)
     if (err == 0)
         err = hbytes_append(&w->out, path.data ? path.data : "", path.len);
     hbytes_deinit(&path);
-    w->path = mark(w, start);
+    w->path = hurl__mark(w, start);
     return err;
 }
 
-static int put_all(writer_t *w, const raw_t *raw, hurl_t *url)
+static int put_all(hurl_writer_t *w, const raw_t *raw, hurl_t *url)
 {
-    int err = hurl__put(&w->out, raw->scheme, HURL_SET_NONE);
+    int err = hurl__put_scheme(&w->out, raw->scheme);
 
-    for (size_t i = 0; err == 0 && i < w->out.len; i++) {
-        if (w->out.data[i] >= 'A' && w->out.data[i] <= 'Z')
-            w->out.data[i] = (char)(w->out.data[i] - 'A' + 'a');
-    }
-    w->scheme = mark(w, 0);
+    w->scheme = hurl__mark(w, 0);
     if (err == 0)
         err = hbytes_append_char(&w->out, ':');
     if (err == 0 && raw->authority.data)
@@ -416,39 +312,22 @@ static int put_all(writer_t *w, const raw_t *raw, hurl_t *url)
     if (err == 0)
         err = put_path(w, raw, url);
     if (err == 0 && raw->query.data)
-        err = put_part(w, &w->query, "?", raw->query,
-                       raw->special ? HURL_SET_QUERY_SPECIAL : HURL_SET_QUERY);
+        err = hurl__put_part(w, &w->query, "?", raw->query,
+                             raw->special ? HURL_SET_QUERY_SPECIAL : HURL_SET_QUERY);
     if (err == 0 && raw->fragment.data)
-        err = put_part(w, &w->fragment, "#", raw->fragment, HURL_SET_FRAGMENT);
+        err = hurl__put_part(w, &w->fragment, "#", raw->fragment, HURL_SET_FRAGMENT);
     return err;
-}
-
-static hurl_part_t part_of(const hurl_t *url, mark_t m)
-{
-    return (hurl_part_t){m.there ? url->text + m.at : NULL, m.len};
-}
-
-static void finish(writer_t *w, hurl_t *url)
-{
-    url->text = hbytes_take(&w->out, &url->len);
-    url->scheme = part_of(url, w->scheme);
-    url->user = part_of(url, w->user);
-    url->password = part_of(url, w->password);
-    url->host = part_of(url, w->host);
-    if (url->host_kind == HURL_HOST_IPV6)
-        url->host = (hurl_part_t){url->host.data + 1, url->host.len - 2};
-    url->path = part_of(url, w->path);
-    url->query = part_of(url, w->query);
-    url->fragment = part_of(url, w->fragment);
 }
 
 int hurl_parse(hurl_t *url, const char *text, size_t len, const hurl_t *base, unsigned flags)
 {
     hbytes_t input = {0}, merged = {0};
-    writer_t w = {0};
+    hurl_writer_t w = {0};
     raw_t raw = {0};
     int err;
 
+    if (flags & HURL_AS_GIVEN)
+        return hurl__parse_given(url, (hurl_part_t){text, len}, base, flags);
     memset(url, 0, sizeof(*url));
     err = clean(&input, text, len, flags);
     if (err == 0)
@@ -463,7 +342,7 @@ int hurl_parse(hurl_t *url, const char *text, size_t len, const hurl_t *base, un
     if (err == 0)
         err = put_all(&w, &raw, url);
     if (err == 0)
-        finish(&w, url);
+        hurl__finish(&w, url);
     else
         memset(url, 0, sizeof(*url));
     hbytes_deinit(&w.out);

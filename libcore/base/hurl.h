@@ -40,8 +40,9 @@ typedef struct hurl_s {
     hurl_part_t query;          /* without the "?" */
     hurl_part_t fragment;       /* without the "#" */
     hurl_host_e host_kind;
-    int port;   /* that of the text, else the scheme's own; 0: neither */
-    bool local; /* no host and a path that is no hierarchy: "mailto:a@b" */
+    int port;          /* that of the text, else the scheme's own; 0: neither */
+    bool local;        /* no host and a path that is no hierarchy: "mailto:a@b" */
+    const char *fault; /* behind an error with HURL_AS_GIVEN: a few words; static */
 } hurl_t;
 
 typedef enum {

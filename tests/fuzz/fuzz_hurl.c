@@ -17,8 +17,8 @@ static void check(bool condition)
 
 static void check_parts(const hurl_t *url)
 {
-    const hurl_part_t parts[] = {url->scheme, url->user,  url->password, url->host,
-                                 url->path,   url->query, url->fragment};
+    const hurl_part_t parts[] = {url->scheme, url->user, url->password, url->host,
+                                 url->zone,   url->path, url->query,    url->fragment};
     const char *at = url->text;
 
     check(url->scheme.data && url->path.data && strlen(url->text) == url->len);
@@ -30,25 +30,28 @@ static void check_parts(const hurl_t *url)
     }
 }
 
-static void check_again(const hurl_t *url, const hurl_t *base)
+static void check_again(const hurl_t *url, const hurl_t *base, unsigned flags)
 {
     hurl_t again;
 
-    check(hurl_parse(&again, url->text, url->len, base, 0) == 0);
+    flags &= HURL_AS_GIVEN | HURL_PATH_AS_IS;
+    check(hurl_parse(&again, url->text, url->len, base, flags) == 0);
     check(strcmp(again.text, url->text) == 0 && again.port == url->port &&
           again.host_kind == url->host_kind && again.local == url->local);
     hurl_deinit(&again);
 }
 
-static void check_one(const char *text, size_t len, const hurl_t *base)
+static void check_one(const char *text, size_t len, const hurl_t *base, unsigned flags)
 {
     hurl_t url;
 
-    if (hurl_parse(&url, text, len, base, len % 4) == 0) {
+    if (hurl_parse(&url, text, len, base, flags) == 0) {
         check_parts(&url);
-        check_again(&url, NULL);
+        check_again(&url, NULL, flags);
         if (base)
-            check_again(&url, base);
+            check_again(&url, base, flags);
+    } else {
+        check(!url.text && (url.fault || !(flags & HURL_AS_GIVEN)));
     }
     hurl_deinit(&url);
 }
@@ -77,10 +80,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hurl_t base;
 
     memcpy(text, data + size - len, len);
-    check_one(text, len, NULL);
-    if (hurl_parse(&base, (const char *)data, base_len, NULL, 0) == 0)
-        check_one(text, len, &base);
-    hurl_deinit(&base);
+    for (unsigned flags = 0; flags < 32; flags++)
+        check_one(text, len, NULL, flags);
+    for (unsigned given = 0; given <= HURL_AS_GIVEN; given += HURL_AS_GIVEN) {
+        if (hurl_parse(&base, (const char *)data, base_len, NULL, given) == 0) {
+            check_one(text, len, &base, given);
+            check_one(text, len, &base, given | HURL_LOCATION);
+        }
+        hurl_deinit(&base);
+    }
     check_decode(text, len);
     free(text);
     return 0;
