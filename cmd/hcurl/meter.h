@@ -19,18 +19,18 @@ typedef struct meter_figures_s {
 
 /* All members are private. */
 typedef struct meter_speed_s {
-    uint64_t bytes[METER_RECORDS], at_us[METER_RECORDS];
+    int64_t bytes[METER_RECORDS];
+    uint64_t at_us[METER_RECORDS];
     unsigned count;
 } meter_speed_t;
 
 typedef struct meter_s {
     meter_speed_t speed;
     int64_t resumed;
-    uint64_t started_us, drawn_us;
-    int64_t drawn;
+    uint64_t started_us;
     bool begun; /* the heading is out; the bar was drawn */
-    unsigned tick;
-    int ship, ship_step;
+    int64_t bar_done;
+    unsigned tick; /* of the bar's animation */
 } meter_t;
 
 /* Starts at now_us (monotonic); resumed: bytes of the file that were there before. */
@@ -40,12 +40,17 @@ void meter_init(meter_t *meter, int64_t resumed, uint64_t now_us);
  * errors; so below. */
 int meter_table(meter_t *meter, const meter_figures_t *figures, uint64_t now_us, hbytes_t *out);
 
-/* Appends the bar in its new state, if there is one. */
-int meter_bar(meter_t *meter, const meter_figures_t *figures, uint64_t now_us, size_t width,
-              hbytes_t *out);
+/* Appends the bar, if it has another state than the last time. */
+int meter_bar(meter_t *meter, const meter_figures_t *figures, size_t width, hbytes_t *out);
 
 /* Appends the line for all: the sums, how many were begun and how many of these run. */
 int meter_all(meter_t *meter, const meter_figures_t *sums, unsigned begun, unsigned running,
               uint64_t now_us, hbytes_t *out);
+
+/* The figures' texts, for the above and their tests: sizes in 6 or 5 columns ("12.06M", "12.0M"),
+ * spans in 7 or 8 ("1:02:03", "01:02:03"). METER_TEXT_SIZE bytes; they return buf. */
+#define METER_TEXT_SIZE 24
+const char *meter_size(int64_t bytes, unsigned columns, char *buf);
+const char *meter_span(int64_t seconds, unsigned columns, char *buf);
 
 #endif
