@@ -80,6 +80,16 @@ static void set_domain(http_cookie_t *cookie, http_span_t value)
     cookie->domain[value.len] = '\0';
 }
 
+/* Some servers write it in quotes, and mean what is in them. */
+static http_span_t read_path(http_span_t value)
+{
+    if (value.len > 1 && value.data[0] == '"') {
+        http_text__advance(&value, 1);
+        value.len -= value.data[value.len - 1] == '"';
+    }
+    return value.len > 0 && value.data[0] == '/' ? value : HTTP_SPAN("");
+}
+
 static http_same_site_e same_site(http_span_t value)
 {
     if (http_span_ieq(value, "None"))
@@ -102,13 +112,14 @@ static void read_attribute(http_cookie_t *cookie, http_span_t text, int64_t now_
     if (value.len > HTTP_COOKIE_ATTRIBUTE_MAX)
         return;
     if (http_span_ieq(name, "Expires"))
-        times->has_date |= http_date_parse_cookie(value, &times->date_s) == 0;
+        times->has_date |=
+            value.len <= HTTP_COOKIE_DATE_MAX && http_date_parse_cookie(value, &times->date_s) == 0;
     else if (http_span_ieq(name, "Max-Age"))
         times->has_age |= read_age(value, now_s, &times->age_s);
     else if (http_span_ieq(name, "Domain"))
         set_domain(cookie, value);
     else if (http_span_ieq(name, "Path"))
-        cookie->path = value.len > 0 && value.data[0] == '/' ? value : HTTP_SPAN("");
+        cookie->path = read_path(value);
     else if (http_span_ieq(name, "Secure"))
         cookie->secure = true;
     else if (http_span_ieq(name, "HttpOnly"))

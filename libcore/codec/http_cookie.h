@@ -11,6 +11,7 @@ extern "C" {
 
 #define HTTP_COOKIE_PAIR_MAX 4096      /* name and value together */
 #define HTTP_COOKIE_ATTRIBUTE_MAX 1024 /* a value of an attribute; longer ones are as absent */
+#define HTTP_COOKIE_DATE_MAX 79        /* of Expires; longer ones are as absent */
 #define HTTP_COOKIE_AGE_MAX_S (400LL * 86400)
 #define HTTP_COOKIE_DOMAIN_SIZE 256 /* with a NUL */
 

@@ -114,8 +114,8 @@ static bool read_number(const char *text, int n, int *value)
     return true;
 }
 
-/* Reads text to a pattern of its length: a is a letter of a day's name, b of a month's, D H N S Y
- * are digits of day, hour, minute ..., d is a digit or a space of the day; all else stands for
+/* Reads text to a pattern of its length: a is a letter of a day's name, b of a month's, D m H N S
+ * Y are digits of day, month, hour, minute ..., d is a digit or a space of the day; all else stands for
  * itself. */
 static bool read_pattern(const char *text, const char *pattern, moment_t *m)
 {
@@ -125,7 +125,7 @@ static bool read_pattern(const char *text, const char *pattern, moment_t *m)
         const char *p = pattern + i, *t = text + i;
         bool good = false;
 
-        for (n = 1; p[n] == p[0] && strchr("abDHNSY", p[0]); n++)
+        for (n = 1; p[n] == p[0] && strchr("abDmHNSY", p[0]); n++)
             ;
         switch (p[0]) {
         case 'a':
@@ -136,6 +136,9 @@ static bool read_pattern(const char *text, const char *pattern, moment_t *m)
             break;
         case 'D':
             good = read_number(t, (int)n, &m->day);
+            break;
+        case 'm':
+            good = read_number(t, (int)n, &m->month);
             break;
         case 'd':
             n = 2;
@@ -225,6 +228,23 @@ const char *http_date_format_log(int64_t time_s, int zone_min, char *buf)
              (unsigned)m.year % 10000, (unsigned)m.hour % 100, (unsigned)m.minute % 100,
              (unsigned)m.second % 100, zone_min < 0 ? '-' : '+', offset / 60 % 100, offset % 60);
     return buf;
+}
+
+const char *http_date_format_stamp(int64_t time_s, char *buf)
+{
+    moment_t m = civil(within_calendar(time_s));
+
+    snprintf(buf, HTTP_DATE_STAMP_SIZE, "%04u%02u%02u %02u:%02u:%02u", (unsigned)m.year % 10000,
+             (unsigned)m.month % 100, (unsigned)m.day % 100, (unsigned)m.hour % 100,
+             (unsigned)m.minute % 100, (unsigned)m.second % 100);
+    return buf;
+}
+
+int http_date_parse_stamp(http_span_t text, int64_t *time_s)
+{
+    moment_t m = {0};
+
+    return reads_as(text, "YYYYmmDD HH:NN:SS", &m) ? to_seconds(&m, 59, time_s) : HERR_SYNTAX;
 }
 
 int http_date_parse(http_span_t text, int64_t now_s, int64_t *time_s)

@@ -24,6 +24,13 @@ const char *http_date_format(int64_t time_s, char *buf);
  * it: the local time of a place zone_min minutes east of UTC, at most a day less a minute. */
 const char *http_date_format_log(int64_t time_s, int zone_min, char *buf);
 
+#define HTTP_DATE_STAMP_SIZE 18 /* with a NUL */
+
+/* Writes "19941106 08:49:37" (UTC) and a NUL into buf of HTTP_DATE_STAMP_SIZE bytes, and returns
+ * it; as http_date_format. Reading it: 0, or HERR_SYNTAX. */
+const char *http_date_format_stamp(int64_t time_s, char *buf);
+int http_date_parse_stamp(http_span_t text, int64_t *time_s);
+
 /* Reads IMF-fixdate, RFC 850 and asctime dates, exactly as they are written there; the name of the
  * day is not compared to the date. now_s decides which century RFC 850 means: a date more than 50
  * years ahead is a past one. A leap second counts as the second before it. 0, or HERR_SYNTAX (no

@@ -176,6 +176,29 @@ static void dates_of_logs_are_local(void **state)
     written_for_a_log(INT64_MIN, -60, "01/Jan/0000:00:00:00 -0100");
 }
 
+static void stamps_are_written_and_read(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        "19941106 08:49:3",
+                                        "19941106 08:49:377",
+                                        "19941306 08:49:37",
+                                        "19941131 08:49:37",
+                                        "19941106T08:49:37",
+                                        "1994110608:49:37 ",
+                                        "19941106 08:49:60",
+                                        "19941100 08:49:37"};
+    char buf[HTTP_DATE_STAMP_SIZE];
+    int64_t time_s = -1;
+
+    (void)state;
+    assert_string_equal(http_date_format_stamp(EXAMPLE, buf), "19941106 08:49:37");
+    assert_int_equal(http_date_parse_stamp(http_span(buf), &time_s), 0);
+    assert_int_equal(time_s, EXAMPLE);
+    assert_string_equal(http_date_format_stamp(INT64_MAX, buf), "99991231 23:59:59");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_equal(http_date_parse_stamp(http_span(wrong[i]), &time_s), HERR_SYNTAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +209,7 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(dates_of_cookies_are_found_anyhow),
         cmocka_unit_test(dates_of_logs_are_local),
+        cmocka_unit_test(stamps_are_written_and_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
