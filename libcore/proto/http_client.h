@@ -19,7 +19,8 @@ extern "C" {
 #endif
 
 #define HTTP_CLIENT_ERROR_SIZE HTTP_EXCHANGE_ERROR_SIZE
-#define HTTP_CLIENT_REDIRECTS_MAX 50 /* the default */
+#define HTTP_CLIENT_REDIRECTS_MAX 50  /* the default */
+#define HTTP_CLIENT_NO_REDIRECTS (-2) /* the first one is one too many */
 #define HTTP_CLIENT_NO_LIMIT UINT32_MAX
 
 typedef struct http_client_s http_client_t;
@@ -175,7 +176,8 @@ typedef struct http_transfer_options_s {
 
     bool follow;                        /* redirects */
     bool follow_obey;                   /* a custom method obeys the status, too */
-    int redirects_max;                  /* 0: HTTP_CLIENT_REDIRECTS_MAX; -1: as many as come */
+    int redirects_max;                  /* 0: HTTP_CLIENT_REDIRECTS_MAX; -1: as many as
+                                           come; HTTP_CLIENT_NO_REDIRECTS */
     unsigned keep_post;                 /* HTTP_KEEP_POST_ */
     unsigned schemes, redirect_schemes; /* HTTP_SCHEME_; 0: both */
     bool path_as_is;                    /* dot segments of redirects stay, too */
@@ -277,6 +279,7 @@ typedef struct http_transfer_info_s {
     uint64_t downloaded, uploaded;      /* bytes of bodies, as they went over the wire, this hop */
     uint64_t head_bytes, request_bytes; /* over all hops */
     int64_t download_total, upload_total; /* as announced; -1: not known */
+    bool condition_unmet;                 /* the document was not new enough, or 304 */
     bool through_proxy;                   /* an HTTP proxy was used */
     char local_ip[INET6_ADDRSTRLEN], remote_ip[INET6_ADDRSTRLEN];
     uint16_t local_port, remote_port;

@@ -1,0 +1,130 @@
+/* The way to a URL's server: through which proxies, to which addresses, with TLS or without. */
+#include "http_client_int.h"
+
+#include "../base/hstr.h"
+#include "http_override.h"
+
+#include <stdio.h>
+
+static bool is_secure(const hurl_t *url)
+{
+    return url->scheme.len == 5 && memcmp(url->scheme.data, "https", 5) == 0;
+}
+
+static bool is_http(hproxy_type_e type)
+{
+    return type == HPROXY_HTTP || type == HPROXY_HTTPS;
+}
+
+static int set_host(http_route_t *r, const hurl_t *url, http_fault_e *fault, hbytes_t *error)
+{
+    *fault = HTTP_FAULT_URL;
+    if (url->host.len == 0 || url->host.len >= sizeof(r->to.host)) {
+        hbytes_printf(error, "the URL has %s", url->host.len == 0 ? "no host" : "too long a host");
+        return HERR_RANGE;
+    }
+    memcpy(r->to.host, url->host.data, url->host.len);
+    if (url->zone.data && url->host.len + 1 + url->zone.len < sizeof(r->to.host))
+        snprintf(r->to.host + url->host.len, sizeof(r->to.host) - url->host.len, "%%%.*s",
+                 (int)url->zone.len, url->zone.data);
+    r->to.port = (uint16_t)url->port;
+    r->tls = is_secure(url);
+    memcpy(r->tls_name, url->host.data, url->host.len);
+    return 0;
+}
+
+/* Where the program sends it instead. */
+static void override(const http_client_t *client, http_route_t *r)
+{
+    const http_override_t *overrides = client->options.overrides;
+    char host[HTTP_OVERRIDE_HOST_SIZE];
+    uint16_t port;
+
+    if (http_override_target(overrides, r->to.host, r->to.port, host, &port) > 0) {
+        hstr_copy(r->to.host, sizeof(r->to.host), host);
+        r->to.port = port;
+    }
+    r->addr_count = http_override_addrs(overrides, r->to.host, r->to.port, &r->addrs);
+}
+
+/* The proxy for it: 1, 0 for none, or an error. */
+static int find_proxy(const http_client_t *client, const http_route_t *r, hproxy_t *proxy,
+                      hbytes_t *error)
+{
+    const http_client_options_t *o = &client->options;
+    char why[HTTP_CLIENT_ERROR_SIZE] = "";
+    int found;
+
+    if (o->no_proxy && hproxy_is_excluded(o->no_proxy, r->to.host, r->to.port))
+        return 0;
+    if (o->proxy) {
+        *proxy = *o->proxy;
+        return 1;
+    }
+    if (!o->proxy_env)
+        return 0;
+    found =
+        hproxy_from_env(proxy, r->tls ? "https" : "http", r->to.host, r->to.port, why, sizeof(why));
+    if (found < 0)
+        hbytes_append_str(error, why);
+    return found;
+}
+
+/* A UNIX path is written as a host. */
+static void go_to_proxy(http_route_t *r, const hproxy_t *proxy)
+{
+    r->to = (hendpoint_t){.port = proxy->port};
+    if (hstr_starts(proxy->host, "unix:")) {
+        r->to.scheme = HENDPOINT_UNIX;
+        hstr_copy(r->to.path, sizeof(r->to.path), proxy->host + 5);
+    } else {
+        hstr_copy(r->to.host, sizeof(r->to.host), proxy->host);
+    }
+    r->tls = proxy->type == HPROXY_HTTPS;
+    hstr_copy(r->tls_name, sizeof(r->tls_name), r->to.host);
+    r->forward = true;
+    r->addrs = NULL;
+    r->addr_count = 0;
+}
+
+static int use_proxy(const http_client_t *client, http_route_t *r, hbytes_t *error)
+{
+    hproxy_t proxy;
+    int found = find_proxy(client, r, &proxy, error);
+
+    if (found < 0)
+        return found;
+    if (client->options.pre_proxy)
+        r->proxies[r->proxy_count++] = *client->options.pre_proxy;
+    if (found == 0)
+        return 0;
+    if (is_http(proxy.type)) {
+        r->http = proxy;
+        if (!r->tls && !client->options.proxy_tunnel) {
+            go_to_proxy(r, &proxy);
+            return 0;
+        }
+        r->tunnel = true;
+    }
+    r->proxies[r->proxy_count++] = proxy;
+    return 0;
+}
+
+int http_client__route(http_client_t *client, const hurl_t *url, http_route_t *route,
+                       http_fault_e *fault, hbytes_t *error)
+{
+    int err;
+
+    *route = (http_route_t){0};
+    err = set_host(route, url, fault, error);
+    if (err < 0)
+        return err;
+    if (client->options.unix_path) {
+        route->to.scheme = HENDPOINT_UNIX;
+        hstr_copy(route->to.path, sizeof(route->to.path), client->options.unix_path);
+        return 0;
+    }
+    override(client, route);
+    *fault = HTTP_FAULT_RESOLVE_PROXY;
+    return use_proxy(client, route, error);
+}

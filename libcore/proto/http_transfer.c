@@ -1,0 +1,549 @@
+/* The life of a transfer: hops, each an exchange, until a response is the last one.
+ *
+ *     start -> hop: route, head, exchange -> judge its response -> follow, answer, or deliver
+ *           -> close */
+#include "http_client_int.h"
+
+#include "../base/hmem.h"
+#include "../base/htime.h"
+
+#include <stdarg.h>
+
+#define US_PER_MS 1000
+#define MS_PER_S 1000
+
+static void begin_hop(http_transfer_t *t);
+
+/* ---- telling --------------------------------------------------------------------------------- */
+
+uint64_t http_transfer__now_us(const http_transfer_t *t)
+{
+    return htime_monotonic_ns() / 1000 - t->started_us;
+}
+
+void http_transfer__fail(http_transfer_t *t, http_fault_e fault, const char *format, ...)
+{
+    va_list ap;
+
+    if (t->fault != HTTP_FAULT_NONE)
+        return;
+    t->fault = fault;
+    va_start(ap, format);
+    hbytes_clear(&t->error);
+    hbytes_vprintf(&t->error, format, ap);
+    va_end(ap);
+}
+
+void http_transfer__trace(http_transfer_t *t, http_trace_e kind, const void *data, size_t len)
+{
+    if (t->callbacks->on_trace && len > 0)
+        t->callbacks->on_trace(t, kind, (http_span_t){data, len}, t->userdata);
+}
+
+void http_transfer__info(http_transfer_t *t, const char *format, ...)
+{
+    hbytes_t text = {0};
+    va_list ap;
+
+    if (!t->callbacks->on_trace)
+        return;
+    va_start(ap, format);
+    if (hbytes_vprintf(&text, format, ap) == 0)
+        http_transfer__trace(t, HTTP_TRACE_INFO, text.data, text.len);
+    va_end(ap);
+    hbytes_deinit(&text);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void transfer_free(http_transfer_t *t)
+{
+    hlist_remove(&t->link);
+    http_client__leave(t->origin);
+    htimer_del(t->close_timer);
+    htimer_del(t->total_timer);
+    htimer_del(t->speed_timer);
+    hrate_free(t->receive_rate);
+    hrate_free(t->send_rate);
+    http_coding_free(t->decoder);
+    if (t->options.body)
+        http_source_set_ready(t->options.body, NULL, NULL);
+    hurl_deinit(&t->moved);
+    hmem_free(t->referer);
+    hmem_free(t->user);
+    hmem_free(t->password);
+    hmem_free(t->source_buf);
+    hmem_free(t->decoded);
+    hmem_free(t->location);
+    hmem_free(t->content_type);
+    hmem_free(t->redirect_url);
+    hbytes_deinit(&t->error);
+    hmem_free(t);
+}
+
+static void finish(http_transfer_t *t)
+{
+    t->closing = true;
+    t->info.total_us = http_transfer__now_us(t);
+    t->callbacks->on_close(t, t->fault, t->userdata);
+    transfer_free(t);
+}
+
+static void on_close_timer(htimer_t *timer)
+{
+    http_transfer_t *t = hevent_userdata(timer);
+
+    t->close_timer = NULL;
+    finish(t);
+}
+
+/* From the loop, for one that has no exchange. */
+static void finish_later(http_transfer_t *t)
+{
+    if (t->close_timer)
+        return;
+    t->close_timer = htimer_add(t->client->loop, on_close_timer, 1, 1);
+    if (t->close_timer)
+        hevent_set_userdata(t->close_timer, t);
+    /* Without memory it ends with its client. */
+}
+
+static void end_now(http_transfer_t *t)
+{
+    if (t->exchange)
+        http_exchange_abort(t->exchange, -ECANCELED);
+    else
+        finish_later(t);
+}
+
+void http_transfer__cancel(http_transfer_t *t)
+{
+    http_transfer__fail(t, HTTP_FAULT_CANCELLED, "cancelled");
+    if (!t->exchange)
+        finish(t);
+}
+
+/* ---- limits of time -------------------------------------------------------------------------- */
+
+static void on_total(htimer_t *timer)
+{
+    http_transfer_t *t = hevent_userdata(timer);
+
+    t->total_timer = NULL;
+    http_transfer__fail(t, HTTP_FAULT_TIMEOUT,
+                        "the time of %u ms is over, with %llu bytes received", t->options.total_ms,
+                        (unsigned long long)t->info.downloaded);
+    end_now(t);
+}
+
+static void on_speed(htimer_t *timer)
+{
+    http_transfer_t *t = hevent_userdata(timer);
+    uint64_t bytes = t->info.downloaded + t->info.uploaded, since = bytes - t->speed_bytes;
+
+    t->speed_bytes = bytes;
+    t->slow_s = since < t->options.low_speed && !t->paused ? t->slow_s + 1 : 0;
+    if (t->slow_s < t->options.low_speed_s)
+        return;
+    http_transfer__fail(t, HTTP_FAULT_TIMEOUT,
+                        "slower than %u bytes a second for the last %u seconds",
+                        t->options.low_speed, t->options.low_speed_s);
+    end_now(t);
+}
+
+static int add_timer(http_transfer_t *t, htimer_t **timer, htimer_cb cb, uint32_t ms,
+                     uint32_t times)
+{
+    *timer = htimer_add(t->client->loop, cb, ms, times);
+    if (!*timer)
+        return -ENOMEM;
+    hevent_set_userdata(*timer, t);
+    return 0;
+}
+
+static int set_limits(http_transfer_t *t)
+{
+    const http_transfer_options_t *o = &t->options;
+    int err = 0;
+
+    if (o->total_ms > 0)
+        err = add_timer(t, &t->total_timer, on_total, o->total_ms, 1);
+    if (err == 0 && o->low_speed > 0 && o->low_speed_s > 0)
+        err = add_timer(t, &t->speed_timer, on_speed, MS_PER_S, INFINITE);
+    if (err == 0 && o->receive_rate > 0) {
+        t->receive_rate = hrate_new(t->client->loop, o->receive_rate, 0);
+        err = t->receive_rate ? 0 : -ENOMEM;
+    }
+    if (err == 0 && o->send_rate > 0) {
+        t->send_rate = hrate_new(t->client->loop, o->send_rate, 0);
+        err = t->send_rate ? 0 : -ENOMEM;
+    }
+    return err;
+}
+
+/* ---- what is measured ------------------------------------------------------------------------ */
+
+static uint64_t since_start(const http_transfer_t *t, uint64_t at_us)
+{
+    return at_us > t->started_us ? at_us - t->started_us : 0;
+}
+
+/* Steps that were not taken cost nothing: each is done when the one before it is. */
+static void note_times(http_transfer_t *t)
+{
+    http_transfer_info_t *info = &t->info;
+    http_exchange_times_t times;
+    http_hop_times_t *hop = t->hop_count ? &t->hops[t->hop_count - 1] : NULL;
+
+    http_exchange_times(t->exchange, &times);
+    info->resolved_us = since_start(t, times.resolved_us ? times.resolved_us : times.started_us);
+    info->connected_us = since_start(t, times.connected_us);
+    if (info->connected_us == 0)
+        info->connected_us = info->resolved_us;
+    info->tls_us = since_start(t, times.tls_us);
+    info->sent_us = since_start(t, times.sent_us);
+    info->first_byte_us = since_start(t, times.first_byte_us);
+    if (!hop)
+        return;
+    hop->resolved_us = since_start(t, times.resolved_us);
+    hop->connected_us = since_start(t, times.connected_us);
+    hop->tls_us = since_start(t, times.tls_us);
+    hop->sent_us = since_start(t, times.sent_us);
+    hop->first_byte_us = since_start(t, times.first_byte_us);
+    hop->reused = times.reused;
+}
+
+static void note_addresses(http_transfer_t *t, hio_t *io)
+{
+    http_transfer_info_t *info = &t->info;
+    const struct sockaddr *local = hio_localaddr(io), *remote = hio_peeraddr(io);
+
+    info->local_ip[0] = info->remote_ip[0] = '\0';
+    info->local_port = info->remote_port = 0;
+    if (remote->sa_family == AF_UNIX)
+        return;
+    haddr_ip(local, info->local_ip, sizeof(info->local_ip));
+    info->local_port = (uint16_t)haddr_port(local);
+    haddr_ip(remote, info->remote_ip, sizeof(info->remote_ip));
+    info->remote_port = (uint16_t)haddr_port(remote);
+}
+
+/* ---- the exchange ---------------------------------------------------------------------------- */
+
+static void on_begin(http_exchange_t *exchange, void *userdata)
+{
+    http_transfer_t *t = userdata;
+    hio_t *io = http_exchange_io(exchange);
+    http_span_t head = http_exchange_head(exchange);
+    http_exchange_times_t times;
+
+    t->exchange = exchange; /* a kept connection begins inside http_exchange_start */
+    t->info.connection_id = http_exchange_connection(exchange);
+    http_exchange_times(exchange, &times);
+    if (times.reused) {
+        http_transfer__info(t, "Reusing the connection to %s, #%llu", t->origin->route.to.host,
+                            (unsigned long long)t->info.connection_id);
+    } else {
+        t->info.connects++;
+        note_addresses(t, io);
+        http_transfer__info(t, "Connected to %s (%s) port %u, #%llu", t->origin->route.to.host,
+                            t->info.remote_ip, t->info.remote_port,
+                            (unsigned long long)t->info.connection_id);
+    }
+    hio_set_read_rate(io, t->receive_rate);
+    hio_set_write_rate(io, t->send_rate);
+    t->info.sending_us = http_transfer__now_us(t);
+    t->info.request_bytes += head.len;
+    http_transfer__trace(t, HTTP_TRACE_HEAD_OUT, head.data, head.len);
+}
+
+static void tell_head(http_transfer_t *t, const http_exchange_response_t *response)
+{
+    t->info.head_bytes += response->head.len;
+    t->info.version = response->version;
+    http_transfer__trace(t, HTTP_TRACE_HEAD_IN, response->head.data, response->head.len);
+    if (t->callbacks->on_head)
+        t->callbacks->on_head(t, t->hop, response, t->userdata);
+}
+
+static void on_interim(http_exchange_t *exchange, const http_exchange_response_t *response,
+                       void *userdata)
+{
+    http_transfer_t *t = userdata;
+
+    (void)exchange;
+    t->hop = HTTP_HOP_INTERIM;
+    tell_head(t, response);
+}
+
+/* What the program needs no more of does not hold up the next request. */
+static void move_on(http_transfer_t *t)
+{
+    t->moving_on = true;
+    http_exchange_abort(t->exchange, -ECANCELED);
+}
+
+static void on_head(http_exchange_t *exchange, const http_exchange_response_t *response,
+                    void *userdata)
+{
+    http_transfer_t *t = userdata;
+
+    (void)exchange;
+    t->has_head = true;
+    t->info.status = response->status;
+    note_times(t);
+    t->hop = http_transfer__judge(t, response);
+    if (t->hop_count > 0)
+        t->hops[t->hop_count - 1].status = response->status;
+    tell_head(t, response);
+    if (t->fault != HTTP_FAULT_NONE)
+        http_exchange_abort(t->exchange, -ECANCELED);
+    else if (t->hop == HTTP_HOP_FINAL)
+        http_transfer__begin_body(t, response);
+}
+
+static void on_body(http_exchange_t *exchange, http_span_t data, void *userdata)
+{
+    http_transfer_t *t = userdata;
+
+    (void)exchange;
+    if (t->fault != HTTP_FAULT_NONE)
+        return;
+    http_transfer__trace(t, HTTP_TRACE_DATA_IN, data.data, data.len);
+    if (t->hop == HTTP_HOP_FINAL) {
+        http_transfer__take_body(t, data);
+        return;
+    }
+    t->dropped += data.len;
+    if (t->dropped > HTTP_CLIENT_DROP_MAX)
+        move_on(t);
+}
+
+static void on_trailers(http_exchange_t *exchange, const http_field_t *fields, size_t count,
+                        void *userdata)
+{
+    http_transfer_t *t = userdata;
+
+    (void)exchange;
+    if (t->hop == HTTP_HOP_FINAL && t->callbacks->on_trailers)
+        t->callbacks->on_trailers(t, fields, count, t->userdata);
+}
+
+static void on_body_end(http_exchange_t *exchange, void *userdata)
+{
+    http_transfer_t *t = userdata;
+
+    (void)exchange;
+    if (t->hop == HTTP_HOP_FINAL && t->fault == HTTP_FAULT_NONE)
+        http_transfer__end_body(t);
+}
+
+static void on_drained(http_exchange_t *exchange, void *userdata)
+{
+    (void)exchange;
+    http_transfer__pump(userdata);
+}
+
+/* The next hop, if there is one. */
+static bool go_on(http_transfer_t *t)
+{
+    if (t->fault != HTTP_FAULT_NONE || t->hop == HTTP_HOP_FINAL || t->hop == HTTP_HOP_INTERIM)
+        return false;
+    if (t->hop == HTTP_HOP_REDIRECT) {
+        t->info.redirect_us = http_transfer__now_us(t);
+        if (http_transfer__move(t) < 0)
+            return false;
+    }
+    begin_hop(t);
+    return true;
+}
+
+static void on_exchange_close(http_exchange_t *exchange, int err, void *userdata)
+{
+    http_transfer_t *t = userdata;
+
+    t->exchange = exchange;
+    note_times(t);
+    if (t->hop_count > 0)
+        t->hops[t->hop_count - 1].ended_us = http_transfer__now_us(t);
+    if (err != 0 && !t->moving_on)
+        http_transfer__explain(t, err);
+    t->exchange = NULL;
+    http_client__leave(t->origin);
+    t->origin = NULL;
+    if (!go_on(t))
+        finish(t);
+}
+
+static const http_exchange_callbacks_t exchange_callbacks = {
+    .on_begin = on_begin,
+    .on_interim = on_interim,
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_trailers = on_trailers,
+    .on_body_end = on_body_end,
+    .on_drained = on_drained,
+    .on_close = on_exchange_close,
+};
+
+/* ---- hops ------------------------------------------------------------------------------------ */
+
+static int reach_server(http_transfer_t *t)
+{
+    http_fault_e fault = HTTP_FAULT_MEMORY;
+    http_route_t route;
+    hbytes_t why = {0};
+    int err = http_client__route(t->client, t->url, &route, &fault, &why);
+
+    if (err == 0)
+        err = http_client__origin(t->client, &route, &t->origin, &fault, &why);
+    if (err == 0)
+        t->info.through_proxy = route.forward || route.tunnel;
+    else
+        http_transfer__fail(t, fault, "%s", why.len > 0 ? why.data : herr_str(err));
+    hbytes_deinit(&why);
+    return err;
+}
+
+static void begin_hop(http_transfer_t *t)
+{
+    t->has_head = t->moving_on = t->ignore_body = false;
+    t->dropped = t->info.downloaded = t->info.uploaded = 0;
+    t->info.url = t->url->text;
+    t->info.scheme = t->url->scheme.len == 5 ? "https" : "http";
+    t->info.download_total = t->info.upload_total = -1;
+    t->info.requests++;
+    t->speed_bytes = 0;
+    if (t->hop_count < HTTP_TRANSFER_HOPS_MAX)
+        t->hops[t->hop_count++] = (http_hop_times_t){.started_us = http_transfer__now_us(t)};
+    if (http_transfer__secure(t) < 0 || http_transfer__find_login(t) < 0 || reach_server(t) < 0 ||
+        http_transfer__send_head(t, &exchange_callbacks) < 0)
+        finish_later(t);
+}
+
+/* ---- public ---------------------------------------------------------------------------------- */
+
+static bool allows(unsigned schemes, const hurl_t *url)
+{
+    unsigned all = HTTP_SCHEME_HTTP | HTTP_SCHEME_HTTPS;
+    unsigned which = 0;
+
+    if (url->scheme.len == 4 && memcmp(url->scheme.data, "http", 4) == 0)
+        which = HTTP_SCHEME_HTTP;
+    else if (url->scheme.len == 5 && memcmp(url->scheme.data, "https", 5) == 0)
+        which = HTTP_SCHEME_HTTPS;
+    return which & (schemes ? schemes : all);
+}
+
+bool http_transfer__allows(http_transfer_t *t, unsigned schemes, const hurl_t *url)
+{
+    if (allows(schemes, url))
+        return true;
+    http_transfer__fail(t, HTTP_FAULT_SCHEME, "the protocol \"%.*s\" is not supported%s",
+                        (int)url->scheme.len, url->scheme.data, allows(0, url) ? " here" : "");
+    return false;
+}
+
+static void set_method(http_transfer_t *t)
+{
+    const http_transfer_options_t *o = &t->options;
+
+    t->kind = o->no_body          ? HTTP_KIND_HEAD
+              : o->put && o->body ? HTTP_KIND_PUT
+              : o->body           ? HTTP_KIND_POST
+                                  : HTTP_KIND_GET;
+    t->custom_method = o->method != NULL;
+}
+
+int http_transfer_start(http_client_t *client, const http_transfer_options_t *options,
+                        const http_transfer_callbacks_t *callbacks, void *userdata,
+                        http_transfer_t **transfer)
+{
+    http_transfer_t *t = hmem_zalloc(sizeof(*t));
+
+    if (!t)
+        return -ENOMEM;
+    t->client = client;
+    t->options = *options;
+    t->callbacks = callbacks;
+    t->userdata = userdata;
+    t->url = options->url;
+    t->started_us = htime_monotonic_ns() / 1000;
+    t->info.id = client->transfer_count++;
+    hlist_push_back(&client->transfers, &t->link);
+    if (options->referer && !(t->referer = hmem_strdup(options->referer)))
+        goto no_memory;
+    if (set_limits(t) < 0)
+        goto no_memory;
+    set_method(t);
+    if (http_transfer__allows(t, options->schemes, t->url))
+        begin_hop(t);
+    else
+        finish_later(t);
+    *transfer = t;
+    return 0;
+no_memory:
+    transfer_free(t);
+    return -ENOMEM;
+}
+
+void http_transfer_pause(http_transfer_t *transfer)
+{
+    transfer->paused = true;
+    if (transfer->exchange)
+        http_exchange_pause(transfer->exchange);
+}
+
+void http_transfer_resume(http_transfer_t *transfer)
+{
+    transfer->paused = false;
+    if (transfer->exchange)
+        http_exchange_resume(transfer->exchange);
+}
+
+void http_transfer_abort(http_transfer_t *transfer, http_fault_e fault, const char *reason)
+{
+    if (transfer->closing)
+        return;
+    http_transfer__fail(transfer, fault, "%s", reason ? reason : "stopped");
+    end_now(transfer);
+}
+
+const char *http_transfer_error(const http_transfer_t *transfer)
+{
+    if (transfer->fault == HTTP_FAULT_NONE)
+        return "";
+    return transfer->error.len > 0 ? transfer->error.data : "out of memory";
+}
+
+void http_transfer_info(const http_transfer_t *transfer, http_transfer_info_t *info)
+{
+    *info = transfer->info;
+    info->method = transfer->method;
+    info->redirect_url = transfer->redirect_url ? transfer->redirect_url : "";
+    info->content_type = transfer->content_type ? transfer->content_type : "";
+    info->referer = transfer->referer ? transfer->referer : "";
+    if (!transfer->closing)
+        info->total_us = http_transfer__now_us(transfer);
+}
+
+size_t http_transfer_hops(const http_transfer_t *transfer, const http_hop_times_t **hops)
+{
+    *hops = transfer->hops;
+    return transfer->hop_count;
+}
+
+hio_t *http_transfer_io(const http_transfer_t *transfer)
+{
+    return transfer->exchange ? http_exchange_io(transfer->exchange) : NULL;
+}
+
+void *http_transfer_userdata(const http_transfer_t *transfer)
+{
+    return transfer->userdata;
+}
+
+hloop_t *http_transfer_loop(const http_transfer_t *transfer)
+{
+    return transfer->client->loop;
+}

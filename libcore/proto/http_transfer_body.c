@@ -1,0 +1,203 @@
+/* Bodies: the program's, from its source into the exchange; and the last response's, decoded, to the
+ * program. */
+#include "http_client_int.h"
+
+#include "../base/hmem.h"
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+/* What is there already of an upload that goes on. */
+static int skip(http_transfer_t *t, int64_t bytes)
+{
+    while (bytes > 0) {
+        size_t size = bytes < HTTP_CLIENT_BODY_SIZE ? (size_t)bytes : HTTP_CLIENT_BODY_SIZE;
+        ssize_t n = http_source_read(t->options.body, t->source_buf, size);
+
+        if (n == 0)
+            break;
+        if (n < 0)
+            return (int)n;
+        bytes -= n;
+    }
+    return 0;
+}
+
+static void on_ready(http_source_t *source, void *arg)
+{
+    (void)source;
+    http_transfer__pump(arg);
+}
+
+int http_transfer__rewind(http_transfer_t *t)
+{
+    bool put = t->options.put;
+    int err;
+
+    if (!t->options.body || t->body_dropped)
+        return 0;
+    err = http_source_rewind(t->options.body);
+    if (err < 0) {
+        http_transfer__fail(t, HTTP_FAULT_REWIND,
+                            "the body has to be sent once more, but it cannot be read again: %s",
+                            herr_str(err));
+        return err;
+    }
+    if (!t->source_buf && !(t->source_buf = hmem_alloc(HTTP_CLIENT_BODY_SIZE)))
+        return -ENOMEM;
+    err = put && t->options.resume_from > 0 ? skip(t, t->options.resume_from) : 0;
+    if (err < 0)
+        http_transfer__fail(t, HTTP_FAULT_READ, "the body: %s", herr_str(err));
+    http_source_set_ready(t->options.body, on_ready, t);
+    t->sending = true;
+    return err;
+}
+
+static void fail_sending(http_transfer_t *t, http_fault_e fault, const char *what, int err)
+{
+    http_transfer__fail(t, fault, "%s: %s", what, herr_str(err));
+    t->sending = false;
+    http_exchange_abort(t->exchange, err);
+}
+
+static bool send_piece(http_transfer_t *t)
+{
+    ssize_t n = http_source_read(t->options.body, t->source_buf, HTTP_CLIENT_BODY_SIZE);
+    int err;
+
+    if (n == -EAGAIN)
+        return false;
+    if (n < 0) {
+        fail_sending(t, HTTP_FAULT_READ, "the body cannot be read", (int)n);
+        return false;
+    }
+    if (n > 0) {
+        http_transfer__trace(t, HTTP_TRACE_DATA_OUT, t->source_buf, (size_t)n);
+        t->info.uploaded += (uint64_t)n;
+        err = http_exchange_write(t->exchange, t->source_buf, (size_t)n);
+    } else {
+        t->sending = false;
+        err = http_exchange_end(t->exchange);
+    }
+    if (err < 0 && err != HERR_CLOSED)
+        fail_sending(t, err == -EPROTO ? HTTP_FAULT_READ : HTTP_FAULT_SEND, "sending the body",
+                     err);
+    return n > 0 && err == 0;
+}
+
+/* All that there is room for: what a response that has come already does not want is not read. */
+void http_transfer__pump(http_transfer_t *t)
+{
+    if (!t->sending || !t->exchange || t->body_length == HTTP_BODY_NONE || t->body_length == 0)
+        return;
+    while (t->sending && t->fault == HTTP_FAULT_NONE && !http_exchange_is_full(t->exchange)) {
+        if (!send_piece(t))
+            break;
+    }
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+static void fail_receiving(http_transfer_t *t)
+{
+    http_exchange_abort(t->exchange, -ECANCELED);
+}
+
+static void fail_decoding(http_transfer_t *t, int err)
+{
+    http_transfer__fail(t, HTTP_FAULT_CODING, "%s",
+                        err == HERR_UNSUPPORTED
+                            ? "the body has a content encoding that is not known "
+                              "here"
+                        : err == HERR_RANGE ? "the body has too many content encodings, one over "
+                                              "the other"
+                        : err == HERR_TRUNCATED ? "the encoded body ends too early"
+                        : err == -ENOMEM        ? "no memory to decode the body"
+                                                : "the body is not encoded as it says");
+    fail_receiving(t);
+}
+
+static int join_codings(const http_exchange_response_t *response, hbytes_t *codings)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < response->field_count && err == 0; i++) {
+        const http_field_t *field = &response->fields[i];
+
+        if (field->id == HTTP_FIELD_CONTENT_ENCODING)
+            err = hbytes_printf(codings, "%s%.*s", codings->len > 0 ? "," : "",
+                                (int)field->value.len, field->value.data);
+    }
+    return err;
+}
+
+void http_transfer__begin_body(http_transfer_t *t, const http_exchange_response_t *response)
+{
+    hbytes_t codings = {0};
+    int err;
+
+    http_coding_free(t->decoder);
+    t->decoder = NULL;
+    if (!t->options.accept_encoding || t->options.raw || !response->has_body || t->ignore_body)
+        return;
+    err = join_codings(response, &codings);
+    if (err == 0 && codings.len > 0)
+        err = http_decoder_new((http_span_t){codings.data, codings.len}, &t->decoder);
+    if (err == 0 && t->decoder && !t->decoded && !(t->decoded = hmem_alloc(HTTP_CLIENT_BODY_SIZE)))
+        err = -ENOMEM;
+    hbytes_deinit(&codings);
+    if (err < 0)
+        fail_decoding(t, err);
+}
+
+static bool deliver(http_transfer_t *t, http_span_t data)
+{
+    int err = 0;
+
+    if (data.len > 0 && t->callbacks->on_body)
+        err = t->callbacks->on_body(t, data, t->userdata);
+    if (err < 0) {
+        http_transfer__fail(t, HTTP_FAULT_WRITE, "the body cannot be written: %s", herr_str(err));
+        fail_receiving(t);
+    }
+    return t->fault == HTTP_FAULT_NONE;
+}
+
+static void decode(http_transfer_t *t, http_span_t in, http_coding_op_e op)
+{
+    int state;
+
+    do {
+        hbuf_t out = {t->decoded, HTTP_CLIENT_BODY_SIZE};
+
+        state = http_coding_step(t->decoder, &in, &out, op);
+        if (!deliver(t, (http_span_t){t->decoded, HTTP_CLIENT_BODY_SIZE - out.len}))
+            return;
+    } while (state == HTTP_CODING_AGAIN);
+    if (state < 0)
+        fail_decoding(t, state);
+}
+
+void http_transfer__take_body(http_transfer_t *t, http_span_t data)
+{
+    t->info.downloaded += data.len;
+    if (t->ignore_body)
+        return;
+    if (t->options.size_max > 0 && t->info.downloaded > (uint64_t)t->options.size_max) {
+        http_transfer__fail(t, HTTP_FAULT_SIZE, "the body is longer than the %lld bytes allowed",
+                            (long long)t->options.size_max);
+        fail_receiving(t);
+        return;
+    }
+    if (t->decoder)
+        decode(t, data, HTTP_CODING_RUN);
+    else
+        deliver(t, data);
+}
+
+void http_transfer__end_body(http_transfer_t *t)
+{
+    http_span_t nothing = {"", 0};
+
+    if (t->decoder && !t->ignore_body)
+        decode(t, nothing, HTTP_CODING_FINISH);
+}

@@ -1,0 +1,66 @@
+/* What went wrong, in the terms that programs decide by. */
+#include "http_client_int.h"
+
+/* The step of the dial that failed. */
+static http_fault_e fault_of_dial(const http_transfer_t *t, int err)
+{
+    const http_route_t *route = &t->origin->route;
+
+    if (err == -ETIMEDOUT)
+        return HTTP_FAULT_TIMEOUT;
+    switch (http_exchange_step(t->exchange)) {
+    case HDIAL_STEP_RESOLVE:
+        return route->forward || route->proxy_count > 0 ? HTTP_FAULT_RESOLVE_PROXY
+                                                        : HTTP_FAULT_RESOLVE;
+    case HDIAL_STEP_CONNECT:
+        return HTTP_FAULT_CONNECT;
+    case HDIAL_STEP_PROXY:
+        return route->tunnel ? HTTP_FAULT_RECEIVE : HTTP_FAULT_PROXY;
+    default:
+        return err == HERR_CERTIFICATE ? HTTP_FAULT_CERTIFICATE : HTTP_FAULT_TLS;
+    }
+}
+
+static http_fault_e fault_of_head(int err)
+{
+    switch (err) {
+    case HERR_PROTOCOL:
+    case HERR_UNSUPPORTED:
+        return HTTP_FAULT_REPLY;
+    case HERR_FRAME_SIZE:
+        return HTTP_FAULT_TOO_LARGE;
+    case HERR_TRUNCATED:
+        return HTTP_FAULT_EMPTY;
+    case -EPIPE:
+        return HTTP_FAULT_SEND;
+    default:
+        return HTTP_FAULT_RECEIVE;
+    }
+}
+
+static http_fault_e fault_of_body(int err)
+{
+    return err == HERR_TRUNCATED ? HTTP_FAULT_PARTIAL : HTTP_FAULT_RECEIVE;
+}
+
+void http_transfer__explain(http_transfer_t *t, int err)
+{
+    const char *text = http_exchange_error(t->exchange);
+    http_fault_e fault;
+
+    t->error_code = err;
+    if (err == -ENOMEM)
+        fault = HTTP_FAULT_MEMORY;
+    else if (http_exchange_step(t->exchange) != HDIAL_STEP_DONE)
+        fault = fault_of_dial(t, err);
+    else if (err == -ETIMEDOUT)
+        fault = HTTP_FAULT_TIMEOUT;
+    else
+        fault = t->has_head ? fault_of_body(err) : fault_of_head(err);
+    if (fault == HTTP_FAULT_PARTIAL && t->info.download_total >= 0)
+        http_transfer__fail(t, fault, "%s: %llu of %lld bytes have come", text,
+                            (unsigned long long)t->info.downloaded,
+                            (long long)t->info.download_total);
+    else
+        http_transfer__fail(t, fault, "%s", text);
+}
