@@ -61,7 +61,7 @@ int meter_bar(meter_t *meter, const meter_figures_t *f, size_t width, hbytes_t *
         width = METER_WIDTH_MAX;
     if (width < METER_WIDTH_MIN)
         width = METER_WIDTH_MIN;
-    if (!moved || (total == 0 && done == 0))
+    if (!moved || (total == 0 && done == meter->resumed))
         return 0;
     meter->begun = true;
     meter->bar_done = done;

@@ -31,6 +31,8 @@ typedef struct report_options_s {
     bool styled;
     int pretty; /* report_pretty_e */
     bool waterfall;
+    bool verbose_again; /* private: of an argument like -vv, the first letter came before */
+    bool configured;    /* private: --trace-config was given */
 } report_options_t;
 
 #define REPORT_OPTIONS_DEFAULT                                                                     \
@@ -65,7 +67,7 @@ void report_note(const report_options_t *options, const char *fmt, ...)
 typedef struct report_s report_t;                   /* the run */
 typedef struct report_transfer_s report_transfer_t; /* one try of one transfer */
 
-/* Opens the trace's file; one that cannot be is a warning. With parallel there is one line of
+/* Opens the trace's file; one that cannot be opened is a warning. With parallel there is one line of
  * progress for all. options and loop are borrowed until report_free. 0, -ENOMEM. */
 int report_new(const report_options_t *options, hloop_t *loop, bool parallel, report_t **report);
 
@@ -78,6 +80,7 @@ bool report_traces(const report_options_t *options);
 typedef struct report_begin_s {
     int64_t resumed;  /* bytes of the file that are there */
     bool to_terminal; /* the body goes there: no progress, and no "[5 bytes data]" */
+    bool again;       /* another try: the heading is there already */
 } report_begin_t;
 
 /* A transfer was started (http_transfer_start has returned): progress is shown from now on, once a

@@ -1,0 +1,126 @@
+/* Errors, warnings and notes. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/hterm.h"
+#include "base/hstr.h"
+#include "report_int.h"
+
+#define TEXT_SIZE 4096
+#define COLUMNS_DEFAULT 79
+#define COLUMNS_MIN 21
+#define COLUMNS_MAX 10000
+
+size_t report__columns(void)
+{
+    const char *said = getenv("COLUMNS");
+    uint64_t columns;
+
+    if (said != NULL && hstr_parse_u64(said, COLUMNS_MIN, COLUMNS_MAX, &columns) == 0)
+        return (size_t)columns;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (hterm_is_tty(fd))
+            return hterm_width(fd);
+    }
+    return COLUMNS_DEFAULT;
+}
+
+/* The piece that fits, with the blank at which it is cut. */
+static size_t cut_at_blank(const char *text, size_t len, size_t width)
+{
+    size_t cut = width;
+
+    if (len <= width)
+        return len;
+    while (cut > 1 && text[cut - 1] != ' ' && text[cut - 1] != '\t')
+        cut--;
+    return cut > 1 ? cut : width;
+}
+
+/* Each line has the prefix. */
+static void put_wrapped(const char *prefix, const char *text)
+{
+    size_t columns = report__columns(), used = strlen(prefix), len = strlen(text);
+    size_t width = columns > used + 1 ? columns - used : columns;
+    hbytes_t out = {0};
+    int status = 0;
+
+    do {
+        size_t n = cut_at_blank(text, len, width);
+
+        status = hbytes_printf(&out, "%s%.*s\n", prefix, (int)n, text);
+        text += n;
+        len -= n;
+    } while (len > 0 && status == 0);
+    report__write(STDERR_FILENO, out.data, out.len);
+    hbytes_deinit(&out);
+}
+
+/* Texts may hold what a server has sent. */
+static void put_safely(const char *prefix, const char *text)
+{
+    char safe[TEXT_SIZE];
+
+    hstr_escape(safe, sizeof(safe), text, strlen(text));
+    put_wrapped(prefix, safe);
+}
+
+static bool has_errors(const report_options_t *options)
+{
+    return !options->silent || options->show_error;
+}
+
+void report_error(const report_options_t *options, int status, const char *text)
+{
+    char safe[TEXT_SIZE], line[TEXT_SIZE + 32];
+    int n;
+
+    if (!has_errors(options))
+        return;
+    if (status == 0) {
+        put_safely(REPORT_NAME ": ", text);
+        return;
+    }
+    hstr_escape(safe, sizeof(safe), text, strlen(text));
+    n = snprintf(line, sizeof(line), REPORT_NAME ": (%d) %s\n", status, safe);
+    report__write(STDERR_FILENO, line, (size_t)n);
+}
+
+void report_usage(const char *text)
+{
+    static const char help[] =
+        REPORT_NAME ": try '" REPORT_NAME " --help' or '" REPORT_NAME " --manual' for more\n";
+
+    if (text != NULL)
+        put_safely(REPORT_NAME ": ", text);
+    report__write(STDERR_FILENO, help, sizeof(help) - 1);
+}
+
+void report_warning(const report_options_t *options, const char *fmt, ...)
+{
+    char text[TEXT_SIZE];
+    va_list ap;
+
+    if (options->silent)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    put_safely("Warning: ", text);
+}
+
+void report_note(const report_options_t *options, const char *fmt, ...)
+{
+    char text[TEXT_SIZE];
+    va_list ap;
+
+    if (options->silent || !report_traces(options))
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    put_safely("Note: ", text);
+}
