@@ -60,6 +60,10 @@ typedef struct http1_options_s {
      * closes after it; in chunked framing LF alone, and spaces behind the size. */
     bool lenient;
 
+    /* Responses: codings before chunked, or without it (the body then goes on to the close), are the
+     * program's to undo. Otherwise they are HERR_UNSUPPORTED. */
+    bool any_coding;
+
     /* "GET /path" and the end of the line is a request; a response that does not begin with "HTTP/"
      * is nothing but a body. */
     bool http09;

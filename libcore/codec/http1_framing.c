@@ -25,8 +25,23 @@ static void read_connection(facts_t *f, http_span_t value)
     }
 }
 
-static void read_facts(facts_t *f, http1_message_t *m)
+/* Transfer-Encoding where the program undoes what it knows. */
+static int add_any_coding(http_span_t value, bool *chunked)
 {
+    http_span_t element;
+
+    while (http_list_next(&value, &element)) {
+        if (*chunked)
+            return HERR_PROTOCOL;
+        *chunked = http_span_ieq(element, "chunked");
+    }
+    return 0;
+}
+
+static void read_facts(const http1_parser_t *p, facts_t *f, http1_message_t *m)
+{
+    bool any = p->kind == HTTP1_RESPONSES && p->options->any_coding;
+
     for (size_t i = 0; i < m->field_count; i++) {
         http_span_t value = m->fields[i].value;
 
@@ -42,7 +57,8 @@ static void read_facts(facts_t *f, http1_message_t *m)
         case HTTP_FIELD_TRANSFER_ENCODING:
             f->coding = true;
             if (f->coding_error == 0)
-                f->coding_error = http_coding_add(value, &f->chunked);
+                f->coding_error =
+                    any ? add_any_coding(value, &f->chunked) : http_coding_add(value, &f->chunked);
             break;
         case HTTP_FIELD_CONNECTION:
             read_connection(f, value);
@@ -144,7 +160,7 @@ int http1__frame(http1_parser_t *p, http1_message_t *m)
     facts_t facts = {.length = -1};
 
     m->expect_continue = false;
-    read_facts(&facts, m);
+    read_facts(p, &facts, m);
     m->content_length = facts.length_error == 0 ? facts.length : -1;
     m->upgrade = facts.upgrade && m->minor > 0 && http1_field(m, HTTP_FIELD_UPGRADE);
     return p->kind == HTTP1_REQUESTS ? frame_request(p, m, &facts) : frame_response(p, m, &facts);

@@ -90,7 +90,7 @@ static void on_close(hio_t *io)
 
 /* ---- responses ------------------------------------------------------------------------------- */
 
-static http_exchange_response_t response_of(const http1_message_t *m)
+http_exchange_response_t http1_client__response(const http1_message_t *m)
 {
     return (http_exchange_response_t){
         .status = m->status,
@@ -128,7 +128,7 @@ static void on_interim(http_link_t *conn, const http_exchange_response_t *respon
 static void on_head(http_link_t *conn, const http1_message_t *m)
 {
     http_exchange_t *exchange = conn->exchange;
-    http_exchange_response_t response = response_of(m);
+    http_exchange_response_t response = http1_client__response(m);
 
     if (m->status / 100 == 1 && m->status != 101) {
         on_interim(conn, &response);

@@ -116,8 +116,9 @@ struct http_transfer_s {
     bool expects; /* Expect was sent */
     bool sending; /* the source has more */
 
-    http_login_t login;    /* of this hop */
-    char *user, *password; /* of this hop's URL */
+    http_login_t login, proxy_login; /* of this hop */
+    hdial_connect_options_t connect; /* how its proxy is asked */
+    char *user, *password;           /* of this hop's URL */
     http_login_state_t host, proxy;
 
     http_origin_t *origin;
@@ -172,7 +173,12 @@ bool http_transfer__allows(http_transfer_t *t, unsigned schemes, const hurl_t *u
 /* Microseconds since its start. */
 uint64_t http_transfer__now_us(const http_transfer_t *t);
 
-/* ---- http_transfer_head.c -------------------------------------------------------------------- */
+/* ---- http_transfer_connect.c ----------------------------------------------------------------- */
+
+/* How a proxy on the way is asked for a tunnel. */
+const hdial_connect_options_t *http_transfer__connect(http_transfer_t *t);
+
+/* ---- http_transfer_head.c  -------------------------------------------------------------------- */
 
 /* The program's field of this name; NULL: there is none. */
 const http_extra_t *http_transfer__extra(const http_transfer_t *t, const char *name);

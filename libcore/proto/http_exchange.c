@@ -159,6 +159,7 @@ int http_exchange_start(http_peer_t *peer, const http_exchange_request_t *reques
     e->chunked = request->body_length == HTTP_BODY_UNKNOWN;
     e->ended = request->body_length == HTTP_BODY_NONE || request->body_length == 0;
     e->upgrade = request->upgrade;
+    e->connect = request->connect;
     e->expects = request->expects_continue && !e->ended;
     e->raw = request->raw;
     e->continue_ms = request->continue_ms ? request->continue_ms : HTTP_EXCHANGE_CONTINUE_MS;

@@ -75,6 +75,9 @@ typedef struct http_exchange_request_s {
                      body_length still says how the body is sent, and expects_continue whether it
                      waits */
     bool raw;     /* on_body gets chunks as they come over the wire */
+    /* For a connection that has to be made, in the place of the peer's; lives until on_close. The
+     * arg of its head_cb is the exchange. NULL: the peer's. */
+    const hdial_connect_options_t *connect;
     uint32_t continue_ms; /* waits so long for the 100; 0: 1,000 */
 } http_exchange_request_t;
 

@@ -51,6 +51,7 @@ struct http_exchange_s {
     htimer_t *timer;   /* for 100, or for an abort without a connection */
     const http_exchange_callbacks_t *callbacks;
     void *userdata;
+    const hdial_connect_options_t *connect; /* NULL: the peer's */
 
     char *head; /* of the request */
     size_t head_len;
@@ -102,6 +103,9 @@ void http_peer__next(http_peer_t *peer);
 
 /* Sets up a connected hio. NULL: out of memory. */
 http_link_t *http1_client__new(http_peer_t *peer, hio_t *io);
+
+/* The response that a message is; spans are the message's. */
+http_exchange_response_t http1_client__response(const http1_message_t *m);
 
 /* Sends the head of the exchange on it. */
 void http1_client__begin(http_link_t *conn, http_exchange_t *exchange);

@@ -122,9 +122,13 @@ static void on_dialled(hdial_t *dial, hio_t *io, int err, void *arg)
 static int dial(http_exchange_t *exchange)
 {
     http_peer_t *peer = exchange->peer;
-    int err = hdial_start(peer->loop, &peer->options.to, &peer->options.dial, on_dialled, exchange,
-                          &exchange->dial);
+    hdial_options_t options = peer->options.dial;
+    int err;
 
+    if (exchange->connect)
+        options.connect = exchange->connect;
+    err =
+        hdial_start(peer->loop, &peer->options.to, &options, on_dialled, exchange, &exchange->dial);
     if (err == 0)
         peer->dialling++;
     return err;

@@ -388,6 +388,17 @@ static const http_exchange_callbacks_t exchange_callbacks = {
 
 /* ---- hops ------------------------------------------------------------------------------------ */
 
+/* Its credentials are the transfer's, or those that came with its address. */
+static void set_proxy(http_transfer_t *t, const http_route_t *route)
+{
+    t->info.through_proxy = route->forward || route->tunnel;
+    t->proxy_login = t->options.proxy_login;
+    if (!t->proxy_login.user && t->info.through_proxy && route->http.user[0]) {
+        t->proxy_login.user = route->http.user;
+        t->proxy_login.password = route->http.password;
+    }
+}
+
 static int reach_server(http_transfer_t *t)
 {
     http_fault_e fault = HTTP_FAULT_MEMORY;
@@ -398,7 +409,7 @@ static int reach_server(http_transfer_t *t)
     if (err == 0)
         err = http_client__origin(t->client, &route, &t->origin, &fault, &why);
     if (err == 0)
-        t->info.through_proxy = route.forward || route.tunnel;
+        set_proxy(t, &t->origin->route);
     else
         http_transfer__fail(t, fault, "%s", why.len > 0 ? why.data : herr_str(err));
     hbytes_deinit(&why);

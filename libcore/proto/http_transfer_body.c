@@ -116,17 +116,40 @@ static void fail_decoding(http_transfer_t *t, int err)
     fail_receiving(t);
 }
 
-static int join_codings(const http_exchange_response_t *response, hbytes_t *codings)
+/* All values of a field, but for chunks: these are undone already. */
+static int join_codings(const http_exchange_response_t *response, http_field_e id,
+                        hbytes_t *codings)
 {
     int err = 0;
 
     for (size_t i = 0; i < response->field_count && err == 0; i++) {
-        const http_field_t *field = &response->fields[i];
+        http_span_t rest = response->fields[i].value, coding;
 
-        if (field->id == HTTP_FIELD_CONTENT_ENCODING)
-            err = hbytes_printf(codings, "%s%.*s", codings->len > 0 ? "," : "",
-                                (int)field->value.len, field->value.data);
+        while (response->fields[i].id == id && err == 0 && http_list_next(&rest, &coding)) {
+            if (!http_span_ieq(coding, "chunked"))
+                err = hbytes_printf(codings, "%s%.*s", codings->len > 0 ? "," : "", (int)coding.len,
+                                    coding.data);
+        }
     }
+    return err;
+}
+
+/* A transfer coding lies over those of the content; one that was not asked for is an error. */
+static int find_codings(http_transfer_t *t, const http_exchange_response_t *response,
+                        hbytes_t *codings)
+{
+    hbytes_t transfer = {0};
+    int err = t->options.accept_encoding
+                  ? join_codings(response, HTTP_FIELD_CONTENT_ENCODING, codings)
+                  : 0;
+
+    if (err == 0)
+        err = join_codings(response, HTTP_FIELD_TRANSFER_ENCODING, &transfer);
+    if (err == 0 && transfer.len > 0 && !t->options.transfer_encoding)
+        err = HERR_UNSUPPORTED;
+    if (err == 0 && transfer.len > 0)
+        err = hbytes_printf(codings, "%s%s", codings->len > 0 ? "," : "", transfer.data);
+    hbytes_deinit(&transfer);
     return err;
 }
 
@@ -137,9 +160,9 @@ void http_transfer__begin_body(http_transfer_t *t, const http_exchange_response_
 
     http_coding_free(t->decoder);
     t->decoder = NULL;
-    if (!t->options.accept_encoding || t->options.raw || !response->has_body || t->ignore_body)
+    if (t->options.raw || !response->has_body || t->ignore_body)
         return;
-    err = join_codings(response, &codings);
+    err = find_codings(t, response, &codings);
     if (err == 0 && codings.len > 0)
         err = http_decoder_new((http_span_t){codings.data, codings.len}, &t->decoder);
     if (err == 0 && t->decoder && !t->decoded && !(t->decoded = hmem_alloc(HTTP_CLIENT_BODY_SIZE)))

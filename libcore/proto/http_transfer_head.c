@@ -463,6 +463,7 @@ static int start(head_t *h, const http_exchange_callbacks_t *callbacks)
         .http10 = t->options.version == 10,
         .framed = true,
         .raw = t->options.raw,
+        .connect = http_transfer__connect(t),
         .continue_ms = t->options.expect_ms,
     };
     const http_extra_t *connection = http_transfer__extra(t, "Connection");

@@ -107,7 +107,7 @@ static unsigned picked_of(const http_login_state_t *state, const http_login_t *l
 
 static const http_login_t *login_of(const http_transfer_t *t, bool proxy)
 {
-    return proxy ? &t->options.proxy_login : &t->login;
+    return proxy ? &t->proxy_login : &t->login;
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -194,7 +194,7 @@ bool http_transfer__needs_probe(const http_transfer_t *t)
     if (t->settled || t->kind == HTTP_KIND_GET || t->kind == HTTP_KIND_HEAD)
         return false;
     return wants_nonce(&t->host, &t->login) ||
-           (t->origin->route.forward && wants_nonce(&t->proxy, &t->options.proxy_login));
+           (t->origin->route.forward && wants_nonce(&t->proxy, &t->proxy_login));
 }
 
 /* ---- challenges ------------------------------------------------------------------------------ */

@@ -1,0 +1,69 @@
+/* A tunnel through an HTTP proxy, as the transfer sees it: hdial makes it; the heads that go to and
+ * fro are told as those of any other hop. */
+#include "http_client_int.h"
+
+#include "http_exchange_int.h"
+
+static unsigned logins_of(const http_login_t *login)
+{
+    unsigned schemes = login->schemes ? login->schemes : HTTP_LOGIN_BASIC;
+
+    if (schemes == HTTP_LOGIN_BASIC)
+        return HDIAL_PROXY_BASIC_UNASKED;
+    return (schemes & HTTP_LOGIN_BASIC ? HDIAL_PROXY_BASIC : 0U) |
+           (schemes & HTTP_LOGIN_DIGEST ? HDIAL_PROXY_DIGEST : 0U);
+}
+
+static void tell_answer(http_transfer_t *t, http_span_t head)
+{
+    http1_options_t options = {.lenient = true, .line_max = head.len, .head_max = head.len};
+    http_field_t fields[HTTP1_FIELDS_MAX];
+    http1_message_t message;
+    http1_parser_t parser;
+    http_exchange_response_t response;
+    http_span_t rest = head;
+
+    http1_message_init(&message, fields, HTTP1_FIELDS_MAX);
+    http1_init(&parser, HTTP1_RESPONSES, &options);
+    http1_answer_to(&parser, HTTP_METHOD_CONNECT);
+    if (http1_parse(&parser, &rest, &message) == HTTP1_HEAD) {
+        response = http1_client__response(&message);
+        t->info.connect_status = response.status;
+        if (t->callbacks->on_head)
+            t->callbacks->on_head(t, HTTP_HOP_CONNECT, &response, t->userdata);
+    }
+    http1_deinit(&parser);
+}
+
+static void on_proxy_head(hdial_t *dial, size_t proxy, http_span_t head, int status, void *arg)
+{
+    http_transfer_t *t = http_exchange_userdata(arg);
+
+    (void)dial;
+    (void)proxy;
+    if (status == 0) {
+        t->info.request_bytes += head.len;
+        http_transfer__trace(t, HTTP_TRACE_HEAD_OUT, head.data, head.len);
+        return;
+    }
+    t->info.head_bytes += head.len;
+    t->info.connect_status = status;
+    http_transfer__trace(t, HTTP_TRACE_HEAD_IN, head.data, head.len);
+    tell_answer(t, head);
+}
+
+const hdial_connect_options_t *http_transfer__connect(http_transfer_t *t)
+{
+    const http_transfer_options_t *o = &t->options;
+
+    t->connect = (hdial_connect_options_t){
+        .http10 = t->client->options.proxy_http10,
+        .keep_alive = true,
+        .user_agent = o->user_agent,
+        .fields = o->split_fields ? o->proxy_fields : o->fields,
+        .field_count = o->split_fields ? o->proxy_field_count : o->field_count,
+        .logins = logins_of(&t->proxy_login),
+        .head_cb = on_proxy_head,
+    };
+    return &t->connect;
+}
