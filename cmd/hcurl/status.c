@@ -88,6 +88,7 @@ static const struct {
     {STATUS_AUTH, "the credentials could not be made"},
     {STATUS_PROXY, "the proxy refused"},
     {STATUS_TOO_LARGE, "a value is larger than its maximum"},
+    {STATUS_CHECKSUM, "the checksum is not as expected"},
 };
 
 int status_of_fault(http_fault_e fault)

@@ -49,7 +49,8 @@ typedef enum status_e {
     STATUS_OCSP = 91,
     STATUS_AUTH = 94,
     STATUS_PROXY = 97,
-    STATUS_TOO_LARGE = 100 /* a value */
+    STATUS_TOO_LARGE = 100, /* a value */
+    STATUS_CHECKSUM = 120   /* ours: what came is not what --checksum says */
 } status_e;
 
 int status_of_fault(http_fault_e fault);
