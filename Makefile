@@ -27,6 +27,7 @@ WITH_BROTLI ?= yes
 WITH_ZSTD ?= yes
 WITH_QRENCODE ?= yes
 WITH_JANSSON ?= yes
+WITH_PSL ?= yes
 
 # "make check" turns warnings into errors; the sanitizers make gcc guess wrong, so not with them.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -84,7 +85,7 @@ LAZY_PKGS := openssl libcares $(if $(filter yes,$(WITH_URING)),liburing) \
              $(if $(filter yes,$(WITH_BROTLI)),libbrotlienc libbrotlidec) \
              $(if $(filter yes,$(WITH_ZSTD)),libzstd) \
              $(if $(filter yes,$(WITH_QRENCODE)),libqrencode) \
-             $(if $(filter yes,$(WITH_JANSSON)),jansson)
+             $(if $(filter yes,$(WITH_JANSSON)),jansson) $(if $(filter yes,$(WITH_PSL)),libpsl)
 WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_INIH)),-DHNET_WITH_INIH=1) \
                 $(if $(filter yes,$(WITH_READLINE)),-DHNET_WITH_READLINE=1) \
@@ -93,7 +94,8 @@ WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_BROTLI)),-DHNET_WITH_BROTLI=1) \
                 $(if $(filter yes,$(WITH_ZSTD)),-DHNET_WITH_ZSTD=1) \
                 $(if $(filter yes,$(WITH_QRENCODE)),-DHNET_WITH_QRENCODE=1) \
-                $(if $(filter yes,$(WITH_JANSSON)),-DHNET_WITH_JANSSON=1)
+                $(if $(filter yes,$(WITH_JANSSON)),-DHNET_WITH_JANSSON=1) \
+                $(if $(filter yes,$(WITH_PSL)),-DHNET_WITH_PSL=1)
 
 # These targets need neither compiler nor libraries.
 NO_BUILD := clean help uninstall format check-format check-layers check-style check-scripts demo
@@ -176,6 +178,14 @@ $(foreach c,$(CMDS),$(eval $(call cmd_rule,$(c))))
 wraps = $(addprefix -Wl$(comma)--wrap=,$(file <$(wildcard tests/unit/$(1).wrap)))
 $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objs,$(UNIT_SHARED)) $(LIB)
 	$(call link,$(if $(wildcard tests/unit/$*.wrap),$(call wraps,$*)),-lcmocka)
+# tests/unit/test_x.with lists sources of a command, one a line, that test_x.c tests; for a fuzzer it
+# is tests/fuzz/fuzz_x.with.
+withs = $(file <$(1).with)
+with_tests = $(basename $(notdir $(wildcard tests/$(1)/*.with)))
+$(foreach t,$(call with_tests,unit),$(eval \
+    $(OUT)/unit/$(t): $(call objs,$(call withs,tests/unit/$(t)))))
+$(foreach t,$(call with_tests,fuzz),$(eval \
+    $(BUILD)/fuzz/$(t): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(call withs,tests/fuzz/$(t)))))
 
 # The peers' libraries by the program's name: bench_echo_libuv.c links libuv.
 peer_libs = $(if $(filter %_libevent,$(1)),-levent_core -levent_pthreads) \
@@ -388,7 +398,7 @@ help:
 	'  BUILD=build             the folder for everything that is built' \
 	'  CC= CFLAGS= LDFLAGS=    the compiler and its flags; a change rebuilds' \
 	'  WITH_URING=no WITH_INIH=no WITH_READLINE=no WITH_IDN=no WITH_ZLIB=no WITH_BROTLI=no' \
-	'  WITH_ZSTD=no WITH_QRENCODE=no WITH_JANSSON=no     build without that library'
+	'  WITH_ZSTD=no WITH_QRENCODE=no WITH_JANSSON=no WITH_PSL=no     build without that library'
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(LIB_SRCS) $(CMD_SRCS) $(UNIT_SRCS) $(UNIT_SHARED) \
     $(BENCH_SRCS) $(BENCH_SHARED))

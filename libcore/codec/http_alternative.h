@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 #define HTTP_ALTERNATIVE_HOST_SIZE 256 /* with a NUL */
+#define HTTP_ALTERNATIVE_LINE_SIZE 576 /* that of any two hosts, with a NUL */
 #define HTTP_ALTERNATIVE_AGE_S 86400   /* without ma */
 
 typedef enum http_alpn_e {

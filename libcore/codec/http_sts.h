@@ -14,6 +14,7 @@ extern "C" {
 #define HTTP_STS_AGE_MAX_S INT64_MAX
 #define HTTP_STS_UNLIMITED INT64_MAX
 #define HTTP_STS_HOST_SIZE 256 /* with a NUL */
+#define HTTP_STS_LINE_SIZE 288 /* that of any host, with a NUL */
 
 typedef struct http_sts_policy_s {
     int64_t max_age_s; /* 0: the host is to be forgotten */

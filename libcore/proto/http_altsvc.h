@@ -34,7 +34,7 @@ int http_altsvc_set(http_altsvc_t *altsvc, http_alpn_e alpn, const char *host, u
 
 /* The first alternative of an origin that is spoken in one of these protocols (a set of
  * 1 << HTTP_ALPN_). NULL if there is none; valid until the next call that changes something. */
-const http_alternative_t *http_altsvc_find(const http_altsvc_t *altsvc, http_alpn_e alpn,
+const http_alternative_t *http_altsvc_find(http_altsvc_t *altsvc, http_alpn_e alpn,
                                            const char *host, uint16_t port, unsigned protocols,
                                            int64_t now_s);
 
