@@ -19,6 +19,7 @@ typedef struct parser_s {
     hopt_word_t *word;
     void *opts;
     hbytes_t *message;
+    bool with_hint; /* messages say where the help is */
 } parser_t;
 
 /* ---- tables ---- */
@@ -174,6 +175,19 @@ __attribute__((format(printf, 3, 4))) static int fail(parser_t *p, int error, co
     return error;
 }
 
+/* The same for a mistake that the help is good for. */
+__attribute__((format(printf, 2, 3))) static int fail_usage(parser_t *p, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    hbytes_vprintf(p->message, fmt, ap);
+    va_end(ap);
+    if (p->with_hint)
+        hbytes_printf(p->message, "; see %s --help", p->spec->command);
+    return HERR_SYNTAX;
+}
+
 static int fail_unknown_long(parser_t *p, const char *name, size_t len)
 {
     char safe[LABEL_SIZE];
@@ -191,9 +205,8 @@ static int fail_unknown_long(parser_t *p, const char *name, size_t len)
     }
     hstr_escape(safe, sizeof(safe), name, len);
     if (near.best != NULL)
-        return fail(p, HERR_SYNTAX, "unknown option --%s (did you mean --%s?); see %s --help", safe,
-                    near.best, p->spec->command);
-    return fail(p, HERR_SYNTAX, "unknown option --%s; see %s --help", safe, p->spec->command);
+        return fail_usage(p, "unknown option --%s (did you mean --%s?)", safe, near.best);
+    return fail_usage(p, "unknown option --%s", safe);
 }
 
 static int fail_unknown_short(parser_t *p, const char *word, size_t at)
@@ -203,10 +216,9 @@ static int fail_unknown_short(parser_t *p, const char *word, size_t at)
 
     hstr_escape(safe, sizeof(safe), word + at, 1);
     if (word[at + 1] == '\0' && at == 1)
-        return fail(p, HERR_SYNTAX, "unknown option -%s; see %s --help", safe, p->spec->command);
+        return fail_usage(p, "unknown option -%s", safe);
     hstr_escape(bundle, sizeof(bundle), word, strlen(word));
-    return fail(p, HERR_SYNTAX, "unknown option -%s in '%s'; see %s --help", safe, bundle,
-                p->spec->command);
+    return fail_usage(p, "unknown option -%s in '%s'", safe, bundle);
 }
 
 /* ---- one option ---- */
@@ -248,16 +260,14 @@ static int take_option(parser_t *p, const hopt_found_t *found, const char *label
         return fail(p, HERR_UNSUPPORTED, "option %s is not supported: %s", label, row->help);
     if (!hopt__takes_value(row) || found->negated) {
         if (attached != NULL)
-            return fail(p, HERR_SYNTAX, "option %s takes no value; see %s --help", label,
-                        p->spec->command);
+            return fail_usage(p, "option %s takes no value", label);
         return found->negated ? apply_negated(p, found, label) : apply(p, found, label, NULL);
     }
     if (attached == NULL && row->bare != NULL)
         attached = row->bare;
     if (attached == NULL) {
         if (p->word->next == NULL)
-            return fail(p, HERR_SYNTAX, "option %s needs a value; see %s --help", label,
-                        p->spec->command);
+            return fail_usage(p, "option %s needs a value", label);
         attached = p->word->next;
         p->word->used = true;
     }
@@ -329,12 +339,19 @@ void hopt_list_deinit(hopt_list_t *list)
     list->cap = 0;
 }
 
+static int parse_word(parser_t *p)
+{
+    const char *word = p->word->word;
+
+    p->word->used = false;
+    return word[1] == '-' ? take_long(p, word) : take_short(p, word);
+}
+
 int hopt_parse_word(const hopt_spec_t *spec, hopt_word_t *word, void *opts, hbytes_t *message)
 {
-    parser_t p = {spec, word, opts, message};
+    parser_t p = {spec, word, opts, message, false};
 
-    word->used = false;
-    return word->word[1] == '-' ? take_long(&p, word->word) : take_short(&p, word->word);
+    return parse_word(&p);
 }
 
 static int add_operand(hopt_list_t *operands, const char *word, hbytes_t *text)
@@ -365,8 +382,10 @@ int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts
         } else if (strcmp(word.word, "--") == 0) {
             options_end = true;
         } else {
+            parser_t p = {spec, &word, opts, &text, true};
+
             hbytes_clear(&text); /* of a warning */
-            status = hopt_parse_word(spec, &word, opts, &text);
+            status = parse_word(&p);
             i += word.used;
         }
     }

@@ -211,7 +211,7 @@ int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts
 
 /* The same for one word that begins with a dash ("--long", "--long=VALUE", "-xyz"), for what is not
  * argv: then its words have to outlive opts. next is the word behind it or NULL; *used tells whether
- * it was taken as the value. Messages do not begin with the command's name; 0 with a message is a
+ * it was taken as the value. Messages name neither the command nor its help; 0 with a message is a
  * warning. */
 typedef struct hopt_word_s {
     const char *word;

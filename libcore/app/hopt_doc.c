@@ -302,15 +302,40 @@ static size_t help_width(size_t width)
     return width > HELP_WIDTH_MAX ? HELP_WIDTH_MAX : width;
 }
 
+static void put_usage(const hopt_doc_t *doc, hopt_writer_t *w)
+{
+    hopt__printf(w, "%s - %s\n\n", doc->name, doc->summary);
+    for (size_t i = 0; doc->usage[i] != NULL; i++)
+        hopt__printf(w, "%s%s %s\n", i == 0 ? "Usage: " : "       ", doc->name, doc->usage[i]);
+}
+
 static void write_help(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)
 {
     hopt_spec_t spec = hopt_doc_spec(doc);
 
-    hopt__printf(w, "%s - %s\n\n", doc->name, doc->summary);
-    for (size_t i = 0; doc->usage[i] != NULL; i++)
-        hopt__printf(w, "%s%s %s\n", i == 0 ? "Usage: " : "       ", doc->name, doc->usage[i]);
+    put_usage(doc, w);
     put_terms(w, "Operands", doc->operands, width);
     put_options(w, &spec, width, NULL, NULL);
+    put_help_examples(w, doc->examples, width);
+}
+
+/* ---- the manual as text ---- */
+
+static void write_text(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)
+{
+    hopt_spec_t spec = hopt_doc_spec(doc);
+
+    put_usage(doc, w);
+    for (size_t i = 0; doc->description[i] != NULL; i++) {
+        hopt__put_char(w, '\n');
+        put_wrapped(w, doc->description[i], 0, 0, width);
+    }
+    put_terms(w, "Operands", doc->operands, width);
+    put_options(w, &spec, width, NULL, NULL);
+    put_terms(w, "Environment", doc->environment, width);
+    put_terms(w, "Files", doc->files, width);
+    put_terms(w, "Signals", doc->signals, width);
+    put_terms(w, "Exit status", doc->exit_status, width);
     put_help_examples(w, doc->examples, width);
 }
 
@@ -384,6 +409,9 @@ int hopt_doc_write(const hopt_doc_t *doc, hopt_page_e page, size_t width, hbytes
         break;
     case HOPT_PAGE_FISH:
         hopt__write_fish(doc, &w);
+        break;
+    case HOPT_PAGE_TEXT:
+        write_text(doc, &w, help_width(width));
         break;
     }
     return w.error;

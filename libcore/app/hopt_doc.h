@@ -64,14 +64,16 @@ typedef enum hopt_page_e {
     HOPT_PAGE_MAN,
     HOPT_PAGE_BASH,
     HOPT_PAGE_ZSH,
-    HOPT_PAGE_FISH
+    HOPT_PAGE_FISH,
+    HOPT_PAGE_TEXT /* the manual as plain text; no standard option asks for it */
 } hopt_page_e;
 
 /* The spec of a command's whole table, for hopt_parse and hopt_deinit. A parse of it returns a
  * hopt_page_e when such a page was asked for. */
 hopt_spec_t hopt_doc_spec(const hopt_doc_t *doc);
 
-/* Appends a page, whole lines. width is the terminal's, for HELP alone (0: 80). 0 or -ENOMEM. */
+/* Appends a page, whole lines. width is the terminal's, for HELP and TEXT alone (0: 80). 0 or
+ * -ENOMEM. */
 int hopt_doc_write(const hopt_doc_t *doc, hopt_page_e page, size_t width, hbytes_t *out);
 
 /* Appends the help of those options that the filter takes, under their headings. Those that help does

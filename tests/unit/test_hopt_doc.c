@@ -140,6 +140,21 @@ static void a_name_that_the_command_took_is_not_shown_twice(void **state)
     hmem_free(text);
 }
 
+static void the_manual_as_text_has_it_all(void **state)
+{
+    char *text = page(HOPT_PAGE_TEXT, 80);
+
+    (void)state;
+    expect_in(text, "hxx - read and write things\n\nUsage: hxx [options]");
+    expect_in(text, "\n\nReads. Writes e.g. bytes! And \\ more.\n\n.Starts with");
+    expect_in(text, "\n  -m, --mode=MODE ");
+    expect_in(text, "\nEnvironment:\n  NO_COLOR  switches colour off\n");
+    expect_in(text, "\nSignals:\n  SIGHUP  reads it again\n");
+    expect_in(text, "\nExit status:\n  0  all went well\n");
+    expect_not_in(text, "secret");
+    hmem_free(text);
+}
+
 static void help_wraps_at_the_width_of_the_terminal(void **state)
 {
     for (size_t width = 40; width <= 100; width++) {
@@ -320,6 +335,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_shows_groups_names_and_examples),
         cmocka_unit_test(a_name_that_the_command_took_is_not_shown_twice),
+        cmocka_unit_test(the_manual_as_text_has_it_all),
         cmocka_unit_test(help_wraps_at_the_width_of_the_terminal),
         cmocka_unit_test(version_names_the_program_and_what_is_in_it),
         cmocka_unit_test(the_manual_page_escapes_what_roff_would_read),
