@@ -16,6 +16,7 @@
 #include "bench.h"
 #include "body.h"
 #include "connect.h"
+#include "help.h"
 #include "login.h"
 #include "operate.h"
 #include "output.h"
@@ -60,6 +61,7 @@ typedef struct options_s {
     /* Of use while the command line is read. */
     operation_t now; /* the one that options go to */
     variables_t variables;
+    help_options_t help;
     hopt_list_t owned;  /* strings that options point to, which are in no argv */
     unsigned depth;     /* config files within one another */
     const char *config; /* the one that was found without being named; NULL: none */

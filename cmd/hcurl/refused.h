@@ -1,0 +1,9 @@
+/* refused: options of the original that belong to what hcurl does not speak. */
+#ifndef HCURL_REFUSED_H
+#define HCURL_REFUSED_H
+
+#include "app/hopt.h"
+
+extern const hopt_t refused_rows[];
+
+#endif
