@@ -105,7 +105,8 @@ static operation_t *operation_of(const operate_t *o)
 
 static uint64_t rounds_of(const operate_t *o)
 {
-    uint64_t count = o->options->globals.bench.count;
+    const bench_options_t *bench = &o->options->globals.bench;
+    uint64_t count = bench_wanted(bench) ? 1 : bench->count;
 
     return count > 0 ? count : 1;
 }
@@ -325,7 +326,7 @@ static void unwatch_signals(operate_t *o)
         hsignal_del(o->signals[i]);
 }
 
-/* ---- all together ---------------------------------------------------------------------------- */
+/* ---- the beginning and the end ---------------------------------------------------------------- */
 
 static int set_up(operate_t *o)
 {
@@ -363,13 +364,103 @@ static void tear_down(operate_t *o)
         hloop_free(&o->run.loop);
 }
 
+/* ---- requests of another kind ---------------------------------------------------------------- */
+
+static void on_split_warning(const char *text, void *arg)
+{
+    const operate_t *o = arg;
+
+    report_warning(report_of(o), "%s", text);
+}
+
+static int split_one(operate_t *o, const operation_t *operation, const transfer_plan_t *plan,
+                     split_result_t *result, hbytes_t *error)
+{
+    const split_job_t job = {
+        .loop = o->run.loop,
+        .client = plan->client,
+        .transfer = plan->options,
+        .path = plan->file,
+        .parts = o->options->globals.split.parts,
+        .retry = &operation->retry,
+        .on_warning = on_split_warning,
+        .arg = o,
+    };
+
+    if (plan->file == NULL) {
+        hbytes_append_str(error, "--split needs a file to write to: -o or -O");
+        return STATUS_USAGE;
+    }
+    return split_run(&job, result, error);
+}
+
+static int bench_one(operate_t *o, const transfer_plan_t *plan, hbytes_t *error)
+{
+    const bench_job_t job = {
+        .loop = o->run.loop,
+        .client = plan->client,
+        .connect = plan->connect,
+        .transfer = plan->options,
+        .out = STDOUT_FILENO,
+    };
+
+    return bench_run(&o->options->globals.bench, &job, error);
+}
+
+/* What --bench and --split make of a URL: they run the loop themselves. */
+static int run_one(operate_t *o, const operation_t *operation, transfer_t *transfer)
+{
+    transfer_plan_t plan;
+    split_result_t result = {0};
+    hbytes_t error = {0};
+    bool bench = bench_wanted(&o->options->globals.bench);
+    int status = transfer_plan(transfer, &plan);
+
+    if (status)
+        return status;
+    if (bench)
+        status = bench_one(o, &plan, &error);
+    else
+        status = split_one(o, operation, &plan, &result, &error);
+    transfer_conclude(transfer, status, error.len > 0 ? error.data : NULL,
+                      bench || status != 0 ? NULL : &result.info);
+    hbytes_deinit(&error);
+    return status;
+}
+
+static void run_alone(operate_t *o)
+{
+    url_target_t target = {0};
+    bool bench = bench_wanted(&o->options->globals.bench);
+
+    while (!o->ended && walk(o, &target) == 1) {
+        active_t *active = make(o, &target);
+
+        url_target_deinit(&target);
+        if (active == NULL) {
+            fail(o, STATUS_MEMORY, &(hbytes_t){0});
+            return;
+        }
+        take_status(o, run_one(o, operation_of(o), active->transfer));
+        drop(active);
+        if (bench)
+            return;
+    }
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
 static void run(operate_t *o)
 {
     int err;
 
-    watch_signals(o);
-    launch(o);
-    hloop_run(o->run.loop);
+    if (bench_wanted(&o->options->globals.bench) || o->options->globals.split.parts > 0) {
+        run_alone(o);
+    } else {
+        watch_signals(o);
+        launch(o);
+        hloop_run(o->run.loop);
+    }
     err = outlet_flush(o->run.out);
     if (err && o->status == 0) {
         o->status = STATUS_WRITE;

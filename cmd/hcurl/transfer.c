@@ -478,6 +478,15 @@ int transfer_plan(transfer_t *transfer, transfer_plan_t *plan)
     return status;
 }
 
+void transfer_conclude(transfer_t *transfer, int status, const char *error,
+                       const http_transfer_info_t *info)
+{
+    set_error(transfer, error != NULL ? error : "");
+    tell(transfer, status);
+    write_out(transfer, status, info);
+    save_store(transfer);
+}
+
 static void on_abort(htimer_t *timer)
 {
     transfer_t *t = hevent_userdata(timer);

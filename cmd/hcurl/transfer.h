@@ -51,6 +51,11 @@ typedef struct transfer_plan_s {
 } transfer_plan_t;
 int transfer_plan(transfer_t *transfer, transfer_plan_t *plan);
 
+/* What came of such requests: error (NULL: none) is told, and what -w asks for. info NULL: nothing
+ * is known of them. */
+void transfer_conclude(transfer_t *transfer, int status, const char *error,
+                       const http_transfer_info_t *info);
+
 /* Ends it; on_over follows unless it is over. why: one line, NULL: the usual. */
 void transfer_abort(transfer_t *transfer, const char *why);
 
