@@ -47,7 +47,7 @@ int meter_bar(meter_t *meter, const meter_figures_t *figures, size_t width, hbyt
 int meter_all(meter_t *meter, const meter_figures_t *sums, unsigned begun, unsigned running,
               uint64_t now_us, hbytes_t *out);
 
-/* The figures' texts, for the above and their tests: sizes in 6 or 5 columns ("12.06M", "12.0M"),
+/* The figures' texts, for the above and their tests: sizes in 6 or 5 columns ("12.05M", "12.0M"),
  * spans in 7 or 8 ("1:02:03", "01:02:03"). METER_TEXT_SIZE bytes; they return buf. */
 #define METER_TEXT_SIZE 24
 const char *meter_size(int64_t bytes, unsigned columns, char *buf);
