@@ -31,6 +31,7 @@ typedef struct url_item_s {
 typedef struct url_options_s {
     url_item_t *items;
     size_t count, cap;
+    size_t next_url, next_output, next_upload; /* items before these have one */
     size_t urls;  /* of the items: those with a URL; fewer: "Got more output options than URLs" */
     bool globoff; /* -g */
     bool get;     /* -G: the data is the query */
