@@ -31,6 +31,7 @@ typedef struct writeout_facts_s {
     int status;           /* exit status */
     const char *error;    /* its line */
     uint32_t retries;
+    uint64_t queued_us;                      /* before it began */
     long verify_result, proxy_verify_result; /* X509_V_...; 0: fine */
     const char *certs;                       /* PEM and more, of all of them */
     int cert_count;
