@@ -1,5 +1,5 @@
-/* The request that goes ahead tells who is asked in the end (redirects, --resolve, proxies) and with
- * which bytes: those that were traced of its last hop. */
+/* The request that goes ahead tells who is asked in the end (redirects, --resolve, proxies) and
+ * with which bytes: those that were traced of its last hop. */
 #include "bench.h"
 
 #include "base/hmem.h"

@@ -8,6 +8,7 @@
 #define HCURL_SPLIT_H
 
 #include "app/hopt.h"
+#include "checksum.h"
 #include "proto/http_client.h"
 #include "retry.h"
 
@@ -32,6 +33,9 @@ typedef struct split_job_s {
     const char *path; /* the file */
     uint32_t parts;
     const retry_options_t *retry;
+    checksum_value_t checksum; /* of the file; hash CHECKSUM_NONE: none */
+    unsigned file_mode;        /* before the umask; 0: 0666 */
+    bool remote_time;
     /* May be NULL. total 0: not known; a warning is one line. */
     void (*on_progress)(uint64_t done, uint64_t total, void *arg);
     void (*on_warning)(const char *text, void *arg);
