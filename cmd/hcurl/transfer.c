@@ -148,6 +148,7 @@ static void tell(transfer_t *t, int status)
         return;
     if (t->error.len == 0)
         set_error(t, status_words(status));
+    report_break(t->run->report);
     if (!t->run->interrupted)
         report_error(&globals_of(t)->report, status, t->error.data);
 }
@@ -253,8 +254,10 @@ static bool try_again(transfer_t *t, int *status, const http_transfer_info_t *in
     uint32_t delay_ms = 0;
     bool again = went_wrong(t, *status) || retry_again(&t->retry, &end, now_us(), &delay_ms, &text);
 
-    if (text.len > 0)
+    if (text.len > 0) {
+        report_break(t->run->report);
         report_warning(&globals_of(t)->report, "%s", text.data);
+    }
     hbytes_deinit(&text);
     if (!again)
         return false;
@@ -339,7 +342,8 @@ static int start(transfer_t *t)
                                                      on_close};
     const report_options_t *report = &globals_of(t)->report;
     report_begin_t how = {.resumed = output_resume_from(t->output),
-                          .to_terminal = output_is_terminal(t->output)};
+                          .to_terminal = output_is_terminal(t->output),
+                          .again = t->retry.done > 0};
     int status = fill(t, &t->error), err;
 
     if (status)
