@@ -27,8 +27,8 @@ typedef struct checksum_value_s {
 const char *checksum_name(checksum_hash_e hash); /* "sha256" */
 size_t checksum_size(checksum_hash_e hash);      /* 32 */
 
-/* "sha256=9f86..." ("sha-256", ":" as well, in any case). 0; HERR_SYNTAX, HERR_RANGE (so many digits
- * no such hash has), HERR_UNSUPPORTED (no such hash). */
+/* "sha256=9f86..." ("sha-256", ":" as well, in any case). 0; HERR_SYNTAX, HERR_RANGE (so many
+ * digits no such hash has), HERR_UNSUPPORTED (no such hash). */
 int checksum_parse(const char *text, checksum_value_t *value);
 
 const char *checksum_format(checksum_hash_e hash, const uint8_t *bytes,

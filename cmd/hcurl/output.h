@@ -92,8 +92,8 @@ int output_new(const output_options_t *options, const output_setup_t *setup, out
 /* Closes what is open; a file that output_finish did not put in place is removed. NULL is legal. */
 void output_free(output_t *output);
 
-/* For the transfer's options, before each try: fail_on_status; resume_from of a download; the values
- * of If-None-Match (--etag-compare) and, when another try goes on where one broke off, of If-Range.
+/* For the transfer's options, before each try: fail_on_status; resume_from of a download; the
+ * values of If-None-Match (--etag-compare) and, when another try goes on where one broke off, of If-Range.
  * NULL: none. */
 bool output_fails_on_status(const output_t *output);
 int64_t output_resume_from(const output_t *output);
@@ -103,8 +103,8 @@ const char *output_if_range(const output_t *output);
 /* Whether the body goes to a terminal: then no progress is shown. */
 bool output_is_terminal(const output_t *output);
 
-/* The name the file has or will have, for --skip-existing and %{filename_effective}; NULL: stdout or
- * none. */
+/* The name the file has or will have, for --skip-existing and %{filename_effective}; NULL: stdout
+ * or none. */
 const char *output_filename(const output_t *output);
 
 /* Bytes that were written: %{size_delivered}. */

@@ -1,6 +1,7 @@
 #include "output.h"
 
-#include <stdio.h>
+#include "base/hstr.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -40,26 +41,31 @@ static int take_checksum(const hopt_t *option, const char *arg, void *opts, hbyt
 
 /* ---- --expect-status ------------------------------------------------------------------------- */
 
+static bool read_status(const char *text, uint16_t *status)
+{
+    uint64_t value;
+    char digits[4];
+
+    hstr_copy(digits, sizeof(digits), text);
+    if (hstr_parse_u64(digits, 100, 999, &value))
+        return false;
+    *status = (uint16_t)value;
+    return true;
+}
+
 /* "200", "2xx" or "200-299". */
 static bool read_range(const char *text, size_t len, output_expect_t *range)
 {
-    unsigned from, to;
-    char word[8], end;
-
-    if (len == 0 || len >= sizeof(word))
-        return false;
-    memcpy(word, text, len);
-    word[len] = '\0';
-    if (len == 3 && strspn(word, "123456789") == 1 && strcasecmp(word + 1, "xx") == 0) {
-        from = (unsigned)(word[0] - '0') * 100;
-        to = from + 99;
-    } else if (strspn(word, "0123456789") == len && len == 3) {
-        from = to = (unsigned)strtoul(word, NULL, 10);
-    } else if (len != 7 || sscanf(word, "%3u-%3u%c", &from, &to, &end) != 2) {
-        return false;
+    if (len == 3 && text[0] >= '1' && text[0] <= '9' && strncasecmp(text + 1, "xx", 2) == 0) {
+        range->from = (uint16_t)((text[0] - '0') * 100);
+        range->to = (uint16_t)(range->from + 99);
+        return true;
     }
-    *range = (output_expect_t){(uint16_t)from, (uint16_t)to};
-    return from >= 100 && from <= to;
+    if ((len != 3 && len != 7) || !read_status(text, &range->from))
+        return false;
+    range->to = range->from;
+    return len == 3 ||
+           (text[3] == '-' && read_status(text + 4, &range->to) && range->from <= range->to);
 }
 
 static int take_expected(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
