@@ -93,8 +93,8 @@ int output_new(const output_options_t *options, const output_setup_t *setup, out
 void output_free(output_t *output);
 
 /* For the transfer's options, before each try: fail_on_status; resume_from of a download; the
- * values of If-None-Match (--etag-compare) and, when another try goes on where one broke off, of If-Range.
- * NULL: none. */
+ * values of If-None-Match (--etag-compare) and, when another try goes on where one broke off, of
+ * If-Range. NULL: none. */
 bool output_fails_on_status(const output_t *output);
 int64_t output_resume_from(const output_t *output);
 const char *output_if_none_match(const output_t *output);
