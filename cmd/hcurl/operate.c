@@ -383,6 +383,10 @@ static int split_one(operate_t *o, const operation_t *operation, const transfer_
         .path = plan->file,
         .parts = o->options->globals.split.parts,
         .retry = &operation->retry,
+        .checksum = operation->output.checksum,
+        .file_mode = operation->output.file_mode,
+        .remote_time = operation->output.remote_time,
+        .progress = !report_of(o)->silent && report_of(o)->progress_meter,
         .on_warning = on_split_warning,
         .arg = o,
     };

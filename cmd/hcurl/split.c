@@ -4,6 +4,7 @@
 
 #include "base/hfile.h"
 #include "base/hmem.h"
+#include "base/htime.h"
 #include "event/hsignal.h"
 
 #include <fcntl.h>
@@ -40,8 +41,9 @@ static int fail_file(split_t *split, const char *what, const char *path, int err
     return err;
 }
 
-static void warn(const split_t *split, const char *text)
+void split__warn(split_t *split, const char *text)
 {
+    hprogress_clear(&split->progress);
     if (split->job->on_warning)
         split->job->on_warning(text, split->job->arg);
 }
@@ -92,7 +94,7 @@ static void save(split_t *split)
         return;
     err = fdatasync(split->fd) < 0 ? -errno : split_state_write(&split->state, split->state_path);
     if (err < 0)
-        warn(split, "what has been downloaded cannot be written down");
+        split__warn(split, "what has been downloaded cannot be written down");
 }
 
 static void on_save(htimer_t *timer)
@@ -180,7 +182,7 @@ static void begin_anew(split_t *split)
         return;
     }
     if (split->known)
-        warn(split, "The file has changed at the server. Downloading it from its start");
+        split__warn(split, "The file has changed at the server. Downloading it from its start");
     split_state_deinit(&split->state);
     split->known = split->ranged = split->changed = false;
     split->result->found = split->result->downloaded = 0;
@@ -217,8 +219,11 @@ static void run(split_t *split)
     for (int i = 0; i < 2; i++)
         if (signals[i])
             hevent_set_userdata(signals[i], split);
+    hprogress_init(&split->progress, split->job->progress ? STDERR_FILENO : -1, split->job->path, 0,
+                   htime_monotonic_ns());
     begin(split);
     hloop_run(loop);
+    hprogress_clear(&split->progress);
     htimer_del(saver);
     hsignal_del(signals[0]);
     hsignal_del(signals[1]);

@@ -36,9 +36,8 @@ typedef struct split_job_s {
     checksum_value_t checksum; /* of the file; hash CHECKSUM_NONE: none */
     unsigned file_mode;        /* before the umask; 0: 0666 */
     bool remote_time;
-    /* May be NULL. total 0: not known; a warning is one line. */
-    void (*on_progress)(uint64_t done, uint64_t total, void *arg);
-    void (*on_warning)(const char *text, void *arg);
+    bool progress;                                   /* on stderr, if that is a terminal */
+    void (*on_warning)(const char *text, void *arg); /* one line; NULL: none */
     void *arg;
 } split_job_t;
 

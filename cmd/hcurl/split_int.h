@@ -2,6 +2,7 @@
 #ifndef HCURL_SPLIT_INT_H
 #define HCURL_SPLIT_INT_H
 
+#include "app/hprogress.h"
 #include "event/htimer.h"
 #include "split.h"
 #include "split_state.h"
@@ -42,7 +43,8 @@ struct split_s {
     char *part_path, *state_path;
     http_extra_t *fields; /* the job's, and If-Range at the end */
     split_segment_t segments[SPLIT_PARTS_MAX];
-    uint32_t active;    /* segments that are not idle */
+    uint32_t active; /* segments that are not idle */
+    hprogress_t progress;
     int64_t modified_s; /* the file's date; -1: not known */
 };
 
@@ -58,6 +60,9 @@ void split__ended(split_t *split);
 /* The first head has come: state.size and so on are set, and state.ranges; the first range is
  * taken. Makes the file, and gives the other segments their ranges. 0, or an error. */
 int split__learned(split_t *split);
+
+/* Says it, where the line of progress was. */
+void split__warn(split_t *split, const char *text);
 
 /* Keeps what ended it: the first time counts. */
 void split__fail(split_t *split, int status, const char *text);

@@ -98,8 +98,8 @@ static bool try_again(split_segment_t *segment, int status)
     hbytes_t text = {0};
     bool again = retry_again(&segment->retry, &end, now_us(), &delay_ms, &text);
 
-    if (text.len > 0 && split->job->on_warning)
-        split->job->on_warning(text.data, split->job->arg);
+    if (text.len > 0)
+        split__warn(split, text.data);
     hbytes_deinit(&text);
     if (!again)
         return false;
@@ -292,10 +292,9 @@ static int on_body(http_transfer_t *transfer, http_span_t data, void *userdata)
     }
     range->next += (int64_t)data.len;
     split->result->downloaded += data.len;
-    if (split->job->on_progress)
-        split->job->on_progress(split->result->found + split->result->downloaded,
-                                split->state.size > 0 ? (uint64_t)split->state.size : 0,
-                                split->job->arg);
+    if (split->job->progress)
+        hprogress_update(&split->progress, split->result->found + split->result->downloaded,
+                         split->result->size, now_us() * 1000);
     return beyond && is_complete(range) ? -ECANCELED : 0;
 }
 
