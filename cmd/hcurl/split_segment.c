@@ -86,7 +86,7 @@ static void forget(split_segment_t *segment)
 
 static bool try_again(split_segment_t *segment, int status)
 {
-    const split_t *split = segment->split;
+    split_t *split = segment->split;
     retry_end_t end = {
         .status = status,
         .http_status = segment->http_status,
