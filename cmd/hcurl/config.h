@@ -14,7 +14,7 @@
 
 typedef struct config_line_s {
     unsigned number;     /* from 1 on */
-    const char *option;  /* with its dashes, if it has some */
+    const char *option;  /* with its dashes, if it has some; may be empty */
     const char *value;   /* NULL: none */
     const char *warning; /* what looks like a mistake; NULL: nothing */
 } config_line_t;

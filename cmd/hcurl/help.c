@@ -20,8 +20,6 @@ static int ask_page(const hopt_t *option, const char *arg, void *opts, hbytes_t 
     (void)why;
     if (option->arg_name != NULL)
         o->topic = arg != NULL && *arg != '\0' ? arg : NULL;
-    else if (arg != NULL) /* --no-version */
-        return 0;
     return (int)option->min;
 }
 
@@ -29,10 +27,9 @@ const hopt_t help_rows[] = {
     HOPT_CALL('h', "help", ask_page,
               "print help: about the usual options, \"all\", a \"category\" or one --option",
               .min = HOPT_PAGE_HELP, .arg_name = "WHAT", .bare = ""),
-    HOPT_CALL('M', "manual", ask_page, "print the manual", .min = HOPT_PAGE_TEXT,
-              .negatable = true),
+    HOPT_CALL('M', "manual", ask_page, "print the manual", .min = HOPT_PAGE_TEXT),
     HOPT_CALL('V', "version", ask_page, "print the version, the protocols and what is built in",
-              .min = HOPT_PAGE_VERSION, .negatable = true),
+              .min = HOPT_PAGE_VERSION),
     HOPT_END,
 };
 
