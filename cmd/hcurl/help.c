@@ -135,15 +135,17 @@ static int write_categories(hbytes_t *out)
 
 static int write_usual(hbytes_t *out)
 {
-    int status = hbytes_append_str(out, "Usage: hcurl [options...] <url>\n");
+    int status = hbytes_printf(out, "%s - %s\n\nUsage: %s %s\n", options_doc.name,
+                               options_doc.summary, options_doc.name, options_doc.usage[0]);
 
     if (status == 0)
         status = write_rows(is_usual, NULL, out);
     if (status == 0)
-        status = hbytes_append_str(
-            out, "\nThese are the usual options. \"--help all\" shows all of them, \"--help "
-                 "category\" what\nthey are about, \"--help WORD\" those about it, and \"--help "
-                 "--OPTION\" a single one.\n");
+        status =
+            hbytes_append_str(out, "\nThese are the usual options. \"--help all\" shows all "
+                                   "of them,\n\"--help category\" what they are about, \"--help "
+                                   "WORD\" those about it,\nand \"--help --OPTION\" a single "
+                                   "one.\n");
     return status;
 }
 
