@@ -12,6 +12,14 @@ from conftest import BIN, ROOT, TIMEOUT, open_terminal, wait_until
 
 COMMANDS = sorted(p.name for p in BIN.iterdir() if os.access(p, os.X_OK)) if BIN.is_dir() else []
 
+# hcurl answers as curl does where scripts look.
+ALL_HELP = {"hcurl": ["--help", "all"]}
+HCURL_VERSION = r"""hcurl \d+\.\d+\.\d+ \([\w-]+\) hnet/\S+ OpenSSL/\S+.*
+Release-Date: .*
+Protocols: http https
+Features: alt-svc .*
+$"""
+
 every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
@@ -24,6 +32,10 @@ def run(command, *args, **options):
         timeout=TIMEOUT,
         **options,
     )
+
+
+def all_help(command):
+    return run(command, *ALL_HELP.get(command, ["--help"])).stdout
 
 
 def need(program):
@@ -46,17 +58,21 @@ def test_help_goes_to_stdout_and_fits_the_terminal(command):
 def test_version_is_one_line_and_what_is_built_in(command):
     done = run(command, "--version")
     assert (done.returncode, done.stderr) == (0, "")
+    if command == "hcurl":
+        assert re.match(HCURL_VERSION, done.stdout)
+        return
     assert re.match(rf"{command} \(hnet\) \d+\.\d+\.\d+\n(built with .+\n)?$", done.stdout)
 
 
 @every_command
-def test_an_unknown_option_is_one_line_on_stderr(command):
+def test_an_unknown_option_is_told_on_stderr(command):
     done = run(command, "--versoin")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == (
-        f"{command}: unknown option --versoin (did you mean --version?); see {command} --help\n"
-    )
+    hint = f"; see {command} --help"
+    if command == "hcurl":
+        hint = "\nhcurl: try 'hcurl --help' or 'hcurl --manual' for more"
+    assert done.stderr == f"{command}: unknown option --versoin (did you mean --version?){hint}\n"
 
 
 @every_command
@@ -75,7 +91,7 @@ def test_every_visible_option_is_in_the_manual_page(command, tmp_path):
     page.write_text(run(command, "--help-man").stdout)
     text = subprocess.run(["mandoc", "-T", "ascii", page], capture_output=True, text=True).stdout
     text = re.sub(".\b", "", text)
-    options = re.findall(r"^ +(?:-\S, )?--(?:\[no-\])?([a-z0-9-]+)", run(command, "--help").stdout, re.M)
+    options = re.findall(r"^ +(?:-\S, )?--(?:\[no-\])?([a-z0-9.-]+)", all_help(command), re.M)
     assert "version" in options
     missing = [o for o in options if f"--{o}" not in text]
     assert missing == []
