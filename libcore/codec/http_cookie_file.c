@@ -20,7 +20,8 @@ http_span_t http_cookie_plain_path(http_span_t path)
     }
     if (path.len == 0 || path.data[0] != '/')
         return HTTP_SPAN("/");
-    path.len -= path.len > 1 && path.data[path.len - 1] == '/';
+    while (path.len > 1 && path.data[path.len - 1] == '/')
+        path.len--;
     return path;
 }
 

@@ -24,7 +24,7 @@ int http_cookie_line_parse(http_span_t line, http_cookie_t *cookie);
  * for one that would not be read back (control characters, no name). */
 ssize_t http_cookie_line_write(const http_cookie_t *cookie, char *buf, size_t size);
 
-/* A path as cookies are stored with it: without quotes around and a slash at its end; "/" for what
+/* A path as cookies are stored with it: without quotes around it and slashes at its end; "/" for what
  * is no path. */
 http_span_t http_cookie_plain_path(http_span_t path);
 
