@@ -14,7 +14,6 @@
 typedef struct request_fields_s {
     http_extra_t *items;
     size_t count, cap;
-    bool has_range; /* "Range:" is among them, with a value */
 } request_fields_t;
 
 #define REQUEST_FIELDS_MAX 10000
@@ -22,17 +21,10 @@ typedef struct request_fields_s {
 
 /* Takes what -H and --proxy-header say: "Name: value"; "Name:", which takes the client's own field
  * of that name away; "Name;", an empty one; "@FILE" ("@-": stdin), one of these a line, where empty
- * lines and those that are none count as nothing. 0; -errno of the file, -ENOMEM, -ENOBUFS past
+ * lines, those that are none and comments (#) count as nothing. 0; -errno of the file, -ENOMEM, -ENOBUFS past
  * REQUEST_FIELDS_MAX. A text that is no field is 0, and `why` warns of it. */
 int request_fields_add(request_fields_t *fields, const char *text, hbytes_t *why);
 void request_fields_deinit(request_fields_t *fields);
-
-/* What follows a redirect. */
-typedef enum request_follow_e {
-    REQUEST_FOLLOW_NONE,
-    REQUEST_FOLLOW_ALL,
-    REQUEST_FOLLOW_OBEY
-} request_follow_e;
 
 typedef struct request_options_s {
     const char *method; /* -X; NULL: none */
@@ -60,7 +52,6 @@ typedef struct request_options_s {
     int64_t redirects_max; /* -1: as many as come */
     bool post301, post302, post303;
     unsigned schemes, redirect_schemes; /* HTTP_SCHEME_ */
-    bool no_scheme;                     /* --proto leaves none of ours */
     const char *scheme_default; /* --proto-default, of a URL without one; NULL: http, or guessed */
     bool no_user_in_url;        /* --disallow-username-in-url */
 
@@ -87,8 +78,5 @@ void request_options_deinit(request_options_t *options);
  * set. 0, or an exit status (status.h) and one line. */
 int request_apply(const request_options_t *options, http_transfer_options_t *transfer,
                   hbytes_t *error);
-
-/* And what of a client is said here: HTTP/0.9. */
-void request_apply_client(const request_options_t *options, http_client_options_t *client);
 
 #endif
