@@ -240,12 +240,12 @@ static void on_begin(http_exchange_t *exchange, void *userdata)
     t->exchange = exchange; /* a kept connection begins inside http_exchange_start */
     t->info.connection_id = http_exchange_connection(exchange);
     http_exchange_times(exchange, &times);
+    note_addresses(t, io);
     if (times.reused) {
         http_transfer__info(t, "Reusing the connection to %s, #%llu", t->origin->route.to.host,
                             (unsigned long long)t->info.connection_id);
     } else {
         t->info.connects++;
-        note_addresses(t, io);
         http_transfer__info(t, "Connected to %s (%s) port %u, #%llu", t->origin->route.to.host,
                             t->info.remote_ip, t->info.remote_port,
                             (unsigned long long)t->info.connection_id);

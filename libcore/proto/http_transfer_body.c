@@ -54,6 +54,8 @@ int http_transfer__rewind(http_transfer_t *t)
 
 static void fail_sending(http_transfer_t *t, http_fault_e fault, const char *what, int err)
 {
+    if (err == -ENOMEM)
+        fault = HTTP_FAULT_MEMORY;
     http_transfer__fail(t, fault, "%s: %s", what, herr_str(err));
     t->sending = false;
     http_exchange_abort(t->exchange, err);
