@@ -58,7 +58,7 @@ typedef struct http_fetched_s {
     const char *url;    /* of the last request; "" */
     http_fetched_field_t *fields;
     size_t field_count;
-    char *body; /* with a NUL behind it; "" */
+    const char *body; /* with a NUL behind it; "" */
     size_t body_len;
     http_fault_e fault;
     char error[HTTP_CLIENT_ERROR_SIZE]; /* one line; "" without an error */
@@ -66,10 +66,12 @@ typedef struct http_fetched_s {
 } http_fetched_t;
 
 /* 0 for a whole response, whatever its status; or a negative error, and then fault and error tell
- * more: HERR_SYNTAX (the URL), -ETIMEDOUT, HERR_RESOLVE, HERR_CERTIFICATE, HERR_TLS, HERR_PROXY,
- * HERR_PROTOCOL, HERR_TRUNCATED, -EFBIG (past body_max), -ECONNREFUSED for any connection that
- * could not be made, -ECONNRESET for one that ended, -ENOMEM, -EINVAL. *got is written in any case
- * and given to http_fetched_deinit; what had come before an error is in it. */
+ * more: HERR_SYNTAX (the URL), HERR_UNSUPPORTED (its scheme, a library that is missing),
+ * HERR_RESOLVE, -ECONNREFUSED (no connection, for whatever reason), HERR_PROXY, HERR_TLS,
+ * HERR_CERTIFICATE, HERR_PROTOCOL (no HTTP), HERR_TRUNCATED (the response ends too early, or there
+ * is none), -ECONNRESET, -ELOOP (redirects), -EFBIG (past body_max), -ETIMEDOUT, -EINVAL, -ENOMEM.
+ * *got is written in any case and given to http_fetched_deinit; what had come before an error is in
+ * it. */
 int http_fetch(const char *url, const http_fetch_options_t *options, http_fetched_t *got);
 
 /* Frees what is in it; legal on a zeroed one, and twice. */
