@@ -152,15 +152,17 @@ bool hopt__find_long(const hopt_spec_t *spec, void *opts, const char *name, size
 }
 
 /* A mistake in the table is the programmer's: HOPT_NO could be the value of a callback that takes
- * one. */
+ * one, and what is not copied cannot be overwritten. */
 static void check_tables(const hopt_spec_t *spec)
 {
     hopt_iter_t iter;
     const hopt_t *row;
 
     hopt__iter_init(&iter, spec, NULL);
-    while ((row = hopt__iter_next(&iter, NULL)) != NULL)
+    while ((row = hopt__iter_next(&iter, NULL)) != NULL) {
         assert(!row->negatable || row->type != HOPT_TYPE_CALL || row->arg_name == NULL);
+        assert(!row->secret || (row->type == HOPT_TYPE_CALL && row->bare == NULL));
+    }
 }
 
 /* ---- messages ---- */
@@ -250,6 +252,15 @@ static int apply_negated(parser_t *p, const hopt_found_t *found, const char *lab
     return 0;
 }
 
+static int apply_value(parser_t *p, const hopt_found_t *found, const char *label, const char *arg)
+{
+    int status = apply(p, found, label, arg);
+
+    if (found->row->secret)
+        memset((char *)(uintptr_t)arg, ' ', strlen(arg));
+    return status;
+}
+
 /* Applies an option; attached is the value in the same word or NULL. */
 static int take_option(parser_t *p, const hopt_found_t *found, const char *label,
                        const char *attached)
@@ -271,7 +282,7 @@ static int take_option(parser_t *p, const hopt_found_t *found, const char *label
         attached = p->word->next;
         p->word->used = true;
     }
-    return apply(p, found, label, attached);
+    return apply_value(p, found, label, attached);
 }
 
 static int take_long(parser_t *p, const char *word)

@@ -77,6 +77,8 @@ typedef struct hopt_s {
     char short_name;          /* 0: none */
     bool negatable;           /* --no-NAME, or --NAME where the name is no-NAME, gives false, 0, an
                                * empty list; not of a CALL that takes a value */
+    bool secret;              /* of a CALL that copies its value: that is overwritten with blanks
+                               * afterwards, for ps(1) shows argv */
     bool hidden;              /* works, but no help, manual or completion shows it */
     const char *long_name;    /* NULL: none; of a GROUP: the heading */
     const char *pair;         /* a name of two letters after one dash, as wget's "nc"; NULL: none */

@@ -312,6 +312,40 @@ static void an_option_named_no_is_negated_by_the_name_without(void **state)
                  "hnc: unknown option --clobber (did you mean --no-clobber?); see hnc --help");
 }
 
+static int take_length(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    opts_t *o = opts;
+
+    (void)option;
+    (void)why;
+    o->calls = (int)strlen(arg);
+    return strcmp(arg, "short") == 0 ? HERR_SYNTAX : 0;
+}
+
+static void a_secret_does_not_stay_in_argv(void **state)
+{
+    static const hopt_t rows[] = {
+        HOPT_CALL('u', "user", take_length, "", .arg_name = "USER", .secret = true),
+        HOPT_FLAG('v', "verbose", opts_t, verbose, ""),
+        HOPT_END,
+    };
+    static const hopt_spec_t with = {"hnc", rows, NULL, false};
+    char name[] = "hnc", apart[] = "-vu", value[] = "me:secret", tied[] = "--user=me:it",
+         bad[] = "-ushort";
+    char *argv[] = {name, apart, value, tied, bad, NULL};
+    hbytes_t message = {0};
+    hopt_list_t operands = {0};
+    opts_t opts = {0};
+
+    (void)state;
+    assert_int_equal(hopt_parse(&with, 5, argv, &opts, &operands, &message), HERR_SYNTAX);
+    assert_int_equal(opts.calls, 5);
+    assert_string_equal(value, "         ");
+    assert_string_equal(tied, "--user=     ");
+    assert_string_equal(bad, "-u     ");
+    hbytes_deinit(&message);
+}
+
 /* One word, as of a config file. */
 static int parse_word(opts_t *opts, hopt_word_t *word, hbytes_t *message)
 {
@@ -555,6 +589,7 @@ int main(void)
         cmocka_unit_test(a_call_that_takes_a_value_cannot_be_negatable),
         cmocka_unit_test(a_list_is_emptied_and_a_call_told_by_no),
         cmocka_unit_test(an_option_named_no_is_negated_by_the_name_without),
+        cmocka_unit_test(a_secret_does_not_stay_in_argv),
         cmocka_unit_test(a_word_is_parsed_by_itself),
         cmocka_unit_test(a_callback_can_warn),
         cmocka_unit_test(aliases_and_pairs_name_the_same_option),
