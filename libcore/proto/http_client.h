@@ -120,10 +120,10 @@ typedef struct http_login_s {
     unsigned schemes;            /* set of http_login_e; 0: BASIC, BEARER if there is a token */
 } http_login_t;
 
-/* The credentials for a host, of a netrc for instance; user is that of the URL, or NULL. Asked for
- * every hop. 1 and *login, whose strings live until on_close; 0: it knows none, the usual ones
- * count; or a negative error. */
-typedef int (*http_login_cb)(const char *host, const char *user, http_login_t *login, void *arg);
+/* The credentials for a host, of a netrc for instance. Asked for every hop; *login is what counts
+ * without it: the program's, else the URL's. What it writes there lives until on_close. 0, or a
+ * negative error: HTTP_FAULT_READ. */
+typedef int (*http_login_cb)(const char *host, http_login_t *login, void *arg);
 
 typedef enum http_condition_e {
     HTTP_CONDITION_NONE,

@@ -44,17 +44,16 @@ static int ask_program(http_transfer_t *t)
 {
     char host[HENDPOINT_HOST_SIZE];
     const hurl_part_t *part = &t->url->host;
-    int found;
+    int err;
 
     if (!t->options.login_cb || part->len >= sizeof(host))
         return 0;
     memcpy(host, part->data, part->len);
     host[part->len] = '\0';
-    found = t->options.login_cb(host, t->user && t->user[0] ? t->user : NULL, &t->login,
-                                t->options.login_arg);
-    if (found < 0)
-        http_transfer__fail(t, HTTP_FAULT_READ, "credentials for %s: %s", host, herr_str(found));
-    return found;
+    err = t->options.login_cb(host, &t->login, t->options.login_arg);
+    if (err < 0)
+        http_transfer__fail(t, HTTP_FAULT_READ, "credentials for %s: %s", host, herr_str(err));
+    return err;
 }
 
 int http_transfer__find_login(http_transfer_t *t)
@@ -65,19 +64,16 @@ int http_transfer__find_login(http_transfer_t *t)
     if (err < 0)
         return err;
     t->login = (http_login_t){.schemes = usual->schemes};
-    err = ask_program(t);
-    if (err != 0)
-        return err < 0 ? err : 0;
     if (http_transfer__is_trusted(t)) {
         t->login = *usual;
         if (usual->bearer && !usual->schemes)
             t->login.schemes = HTTP_LOGIN_BEARER;
     }
-    if ((t->user && t->user[0]) || (t->password && t->password[0])) {
+    if (!t->login.user && ((t->user && t->user[0]) || (t->password && t->password[0]))) {
         t->login.user = t->user ? t->user : "";
-        t->login.password = t->password ? t->password : "";
+        t->login.password = t->password; /* NULL: none was said */
     }
-    return 0;
+    return ask_program(t);
 }
 
 static unsigned schemes_of(const http_login_t *login)
