@@ -118,10 +118,12 @@ static int open_operation(operate_t *o)
     int index = o->options->count > 1 ? (int)o->operation : -1, status;
     hbytes_t why = {0};
 
-    retry_preset(&operation->retry);
-    if (operation->url.urls < operation->url.count)
-        report_warning(report_of(o), "Got more output options than URLs");
-    status = login_prepare(&operation->login, index, &why);
+    status = o->round > 0 ? 0 : login_prepare(&operation->login, index, &why);
+    if (o->round == 0) {
+        retry_preset(&operation->retry);
+        if (operation->url.urls < operation->url.count)
+            report_warning(report_of(o), "Got more output options than URLs");
+    }
     if (status)
         fail(o, status, &why);
     hbytes_deinit(&why);

@@ -420,7 +420,7 @@ static bool is_there(const transfer_t *t)
 
     if (!t->operation->retry.skip_existing || file == NULL || access(file, F_OK) != 0)
         return false;
-    report_note(&globals_of(t)->report, "%s exists already, and is not transferred", file);
+    report_note(&globals_of(t)->report, "skips transfer, \"%s\" exists locally", file);
     return true;
 }
 
