@@ -95,7 +95,7 @@ void http1_write_status(http1_writer_t *writer, int minor, int status, http_span
 void http1_write_field(http1_writer_t *writer, http_span_t name, http_span_t value)
 {
     write_word(writer, name, &http_not_token);
-    http1_write_raw(writer, HTTP_SPAN(": "));
+    http1_write_raw(writer, value.len > 0 ? HTTP_SPAN(": ") : HTTP_SPAN(":"));
     write_checked(writer, value, &http_not_line);
     http1_write_raw(writer, HTTP_SPAN("\r\n"));
 }

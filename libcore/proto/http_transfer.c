@@ -12,7 +12,7 @@
 #define US_PER_MS 1000
 #define MS_PER_S 1000
 
-static void begin_hop(http_transfer_t *t);
+static int begin_hop(http_transfer_t *t);
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
@@ -97,23 +97,21 @@ static void on_close_timer(htimer_t *timer)
     finish(t);
 }
 
-/* From the loop, for one that has no exchange. */
-static void finish_later(http_transfer_t *t)
+/* For one that did not begin. 0, or -ENOMEM. */
+static int finish_later(http_transfer_t *t)
 {
-    if (t->close_timer)
-        return;
     t->close_timer = htimer_add(t->client->loop, on_close_timer, 1, 1);
-    if (t->close_timer)
-        hevent_set_userdata(t->close_timer, t);
-    /* Without memory it ends with its client. */
+    if (!t->close_timer)
+        return -ENOMEM;
+    hevent_set_userdata(t->close_timer, t);
+    return 0;
 }
 
+/* One without an exchange waits for its end already. */
 static void end_now(http_transfer_t *t)
 {
     if (t->exchange)
         http_exchange_abort(t->exchange, -ECANCELED);
-    else
-        finish_later(t);
 }
 
 void http_transfer__cancel(http_transfer_t *t)
@@ -354,8 +352,7 @@ static bool go_on(http_transfer_t *t)
         if (http_transfer__move(t) < 0)
             return false;
     }
-    begin_hop(t);
-    return true;
+    return begin_hop(t) == 0;
 }
 
 static void on_exchange_close(http_exchange_t *exchange, int err, void *userdata)
@@ -416,7 +413,7 @@ static int reach_server(http_transfer_t *t)
     return err;
 }
 
-static void begin_hop(http_transfer_t *t)
+static int begin_hop(http_transfer_t *t)
 {
     t->has_head = t->moving_on = t->ignore_body = false;
     t->dropped = t->info.downloaded = t->info.uploaded = 0;
@@ -429,7 +426,8 @@ static void begin_hop(http_transfer_t *t)
         t->hops[t->hop_count++] = (http_hop_times_t){.started_us = http_transfer__now_us(t)};
     if (http_transfer__secure(t) < 0 || http_transfer__find_login(t) < 0 || reach_server(t) < 0 ||
         http_transfer__send_head(t, &exchange_callbacks) < 0)
-        finish_later(t);
+        return -EINVAL;
+    return 0;
 }
 
 /* ---- public ---------------------------------------------------------------------------------- */
@@ -487,10 +485,9 @@ int http_transfer_start(http_client_t *client, const http_transfer_options_t *op
     if (set_limits(t) < 0)
         goto no_memory;
     set_method(t);
-    if (http_transfer__allows(t, options->schemes, t->url))
-        begin_hop(t);
-    else
-        finish_later(t);
+    if ((!http_transfer__allows(t, options->schemes, t->url) || begin_hop(t) < 0) &&
+        finish_later(t) < 0)
+        goto no_memory;
     *transfer = t;
     return 0;
 no_memory:
