@@ -36,22 +36,26 @@ typedef enum http_form_encoding_e {
 typedef struct http_form_part_s {
     const char *name;
     const char *filename;
-    const char *type;          /* as it is; NULL: none, of a form: multipart/mixed */
+    const char *type;          /* NULL: none, of a form: multipart/mixed */
     const char *const *fields; /* "Name: value", without CR LF; they may replace those above */
     size_t field_count;
     http_form_encoding_e encoding;
 } http_form_part_t;
 
-/* escape: a quote or backslash in a name is written \" and \\; else a quote is %22, and line ends
- * are %0D and %0A, as browsers do. 0, -ENOMEM, or that of getrandom. */
-int http_form_new(bool escape, http_form_t **form);
+#define HTTP_FORM_ESCAPE                                                                           \
+    1                     /* a quote or backslash in a name is written \\" and \\\\; else a quote is
+                              %22, and line ends are %0D and %0A, as browsers do */
+#define HTTP_FORM_MIXED 2 /* its parts are attachments (multipart/mixed), not of a form */
+
+/* flags: HTTP_FORM_. 0, -ENOMEM, or that of getrandom. */
+int http_form_new(unsigned flags, http_form_t **form);
 void http_form_free(http_form_t *form);
 
 /* Adds a part; its body is owned from here on if it returns 0. 0; -EINVAL: a line end in what
  * becomes a field; -ENOBUFS, -ENOMEM. */
 int http_form_add(http_form_t *form, const http_form_part_t *part, http_source_t *body);
 
-/* Adds a form as a part, owned likewise. */
+/* Adds a form as a part; it is owned in any case, and freed if that fails. */
 int http_form_add_form(http_form_t *form, const http_form_part_t *part, http_form_t *inner);
 
 const char *http_form_boundary(const http_form_t *form);
