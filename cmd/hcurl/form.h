@@ -20,6 +20,7 @@ typedef struct form_field_s form_field_t;
 typedef struct form_s {
     form_field_t *root; /* the outermost multipart */
     form_field_t *open; /* the one that fields go to */
+    size_t count;
 } form_t;
 
 /* Takes one -F; literal: one --form-string. Standard input ("@-", "<-") is read here, unless it is a
