@@ -6,6 +6,8 @@
 #include "app/hopt.h"
 #include "proto/http_client.h"
 
+#include "outlet.h"
+
 /* All 0: nothing is remembered. */
 typedef struct store_options_s {
     hopt_list_t cookies; /* -b: with a "=" they are cookies, else a file; "": only remember */
@@ -25,14 +27,14 @@ void store_free(store_t *store); /* writes nothing; NULL is legal */
 
 /* Before a transfer of the operation whose options these are: loads the files that were not loaded
  * yet, and sets jar, cookies, hsts and altsvc in transfer; what they point to lives as long as the
- * store. Files that cannot be read are warned of in `warnings`, a line each, as in curl's -v. 0; or
- * the exit status, and one line in error. */
+ * store. Files that are there and cannot be read are told in `warnings`, a line each. 0; or the exit
+ * status, and one line in error. */
 int store_apply(store_t *store, const store_options_t *options, http_transfer_options_t *transfer,
                 hbytes_t *warnings, hbytes_t *error);
 
 /* Behind a transfer of that operation, and what -w prints for it: writes the files that it names,
- * if there is news since they were written. -c - goes to standard output each time. What cannot be
- * written is told in `warnings`, a line each; it is no failure. */
-void store_save(store_t *store, const store_options_t *options, hbytes_t *warnings);
+ * if there is news since they were written; -c - each time. What cannot be written is told in
+ * `warnings`, a line each; it is no failure. */
+void store_save(store_t *store, const store_options_t *options, outlet_t *out, hbytes_t *warnings);
 
 #endif

@@ -177,7 +177,7 @@ static void save_store(transfer_t *t)
 {
     hbytes_t warnings = {0};
 
-    store_save(t->run->store, &t->operation->store, &warnings);
+    store_save(t->run->store, &t->operation->store, t->run->out, &warnings);
     warn_lines(t, &warnings);
     hbytes_deinit(&warnings);
 }
