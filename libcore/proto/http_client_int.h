@@ -206,6 +206,12 @@ bool http_transfer__challenge(http_transfer_t *t, const http_exchange_response_t
 /* Whether the body has to wait for a challenge. */
 bool http_transfer__needs_probe(const http_transfer_t *t);
 
+/* ---- http_transfer_sign.c -------------------------------------------------------------------- */
+
+/* Appends the lines that sign the request; host: the value of the client's own Host, data NULL if
+ * it is the program's. 0 or a negative error after http_transfer__fail. */
+int http_transfer__sign(http_transfer_t *t, http_span_t host, hbytes_t *lines);
+
 /* ---- http_transfer_follow.c ------------------------------------------------------------------ */
 
 /* What this response is. Fails the transfer where it ends with it. */

@@ -72,6 +72,16 @@ int http_source_memory(const void *data, size_t len, http_source_t **source)
     return err;
 }
 
+bool http_source_bytes(const http_source_t *source, http_span_t *bytes)
+{
+    const memory_t *memory = source->arg;
+
+    if (source->calls.read != memory_read)
+        return false;
+    *bytes = (http_span_t){memory->data, memory->len};
+    return true;
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 typedef struct file_s {

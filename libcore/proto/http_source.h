@@ -48,6 +48,9 @@ typedef struct http_source_calls_s {
 int http_source_call(const http_source_calls_t *calls, void *arg, int64_t length,
                      http_source_t **source);
 
+/* Whether it is memory, and then which. */
+bool http_source_bytes(const http_source_t *source, http_span_t *bytes);
+
 void http_source_free(http_source_t *source);
 
 /* Bytes that are to come from the start, or HTTP_BODY_UNKNOWN. */

@@ -160,9 +160,38 @@ static void add_proxy_authorization(head_t *h)
         add_login(h, true, "Proxy-Authorization");
 }
 
+/* The signature, and what it needs. */
+static void add_signature(head_t *h)
+{
+    hbytes_t lines = {0};
+    http_span_t rest, line, name, value, host = {0};
+    http_field_e id;
+
+    if (h->count > 0 && h->fields[0].id == HTTP_FIELD_HOST && !has_extra(h, "Host"))
+        host = h->fields[0].value;
+    h->err = http_transfer__sign(h->t, host, &lines);
+    rest = (http_span_t){lines.data, lines.len};
+    while (h->err == 0 && http_line_next(&rest, &line)) {
+        if (http_field_cut(line, &name, &value, &id) < 0)
+            continue;
+        add_span(h, "", value);
+        h->fields[h->count - 1].name = name;
+        h->fields[h->count - 1].id = id;
+    }
+    if (h->owned_count < HEAD_OWN_MAX)
+        h->owned[h->owned_count++] = hbytes_take(&lines, NULL);
+    hbytes_deinit(&lines);
+}
+
 static void add_authorization(head_t *h)
 {
-    if (!has_extra(h, "Authorization"))
+    const http_transfer_t *t = h->t;
+
+    if (has_extra(h, "Authorization"))
+        return;
+    if (t->options.sigv4 && t->login.user && http_transfer__is_trusted(t))
+        add_signature(h);
+    else
         add_login(h, false, "Authorization");
 }
 
