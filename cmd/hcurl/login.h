@@ -5,14 +5,16 @@
 #include "app/hopt.h"
 #include "proto/http_client.h"
 
-#define LOGIN_SECRET_MAX 102400 /* bytes of a password that is typed */
+#define LOGIN_SECRET_SIZE 4096 /* of a password that is typed, with its NUL */
 
 /* "user:password", owned. */
 typedef struct login_pair_s {
     char *text;     /* as it was given; NULL: not */
     char *user;     /* NULL: none */
-    char *password; /* NULL: not given */
+    char *password; /* in the same block; NULL: not given */
 } login_pair_t;
+
+typedef struct login_netrc_s login_netrc_t;
 
 typedef struct login_options_s {
     login_pair_t user, proxy_user; /* -u, -U */
@@ -22,7 +24,7 @@ typedef struct login_options_s {
     bool netrc, netrc_optional;
     const char *netrc_file; /* NULL: $NETRC, ~/.netrc */
     const char *sigv4;      /* NULL: none */
-    hbytes_t netrc_text;    /* what login_prepare has read */
+    login_netrc_t *entries; /* of it, since login_prepare */
 } login_options_t;
 
 extern const hopt_t login_rows[]; /* bound to a login_options_t */
