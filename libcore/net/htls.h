@@ -153,6 +153,9 @@ typedef struct htls_cert_s {
  * or -ENOENT behind the last. Also after a handshake that failed on it. */
 int htls_peer_cert(const hio_t *io, int index, htls_cert_t *cert);
 
+/* The same one in PEM (RFC 7468), appended. 0, -ENOENT; -ENOMEM, -ENOBUFS: a part may be there. */
+int htls_peer_cert_pem(const hio_t *io, int index, hbytes_t *pem);
+
 #ifdef __cplusplus
 }
 #endif

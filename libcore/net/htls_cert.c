@@ -12,6 +12,7 @@
     ((ASN1_STRFLGS_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) | XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_DN_REV |     \
      XN_FLAG_FN_SN)
 #define RAW_MAX 1024 /* of a name; the rest is cut off */
+#define PEM_LINE_BYTES 48
 
 const char *htls__name_text(const X509_NAME *name, char *buf, size_t size)
 {
@@ -180,10 +181,16 @@ static void describe(X509 *x509, htls_cert_t *cert)
     cert->not_after = htls__time(OSSL.X509_get0_notAfter(x509));
 }
 
-int htls_peer_cert(const hio_t *io, int index, htls_cert_t *cert)
+static X509 *peer_cert(const hio_t *io, int index)
 {
     const htls_t *tls = htls__of(io);
-    X509 *x509 = tls && index >= 0 && index < HTLS_CHAIN_MAX ? chain_cert(tls, index) : NULL;
+
+    return tls && index >= 0 && index < HTLS_CHAIN_MAX ? chain_cert(tls, index) : NULL;
+}
+
+int htls_peer_cert(const hio_t *io, int index, htls_cert_t *cert)
+{
+    X509 *x509 = peer_cert(io, index);
 
     memset(cert, 0, sizeof(*cert));
     if (!x509)
@@ -191,4 +198,26 @@ int htls_peer_cert(const hio_t *io, int index, htls_cert_t *cert)
     describe(x509, cert);
     OSSL.ERR_clear_error();
     return 0;
+}
+
+int htls_peer_cert_pem(const hio_t *io, int index, hbytes_t *pem)
+{
+    X509 *x509 = peer_cert(io, index);
+    unsigned char *der = NULL;
+    int len = x509 ? OSSL.i2d_X509(x509, &der) : 0, err;
+
+    if (!x509)
+        return -ENOENT;
+    if (len <= 0)
+        return -ENOMEM;
+    err = hbytes_append_str(pem, "-----BEGIN CERTIFICATE-----\n");
+    for (int at = 0; err == 0 && at < len; at += PEM_LINE_BYTES) {
+        char line[HBASE64_ENCODED_SIZE(PEM_LINE_BYTES)];
+        size_t n = (size_t)(len - at < PEM_LINE_BYTES ? len - at : PEM_LINE_BYTES);
+
+        hbase64_encode(HBASE64_STANDARD, der + at, n, line, sizeof(line));
+        err = hbytes_printf(pem, "%s\n", line);
+    }
+    OSSL.CRYPTO_free(der, __FILE__, __LINE__);
+    return err ? err : hbytes_append_str(pem, "-----END CERTIFICATE-----\n");
 }

@@ -189,7 +189,8 @@
     X(X509_verify_cert_error_string)                                                               \
     X(a2i_IPADDRESS)                                                                               \
     X(d2i_PUBKEY_bio)                                                                              \
-    X(i2d_PUBKEY)
+    X(i2d_PUBKEY)                                                                                  \
+    X(i2d_X509)
 
 #define HTLS_MEMBER(name) HLIB_FUNCTION(name);
 

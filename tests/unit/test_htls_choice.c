@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/hfile.h"
 #include "htls_fixture.h"
 
 /* ---- what is chosen -------------------------------------------------------------------------- */
@@ -87,6 +88,37 @@ static void settings_of_the_protocol_are_kept(void **state)
     assert_string_equal(tls.client.version, "TLSv1.2");
     assert_string_equal(tls.client.group, "secp256r1");
     tls_end();
+}
+
+static hbytes_t seen_pem;
+
+static void read_pem(hio_t *io)
+{
+    end_on_connect(io);
+    hbytes_clear(&seen_pem);
+    assert_int_equal(htls_peer_cert_pem(io, 0, &seen_pem), 0);
+    assert_int_equal(htls_peer_cert_pem(io, 1, &seen_pem), -ENOENT);
+}
+
+/* What is in the file may have text in front, but no other lines. */
+static void the_certificate_is_given_in_pem(void **state)
+{
+    hbytes_t file = {0};
+    const char *begin;
+
+    (void)state;
+    assert_int_equal(hfile_read(fixture_path("good.pem"), 1 << 20, &file), 0);
+    tls_open(server_ctx("good"), client_ctx());
+    tls.name = "a.test";
+    hio_setcb_connect(tls_connect(), read_pem);
+    TLS_UNTIL(tls.client.seen.connects);
+    begin = strstr(file.data, "-----BEGIN CERTIFICATE-----\n");
+    assert_non_null(begin);
+    assert_int_equal(strncmp(begin, seen_pem.data, seen_pem.len), 0);
+    assert_string_equal(seen_pem.data + seen_pem.len - 26, "-----END CERTIFICATE-----\n");
+    tls_end();
+    hbytes_deinit(&file);
+    hbytes_deinit(&seen_pem);
 }
 
 static void a_certificate_made_now_is_shown_and_can_be_pinned(void **state)
@@ -223,6 +255,7 @@ int main(void)
         cmocka_unit_test(the_name_that_is_asked_for_chooses_the_certificate),
         cmocka_unit_test(the_server_chooses_the_protocol_by_its_own_order),
         cmocka_unit_test(settings_of_the_protocol_are_kept),
+        cmocka_unit_test(the_certificate_is_given_in_pem),
         cmocka_unit_test(a_certificate_made_now_is_shown_and_can_be_pinned),
         cmocka_unit_test(a_session_of_the_same_name_is_resumed),
         cmocka_unit_test(without_tickets_nothing_is_resumed),
