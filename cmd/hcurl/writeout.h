@@ -38,6 +38,12 @@ typedef struct writeout_facts_s {
     const char *version; /* for %{json}: name and version of the program and its libraries */
 } writeout_facts_t;
 
+/* Whether the text asks for certificates, which have to be read while the connection is there. */
+bool writeout_wants_certs(const char *format);
+
+/* Appends what %{certs} shows of a connection: how many certificates it is, 0 without TLS. */
+int writeout_certs(const hio_t *io, hbytes_t *out);
+
 /* Prints. 0, or the first error of writing; the rest is tried all the same. */
 int writeout(const char *format, const writeout_facts_t *facts, outlet_t *out);
 
