@@ -32,6 +32,8 @@ struct transfer_s {
     report_transfer_t *report;
     htimer_t *timer; /* until the next try */
     hbytes_t error;  /* what it ended with */
+    hbytes_t certs;  /* of the server, for -w */
+    int cert_count;
 };
 
 static const globals_t *globals_of(const transfer_t *transfer)
@@ -166,6 +168,8 @@ static void write_out(transfer_t *t, int status, const http_transfer_info_t *inf
         .status = status,
         .error = status == 0 ? NULL : t->error.data,
         .retries = t->retry.done,
+        .certs = t->certs.data,
+        .cert_count = t->cert_count,
         .version = "hcurl/" HNET_VERSION,
     };
 
@@ -276,10 +280,23 @@ static bool try_again(transfer_t *t, int *status, const http_transfer_info_t *in
 
 /* ---- a try ----------------------------------------------------------------------------------- */
 
+/* While the connection is there. */
+static void keep_certs(transfer_t *t, http_hop_e kind)
+{
+    const char *format = t->operation->writeout.format;
+
+    if (kind != HTTP_HOP_FINAL || format == NULL || !writeout_wants_certs(format))
+        return;
+    hbytes_clear(&t->certs);
+    t->cert_count = writeout_certs(http_transfer_io(t->hop), &t->certs);
+}
+
 static void on_head(http_transfer_t *hop, http_hop_e kind, const http_exchange_response_t *response,
                     void *userdata)
 {
     transfer_t *t = userdata;
+
+    keep_certs(t, kind);
 
     if (output_head(t->output, hop, kind, response))
         http_transfer_abort(hop, HTTP_FAULT_WRITE, output_error(t->output));
