@@ -544,5 +544,6 @@ void transfer_free(transfer_t *transfer)
     url_target_deinit(&transfer->target);
     hmem_free(transfer->fields);
     hbytes_deinit(&transfer->error);
+    hbytes_deinit(&transfer->certs);
     hmem_free(transfer);
 }
