@@ -180,7 +180,7 @@ static int take_expanded(options_t *o, hopt_word_t *word, hbytes_t *message)
     if (status == 0)
         status = hbytes_printf(&plain, "--%.*s", (int)len, name);
     if (status == 0) {
-        hopt_word_t inner = {plain.data, value, false};
+        hopt_word_t inner = {plain.data, value, false, NULL};
 
         status = hopt_parse_word(&spec, &inner, o, message);
         word->used = apart;
@@ -191,6 +191,21 @@ static int take_expanded(options_t *o, hopt_word_t *word, hbytes_t *message)
     }
     hbytes_deinit(&plain);
     return status;
+}
+
+/* What people type by mistake. */
+static void warn_of_value(const options_t *o, const hopt_word_t *word)
+{
+    const char *value = word->next;
+    bool is_file = word->option->arg_name != NULL && strstr(word->option->arg_name, "FILE") != NULL;
+
+    if (is_file && value[0] == '-' && value[1] != '\0')
+        report_warning(&o->globals.report,
+                       "'%s' is taken for the name of a file, not for an option", value);
+    if (hstr_starts(value, "\xe2\x80")) /* a typographic quote, dash or space */
+        report_warning(&o->globals.report,
+                       "'%s' begins with a character that looks like one of ASCII, but is none",
+                       value);
 }
 
 static int take_word(options_t *o, hopt_word_t *word, hbytes_t *message)
@@ -209,6 +224,8 @@ static int take_word(options_t *o, hopt_word_t *word, hbytes_t *message)
         status = hopt_parse_word(&spec, word, o, message);
     if (status == 0)
         warn(o, message);
+    if (status == 0 && word->used && word->option != NULL)
+        warn_of_value(o, word);
     return status;
 }
 
@@ -216,7 +233,7 @@ static int take_word(options_t *o, hopt_word_t *word, hbytes_t *message)
 
 static int take_line(options_t *o, const config_line_t *line, hbytes_t *message)
 {
-    hopt_word_t word = {line->option, line->value, false};
+    hopt_word_t word = {line->option, line->value, false, NULL};
     hbytes_t name = {0};
     int status = 0;
 
@@ -356,7 +373,7 @@ static int take_argv(options_t *o, int argc, char *const argv[], hbytes_t *messa
     int status = 0;
 
     for (int i = 1; i < argc && status == 0; i++) {
-        hopt_word_t word = {argv[i], i + 1 < argc ? argv[i + 1] : NULL, false};
+        hopt_word_t word = {argv[i], i + 1 < argc ? argv[i + 1] : NULL, false, NULL};
 
         if (ended || argv[i][0] != '-') {
             status = url_add(&o->now.url, argv[i]);
@@ -389,6 +406,8 @@ static int parse(options_t *o, int argc, char *const argv[], hbytes_t *message)
         status = take_usual_config(o, message);
     if (status == 0)
         status = take_argv(o, argc, argv, message);
+    if (o->config != NULL) /* now it is known whether notes are wanted */
+        report_note(&o->globals.report, "Read config file from '%s'", o->config);
     if (status == 0 && o->now.url.urls == 0) {
         if (argc > 1)
             hbytes_append_str(message, "no URL specified");

@@ -281,6 +281,7 @@ static int take_option(parser_t *p, const hopt_found_t *found, const char *label
             return fail_usage(p, "option %s needs a value", label);
         attached = p->word->next;
         p->word->used = true;
+        p->word->option = row;
     }
     return apply_value(p, found, label, attached);
 }
@@ -385,7 +386,7 @@ int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts
 
     check_tables(spec);
     for (int i = 1; i < argc && status == 0; i++) {
-        hopt_word_t word = {argv[i], i + 1 < argc ? argv[i + 1] : NULL, false};
+        hopt_word_t word = {argv[i], i + 1 < argc ? argv[i + 1] : NULL, false, NULL};
 
         if (options_end || word.word[0] != '-' || word.word[1] == '\0') {
             status = add_operand(operands, word.word, &text);

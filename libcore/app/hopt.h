@@ -212,13 +212,14 @@ int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts
                hopt_list_t *operands, hbytes_t *message);
 
 /* The same for one word that begins with a dash ("--long", "--long=VALUE", "-xyz"), for what is not
- * argv: then its words have to outlive opts. next is the word behind it or NULL; *used tells whether
+ * argv: then its words have to outlive opts. next is the word behind it or NULL; used tells whether
  * it was taken as the value. Messages name neither the command nor its help; 0 with a message is a
  * warning. */
 typedef struct hopt_word_s {
     const char *word;
     const char *next;
     bool used;
+    const hopt_t *option; /* the one that used it */
 } hopt_word_t;
 int hopt_parse_word(const hopt_spec_t *spec, hopt_word_t *word, void *opts, hbytes_t *message);
 

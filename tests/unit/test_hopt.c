@@ -356,8 +356,8 @@ static int parse_word(opts_t *opts, hopt_word_t *word, hbytes_t *message)
 
 static void a_word_is_parsed_by_itself(void **state)
 {
-    hopt_word_t port = {"--port", "80", false}, tied = {"-vp81", "82", true};
-    hopt_word_t alone = {"--port", NULL, true}, bad = {"-x", "bad", false};
+    hopt_word_t port = {"--port", "80", false, NULL}, tied = {"-vp81", "82", true, NULL};
+    hopt_word_t alone = {"--port", NULL, true, NULL}, bad = {"-x", "bad", false, NULL};
     hbytes_t message = {0};
     opts_t opts;
 
@@ -365,6 +365,7 @@ static void a_word_is_parsed_by_itself(void **state)
     assert_int_equal(parse_word(&opts, &port, &message), 0);
     assert_int_equal(opts.port, 80);
     assert_true(port.used);
+    assert_string_equal(port.option->long_name, "port");
     assert_int_equal(parse_word(&opts, &tied, &message), 0);
     assert_int_equal(opts.port, 81);
     assert_true(opts.verbose);
@@ -379,7 +380,7 @@ static void a_word_is_parsed_by_itself(void **state)
 
 static void a_callback_can_warn(void **state)
 {
-    hopt_word_t word = {"-x", "odd", false};
+    hopt_word_t word = {"-x", "odd", false, NULL};
     hbytes_t message = {0};
     run_t *r = RUN("-x", "odd", "a");
     opts_t opts;
