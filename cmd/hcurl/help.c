@@ -58,11 +58,30 @@ static bool is_usual(const char *heading, const hopt_t *row, void *ctx)
     return false;
 }
 
-/* Whether a heading has the words in it, whatever their case. */
-static bool is_category(const char *heading, const hopt_t *row, void *ctx)
+/* The original's words for what our headings say. */
+static const char *heading_of(const char *topic)
 {
-    (void)row;
-    return strcasestr(heading, ctx) != NULL;
+    static const char *const pairs[][2] = {
+        {"auth", "Credentials"},      {"connection", "Connection"},
+        {"curl", "The command line"}, {"global", "What is said"},
+        {"http", "Request"},          {"output", "What is kept"},
+        {"post", "What is sent"},     {"upload", "What is sent"},
+        {"timeout", "Limits"},        {"ssl", "TLS"},
+        {"verbose", "What is said"},
+    };
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        if (hstr_ieq(topic, pairs[i][0]))
+            return pairs[i][1];
+    }
+    return topic;
+}
+
+/* Whether it is in the heading or in the option's name, whatever its case. */
+static bool is_about(const char *heading, const hopt_t *row, void *ctx)
+{
+    return strcasestr(heading, heading_of(ctx)) != NULL ||
+           (row->long_name != NULL && strcasestr(row->long_name, ctx) != NULL);
 }
 
 static bool names_row(const hopt_t *row, const char *name)
@@ -159,7 +178,7 @@ static int write_help(const char *topic, hbytes_t *out)
         return hopt_doc_write(&options_doc, HOPT_PAGE_HELP, hterm_width(STDOUT_FILENO), out);
     if (hstr_ieq(topic, "category"))
         return write_categories(out);
-    status = write_rows(topic[0] == '-' && topic[1] != '\0' ? is_option : is_category, topic, out);
+    status = write_rows(topic[0] == '-' && topic[1] != '\0' ? is_option : is_about, topic, out);
     if (status == 0 && out->len == 0)
         status = HERR_UNSUPPORTED;
     return status;
