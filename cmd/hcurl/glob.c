@@ -240,8 +240,9 @@ static int read_pattern(reader_t *r)
     return err == 0 ? close_part(r) : err;
 }
 
-/* The length of what begins with a bracket and is no pattern: an address, or "[]". */
-static size_t plain_bracket(const char *text)
+/* The length of what begins with a bracket and is no pattern: an address, or "[]". 0: it is one;
+ * -ENOMEM. */
+static ssize_t plain_bracket(const char *text)
 {
     const char *end = strchr(text, ']');
     size_t len = end ? (size_t)(end - text) + 1 : 0;
@@ -249,10 +250,12 @@ static size_t plain_bracket(const char *text)
     int err;
 
     if (len <= 2 || len > IPV6_MAX)
-        return len == 2 ? len : 0;
+        return len == 2 ? 2 : 0;
     err = hurl_parse(&url, text, len, NULL, HURL_AS_GIVEN | HURL_GUESS);
     hurl_deinit(&url);
-    return err == 0 ? len : 0;
+    if (err < 0)
+        return err == -ENOMEM ? err : 0;
+    return (ssize_t)len;
 }
 
 /* Up to the next pattern, or the end. */
@@ -264,12 +267,14 @@ static int read_text(reader_t *r)
 
     part->text = texts->len;
     while (err == 0 && *r->at && *r->at != '{') {
-        size_t bracket = *r->at == '[' ? plain_bracket(r->at) : 0;
+        ssize_t bracket = *r->at == '[' ? plain_bracket(r->at) : 0;
 
+        if (bracket < 0)
+            return (int)bracket;
         if (*r->at == '[' && bracket == 0)
             break;
         if (bracket > 0) {
-            err = hbytes_append(texts, r->at, bracket);
+            err = hbytes_append(texts, r->at, (size_t)bracket);
             r->at += bracket;
             continue;
         }
@@ -379,8 +384,6 @@ int glob_next(glob_set_t *glob, hbytes_t *text)
         if (err == 0 && text->len - start > GLOB_TEXT_MAX)
             err = -ENOBUFS;
     }
-    if (err == 0)
-        err = hbytes_append(text, "", 0);
     return err == 0 ? 1 : err;
 }
 
@@ -444,7 +447,7 @@ int glob_expand(const glob_set_t *glob, const glob_set_t *other, const char *nam
         if (err == 0 && out->len > GLOB_TEXT_MAX)
             err = -ENOBUFS;
     }
-    return err == 0 ? hbytes_append(out, "", 0) : err;
+    return err;
 }
 
 int glob_explain(const glob_fault_t *fault, const char *pattern, hbytes_t *out)
