@@ -5,7 +5,7 @@
 #include "endpoint.h"
 #include "hnc.h"
 #include "net/hrate.h"
-#include "tos.h"
+#include "net/htos.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ static const char *const proxy_dns_names[] = {"remote", "local", "both", "none",
 static int take_tos(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
 {
     options_t *o = opts;
-    int tos = tos_parse(arg);
+    int tos = htos_parse(arg);
 
     (void)option;
     if (tos >= 0) {

@@ -149,27 +149,37 @@ static void copy_address(struct sockaddr_storage *to, const struct sockaddr *fro
     memcpy(to, from, len < sizeof(*to) ? len : sizeof(*to));
 }
 
+/* The header's address: what the program says, with the connection's port if it has none. */
+static void set_address(struct sockaddr_storage *to, const haddr_t *said,
+                        const struct sockaddr *own)
+{
+    const struct sockaddr *from = said ? &said->u.sa : own;
+    int port = haddr_port(from);
+
+    copy_address(to, from, haddr_len(from));
+    if (port == 0)
+        haddr_set_port((struct sockaddr *)to, (uint16_t)haddr_port(own));
+}
+
 /* Addresses of two families say nothing together: the header then names none. */
 static int send_header(hdial_t *dial)
 {
     const hdial_options_t *o = &dial->options;
     proxy_header_t header = {.version = o->proxy_protocol};
     char text[PROXY_HEADER_MAX];
-    const struct sockaddr *source = o->proxy_source ? &o->proxy_source->u.sa : NULL;
-    const struct sockaddr *destination = o->proxy_destination ? &o->proxy_destination->u.sa : NULL;
+    const struct sockaddr *source = hio_localaddr(dial->io);
+    const struct sockaddr *destination = hio_peeraddr(dial->io);
     ssize_t len;
     int err;
 
-    if (!source)
-        source = hio_localaddr(dial->io);
-    if (!destination)
-        destination = hio_peeraddr(dial->io);
     if (!source || !destination)
         return -ENOMEM;
     header.datagram = hendpoint_socktype(&dial->to) == SOCK_DGRAM;
-    if (source->sa_family == destination->sa_family) {
-        copy_address(&header.source, source, haddr_len(source));
-        copy_address(&header.destination, destination, haddr_len(destination));
+    set_address(&header.source, o->proxy_source, source);
+    set_address(&header.destination, o->proxy_destination, destination);
+    if (header.source.ss_family != header.destination.ss_family) {
+        memset(&header.source, 0, sizeof(header.source));
+        memset(&header.destination, 0, sizeof(header.destination));
     }
     len = proxy_compose(&header, false, text, sizeof(text));
     if (len < 0)

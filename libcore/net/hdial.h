@@ -81,7 +81,8 @@ typedef struct hdial_options_s {
                             HTLS_HANDSHAKE_TIMEOUT_MS, negative: as long as timeout_ms allows */
     int proxy_protocol;  /* 1 or 2: a PROXY protocol header of this version goes first (behind the
                            proxies, before TLS); 0: none */
-    const haddr_t *proxy_source; /* ... with these addresses; NULL: the connection's own */
+    const haddr_t *proxy_source; /* ... with these addresses; NULL: the connection's own; port 0:
+                                    its own */
     const haddr_t *proxy_destination;
     htls_ctx_t *proxy_tls;       /* for https proxies; NULL: one with htls's defaults */
     htls_ctx_t *tls;             /* NULL: plain; a tls:// end point without one gives -EINVAL */

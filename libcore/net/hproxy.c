@@ -140,7 +140,8 @@ static int parse_host(const parse_t *parse, const char *text)
     if (len >= HPROXY_HOST_SIZE)
         return fail(parse, HERR_RANGE, "the proxy's host name is too long");
     snprintf(host_port, sizeof(host_port), "%.*s", (int)len, text);
-    if (!is_unix && !has_port(host_port))
+    parse->proxy->any_port = !is_unix && !has_port(host_port);
+    if (parse->proxy->any_port)
         snprintf(host_port + len, sizeof(host_port) - len, ":%u",
                  (unsigned)type_of(parse->proxy->type)->port);
     err = hendpoint_parse(&ep, host_port, parse->error, parse->error_size);

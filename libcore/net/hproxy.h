@@ -32,6 +32,7 @@ typedef struct hproxy_s {
     char host[HPROXY_HOST_SIZE];   /* or unix:/path */
     char user[HPROXY_SECRET_SIZE]; /* "": none */
     char password[HPROXY_SECRET_SIZE];
+    bool any_port; /* the text has none: port is the default */
 } hproxy_t;
 
 /* "[TYPE://][USER[:PASSWORD]@]HOST[:PORT]"; TYPE as in the enum, socks is socks4, percent escapes

@@ -49,11 +49,17 @@ static int apply_ip(int fd, int family, const hsocket_options_t *o)
     return err;
 }
 
-static int set_keepalive(int fd, int idle_s)
+static int set_keepalive(int fd, const hsocket_options_t *o)
 {
     int err = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 
-    return err ? err : set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+    if (!err)
+        err = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, o->keepalive_s);
+    if (!err && o->keepalive_every_s > 0)
+        err = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, o->keepalive_every_s);
+    if (!err && o->keepalive_count > 0)
+        err = set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, o->keepalive_count);
+    return err;
 }
 
 static int apply(int fd, int family, int type, const hsocket_options_t *o)
@@ -64,7 +70,9 @@ static int apply(int fd, int family, int type, const hsocket_options_t *o)
     if (ip && type == SOCK_STREAM && !o->delay)
         err = hsocket_set_nodelay(fd, true);
     if (!err && ip && type == SOCK_STREAM && o->keepalive_s > 0)
-        err = set_keepalive(fd, o->keepalive_s);
+        err = set_keepalive(fd, o);
+    if (!err && ip && type == SOCK_STREAM && o->fast_open)
+        err = set_int(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
     if (!err && ip && o->reuse_port)
         err = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (!err && o->broadcast)

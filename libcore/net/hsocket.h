@@ -19,8 +19,11 @@ typedef struct hsocket_options_s {
     bool delay;         /* with Nagle's delay: TCP_NODELAY off */
     bool broadcast;     /* SO_BROADCAST */
     bool dual_stack;    /* an IPv6 socket takes IPv4 too; by default it does not */
+    bool fast_open;     /* connecting: data goes with the first packet (RFC 7413), where it may */
     int keepalive_s;    /* TCP keep-alive after so many idle seconds; 0: none */
-    int recv_buffer;    /* bytes; 0: the system's */
+    int keepalive_every_s; /* between its probes; 0: the system's */
+    int keepalive_count;   /* so many without an answer are the end; 0: the system's */
+    int recv_buffer;       /* bytes; 0: the system's */
     int send_buffer;
     int tos;               /* IP_TOS or IPV6_TCLASS, 0..255; 0: the system's */
     int ttl;               /* unicast hop limit; 0: the system's */

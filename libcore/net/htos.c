@@ -1,7 +1,7 @@
-#include "tos.h"
+#include "htos.h"
 
-#include "base/herr.h"
-#include "base/hstr.h"
+#include "../base/herr.h"
+#include "../base/hstr.h"
 
 #include <netinet/ip.h>
 #include <stdint.h>
@@ -39,6 +39,12 @@ static const struct {
     {"cs5", IPTOS_CLASS_CS5},
     {"cs6", IPTOS_CLASS_CS6},
     {"cs7", IPTOS_CLASS_CS7},
+    {"le", 0x04},          /* RFC 8622 */
+    {"voice-admit", 0xb0}, /* RFC 5865 */
+    {"mincost", IPTOS_MINCOST},
+    {"ect0", IPTOS_ECN_ECT0},
+    {"ect1", IPTOS_ECN_ECT1},
+    {"ce", IPTOS_ECN_CE},
 };
 
 static int parse_hex(const char *digits)
@@ -54,7 +60,7 @@ static int parse_hex(const char *digits)
     return value > UINT8_MAX ? HERR_RANGE : (int)value;
 }
 
-int tos_parse(const char *text)
+int htos_parse(const char *text)
 {
     uint64_t value = 0;
     int err;
