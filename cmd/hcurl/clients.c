@@ -86,8 +86,10 @@ static bool same_tls(const tls_options_t *a, const tls_options_t *b)
 static bool same(const operation_t *a, const operation_t *b)
 {
     return a == b ||
-           (a->request.http09 == b->request.http09 && same_proxies(&a->connect, &b->connect) &&
-            same_sockets(&a->connect, &b->connect) && same_targets(&a->connect, &b->connect) &&
+           (a->request.http09 == b->request.http09 &&
+            a->request.ignore_length == b->request.ignore_length &&
+            same_proxies(&a->connect, &b->connect) && same_sockets(&a->connect, &b->connect) &&
+            same_targets(&a->connect, &b->connect) &&
             same_text(a->login.proxy_user.text, b->login.proxy_user.text) &&
             same_tls(&a->tls, &b->tls));
 }
@@ -117,6 +119,7 @@ static int entry_new(const clients_t *clients, const operation_t *operation, ent
     options->limits.head_max = HEAD_MAX_SIZE;
     options->limits.lenient = true;
     options->limits.http09 = operation->request.http09;
+    options->limits.ignore_length = operation->request.ignore_length;
     status = connect_apply(&operation->connect, clients->loop, &entry->connect, options, error);
     if (status == 0)
         status = tls_apply(&operation->tls, &entry->tls, options, error);

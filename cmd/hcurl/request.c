@@ -343,7 +343,6 @@ int request_apply(const request_options_t *options, http_transfer_options_t *tra
     transfer->transfer_encoding = options->tr_encoding;
     transfer->raw = options->raw;
     transfer->expect_ms = options->expect_ms;
-    transfer->ignore_length = options->ignore_length;
     apply_redirects(options, transfer);
     apply_limits(options, transfer);
     return STATUS_OK;

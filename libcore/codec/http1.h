@@ -64,6 +64,9 @@ typedef struct http1_options_s {
      * program's to undo. Otherwise they are HERR_UNSUPPORTED. */
     bool any_coding;
 
+    /* Responses: Content-Length is not believed: what is not in chunks goes on to the close. */
+    bool ignore_length;
+
     /* "GET /path" and the end of the line is a request; a response that does not begin with "HTTP/"
      * is nothing but a body. */
     bool http09;

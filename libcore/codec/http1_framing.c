@@ -138,8 +138,8 @@ static int frame_response(http1_parser_t *p, http1_message_t *m, facts_t *f)
     m->keep_alive &= !is_tunnel(p, m);
     if (has_no_body(p, m))
         return 0;
-    if (p->options->lenient && faulty) {
-        m->keep_alive = false;
+    if (p->options->ignore_length || (p->options->lenient && faulty)) {
+        m->keep_alive &= !faulty;
         m->content_length = f->length = -1;
         f->length_error = 0;
     } else if ((err = check_both(p, m, f)) < 0) {

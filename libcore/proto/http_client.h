@@ -190,7 +190,6 @@ typedef struct http_transfer_options_s {
     const char *accept_encoding; /* asks for these and decodes; "": all there are; NULL: neither */
     bool transfer_encoding;      /* asks for TE: gzip, and decodes */
     bool raw;                    /* nothing is decoded, chunks neither */
-    bool ignore_length;          /* Content-Length is not believed */
 
     uint32_t total_ms;  /* the whole; none */
     uint32_t low_speed; /* bytes a second; slower than that for low_speed_s is a timeout */

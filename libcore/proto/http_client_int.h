@@ -129,6 +129,7 @@ struct http_transfer_s {
     http_hop_e hop;
     char *location; /* where to go next */
     bool has_head;
+    bool repeated;  /* on a new connection */
     bool moving_on; /* the rest of the response is not waited for */
     bool too_many;  /* redirects */
     uint64_t dropped;

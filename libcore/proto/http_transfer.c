@@ -288,6 +288,7 @@ static void on_head(http_exchange_t *exchange, const http_exchange_response_t *r
 
     (void)exchange;
     t->has_head = true;
+    t->repeated = false;
     t->info.status = response->status;
     note_times(t);
     t->hop = http_transfer__judge(t, response);
@@ -355,6 +356,26 @@ static bool go_on(http_transfer_t *t)
     return begin_hop(t) == 0;
 }
 
+/* A kept connection that ended before anything came: the server had closed it, as likely as not
+ * before it saw the request. Once more then, as all clients do; a body has to be there again. */
+static bool was_stale(http_transfer_t *t, int err)
+{
+    http_exchange_times_t times;
+
+    http_exchange_times(t->exchange, &times);
+    if (t->has_head || t->repeated || !times.reused || t->fault != HTTP_FAULT_NONE ||
+        http_exchange_step(t->exchange) != HDIAL_STEP_DONE)
+        return false;
+    if (err != HERR_TRUNCATED && err != -ECONNRESET && err != -EPIPE)
+        return false;
+    if (t->options.body && !t->body_dropped && http_source_rewind(t->options.body) < 0)
+        return false;
+    t->repeated = true;
+    t->hop = HTTP_HOP_AGAIN;
+    http_transfer__info(t, "The kept connection was closed: once more, on a new one");
+    return true;
+}
+
 static void on_exchange_close(http_exchange_t *exchange, int err, void *userdata)
 {
     http_transfer_t *t = userdata;
@@ -363,7 +384,7 @@ static void on_exchange_close(http_exchange_t *exchange, int err, void *userdata
     note_times(t);
     if (t->hop_count > 0)
         t->hops[t->hop_count - 1].ended_us = http_transfer__now_us(t);
-    if (err != 0 && !t->moving_on)
+    if (err != 0 && !t->moving_on && !was_stale(t, err))
         http_transfer__explain(t, err);
     t->exchange = NULL;
     http_client__leave(t->origin);
@@ -416,6 +437,7 @@ static int reach_server(http_transfer_t *t)
 static int begin_hop(http_transfer_t *t)
 {
     t->has_head = t->moving_on = t->ignore_body = false;
+    t->hop = HTTP_HOP_FINAL;
     t->dropped = t->info.downloaded = t->info.uploaded = 0;
     t->info.url = t->url->text;
     t->info.scheme = t->url->scheme.len == 5 ? "https" : "http";
