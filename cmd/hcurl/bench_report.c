@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define TEXT_SIZE 32
-#define BARS 10
+#define BARS 32
 #define BAR_WIDTH 40
 #define US_PER_MS 1000
 #define US_PER_S 1000000
@@ -129,24 +129,25 @@ static void write_latencies(hbytes_t *out, const hhistogram_t *h)
 
 /* ---- bars ------------------------------------------------------------------------------------ */
 
-/* 1, 2 or 5 times a power of ten, and BARS of them are at least `range`. */
-static uint64_t step_for(uint64_t range)
+/* The next limit above `us`: 1, 1.5, 2, 3, 5 or 7 times a power of ten. What spreads over decades is
+ * still told apart where most of it is. */
+static uint64_t next_limit(uint64_t us)
 {
+    static const uint64_t tenths[] = {10, 15, 20, 30, 50, 70, 100};
     uint64_t power = 1;
+    size_t i = 0;
 
-    while (power * 10 * BARS < range)
+    while (us >= power * 10)
         power *= 10;
-    if (power * BARS >= range)
-        return power;
-    if (power * 2 * BARS >= range)
-        return power * 2;
-    return power * 5 * BARS >= range ? power * 5 : power * 10;
+    while (tenths[i] * power / 10 <= us)
+        i++;
+    return tenths[i] * power / 10;
 }
 
 static void write_bar(hbytes_t *out, const char *label, uint64_t n, uint64_t most, uint64_t all)
 {
     static const char blocks[] = "########################################";
-    size_t width = (size_t)((double)n * BAR_WIDTH / (double)most);
+    size_t width = n < most ? (size_t)((double)n * BAR_WIDTH / (double)most) : BAR_WIDTH;
 
     _Static_assert(sizeof(blocks) == BAR_WIDTH + 1, "a whole bar");
     if (width == 0 && n > 0)
@@ -155,25 +156,25 @@ static void write_bar(hbytes_t *out, const char *label, uint64_t n, uint64_t mos
                   100 * (double)n / (double)all);
 }
 
-/* Steps of equal size from the fastest to where 99 % are; one more for all that took longer. */
+/* From the fastest to where 99.9 % are; one more for all that took longer. */
 static void write_bars(hbytes_t *out, const hhistogram_t *h)
 {
-    uint64_t high = hhistogram_percentile(h, 99), step = step_for(high - h->min + 1);
-    uint64_t first = h->min / step * step, counts[BARS + 2] = {0}, most = 0, before = 0;
+    uint64_t high = hhistogram_percentile(h, 99.9), limits[BARS], counts[BARS];
+    uint64_t most = 0, before = 0, limit = h->min;
     char label[TEXT_SIZE + 8], text[TEXT_SIZE];
     size_t n = 0;
 
-    for (uint64_t from = first; from <= high && n <= BARS; from += step) {
-        uint64_t up_to = hhistogram_up_to(h, from + step - 1);
-
-        counts[n] = up_to - before;
+    while (n < BARS && (n == 0 || limit <= high)) {
+        limit = next_limit(limit);
+        limits[n] = limit;
+        counts[n] = hhistogram_up_to(h, limit - 1) - before;
+        before += counts[n];
         most = counts[n] > most ? counts[n] : most;
-        before = up_to;
         n++;
     }
     hbytes_append_str(out, "\n");
     for (size_t i = 0; i < n; i++) {
-        snprintf(label, sizeof(label), "< %s", time_text((double)(first + (i + 1) * step), text));
+        snprintf(label, sizeof(label), "< %s", time_text((double)limits[i], text));
         write_bar(out, label, counts[i], most, h->count);
     }
     if (h->count > before)
