@@ -184,7 +184,7 @@ const hdial_connect_options_t *http_transfer__connect(http_transfer_t *t);
 /* The program's field of this name; NULL: there is none. */
 const http_extra_t *http_transfer__extra(const http_transfer_t *t, const char *name);
 
-/* Appends a URL without credentials and fragment. 0, -ENOMEM. */
+/* Appends a URL without credentials, fragment, zone and the scheme's own port. 0, -ENOMEM. */
 int http_transfer__write_url(const hurl_t *url, hbytes_t *out);
 
 /* Whether what is secret may go to the host of this hop. */

@@ -175,6 +175,8 @@ static void add_signature(head_t *h)
         if (http_field_cut(line, &name, &value, &id) < 0)
             continue;
         add_span(h, "", value);
+        if (h->err < 0)
+            break;
         h->fields[h->count - 1].name = name;
         h->fields[h->count - 1].id = id;
     }
@@ -432,16 +434,20 @@ static void set_method(http_transfer_t *t)
     hstr_copy(t->method, sizeof(t->method), t->custom_method ? t->options.method : names[t->kind]);
 }
 
-/* Without credentials and fragment. */
 int http_transfer__write_url(const hurl_t *url, hbytes_t *out)
 {
-    size_t end = url->fragment.data ? (size_t)(url->fragment.data - 1 - url->text) : url->len;
-    const char *host = url->host.data;
+    bool brackets = url->host_kind == HURL_HOST_IPV6;
+    int err =
+        hbytes_printf(out, "%.*s://%s%.*s%s", (int)url->scheme.len, url->scheme.data,
+                      brackets ? "[" : "", (int)url->host.len, url->host.data, brackets ? "]" : "");
 
-    if (url->host_kind == HURL_HOST_IPV6)
-        host--; /* its bracket */
-    hbytes_printf(out, "%.*s://", (int)url->scheme.len, url->scheme.data);
-    return hbytes_append(out, host, end - (size_t)(host - url->text));
+    if (err == 0 && url->port != hurl_default_port(url->scheme.data, url->scheme.len))
+        err = hbytes_printf(out, ":%d", url->port);
+    if (err == 0)
+        err = hbytes_append(out, url->path.data, url->path.len);
+    if (err == 0 && url->query.data)
+        err = hbytes_printf(out, "?%.*s", (int)url->query.len, url->query.data);
+    return err;
 }
 
 static int make_target(head_t *h)

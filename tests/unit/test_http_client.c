@@ -80,6 +80,33 @@ static void a_connection_is_kept_for_the_next_transfer(void **state)
     lab_close(&lab);
 }
 
+static void a_kept_connection_that_was_closed_is_replaced(void **state)
+{
+    static const char *const hello = "hello";
+    char heard[HEARD_SIZE];
+    http_source_t *body = NULL;
+    lab_t lab;
+
+    (void)state;
+    assert_int_equal(http_source_memory(hello, 5, &body), 0);
+    lab_open(&lab, (http_client_options_t){0});
+    start(&lab, "/", (http_transfer_options_t){0});
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    says(&lab, OK("2\r\n\r\nok"));
+    ends(&lab);
+    start(&lab, "/", (http_transfer_options_t){.body = body});
+    hear(&lab, "hello", heard);
+    accept_one(&lab); /* closes the one before */
+    hear(&lab, "hello", heard);
+    says(&lab, OK("2\r\n\r\nok"));
+    ends(&lab);
+    assert_int_equal(lab.fault, HTTP_FAULT_NONE);
+    assert_int_equal(lab.info.connects, 1);
+    http_source_free(body);
+    lab_close(&lab);
+}
+
 /* ---- bodies ---------------------------------------------------------------------------------- */
 
 static http_source_t *source_of(const char *text)
@@ -549,6 +576,7 @@ int main(void)
         cmocka_unit_test(fields_stand_in_their_order),
         cmocka_unit_test(a_field_with_a_line_end_is_refused),
         cmocka_unit_test(a_connection_is_kept_for_the_next_transfer),
+        cmocka_unit_test(a_kept_connection_that_was_closed_is_replaced),
         cmocka_unit_test(a_body_is_posted),
         cmocka_unit_test(a_body_waits_for_100_and_is_sent_without_after_417),
         cmocka_unit_test(redirects_change_the_method_as_custom_says),
