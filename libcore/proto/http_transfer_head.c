@@ -303,10 +303,11 @@ static void add_cookies(head_t *h)
     const http_transfer_t *t = h->t;
     bool own = t->options.cookies && !has_extra(h, "Cookie") && http_transfer__is_trusted(t);
     hbytes_t value = {.size_max = HTTP_CLIENT_COOKIE_SIZE};
+    int full = t->options.jar ? http_transfer__read_jar(t, &value) : 0;
 
-    if (t->options.jar)
-        h->err = http_transfer__read_jar(t, &value);
-    if (own && h->err == 0)
+    if (full < 0)
+        h->err = full;
+    if (own && full == 0)
         hbytes_printf(&value, "%s%s", value.len > 0 ? "; " : "", t->options.cookies);
     if (value.len > 0)
         add_made(h, "Cookie", &value);

@@ -6,6 +6,7 @@
 #include "http_altsvc.h"
 #include "http_cookie_jar.h"
 #include "http_hsts.h"
+#include "http_store_int.h"
 
 #include <ctype.h>
 #include <time.h>
@@ -23,8 +24,11 @@ static void find_host(const http_transfer_t *t, char *host, size_t size, bool by
 
     if (by_field && extra && extra->value && http_transfer__is_trusted(t)) {
         from = http_span(extra->value);
-        if (from.len > 0 && from.data[0] != '[')
+        if (from.len > 0 && from.data[0] == '[') {
+            from = (http_span_t){from.data + 1, strcspn(from.data + 1, "]")};
+        } else {
             from.len = strcspn(from.data, ":");
+        }
     }
     if (from.len >= size)
         from.len = size - 1;
@@ -38,7 +42,7 @@ static http_cookie_site_t site_of(const http_transfer_t *t, char *host, size_t s
     find_host(t, host, size, true);
     return (http_cookie_site_t){
         .host = host,
-        .host_is_address = t->url->host_kind != HURL_HOST_NAME,
+        .host_is_address = http_store__is_address(host),
         .secure = is_secure(t),
         .path = {t->url->path.data, t->url->path.len},
     };
