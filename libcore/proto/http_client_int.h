@@ -20,7 +20,7 @@
 #define HTTP_CLIENT_EXPECT_MIN 1048576 /* bodies past this ask before they are sent */
 #define HTTP_CLIENT_KEY_SIZE 2048
 #define HTTP_CLIENT_METHOD_SIZE 128
-#define HTTP_CLIENT_COOKIE_SIZE 8190  /* of a Cookie field that is sent */
+#define HTTP_CLIENT_COOKIE_SIZE 16400 /* of a Cookie field that is sent: a jar has half of it */
 #define HTTP_CLIENT_CHALLENGES_MAX 10 /* in a row, for one request */
 
 /* ---- servers --------------------------------------------------------------------------------- */
