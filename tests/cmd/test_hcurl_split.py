@@ -232,6 +232,19 @@ def test_a_server_that_ignores_if_range_is_not_believed(lab, store):
     assert_whole(lab, split(lab, store), store)
 
 
+def test_another_range_than_was_asked_for_is_not_taken(lab, store):
+    def other(first, answer):
+        if first == 0:
+            return answer
+        where = f"Content-Range: bytes 0-{MIB - 1}/{len(store.data)}"
+        return response(206, store.data[:MIB], *store.fields(), where)
+
+    store.hook = other
+    process = split(lab, store)
+    assert process.popen.returncode == 33, process
+    assert not os.path.exists(lab.path("out"))
+
+
 def test_a_file_that_always_changes_is_given_up(lab, store):
     def change(first, answer):
         store.tag = f'"{store.web.count("tag")}"'
@@ -273,6 +286,33 @@ def test_notes_that_make_no_sense_are_not_used(lab, store):
         with open(lab.path("out.part"), "wb") as file:
             file.write(b"something else")
         assert_whole(lab, split(lab, store), store)
+
+
+def leave_whole(lab, store, url):
+    """As if a run had ended just before the file got its name."""
+    with open(lab.path("out.part"), "wb") as file:
+        file.write(store.data)
+    with open(lab.path("out.part.ranges"), "w") as file:
+        file.write(f"hcurl-split 1\nurl {url}\nsize {len(store.data)}\netag {store.tag}\n"
+                   f"range 0 {len(store.data)} {len(store.data)}\n")
+
+
+def test_a_file_that_is_there_is_only_asked_about(lab, store):
+    leave_whole(lab, store, store.url)
+    assert_whole(lab, split(lab, store), store)
+    assert [r.field("Range") for r in store.asked] == [f"bytes={4 * MIB - 1}-{4 * MIB - 1}"]
+
+
+def test_a_file_that_was_there_may_have_changed(lab, store):
+    leave_whole(lab, store, store.url)
+    store.data, store.tag = random.Random(3).randbytes(4 * MIB), '"v3"'
+    assert_whole(lab, split(lab, store), store)
+
+
+def test_what_is_left_of_another_url_is_not_used(lab, store):
+    leave_whole(lab, Store(seed=9), store.url + "/other")
+    assert_whole(lab, split(lab, store), store)
+    assert len(store.asked) == 4
 
 
 def test_a_file_without_validators_is_not_resumed(lab):
