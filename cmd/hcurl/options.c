@@ -1,5 +1,5 @@
-/* A word after the other goes through one table of rows, wherever it comes from: argv, a config file
- * or an expanded text. */
+/* A word after the other goes through one table of rows, wherever it comes from: argv, a config
+ * file or an expanded text. */
 #include "options.h"
 
 #include "base/hfile.h"
@@ -312,8 +312,8 @@ static int take_config(const hopt_t *option, const char *arg, void *opts, hbytes
     return read_config(opts, arg, why);
 }
 
-/* The file that is read without being asked for. Mistakes in it stop neither the rest of the command
- * line nor --version. */
+/* The file that is read without being asked for. Mistakes in it stop neither the rest of the
+ * command line nor --version. */
 static int take_usual_config(options_t *o, hbytes_t *why)
 {
     char *path = config_find();

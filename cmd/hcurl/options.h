@@ -1,7 +1,7 @@
 /* options: what the command line asks for, put together from the options of every module, and the
  * config files and variables that it may name.
  *
- * A module has a struct <x>_options_t, its defaults, and a table <x>_rows of app/hopt.h that is bound
+ * A module has a struct <x>_options_t, its defaults, and a table <x>_rows of app/hopt.h, bound
  * to it. What a callback of such a table may return, beside what hopt.h says:
  *     -errno           a file cannot be read: exit status 26
  *     HERR_PROTOCOL    a scheme that there is not: exit status 1

@@ -207,7 +207,8 @@ typedef struct hopt_spec_s {
  * Returns 0; the positive result of a callback that stopped the parse; HERR_SYNTAX (unknown option,
  * value missing or superfluous), HERR_RANGE, HERR_UNSUPPORTED (a refused option), -ENOMEM, or a
  * callback's error. On an error one line without a newline is appended to `message`; warnings are
- * dropped. The strings in opts and operands live as long as argv. Call hopt_deinit in every case. */
+ * dropped. The strings in opts and operands live as long as argv. Call hopt_deinit in every
+ * case. */
 int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts,
                hopt_list_t *operands, hbytes_t *message);
 

@@ -76,8 +76,8 @@ hopt_spec_t hopt_doc_spec(const hopt_doc_t *doc);
  * -ENOMEM. */
 int hopt_doc_write(const hopt_doc_t *doc, hopt_page_e page, size_t width, hbytes_t *out);
 
-/* Appends the help of those options that the filter takes, under their headings. Those that help does
- * not show at all are not asked for. */
+/* Appends the help of those options that the filter takes, under their headings. Those that help
+ * does not show at all are not asked for. */
 typedef bool (*hopt_filter_cb)(const char *heading, const hopt_t *row, void *ctx);
 int hopt_doc_write_some(const hopt_doc_t *doc, hopt_filter_cb filter, void *ctx, size_t width,
                         hbytes_t *out);
@@ -95,8 +95,8 @@ int hopt_exit_status(const hopt_doc_t *doc, int error);
 int hopt_main_parse(const hopt_doc_t *doc, int argc, char *const argv[], void *opts,
                     hopt_list_t *operands);
 
-/* Its parts, for a command that walks through argv itself (hopt_parse_word): closed descriptors, 0 or
- * -errno; and a page, the exit status. */
+/* Its parts, for a command that walks through argv itself (hopt_parse_word): closed descriptors, 0
+ * or -errno; and a page, the exit status. */
 int hopt_main_open(void);
 int hopt_main_page(const hopt_doc_t *doc, hopt_page_e page);
 void hopt_main_free(const hopt_doc_t *doc, void *opts, hopt_list_t *operands);

@@ -53,8 +53,6 @@ static int on_call(const hopt_t *option, const char *arg, void *opts, hbytes_t *
         hbytes_append_str(why, "'bad' is not good");
         return HERR_SYNTAX;
     }
-    if (arg != NULL && strcmp(arg, "odd") == 0)
-        hbytes_append_str(why, "'odd' is odd");
     if (arg != NULL && strcmp(arg, "worse") == 0)
         return -EACCES;
     return arg != NULL && strcmp(arg, "stop") == 0 ? 7 : 0;
@@ -312,89 +310,6 @@ static void an_option_named_no_is_negated_by_the_name_without(void **state)
                  "hnc: unknown option --clobber (did you mean --no-clobber?); see hnc --help");
 }
 
-static int take_length(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
-{
-    opts_t *o = opts;
-
-    (void)option;
-    (void)why;
-    o->calls = (int)strlen(arg);
-    return strcmp(arg, "short") == 0 ? HERR_SYNTAX : 0;
-}
-
-static void a_secret_does_not_stay_in_argv(void **state)
-{
-    static const hopt_t rows[] = {
-        HOPT_CALL('u', "user", take_length, "", .arg_name = "USER", .secret = true),
-        HOPT_FLAG('v', "verbose", opts_t, verbose, ""),
-        HOPT_END,
-    };
-    static const hopt_spec_t with = {"hnc", rows, NULL, false};
-    char name[] = "hnc", apart[] = "-vu", value[] = "me:secret", tied[] = "--user=me:it",
-         bad[] = "-ushort";
-    char *argv[] = {name, apart, value, tied, bad, NULL};
-    hbytes_t message = {0};
-    hopt_list_t operands = {0};
-    opts_t opts = {0};
-
-    (void)state;
-    assert_int_equal(hopt_parse(&with, 5, argv, &opts, &operands, &message), HERR_SYNTAX);
-    assert_int_equal(opts.calls, 5);
-    assert_string_equal(value, "         ");
-    assert_string_equal(tied, "--user=     ");
-    assert_string_equal(bad, "-u     ");
-    hbytes_deinit(&message);
-}
-
-/* One word, as of a config file. */
-static int parse_word(opts_t *opts, hopt_word_t *word, hbytes_t *message)
-{
-    memset(opts, 0, sizeof(*opts));
-    hbytes_clear(message);
-    return hopt_parse_word(&spec, word, opts, message);
-}
-
-static void a_word_is_parsed_by_itself(void **state)
-{
-    hopt_word_t port = {"--port", "80", false, NULL}, tied = {"-vp81", "82", true, NULL};
-    hopt_word_t alone = {"--port", NULL, true, NULL}, bad = {"-x", "bad", false, NULL};
-    hbytes_t message = {0};
-    opts_t opts;
-
-    (void)state;
-    assert_int_equal(parse_word(&opts, &port, &message), 0);
-    assert_int_equal(opts.port, 80);
-    assert_true(port.used);
-    assert_string_equal(port.option->long_name, "port");
-    assert_int_equal(parse_word(&opts, &tied, &message), 0);
-    assert_int_equal(opts.port, 81);
-    assert_true(opts.verbose);
-    assert_false(tied.used);
-    assert_int_equal(message.len, 0);
-    assert_int_equal(parse_word(&opts, &alone, &message), HERR_SYNTAX);
-    assert_string_equal(message.data, "option --port needs a value");
-    assert_int_equal(parse_word(&opts, &bad, &message), HERR_SYNTAX);
-    assert_string_equal(message.data, "option -x: 'bad' is not good");
-    hbytes_deinit(&message);
-}
-
-static void a_callback_can_warn(void **state)
-{
-    hopt_word_t word = {"-x", "odd", false, NULL};
-    hbytes_t message = {0};
-    run_t *r = RUN("-x", "odd", "a");
-    opts_t opts;
-
-    (void)state;
-    assert_int_equal(r->status, 0);
-    assert_int_equal(r->message.len, 0);
-    release(r);
-    assert_int_equal(parse_word(&opts, &word, &message), 0);
-    assert_string_equal(message.data, "option -x: 'odd' is odd");
-    hbytes_deinit(&message);
-    expect_error(RUN("-xodd", "-xbad"), HERR_SYNTAX, "hnc: option -x: 'bad' is not good");
-}
-
 static void aliases_and_pairs_name_the_same_option(void **state)
 {
     run_t *r = RUN("--hold");
@@ -590,9 +505,6 @@ int main(void)
         cmocka_unit_test(a_call_that_takes_a_value_cannot_be_negatable),
         cmocka_unit_test(a_list_is_emptied_and_a_call_told_by_no),
         cmocka_unit_test(an_option_named_no_is_negated_by_the_name_without),
-        cmocka_unit_test(a_secret_does_not_stay_in_argv),
-        cmocka_unit_test(a_word_is_parsed_by_itself),
-        cmocka_unit_test(a_callback_can_warn),
         cmocka_unit_test(aliases_and_pairs_name_the_same_option),
         cmocka_unit_test(two_dashes_end_the_options),
         cmocka_unit_test(options_come_after_operands_unless_the_order_is_posix),
