@@ -51,7 +51,7 @@ static bool same_sockets(const connect_options_t *a, const connect_options_t *b)
 {
     return same_text(a->interface, b->interface) && a->port_first == b->port_first &&
            a->port_last == b->port_last && a->family == b->family &&
-           a->connect_ms == b->connect_ms && a->keepalive == b->keepalive &&
+           a->connect_ms == b->connect_ms && a->no_keepalive == b->no_keepalive &&
            a->keepalive_s == b->keepalive_s && a->keepalive_count == b->keepalive_count &&
            a->delay == b->delay && a->fast_open == b->fast_open &&
            a->eyeballs_ms == b->eyeballs_ms && a->tos == b->tos;
@@ -100,6 +100,7 @@ static void entry_free(entry_t *entry)
 {
     http_client_free(entry->client);
     connect_free(&entry->connect);
+    tls_free(&entry->tls);
     hmem_free(entry);
 }
 
@@ -120,7 +121,8 @@ static int entry_new(const clients_t *clients, const operation_t *operation, ent
     options->limits.lenient = true;
     options->limits.http09 = operation->request.http09;
     options->limits.ignore_length = operation->request.ignore_length;
-    status = connect_apply(&operation->connect, clients->loop, &entry->connect, options, error);
+    status = connect_apply(&operation->connect, &operation->login.proxy_user, clients->loop,
+                           &entry->connect, options, error);
     if (status == 0)
         status = tls_apply(&operation->tls, &entry->tls, options, error);
     if (status == 0 && operation->retry.robust && operation->connect.connect_ms == 0)

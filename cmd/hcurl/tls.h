@@ -28,7 +28,8 @@ void tls_options_deinit(tls_options_t *options);
 /* What the options come to. Zero-initialised is nothing. */
 typedef struct tls_s {
     htls_options_t server, proxy;
-    htls_ctx_t *server_ctx, *proxy_ctx; /* made when the first connection needs them */
+    char *server_ciphers, *proxy_ciphers; /* both lists in one */
+    htls_ctx_t *server_ctx, *proxy_ctx;   /* made when the first connection needs them */
 } tls_t;
 
 /* Fills what of a client is said here, and what the environment says of certificates. No file is

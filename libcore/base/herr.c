@@ -28,6 +28,7 @@ static const own_error_t own_errors[] = {
     {HERR_TRUNCATED, "HERR_TRUNCATED", "Connection ended too early"},
     {HERR_PROXY, "HERR_PROXY", "Proxy failed"},
     {HERR_PROTOCOL, "HERR_PROTOCOL", "Not the expected protocol"},
+    {HERR_PIN, "HERR_PIN", "Not the pinned key"},
 };
 
 static const own_error_t *find_own(int err)

@@ -29,7 +29,8 @@ typedef enum herr_e {
     HERR_CERTIFICATE = -5012, /* the peer's certificate was not accepted; htls_error tells why */
     HERR_TRUNCATED = -5013,   /* the connection ended without the protocol's own end */
     HERR_PROXY = -5014,       /* the proxy refused, or its answer is no answer */
-    HERR_PROTOCOL = -5015     /* the peer does not speak the protocol that was expected */
+    HERR_PROTOCOL = -5015,    /* the peer does not speak the protocol that was expected */
+    HERR_PIN = -5016          /* the peer's key is none of those that were pinned */
 } herr_e;
 
 /* The text of an error code ("Connection refused"); never NULL, static storage, thread-safe.

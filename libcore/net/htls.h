@@ -41,6 +41,16 @@ typedef enum {
  * there is none ("": nothing is known), one line, and returns -1. */
 typedef int (*htls_password_cb)(const char *file, char *buf, size_t size, void *arg);
 
+/* What of the options cannot be used. */
+typedef enum {
+    HTLS_PART_OTHER = 0,
+    HTLS_PART_CIPHERS,
+    HTLS_PART_CERTIFICATE, /* the own one, or its key */
+    HTLS_PART_TRUST,       /* ca_file, ca_dir */
+    HTLS_PART_CRL,
+    HTLS_PART_PIN
+} htls_part_e;
+
 /* All zero is a client with the system's trust. Strings are copied. */
 typedef struct htls_options_s {
     bool server;
@@ -72,6 +82,8 @@ typedef struct htls_options_s {
     bool alpn_required;      /* server: no common protocol ends the handshake */
     bool no_tickets;         /* server: no session tickets; client: no resumption */
     bool no_ktls;
+
+    htls_part_e *failed; /* written when htls_ctx_new fails; NULL: nobody asks */
 } htls_options_t;
 
 /* A context. 0 and *ctx, to be given back with htls_ctx_free; or an error, and then error (of

@@ -42,7 +42,8 @@ static int make_set(htls_ctx_t *ctx, htls_set_t **out, const htls_report_t *repo
     if (!set)
         return htls__report(report, -ENOMEM, "out of memory");
     set->refs = 1;
-    rc = htls__pins_parse(&set->pins, ctx->options.pinned_key, report);
+    rc = htls__part(report, HTLS_PART_PIN,
+                    htls__pins_parse(&set->pins, ctx->options.pinned_key, report));
     while (rc == 0 && set->count < count) {
         rc = htls__make(ctx, set->count ? &ctx->certs[set->count - 1] : &own,
                         &set->ctxs[set->count], report);
@@ -73,7 +74,7 @@ static void keep_ticket_keys(const htls_ctx_t *ctx, SSL_CTX *to, SSL_CTX *from)
 
 int htls_ctx_reload(htls_ctx_t *ctx, char *error, size_t error_size)
 {
-    const htls_report_t report = {error, error_size};
+    const htls_report_t report = {error, error_size, ctx->options.failed};
     htls_set_t *set = NULL, *old;
     int rc = make_set(ctx, &set, &report);
 
@@ -162,8 +163,9 @@ static int check_options(const htls_options_t *options, const htls_report_t *rep
     if (options->server && !options->cert_file && !options->self_signed)
         return htls__report(report, HERR_CERTIFICATE, "a TLS server needs a certificate");
     if (!options->cert_file && options->key_file)
-        return htls__report(report, HERR_CERTIFICATE, "%s: a key without its certificate",
-                            options->key_file);
+        return htls__part(report, HTLS_PART_CERTIFICATE,
+                          htls__report(report, HERR_CERTIFICATE,
+                                       "%s: a key without its certificate", options->key_file));
     return 0;
 }
 
@@ -191,10 +193,11 @@ static int set_up(htls_ctx_t *ctx, const htls_options_t *options, const htls_rep
 
 int htls_ctx_new(const htls_options_t *options, htls_ctx_t **out, char *error, size_t error_size)
 {
-    const htls_report_t report = {error, error_size};
+    const htls_report_t report = {error, error_size, options->failed};
     htls_ctx_t *ctx;
     int rc = htls__load(error, error_size);
 
+    htls__part(&report, HTLS_PART_OTHER, -1);
     if (rc < 0)
         return rc;
     ctx = hmem_zalloc(sizeof(*ctx));
@@ -205,6 +208,7 @@ int htls_ctx_new(const htls_options_t *options, htls_ctx_t **out, char *error, s
     hlist_init(&ctx->sessions);
     pthread_mutex_init(&ctx->lock, NULL);
     rc = set_up(ctx, options, &report);
+    ctx->options.failed = NULL;
     if (rc < 0)
         htls_ctx_free(ctx);
     else
@@ -262,7 +266,7 @@ static int append_files(htls_ctx_t *ctx, const char *cert_file, const char *key_
 int htls_ctx_add_cert(htls_ctx_t *ctx, const char *cert_file, const char *key_file, char *error,
                       size_t error_size)
 {
-    const htls_report_t report = {error, error_size};
+    const htls_report_t report = {error, error_size, NULL};
     int rc;
 
     if (!ctx->options.server || ctx->cert_count == HTLS_CERTS_MAX)

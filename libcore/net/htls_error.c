@@ -21,6 +21,13 @@ int htls__report(const htls_report_t *report, int err, const char *fmt, ...)
     return err;
 }
 
+int htls__part(const htls_report_t *report, htls_part_e part, int rc)
+{
+    if (rc < 0 && report->part)
+        *report->part = part;
+    return rc;
+}
+
 /* The first failure is the cause, what comes after it a consequence. */
 int htls__fail(htls_t *tls, int err, const char *fmt, ...)
 {
@@ -133,7 +140,8 @@ static int handshake_reason(htls_t *tls, int reason)
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
         return htls__fail(tls, HERR_CERTIFICATE, "the peer has sent no certificate");
     case SSL_R_CERTIFICATE_VERIFY_FAILED: /* htls__verify has told why */
-        return htls__fail(tls, HERR_CERTIFICATE, "the peer's certificate was not accepted");
+        return htls__fail(tls, tls->not_pinned ? HERR_PIN : HERR_CERTIFICATE,
+                          "the peer's certificate was not accepted");
     case SSL_R_EE_KEY_TOO_SMALL:
     case SSL_R_CA_KEY_TOO_SMALL:
     case SSL_R_DH_KEY_TOO_SMALL:

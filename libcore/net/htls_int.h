@@ -250,11 +250,15 @@ struct htls_ctx_s {
 typedef struct htls_report_s {
     char *text;
     size_t size;
+    htls_part_e *part; /* NULL: nobody asks */
 } htls_report_t;
 
 /* Writes the line and returns err. */
 int htls__report(const htls_report_t *report, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* If rc is an error it is of this part; returns rc. */
+int htls__part(const htls_report_t *report, htls_part_e part, int rc);
 
 /* ---- a connection ---------------------------------------------------------------------------- */
 
@@ -281,10 +285,11 @@ typedef struct htls_s {
     unsigned char first_len;
     char first[32]; /* that the peer sent, to tell what it speaks */
     bool server, begun, established, failed, read_ended, notified;
-    bool readable; /* ssl may hold data that no poller knows of */
-    bool drained;  /* in this call: the socket holds no more */
-    bool full;     /* in this call: the socket takes no more */
-    bool more;     /* more records follow at once */
+    bool not_pinned; /* the certificate is good, its key is another */
+    bool readable;   /* ssl may hold data that no poller knows of */
+    bool drained;    /* in this call: the socket holds no more */
+    bool full;       /* in this call: the socket takes no more */
+    bool more;       /* more records follow at once */
     bool ktls_send, ktls_receive;
 } htls_t;
 

@@ -18,7 +18,7 @@ int htls__load(char *error, size_t error_size)
         .table = &htls__ossl,
         .lock = PTHREAD_MUTEX_INITIALIZER,
     };
-    const htls_report_t report = {error, error_size};
+    const htls_report_t report = {error, error_size, NULL};
     int rc = hlib_load(&lib);
 
     return rc < 0 ? htls__report(&report, rc, "%s", hlib_error(&lib)) : 0;

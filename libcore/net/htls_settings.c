@@ -283,7 +283,7 @@ static int set_protocol(SSL_CTX *ssl_ctx, htls_ctx_t *ctx, const htls_report_t *
         return htls__report(report, HERR_SYNTAX, "no such range of TLS versions");
     if (!set_groups(ssl_ctx, options->groups))
         return bad(report, "groups", options->groups ? options->groups : GROUPS);
-    return set_ciphers(ssl_ctx, options->ciphers, report);
+    return htls__part(report, HTLS_PART_CIPHERS, set_ciphers(ssl_ctx, options->ciphers, report));
 }
 
 int htls__make(htls_ctx_t *ctx, const htls_cert_files_t *files, SSL_CTX **out,
@@ -298,7 +298,7 @@ int htls__make(htls_ctx_t *ctx, const htls_cert_files_t *files, SSL_CTX **out,
         return htls__report(report, -ENOMEM, "out of memory");
     rc = set_protocol(ssl_ctx, ctx, report);
     if (rc == 0)
-        rc = set_cert(ssl_ctx, ctx, files, report);
+        rc = htls__part(report, HTLS_PART_CERTIFICATE, set_cert(ssl_ctx, ctx, files, report));
     if (rc == 0)
         rc = htls__trust(ssl_ctx, options, report);
     if (rc < 0) {

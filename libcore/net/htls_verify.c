@@ -192,14 +192,14 @@ int htls__trust(SSL_CTX *ssl_ctx, const htls_options_t *options, const htls_repo
     if (!needed)
         return 0;
     if (options->ca_file || options->ca_dir)
-        rc = trust_files(ssl_ctx, options, report);
+        rc = htls__part(report, HTLS_PART_TRUST, trust_files(ssl_ctx, options, report));
     else if (trust_system(ssl_ctx) != 1)
         rc = htls__report(report, HERR_CERTIFICATE, "the system's trusted certificates: %s",
                           htls__reason());
     if (rc == 0)
         rc = name_issuers(ssl_ctx, options, report);
     if (rc == 0 && options->crl_file)
-        rc = add_crl(ssl_ctx, options->crl_file, report);
+        rc = htls__part(report, HTLS_PART_CRL, add_crl(ssl_ctx, options->crl_file, report));
     /* What is in the store is trusted, be it a root or not. */
     OSSL.X509_STORE_set_flags(OSSL.SSL_CTX_get_cert_store(ssl_ctx), X509_V_FLAG_PARTIAL_CHAIN);
     return rc;
@@ -306,7 +306,8 @@ int htls__verify(X509_STORE_CTX *store, void *arg)
     } else if (pins->count > 0 && !is_pinned(pins, leaf)) {
         OSSL.X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
         htls__name_text(OSSL.X509_get_subject_name(leaf), subject, sizeof(subject));
-        htls__fail(tls, HERR_CERTIFICATE, "certificate's key is not the pinned one (%s)", subject);
+        htls__fail(tls, HERR_PIN, "certificate's key is not the pinned one (%s)", subject);
+        tls->not_pinned = true;
         trusted = false;
     }
     if (!trusted)

@@ -6,8 +6,18 @@ static http_fault_e fault_of_dial(const http_transfer_t *t, int err)
 {
     const http_route_t *route = &t->origin->route;
 
-    if (err == -ETIMEDOUT)
+    switch (err) {
+    case -ETIMEDOUT:
         return HTTP_FAULT_TIMEOUT;
+    case HERR_CERTIFICATE:
+        return HTTP_FAULT_CERTIFICATE;
+    case HERR_PIN:
+        return HTTP_FAULT_PIN;
+    case HERR_TLS:
+        return HTTP_FAULT_TLS;
+    default:
+        break;
+    }
     switch (http_exchange_step(t->exchange)) {
     case HDIAL_STEP_RESOLVE:
         return route->forward || route->proxy_count > 0 ? HTTP_FAULT_RESOLVE_PROXY
@@ -17,7 +27,7 @@ static http_fault_e fault_of_dial(const http_transfer_t *t, int err)
     case HDIAL_STEP_PROXY:
         return route->tunnel ? HTTP_FAULT_RECEIVE : HTTP_FAULT_PROXY;
     default:
-        return err == HERR_CERTIFICATE ? HTTP_FAULT_CERTIFICATE : HTTP_FAULT_TLS;
+        return HTTP_FAULT_TLS;
     }
 }
 

@@ -21,7 +21,7 @@ static void system_errors_have_their_text_and_name(void **state)
 static void own_errors_have_a_text_and_a_name_each(void **state)
 {
     (void)state;
-    for (int err = HERR_PROTOCOL; err <= HERR_CLOSED; err++) {
+    for (int err = HERR_PIN; err <= HERR_CLOSED; err++) {
         assert_string_not_equal(herr_str(err), "Unknown error");
         assert_memory_equal(herr_name(err), "HERR_", 5);
         for (int other = err + 1; other <= HERR_CLOSED; other++) {
@@ -42,7 +42,7 @@ static void zero_is_success(void **state)
 static void what_is_no_error_code_is_unknown(void **state)
 {
     const int codes[] = {1,     ECONNREFUSED,      -4000,   -4095,  -4096,
-                         -5000, HERR_PROTOCOL - 1, INT_MIN, INT_MAX};
+                         -5000, HERR_PIN - 1, INT_MIN, INT_MAX};
 
     (void)state;
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
