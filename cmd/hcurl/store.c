@@ -38,7 +38,7 @@ const hopt_t store_rows[] = {
     HOPT_FLAG('j', "junk-session-cookies", store_options_t, no_session,
               "leave out the cookies of -b that end with their session", .negatable = true),
     HOPT_LIST(0, "hsts", store_options_t, hsts,
-              "ask hosts over https only that said so, and keep them in FILE (\"\": in none)",
+              "keep in FILE which hosts said to be asked over https only (\"\": in none)",
               .arg_name = "FILE"),
     HOPT_LIST(0, "alt-svc", store_options_t, altsvc,
               "keep in FILE where else servers say they can be reached (\"\": in none)",
@@ -171,7 +171,7 @@ static int load_cookies(store_t *store, loaded_t *loaded, hbytes_t *warnings)
 
 static int load_hsts(store_t *store, const hopt_list_t *files, hbytes_t *warnings)
 {
-    int err = files->count > 0 && !store->hsts ? http_hsts_new(&store->hsts) : 0;
+    int err = store->hsts ? 0 : http_hsts_new(&store->hsts); /* without --hsts, too, as in curl */
 
     for (size_t i = 0; err == 0 && i < files->count; i++) {
         if (*files->items[i])

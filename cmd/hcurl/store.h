@@ -1,5 +1,6 @@
 /* store: what is remembered between transfers and between runs: cookies, hosts that want https,
- * alternative services. One of each for the whole command line, whichever operation named it. */
+ * alternative services. One of each for the whole command line, whichever operation named it. Hosts
+ * that want https are remembered in any case. */
 #ifndef HCURL_STORE_H
 #define HCURL_STORE_H
 
