@@ -4,11 +4,11 @@
 #define HCURL_REQUEST_H
 
 #include "app/hopt.h"
+#include "base/hversion.h"
 #include "proto/http_client.h"
 
-/* Whom servers see. They look for the original's name, so it is in it. */
-#define REQUEST_USER_AGENT "curl/" REQUEST_CURL_VERSION
-#define REQUEST_CURL_VERSION "8.17.0"
+/* Whom servers see. Those that have something special for curl look for its name, which is in it. */
+#define REQUEST_USER_AGENT "hcurl/" HNET_VERSION
 
 /* Fields of the program's, in their order. Zero-initialised is empty. */
 typedef struct request_fields_s {
