@@ -27,12 +27,6 @@ static void wipe(char *text)
     hmem_free(text);
 }
 
-/* Everybody can see a command line. */
-static void hide(const char *arg)
-{
-    memset((char *)arg, '*', strlen(arg));
-}
-
 static void pair_deinit(login_pair_t *pair)
 {
     if (pair->password)
@@ -80,11 +74,9 @@ static int on_user(const hopt_t *option, const char *arg, void *opts, hbytes_t *
 {
     login_options_t *o = opts;
     bool proxy = strcmp(option->long_name, "proxy-user") == 0;
-    int err = set_pair(proxy ? &o->proxy_user : &o->user, arg);
 
     (void)why;
-    hide(arg);
-    return err;
+    return set_pair(proxy ? &o->proxy_user : &o->user, arg);
 }
 
 static int on_bearer(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
@@ -98,7 +90,6 @@ static int on_bearer(const hopt_t *option, const char *arg, void *opts, hbytes_t
     }
     wipe(o->bearer);
     o->bearer = hmem_strdup(arg);
-    hide(arg);
     return o->bearer ? 0 : -ENOMEM;
 }
 
@@ -121,11 +112,12 @@ static int on_netrc_file(const hopt_t *option, const char *arg, void *opts, hbyt
 const hopt_t login_rows[] = {
     HOPT_GROUP("Credentials"),
     HOPT_CALL('u', "user", on_user, "log in to the server; without :PASSWORD it is asked for",
-              .arg_name = "USER[:PASSWORD]"),
+              .arg_name = "USER[:PASSWORD]", .secret = true),
     HOPT_FLAG(0, "basic", O, basic, "log in by Basic, the default", ON),
     HOPT_FLAG(0, "digest", O, digest, "log in by Digest", ON),
     HOPT_FLAG(0, "anyauth", O, any, "log in by the safest way that the server has"),
-    HOPT_CALL(0, "oauth2-bearer", on_bearer, "log in by a token", .arg_name = "TOKEN"),
+    HOPT_CALL(0, "oauth2-bearer", on_bearer, "log in by a token", .arg_name = "TOKEN",
+              .secret = true),
     HOPT_FLAG('n', "netrc", O, netrc, "log in as ~/.netrc says", ON),
     HOPT_FLAG(0, "netrc-optional", O, netrc_optional, "the same, but the URL's login counts first",
               ON),
@@ -133,7 +125,8 @@ const hopt_t login_rows[] = {
               .arg_name = "FILE"),
     HOPT_STRING(0, "aws-sigv4", O, sigv4, "sign as PROVIDER1[:PROVIDER2[:REGION[:SERVICE]]] wants",
                 .arg_name = "SCHEME"),
-    HOPT_CALL('U', "proxy-user", on_user, "log in to the proxy", .arg_name = "USER[:PASSWORD]"),
+    HOPT_CALL('U', "proxy-user", on_user, "log in to the proxy", .arg_name = "USER[:PASSWORD]",
+              .secret = true),
     HOPT_FLAG(0, "proxy-basic", O, proxy_basic, "log in to the proxy by Basic, the default", ON),
     HOPT_FLAG(0, "proxy-digest", O, proxy_digest, "log in to the proxy by Digest", ON),
     HOPT_FLAG(0, "proxy-anyauth", O, proxy_any, "log in to the proxy by the safest way that it has",

@@ -110,7 +110,7 @@ static const hopt_term_t files[] = {
     {"~/.netrc", "with -n: users and passwords of hosts"},
     {NULL, NULL}};
 
-static const char *const see_also[] = {"curl(1)", "hnc(1)", "hhttpd(1)", NULL};
+static const char *const see_also[] = {"curl(1)", "hhttpd(1)", "hnc(1)", NULL};
 
 const hopt_doc_t options_doc = {
     .name = "hcurl",

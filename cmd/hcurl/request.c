@@ -207,20 +207,6 @@ static int on_schemes(const hopt_t *option, const char *arg, void *opts, hbytes_
     return err;
 }
 
-static int on_default_scheme(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
-{
-    request_options_t *o = opts;
-    int scheme = scheme_of(arg, strlen(arg));
-
-    (void)option;
-    if (scheme != HTTP_SCHEME_HTTP && scheme != HTTP_SCHEME_HTTPS) {
-        hbytes_printf(why, "'%s' is neither http nor https", arg);
-        return HERR_PROTOCOL;
-    }
-    o->scheme_default = arg;
-    return 0;
-}
-
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 #define O request_options_t
@@ -270,8 +256,6 @@ const hopt_t request_rows[] = {
               .arg_name = "PROTOCOLS"),
     HOPT_CALL(0, "proto-redir", on_schemes, "follow redirects to these protocols only",
               .arg_name = "PROTOCOLS"),
-    HOPT_CALL(0, "proto-default", on_default_scheme, "the protocol of a URL without one",
-              .arg_name = "PROTOCOL"),
 
     HOPT_GROUP("Limits"),
     HOPT_SPAN('m', "max-time", O, total_ms, "give up after SECONDS", .arg_name = "SECONDS"),

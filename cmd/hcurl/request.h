@@ -52,8 +52,7 @@ typedef struct request_options_s {
     int64_t redirects_max; /* -1: as many as come */
     bool post301, post302, post303;
     unsigned schemes, redirect_schemes; /* HTTP_SCHEME_ */
-    const char *scheme_default; /* --proto-default, of a URL without one; NULL: http, or guessed */
-    bool no_user_in_url;        /* --disallow-username-in-url */
+    bool no_user_in_url;                /* --disallow-username-in-url */
 
     uint64_t size_max;
     uint32_t total_ms;

@@ -90,7 +90,6 @@ static int on_password(const hopt_t *option, const char *arg, void *opts, hbytes
     (void)why;
     wipe(&side->password);
     side->password = hmem_strdup(arg);
-    memset((char *)arg, '*', strlen(arg));
     return side->password ? 0 : -ENOMEM;
 }
 
@@ -165,9 +164,11 @@ const hopt_t tls_rows[] = {
     HOPT_STRING(0, "pinnedpubkey", O, server.pinned,
                 "take this public key only: a file, or sha256//BASE64[;...]",
                 .arg_name = "FILE|HASHES"),
-    HOPT_CALL('E', "cert", on_cert, "show this certificate", .arg_name = "FILE[:PASSWORD]"),
+    HOPT_CALL('E', "cert", on_cert, "show this certificate", .arg_name = "FILE[:PASSWORD]",
+              .secret = true),
     HOPT_STRING(0, "key", O, server.key, "its private key", FILE_ARG),
-    HOPT_CALL(0, "pass", on_password, "the password of the key", .arg_name = "PASSWORD"),
+    HOPT_CALL(0, "pass", on_password, "the password of the key", .arg_name = "PASSWORD",
+              .secret = true),
     HOPT_STRING(0, "cert-type", O, server.cert_type, "PEM, the only one", .arg_name = "TYPE"),
     HOPT_STRING(0, "key-type", O, server.key_type, "PEM, the only one", .arg_name = "TYPE"),
     HOPT_CALL('1', "tlsv1", on_version_min, "speak TLS 1.2 or newer"),
@@ -195,9 +196,11 @@ const hopt_t tls_rows[] = {
     HOPT_STRING(0, "proxy-pinnedpubkey", O, proxy.pinned,
                 "take this public key only: a file, or sha256//BASE64[;...]",
                 .arg_name = "FILE|HASHES"),
-    HOPT_CALL(0, "proxy-cert", on_cert, "show this certificate", .arg_name = "FILE[:PASSWORD]"),
+    HOPT_CALL(0, "proxy-cert", on_cert, "show this certificate", .arg_name = "FILE[:PASSWORD]",
+              .secret = true),
     HOPT_STRING(0, "proxy-key", O, proxy.key, "its private key", FILE_ARG),
-    HOPT_CALL(0, "proxy-pass", on_password, "the password of the key", .arg_name = "PASSWORD"),
+    HOPT_CALL(0, "proxy-pass", on_password, "the password of the key", .arg_name = "PASSWORD",
+              .secret = true),
     HOPT_STRING(0, "proxy-cert-type", O, proxy.cert_type, "PEM, the only one", .arg_name = "TYPE"),
     HOPT_STRING(0, "proxy-key-type", O, proxy.key_type, "PEM, the only one", .arg_name = "TYPE"),
     HOPT_CALL(0, "proxy-tlsv1", on_version_min, "speak TLS 1.2 or newer"),
