@@ -31,6 +31,11 @@ typedef struct layout_s {
 
 /* ---- what comes out ---- */
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static void put(layout_t *l, const char *data, size_t len)
 {
     if (l->status != 0 || len == 0)
@@ -92,11 +97,6 @@ static void stop_token(layout_t *l)
 
 /* ---- the grammar ---- */
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool in_object(const json_pretty_t *p)
 {
     unsigned level = p->depth - 1;
@@ -113,7 +113,7 @@ static void give_up(layout_t *l, char c)
 {
     stop_token(l);
     l->p->state = STATE_RAW;
-    if (l->p->spaced)
+    if (l->p->spaced && !is_space(l->p->last))
         put_char(l, ' '); /* lest two words become one */
     put_char(l, c);
 }
