@@ -265,9 +265,7 @@ static void begin_progress(report_transfer_t *t, const report_begin_t *how)
         return;
     start_timer(report);
     if (report->parallel) {
-        if (!report->all_shown)
-            draw_all(report, false);
-        report->all_shown = true;
+        report->all_shown = true; /* from the timer on: others begin right behind it */
         return;
     }
     t->meter.begun = how->again && !report->options->progress_bar;
