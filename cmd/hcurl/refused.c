@@ -10,9 +10,21 @@
 #define TFTP "there is no TFTP in hcurl"
 #define KERBEROS "there is no Kerberos in hcurl"
 #define NTLM "there is no NTLM in hcurl"
-#define GONE "the original does not have it any more, either"
 #define LATER "it is not part of hcurl yet"
 #define NEVER "hcurl does not have it"
+
+/* What the original accepts, too, and does nothing with. */
+#define GONE(s, l, ...)                                                                            \
+    HOPT_CALL(s, l, take_gone, "does nothing any more", .hidden = true, __VA_ARGS__)
+#define GONE_FLAG(s, l) GONE(s, l, .negatable = true)
+#define GONE_VALUE(l) GONE(0, l, .arg_name = "VALUE")
+
+static int take_gone(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    (void)arg;
+    (void)opts;
+    return hbytes_printf(why, "it %s", option->help);
+}
 
 const hopt_t refused_rows[] = {
     FLAG('a', "append", FTP),
@@ -59,8 +71,6 @@ const hopt_t refused_rows[] = {
     FLAG(0, "tftp-no-options", TFTP),
 
     VALUE(0, "delegation", KERBEROS),
-    VALUE(0, "krb", KERBEROS),
-    VALUE(0, "krb4", KERBEROS),
     FLAG(0, "negotiate", KERBEROS),
     FLAG(0, "proxy-negotiate", KERBEROS),
     VALUE(0, "service-name", KERBEROS),
@@ -69,7 +79,6 @@ const hopt_t refused_rows[] = {
     FLAG(0, "socks5-gssapi-nec", KERBEROS),
     VALUE(0, "socks5-gssapi-service", KERBEROS),
     FLAG(0, "ntlm", NTLM),
-    FLAG(0, "ntlm-wb", NTLM),
     FLAG(0, "proxy-ntlm", NTLM),
 
     VALUE(0, "dns-interface", LATER),
@@ -92,7 +101,6 @@ const hopt_t refused_rows[] = {
     FLAG(0, "proxy-http3", LATER),
     VALUE(0, "ssl-sessions", LATER),
     FLAG(0, "tls-earlydata", LATER),
-    VALUE(0, "trace-config", LATER),
     VALUE(0, "vlan-priority", LATER),
 
     FLAG(0, "dump-ca-embed", NEVER),
@@ -100,12 +108,15 @@ const hopt_t refused_rows[] = {
     VALUE(0, "ipfs-gateway", NEVER),
     VALUE(0, "libcurl", NEVER),
 
-    VALUE(0, "egd-file", GONE),
-    FLAG(0, "false-start", GONE),
-    FLAG(0, "metalink", GONE),
-    FLAG(0, "npn", GONE),
-    VALUE(0, "random-file", GONE),
-    FLAG('2', "sslv2", GONE),
-    FLAG('3', "sslv3", GONE),
+    GONE_VALUE("egd-file"),
+    GONE_FLAG(0, "false-start"),
+    GONE_VALUE("krb"),
+    GONE_VALUE("krb4"),
+    GONE_FLAG(0, "metalink"),
+    GONE_FLAG(0, "npn"),
+    GONE_FLAG(0, "ntlm-wb"),
+    GONE_VALUE("random-file"),
+    GONE_FLAG('2', "sslv2"),
+    GONE_FLAG('3', "sslv3"),
     HOPT_END,
 };

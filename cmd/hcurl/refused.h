@@ -1,4 +1,5 @@
-/* refused: options of the original that belong to what hcurl does not speak. */
+/* refused: options of the original that belong to what hcurl does not speak, and those that do
+ * nothing any more. */
 #ifndef HCURL_REFUSED_H
 #define HCURL_REFUSED_H
 
