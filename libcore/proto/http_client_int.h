@@ -104,6 +104,8 @@ struct http_transfer_s {
     /* The request of this hop. */
     const hurl_t *url; /* that of the options, or moved */
     hurl_t moved;
+    int home_port; /* with the host of the options: whose the credentials are */
+    bool home_secure;
     http_kind_e kind;
     char method[HTTP_CLIENT_METHOD_SIZE];
     char *referer; /* NULL: none */

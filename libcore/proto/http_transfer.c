@@ -436,17 +436,20 @@ static int reach_server(http_transfer_t *t)
 
 static int begin_hop(http_transfer_t *t)
 {
+    int err;
+
     t->has_head = t->moving_on = t->ignore_body = false;
     t->hop = HTTP_HOP_FINAL;
     t->dropped = t->info.downloaded = t->info.uploaded = 0;
-    t->info.url = t->url->text;
-    t->info.scheme = t->url->scheme.len == 5 ? "https" : "http";
     t->info.download_total = t->info.upload_total = -1;
     t->info.requests++;
     t->speed_bytes = 0;
     if (t->hop_count < HTTP_TRANSFER_HOPS_MAX)
         t->hops[t->hop_count++] = (http_hop_times_t){.started_us = http_transfer__now_us(t)};
-    if (http_transfer__secure(t) < 0 || http_transfer__find_login(t) < 0 || reach_server(t) < 0 ||
+    err = http_transfer__secure(t);
+    t->info.url = t->url->text;
+    t->info.scheme = t->url->scheme.len == 5 ? "https" : "http";
+    if (err < 0 || http_transfer__find_login(t) < 0 || reach_server(t) < 0 ||
         http_transfer__send_head(t, &exchange_callbacks) < 0)
         return -EINVAL;
     return 0;
@@ -499,6 +502,8 @@ int http_transfer_start(http_client_t *client, const http_transfer_options_t *op
     t->callbacks = callbacks;
     t->userdata = userdata;
     t->url = options->url;
+    t->home_port = options->url->port;
+    t->home_secure = options->url->scheme.len == 5;
     t->started_us = htime_monotonic_ns() / 1000;
     t->info.id = client->transfer_count++;
     hlist_push_back(&client->transfers, &t->link);

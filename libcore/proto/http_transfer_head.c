@@ -110,8 +110,8 @@ bool http_transfer__is_trusted(const http_transfer_t *t)
     const hurl_t *first = t->options.url;
 
     return t->options.login_anywhere || t->url == first ||
-           (same_part(t->url->host, first->host) && t->url->port == first->port &&
-            same_part(t->url->scheme, first->scheme));
+           (same_part(t->url->host, first->host) && t->url->port == t->home_port &&
+            (t->url->scheme.len == 5) == t->home_secure);
 }
 
 /* ---- each field in its turn ------------------------------------------------------------------ */

@@ -94,6 +94,10 @@ static int make_secure(http_transfer_t *t)
         http_transfer__fail(t, HTTP_FAULT_URL, "https for %s: %s", url->text, herr_str(err));
         return err;
     }
+    if (url == t->options.url) {
+        t->home_port = moved.port;
+        t->home_secure = true;
+    }
     hurl_deinit(&t->moved);
     t->moved = moved;
     t->url = &t->moved;
