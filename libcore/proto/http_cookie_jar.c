@@ -3,7 +3,8 @@
  * above it.
  *
  * A file of heads may have a cookie without a domain. It is an orphan, with the domain "", until a
- * request tells which host is meant: the first one that asks. */
+ * request tells which host is meant: the first one that asks. One without a path is for all, and
+ * comes behind those with one. */
 #include "http_cookie_jar.h"
 
 #include "../base/herr.h"
@@ -301,11 +302,15 @@ static bool matches(const http_cookie_t *c, const http_cookie_site_t *site, int6
 {
     http_cookie_t child;
 
-    if (c->domain[0])
+    if (c->domain[0] && c->path.len > 0)
         return http_cookie_matches(c, site, now_s);
     child = *c;
-    child.host_only = true;
-    memcpy(child.domain, site->host, strlen(site->host) + 1);
+    if (child.path.len == 0)
+        child.path = HTTP_SPAN("/");
+    if (!child.domain[0]) {
+        child.host_only = true;
+        memcpy(child.domain, site->host, strlen(site->host) + 1);
+    }
     return http_cookie_matches(&child, site, now_s);
 }
 
@@ -415,14 +420,18 @@ int http_cookie_jar_get(http_cookie_jar_t *jar, const http_cookie_site_t *site, 
 static int accept_line(http_cookie_t *c)
 {
     http_cookie_site_t site = {.secure = true, .path = HTTP_SPAN("/")};
+    http_span_t path = c->path;
     char host[HTTP_COOKIE_DOMAIN_SIZE];
+    int err;
 
     memcpy(host, c->domain, sizeof(host));
     site.host = host;
     site.host_is_address = http_store__is_address(host);
     if (c->host_only || site.host_is_address)
         c->domain[0] = '\0';
-    return http_cookie_accept(c, &site, http_public_suffix, NULL);
+    err = http_cookie_accept(c, &site, http_public_suffix, NULL);
+    c->path = path.len > 0 ? http_cookie_plain_path(path) : path;
+    return err;
 }
 
 static int parse_line(http_span_t line, int64_t now_s, http_cookie_t *c)
@@ -450,7 +459,6 @@ ssize_t http_cookie_jar_read(http_cookie_jar_t *jar, http_span_t text, unsigned 
         if (parse_line(line, now_s, &c) < 0 ||
             (!c.persistent && (flags & HTTP_COOKIE_JAR_NO_SESSION)) || accept_line(&c) < 0)
             continue;
-        c.path = http_cookie_plain_path(c.path);
         result = add(jar, &c, false, now_s);
         if (result == -ENOMEM)
             return result;
