@@ -126,6 +126,8 @@ struct http_transfer_s {
     http_origin_t *origin;
     http_exchange_t *exchange;
     char *source_buf; /* HTTP_CLIENT_BODY_SIZE; NULL: nothing is being sent */
+    bool begun;       /* the head of this hop was traced */
+    hbytes_t early;   /* of the body, to be traced behind it */
 
     /* The response of this hop. */
     http_hop_e hop;

@@ -77,6 +77,7 @@ static void transfer_free(http_transfer_t *t)
     hmem_free(t->location);
     hmem_free(t->content_type);
     hmem_free(t->redirect_url);
+    hbytes_deinit(&t->early);
     hbytes_deinit(&t->error);
     hmem_free(t);
 }
@@ -253,6 +254,9 @@ static void on_begin(http_exchange_t *exchange, void *userdata)
     t->info.sending_us = http_transfer__now_us(t);
     t->info.request_bytes += head.len;
     http_transfer__trace(t, HTTP_TRACE_HEAD_OUT, head.data, head.len);
+    http_transfer__trace(t, HTTP_TRACE_DATA_OUT, t->early.data, t->early.len);
+    hbytes_deinit(&t->early);
+    t->begun = true;
 }
 
 static void tell_head(http_transfer_t *t, const http_exchange_response_t *response)
@@ -438,7 +442,8 @@ static int begin_hop(http_transfer_t *t)
 {
     int err;
 
-    t->has_head = t->moving_on = t->ignore_body = false;
+    t->has_head = t->moving_on = t->ignore_body = t->begun = false;
+    hbytes_clear(&t->early);
     t->hop = HTTP_HOP_FINAL;
     t->dropped = t->info.downloaded = t->info.uploaded = 0;
     t->info.download_total = t->info.upload_total = -1;

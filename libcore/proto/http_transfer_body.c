@@ -61,6 +61,15 @@ static void fail_sending(http_transfer_t *t, http_fault_e fault, const char *wha
     http_exchange_abort(t->exchange, err);
 }
 
+/* What leaves with the head is traced behind it. Without memory it is not. */
+static void trace_piece(http_transfer_t *t, size_t len)
+{
+    if (t->begun)
+        http_transfer__trace(t, HTTP_TRACE_DATA_OUT, t->source_buf, len);
+    else if (t->callbacks->on_trace)
+        (void)hbytes_append(&t->early, t->source_buf, len);
+}
+
 static bool send_piece(http_transfer_t *t)
 {
     ssize_t n = http_source_read(t->options.body, t->source_buf, HTTP_CLIENT_BODY_SIZE);
@@ -73,7 +82,7 @@ static bool send_piece(http_transfer_t *t)
         return false;
     }
     if (n > 0) {
-        http_transfer__trace(t, HTTP_TRACE_DATA_OUT, t->source_buf, (size_t)n);
+        trace_piece(t, (size_t)n);
         t->info.uploaded += (uint64_t)n;
         err = http_exchange_write(t->exchange, t->source_buf, (size_t)n);
     } else {
