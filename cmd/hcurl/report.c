@@ -45,7 +45,7 @@ struct report_s {
 struct report_transfer_s {
     hlist_t node;
     report_t *report;
-    http_transfer_t *transfer;
+    http_transfer_t *transfer; /* NULL: not yet */
     uint64_t number;
     bool to_terminal;
     meter_t meter;
@@ -137,7 +137,8 @@ static void put_ids(const report_transfer_t *t, char *prefix, size_t size)
                  (unsigned long long)info.connection_id);
 }
 
-void report_trace(report_transfer_t *t, http_trace_e kind, http_span_t data)
+void report_trace(report_transfer_t *t, http_transfer_t *transfer, http_trace_e kind,
+                  http_span_t data)
 {
     report_t *report = t != NULL ? t->report : NULL;
     char prefix[PREFIX_SIZE] = "";
@@ -146,6 +147,7 @@ void report_trace(report_transfer_t *t, http_trace_e kind, http_span_t data)
 
     if (report == NULL || report->trace_fd < 0)
         return;
+    t->transfer = transfer;
     beside = report->trace_fd == STDOUT_FILENO || report->trace_fd == STDERR_FILENO;
     if (report->options->trace_time)
         len = put_time(prefix);
@@ -167,9 +169,10 @@ static uint64_t now_us(void)
 
 static meter_figures_t figures_of(const report_transfer_t *t)
 {
-    http_transfer_info_t info;
+    http_transfer_info_t info = {.download_total = -1, .upload_total = -1};
 
-    http_transfer_info(t->transfer, &info);
+    if (t->transfer != NULL)
+        http_transfer_info(t->transfer, &info);
     return (meter_figures_t){.down = (int64_t)info.downloaded,
                              .down_total = info.download_total,
                              .up = (int64_t)info.uploaded,
@@ -286,8 +289,8 @@ static void end_progress(report_transfer_t *t)
 
 static void show_waterfall(report_transfer_t *t)
 {
-    const http_hop_times_t *hops;
-    size_t count = http_transfer_hops(t->transfer, &hops);
+    const http_hop_times_t *hops = NULL;
+    size_t count = t->transfer != NULL ? http_transfer_hops(t->transfer, &hops) : 0;
 
     report_break(t->report);
     waterfall_format(hops, count, report__columns(),
@@ -326,15 +329,13 @@ void report_free(report_t *report)
     hmem_free(report);
 }
 
-report_transfer_t *report_begin(report_t *report, http_transfer_t *transfer,
-                                const report_begin_t *how)
+report_transfer_t *report_begin(report_t *report, const report_begin_t *how)
 {
     report_transfer_t *t = report != NULL ? hmem_zalloc(sizeof(*t)) : NULL;
 
     if (t == NULL)
         return NULL;
     t->report = report;
-    t->transfer = transfer;
     t->number = report->begun++;
     t->to_terminal = how->to_terminal;
     report->running++;
@@ -342,6 +343,12 @@ report_transfer_t *report_begin(report_t *report, http_transfer_t *transfer,
     meter_init(&t->meter, how->resumed, now_us());
     begin_progress(t, how);
     return t;
+}
+
+void report_follow(report_transfer_t *t, http_transfer_t *transfer)
+{
+    if (t != NULL)
+        t->transfer = transfer;
 }
 
 void report_end(report_transfer_t *t)

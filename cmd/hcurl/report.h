@@ -83,16 +83,19 @@ typedef struct report_begin_s {
     bool again;       /* another try: the heading is there already */
 } report_begin_t;
 
-/* A transfer was started (http_transfer_start has returned): progress is shown from now on, once a
+/* A transfer is about to be started, which may trace at once: progress is shown from now on, once a
  * second. NULL without memory, which is legal below. */
-report_transfer_t *report_begin(report_t *report, http_transfer_t *transfer,
-                                const report_begin_t *how);
+report_transfer_t *report_begin(report_t *report, const report_begin_t *how);
+
+/* It was started. */
+void report_follow(report_transfer_t *report, http_transfer_t *transfer);
 
 /* What on_trace gets. */
-void report_trace(report_transfer_t *transfer, http_trace_e kind, http_span_t data);
+void report_trace(report_transfer_t *report, http_transfer_t *transfer, http_trace_e kind,
+                  http_span_t data);
 
-/* In on_close: the last drawing, and the waterfall. Frees it. */
-void report_end(report_transfer_t *transfer);
+/* In on_close, or when it could not be started: the last drawing, and the waterfall. Frees it. */
+void report_end(report_transfer_t *report);
 
 /* Ends a line of progress that stands on the terminal, before anything else is written there. What
  * is said between report_end and report_begin needs it only in a parallel run. */

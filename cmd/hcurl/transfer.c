@@ -322,8 +322,7 @@ static void on_trace(http_transfer_t *hop, http_trace_e kind, http_span_t data, 
 {
     transfer_t *t = userdata;
 
-    (void)hop;
-    report_trace(t->report, kind, data);
+    report_trace(t->report, hop, kind, data);
 }
 
 static void on_close(http_transfer_t *hop, http_fault_e fault, void *userdata)
@@ -365,14 +364,17 @@ static int start(transfer_t *t)
 
     if (status)
         return status;
+    t->report = report_begin(t->run->report, &how);
     err = http_transfer_start(t->client, &t->options, report_traces(report) ? &traced : &plain, t,
                               &t->hop);
     if (err) {
+        report_end(t->report);
+        t->report = NULL;
         if (err != -ENOMEM)
             set_error(t, herr_str(err));
         return err == -ENOMEM ? STATUS_MEMORY : STATUS_ARGUMENT;
     }
-    t->report = report_begin(t->run->report, t->hop, &how);
+    report_follow(t->report, t->hop);
     return 0;
 }
 
