@@ -129,8 +129,8 @@ static void write_latencies(hbytes_t *out, const hhistogram_t *h)
 
 /* ---- bars ------------------------------------------------------------------------------------ */
 
-/* The next limit above `us`: 1, 1.5, 2, 3, 5 or 7 times a power of ten. What spreads over decades is
- * still told apart where most of it is. */
+/* The next limit above `us`: 1, 1.5, 2, 3, 5 or 7 times a power of ten. What spreads over decades
+ * is still told apart where most of it is. */
 static uint64_t next_limit(uint64_t us)
 {
     static const uint64_t tenths[] = {10, 15, 20, 30, 50, 70, 100};

@@ -24,9 +24,9 @@ static void *find(void *const *handles, const char *name)
     return found;
 }
 
-/* The part of a library that is only read stands in front of its code where it is linked as most
- * are today: the names of its symbols and what is to be relocated, 0.8 MiB of libcrypto. Of use
- * while it was loaded, they need not stay in memory; who looks for another name reads them again. */
+/* Most libraries are linked today so that what is only read stands in front of their code: the
+ * names of the symbols and what is to be relocated, 0.8 MiB of libcrypto. Of use while it was
+ * loaded, that need not stay in memory; who looks for another name reads it again. */
 static int forget_names(struct dl_phdr_info *info, size_t size, void *base)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
