@@ -56,6 +56,13 @@ void http_transfer__info(http_transfer_t *t, const char *format, ...)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+static void leave_body(http_transfer_t *t)
+{
+    if (t->options.body)
+        http_source_set_ready(t->options.body, NULL, NULL);
+    t->options.body = NULL;
+}
+
 static void transfer_free(http_transfer_t *t)
 {
     hlist_remove(&t->link);
@@ -66,8 +73,7 @@ static void transfer_free(http_transfer_t *t)
     hrate_free(t->receive_rate);
     hrate_free(t->send_rate);
     http_coding_free(t->decoder);
-    if (t->options.body)
-        http_source_set_ready(t->options.body, NULL, NULL);
+    leave_body(t);
     hurl_deinit(&t->moved);
     hmem_free(t->referer);
     hmem_free(t->user);
@@ -86,6 +92,7 @@ static void finish(http_transfer_t *t)
 {
     t->closing = true;
     t->info.total_us = http_transfer__now_us(t);
+    leave_body(t); /* the program may free it in the callback */
     t->callbacks->on_close(t, t->fault, t->userdata);
     transfer_free(t);
 }
