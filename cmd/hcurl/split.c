@@ -373,6 +373,8 @@ int split_run(const split_job_t *job, split_result_t *result, hbytes_t *error)
     status = split->status;
     if (split->fd >= 0)
         close(split->fd);
+    for (size_t i = 0; i < SPLIT_PARTS_MAX; i++)
+        hbytes_deinit(&split->segments[i].why);
     split_state_deinit(&split->state);
     hmem_free(split->part_path);
     hmem_free(split->state_path);

@@ -38,7 +38,6 @@ static void leave(split_segment_t *segment)
     if (segment->range)
         segment->range->taken = false;
     segment->range = NULL;
-    hbytes_deinit(&segment->why);
     if (--split->active == 0)
         split__ended(split);
 }
@@ -90,7 +89,8 @@ static bool try_again(split_segment_t *segment, int status)
     retry_end_t end = {
         .status = status,
         .http_status = segment->http_status,
-        .refused = status == STATUS_CONNECT && strstr(segment->why.data, herr_str(-ECONNREFUSED)),
+        .refused = status == STATUS_CONNECT && segment->why.data &&
+                   strstr(segment->why.data, herr_str(-ECONNREFUSED)),
         .retry_after_s = segment->retry_after_s,
         .final = status == STATUS_WRITE,
     };
@@ -349,9 +349,9 @@ static void on_close(http_transfer_t *transfer, http_fault_e fault, void *userda
     if (split->result->info.total_us == 0)
         keep_info(split, transfer);
     segment->transfer = NULL;
-    if (segment->why.len == 0)
+    if (status != 0 && segment->why.len == 0)
         set_why(segment, http_transfer_error(transfer));
-    if (segment->why.len == 0)
+    if (status != 0 && segment->why.len == 0)
         set_why(segment, status_words(status));
     if (split->changed || split->leave || split->status != 0) {
         split__stop(split);
@@ -361,7 +361,7 @@ static void on_close(http_transfer_t *transfer, http_fault_e fault, void *userda
         if (--split->active == 0)
             split__ended(split);
     } else if (!try_again(segment, status)) {
-        split__fail(split, status, segment->why.data);
+        split__fail(split, status, segment->why.data ? segment->why.data : status_words(status));
         split__stop(split);
         leave(segment);
     }
