@@ -88,10 +88,15 @@ static int apply_overrides(const connect_options_t *o, connect_t *c, http_client
     if (o->resolve.count == 0 && o->connect_to.count == 0)
         return STATUS_OK;
     err = http_override_new(&c->overrides);
+    /* An empty one is a variable of a script that was not set: nothing. */
     for (size_t i = 0; !err && i < o->resolve.count; i++)
-        err = http_override_resolve(c->overrides, o->resolve.items[i], error);
+        err = o->resolve.items[i][0] == '\0'
+                  ? 0
+                  : http_override_resolve(c->overrides, o->resolve.items[i], error);
     for (size_t i = 0; !err && i < o->connect_to.count; i++)
-        err = http_override_connect(c->overrides, o->connect_to.items[i], error);
+        err = o->connect_to.items[i][0] == '\0'
+                  ? 0
+                  : http_override_connect(c->overrides, o->connect_to.items[i], error);
     client->overrides = c->overrides;
     if (err && error->len == 0)
         hbytes_append_str(error, herr_str(err));

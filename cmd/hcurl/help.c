@@ -172,7 +172,7 @@ static int write_help(const char *topic, hbytes_t *out)
 {
     int status;
 
-    if (topic == NULL)
+    if (topic == NULL || *topic == '\0')
         return write_usual(out);
     if (hstr_ieq(topic, "all"))
         return hopt_doc_write(&options_doc, HOPT_PAGE_HELP, hterm_width(STDOUT_FILENO), out);

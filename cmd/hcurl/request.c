@@ -230,7 +230,7 @@ const hopt_t request_rows[] = {
     HOPT_CALL('z', "time-cond", on_time, "only what is newer than a date or a file; -: older",
               .arg_name = "TIME"),
     HOPT_STRING(0, "request-target", O, target, "put TEXT where the path would be",
-                .arg_name = "TEXT"),
+                .arg_name = "TEXT", .filled = true),
     HOPT_SET('0', "http1.0", O, version, 10, "send requests of HTTP/1.0"),
     HOPT_SET(0, "http1.1", O, version, 11, "send requests of HTTP/1.1"),
     HOPT_FLAG(0, "http0.9", O, http09, "take responses without a head", ON),
@@ -309,7 +309,10 @@ int request_apply(const request_options_t *options, http_transfer_options_t *tra
 {
     const char *agent = options->user_agent ? options->user_agent : REQUEST_USER_AGENT;
 
-    (void)error;
+    if (options->no_user_in_url && transfer->url->user.data != NULL) {
+        hbytes_append_str(error, "there is a user in the URL, which is not allowed");
+        return STATUS_LOGIN;
+    }
     transfer->method = options->method;
     transfer->no_body = options->head;
     transfer->fields = options->fields.items;

@@ -278,7 +278,7 @@ const hopt_t url_rows[] = {
     HOPT_FLAG(0, "path-as-is", url_options_t, path_as_is, "leave /../ and /./ in the path",
               .negatable = true),
     HOPT_CALL(0, "proto-default", on_proto_default, "the protocol of URLs that name none",
-              .arg_name = "PROTOCOL"),
+              .arg_name = "PROTOCOL", .filled = true),
     HOPT_END,
 };
 

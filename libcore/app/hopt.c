@@ -254,8 +254,11 @@ static int apply_negated(parser_t *p, const hopt_found_t *found, const char *lab
 
 static int apply_value(parser_t *p, const hopt_found_t *found, const char *label, const char *arg)
 {
-    int status = apply(p, found, label, arg);
+    int status;
 
+    if (found->row->filled && *arg == '\0')
+        return fail(p, HERR_SYNTAX, "option %s: the value is empty", label);
+    status = apply(p, found, label, arg);
     if (found->row->secret)
         memset((char *)(uintptr_t)arg, ' ', strlen(arg));
     return status;

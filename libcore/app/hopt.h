@@ -77,6 +77,7 @@ typedef struct hopt_s {
     char short_name;          /* 0: none */
     bool negatable;           /* --no-NAME, or --NAME where the name is no-NAME, gives false, 0, an
                                * empty list; not of a CALL that takes a value */
+    bool filled;              /* an empty value is an error */
     bool secret;              /* of a CALL that copies its value: that is overwritten with blanks
                                * afterwards, for ps(1) shows argv */
     bool hidden;              /* works, but no help, manual or completion shows it */

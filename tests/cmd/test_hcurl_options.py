@@ -141,22 +141,28 @@ def test_every_option_of_curl_is_known(home):
 # ---- help ---------------------------------------------------------------------------------------
 
 
+def shown(home, *args):
+    done = run(home, *args)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode().replace("[no-]", "")
+
+
 def test_help_is_about_what_was_asked_for(home):
-    usual = run(home, "--help").stdout.decode()
-    every = run(home, "--help", "all").stdout.decode()
+    usual, every = shown(home, "--help"), shown(home, "--help", "all")
     assert "--location" in usual and "--haproxy-protocol" not in usual
     assert "--haproxy-protocol" in every and len(every) > 5 * len(usual)
-    assert "--output" in run(home, "-h", "--output").stdout.decode()
-    assert "--insecure" in run(home, "--help=-k").stdout.decode()
-    assert "--no-buffer" in every or "--[no-]buffer" in every
-    assert "buffer" in run(home, "--help", "--no-buffer").stdout.decode()
-    assert "\n" in run(home, "--help", "category").stdout.decode()
+    assert "--output" in shown(home, "-h", "--output")
+    assert "--insecure" in shown(home, "--help=-k")
+    assert "--no-buffer" in shown(home, "--help", "--no-buffer")
+    assert "--proxy-header" in shown(home, "--help", "proxy")
+    assert "--location" in shown(home, "--help", "redirects")
+    assert "\n The command line\n" in "\n" + shown(home, "--help", "category")
     done = run(home, "--help", "nonsense")
     assert done.returncode == 2 and b"nonsense" in done.stderr
 
 
 def test_the_manual_is_text(home):
-    text = run(home, "--manual").stdout.decode()
+    text = shown(home, "--manual")
     assert "\nExit status:\n" in text and "~/.hcurlrc" in text and "--haproxy-protocol" in text
 
 
@@ -164,7 +170,7 @@ def test_the_manual_is_text(home):
 
 
 def normal(wire):
-    return re.sub(rb"(?m)^User-Agent: curl/\S+", b"User-Agent: curl/x", wire)
+    return re.sub(rb"(?m)^User-Agent: h?curl/\S+", b"User-Agent: curl/x", wire)
 
 
 def both(web, home, *args, status=0, files=(), data=None, env=None):
@@ -292,7 +298,7 @@ def test_the_config_file_that_nobody_names(web, home):
         web.forget()
         assert run(home, *options, "-sS", web.url, env=env).returncode == 0
         seen = web.requests[0].field("User-Agent")
-        assert seen == agent or (agent is None and seen.startswith("curl/"))
+        assert seen == agent or (agent is None and seen.startswith("hcurl/"))
 
 
 def test_a_mistake_in_that_file_stops_nothing(web, home):
@@ -359,7 +365,7 @@ def test_next_forgets_all_but_what_counts_for_the_run(web, home):
     first, second = web.requests
     assert (first.method, first.field("A"), first.field("User-Agent")) == ("POST", "b", "one")
     assert (second.method, second.field("A")) == ("GET", None)
-    assert second.field("User-Agent").startswith("curl/")
+    assert second.field("User-Agent").startswith("hcurl/")
 
 
 def test_a_secret_is_not_seen_by_others(home):

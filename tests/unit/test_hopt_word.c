@@ -27,7 +27,7 @@ static int take_length(const hopt_t *option, const char *arg, void *opts, hbytes
 static const hopt_t options[] = {
     HOPT_FLAG('v', "verbose", opts_t, verbose, "say more"),
     HOPT_UINT('p', "port", opts_t, port, 1, 65535, "send from this port"),
-    HOPT_CALL('x', "text", take_length, "a text", .arg_name = "TEXT"),
+    HOPT_CALL('x', "text", take_length, "a text", .arg_name = "TEXT", .filled = true),
     HOPT_CALL('u', "user", take_length, "log in", .arg_name = "USER", .secret = true),
     HOPT_END,
 };
@@ -89,6 +89,10 @@ static void its_mistakes_name_no_command(void **state)
     expect_message(&r, HERR_SYNTAX, "unknown option -z in '-vz'");
     r = parse("--verbose=1", NULL);
     expect_message(&r, HERR_SYNTAX, "option --verbose takes no value");
+    r = parse("--text=", NULL);
+    expect_message(&r, HERR_SYNTAX, "option --text: the value is empty");
+    r = parse("-x", "");
+    expect_message(&r, HERR_SYNTAX, "option -x: the value is empty");
     r = parse("-p0", NULL);
     expect_message(&r, HERR_RANGE, "option -p: '0' is not a number from 1 to 65535");
 }
