@@ -13,6 +13,7 @@
 #include "app/hterm.h"
 #include "base/hlist.h"
 #include "base/hmem.h"
+#include "base/hstr.h"
 #include "base/htime.h"
 #include "event/htimer.h"
 #include "meter.h"
@@ -24,6 +25,7 @@
 #define BAR_MS 100
 #define ALL_MS 500
 #define PREFIX_SIZE 96
+#define URL_SIZE 512 /* of it is shown */
 #define TEXT_KEPT_MAX ((size_t)64 << 10)
 
 struct report_s {
@@ -289,10 +291,18 @@ static void end_progress(report_transfer_t *t)
 
 static void show_waterfall(report_transfer_t *t)
 {
-    const http_hop_times_t *hops = NULL;
-    size_t count = t->transfer != NULL ? http_transfer_hops(t->transfer, &hops) : 0;
+    const http_hop_times_t *hops;
+    http_transfer_info_t info;
+    char url[URL_SIZE];
+    size_t count;
 
+    if (t->transfer == NULL)
+        return;
+    http_transfer_info(t->transfer, &info);
+    hstr_escape(url, sizeof(url), info.url, strlen(info.url));
+    count = http_transfer_hops(t->transfer, &hops);
     report_break(t->report);
+    hbytes_printf(&t->report->text, "%s\n", url);
     waterfall_format(hops, count, report__columns(),
                      hterm_use_color(STDERR_FILENO, HTERM_COLOR_AUTO), &t->report->text);
     write_text(t->report, STDERR_FILENO);

@@ -215,7 +215,8 @@ def test_a_waterfall_has_a_bar_for_each_phase(lab, web):
     run = hcurl(lab, "-sL", "--waterfall", web.url + "/redirect/302/hello", COLUMNS="60")
     assert run.out() == b"hello\n"
     lines = run.err().splitlines()
-    assert re.fullmatch(r"1\. 302, \d+\.\d ms", lines[0])
+    assert lines[0] == web.url + "/hello"
+    assert re.fullmatch(r"1\. 302, \d+\.\d ms", lines[1])
     assert re.fullmatch(r"2\. 200, \d+\.\d ms(, on a connection that was there)?",
                         next(line for line in lines if line.startswith("2.")))
     assert re.fullmatch(r"total \d+\.\d ms", lines[-1])
