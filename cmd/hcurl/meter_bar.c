@@ -1,4 +1,4 @@
-/* The bar of -#: how much of the whole there is, or where nobody knows that, that something moves. */
+/* The bar of -#: how much of the whole there is, or, where nobody knows that, that it moves. */
 #include <stdio.h>
 #include <string.h>
 

@@ -67,7 +67,7 @@ void report_note(const report_options_t *options, const char *fmt, ...)
 typedef struct report_s report_t;                   /* the run */
 typedef struct report_transfer_s report_transfer_t; /* one try of one transfer */
 
-/* Opens the trace's file; one that cannot be opened is a warning. With parallel there is one line of
+/* Opens the trace file; one that cannot be opened is a warning. With parallel there is one line of
  * progress for all. options and loop are borrowed until report_free. 0, -ENOMEM. */
 int report_new(const report_options_t *options, hloop_t *loop, bool parallel, report_t **report);
 

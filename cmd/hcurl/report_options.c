@@ -65,7 +65,7 @@ static int call_no_verbose(const hopt_t *row, const char *arg, void *opts, hbyte
     return 0;
 }
 
-/* One word of --trace-config. Its other words name parts of another program, and say nothing here. */
+/* One word of --trace-config. The others name parts of another program, and say nothing here. */
 static void configure(report_options_t *o, const char *word, size_t len)
 {
     bool on = word[0] != '-';
