@@ -116,7 +116,7 @@ const hopt_t connect_rows[] = {
     HOPT_CALL(0, "abstract-unix-socket", on_unix, "connect to this abstract UNIX socket",
               .arg_name = "NAME"),
     HOPT_SPAN(0, "connect-timeout", O, connect_ms, "give up connecting after SECONDS",
-              .arg_name = "SECONDS"),
+              .arg_name = "SECONDS", .max = INT32_MAX),
     HOPT_UINT(0, "happy-eyeballs-timeout-ms", O, eyeballs_ms, 0, INT32_MAX,
               "try the next address after so many milliseconds", .arg_name = "N"),
     HOPT_FLAG(0, "no-keepalive", O, no_keepalive, "let idle connections die unseen", ON),

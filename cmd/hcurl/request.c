@@ -3,6 +3,7 @@
 #include "base/hmem.h"
 #include "base/hstr.h"
 #include "codec/http_date.h"
+#include "net/hrate.h"
 #include "status.h"
 
 #include <stdio.h>
@@ -238,7 +239,7 @@ const hopt_t request_rows[] = {
     HOPT_FLAG(0, "tr-encoding", O, tr_encoding, "ask for a coded transfer, and decode it", ON),
     HOPT_FLAG(0, "raw", O, raw, "decode nothing, not even chunks", ON),
     HOPT_SPAN(0, "expect100-timeout", O, expect_ms, "wait so long for 100 Continue",
-              .arg_name = "SECONDS"),
+              .arg_name = "SECONDS", .max = INT32_MAX),
     HOPT_FLAG(0, "ignore-content-length", O, ignore_length, "do not believe Content-Length", ON),
     HOPT_FLAG(0, "disallow-username-in-url", O, no_user_in_url, "refuse URLs with a user", ON),
 
@@ -258,12 +259,13 @@ const hopt_t request_rows[] = {
               .arg_name = "PROTOCOLS"),
 
     HOPT_GROUP("Limits"),
-    HOPT_SPAN('m', "max-time", O, total_ms, "give up after SECONDS", .arg_name = "SECONDS"),
+    HOPT_SPAN('m', "max-time", O, total_ms, "give up after SECONDS", .arg_name = "SECONDS",
+              .max = INT32_MAX),
     HOPT_UINT('Y', "speed-limit", O, speed, 0, UINT32_MAX,
               "give up below N bytes a second for --speed-time", .arg_name = "N"),
     HOPT_UINT('y', "speed-time", O, speed_s, 0, UINT32_MAX / 1000,
               "give up after SECONDS that are slower than --speed-limit", .arg_name = "SECONDS"),
-    HOPT_SIZE(0, "limit-rate", O, rate, INT64_MAX, "at most so many bytes a second, each way",
+    HOPT_SIZE(0, "limit-rate", O, rate, HRATE_MAX, "at most so many bytes a second, each way",
               .arg_name = "SPEED"),
     HOPT_SIZE(0, "max-filesize", O, size_max, INT64_MAX, "refuse what is larger",
               .arg_name = "BYTES"),

@@ -90,7 +90,8 @@ typedef struct hopt_s {
     size_t offset;            /* of the bound member */
     size_t width;             /* its size */
     uint64_t min;             /* UINT, SIZE; INT (as int64_t); SET: the value that is stored */
-    uint64_t max;             /* UINT, INT, SIZE */
+    uint64_t max;             /* UINT, INT, SIZE; SPAN: longer times count as this one, 0: they are
+                               * an error from 2^32 ms on */
     const char *const *names; /* ENUM: NULL-terminated; the index is stored */
     hopt_call_cb call;
     const struct hopt_s *table; /* INCLUDE */

@@ -113,6 +113,10 @@ static int store_span(const hopt_t *row, void *base, const char *text, hbytes_t 
     uint32_t ms;
     int status = htime_parse_span_ms(text, &ms);
 
+    if (row->max > 0 && (status == HERR_RANGE || (status == 0 && ms > row->max))) {
+        ms = (uint32_t)row->max;
+        status = 0;
+    }
     if (status == 0) {
         put_integer(row, base, ms);
         return 0;

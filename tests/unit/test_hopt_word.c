@@ -11,6 +11,7 @@ typedef struct opts_s {
     bool verbose;
     uint16_t port;
     size_t length;
+    uint32_t wait_ms;
 } opts_t;
 
 static int take_length(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
@@ -29,6 +30,7 @@ static const hopt_t options[] = {
     HOPT_UINT('p', "port", opts_t, port, 1, 65535, "send from this port"),
     HOPT_CALL('x', "text", take_length, "a text", .arg_name = "TEXT", .filled = true),
     HOPT_CALL('u', "user", take_length, "log in", .arg_name = "USER", .secret = true),
+    HOPT_SPAN('w', "wait", opts_t, wait_ms, "give up", .max = 60000),
     HOPT_END,
 };
 
@@ -133,11 +135,20 @@ static void a_secret_does_not_stay_in_argv(void **state)
     hbytes_deinit(&message);
 }
 
+static void a_time_can_have_an_end(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("-w59", NULL).opts.wait_ms, 59000);
+    assert_int_equal(parse("-w61", NULL).opts.wait_ms, 60000);
+    assert_int_equal(parse("-w99999999999", NULL).opts.wait_ms, 60000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_takes_the_next_one_when_it_needs_it),
         cmocka_unit_test(its_mistakes_name_no_command),
+        cmocka_unit_test(a_time_can_have_an_end),
         cmocka_unit_test(a_callback_can_warn),
         cmocka_unit_test(a_secret_does_not_stay_in_argv),
     };
