@@ -176,12 +176,12 @@ static void begin(split_t *split)
 /* The file is another one: what has come is worth nothing. */
 static void begin_anew(split_t *split)
 {
-    if (split->known && ++split->restarts > SPLIT_RESTARTS_MAX) {
+    if (split->known && !split->whole && ++split->restarts > SPLIT_RESTARTS_MAX) {
         split__fail(split, STATUS_RANGE, "the file changes while it is downloaded");
         hloop_stop(split->job->loop);
         return;
     }
-    if (split->known)
+    if (split->known && !split->whole)
         split__warn(split, "The file has changed at the server. Downloading it from its start");
     split_state_deinit(&split->state);
     split->known = split->ranged = split->changed = false;

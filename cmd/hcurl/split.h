@@ -10,6 +10,7 @@
 #include "app/hopt.h"
 #include "checksum.h"
 #include "proto/http_client.h"
+#include "report.h"
 #include "retry.h"
 
 #define SPLIT_PARTS_MAX 64
@@ -27,10 +28,8 @@ typedef struct split_job_s {
     hloop_t *loop; /* runs inside split_run, and must not run already */
     http_client_t *client;
     const http_transfer_options_t *transfer; /* a GET without body, range or coding */
-    const http_transfer_callbacks_t *watch;  /* on_head of the first request, on_trace of all; the
-                                                others are not called; NULL: none */
-    void *watch_arg;
-    const char *path; /* the file */
+    report_t *report;                        /* gets the traces; NULL: nobody */
+    const char *path;                        /* the file */
     uint32_t parts;
     const retry_options_t *retry;
     checksum_value_t checksum; /* of the file; hash CHECKSUM_NONE: none */

@@ -15,6 +15,7 @@ typedef struct split_segment_s {
     split_t *split;
     split_range_t *range;
     http_transfer_t *transfer;
+    report_transfer_t *report;
     http_transfer_options_t options;
     char range_text[64];
     htimer_t *timer; /* until the next try */
@@ -33,8 +34,7 @@ struct split_s {
     split_state_t state;
     bool known;   /* what the state says has been learned from this server, or from the text */
     bool ranged;  /* the server has ranges */
-    bool whole;   /* asks without a range */
-    bool watched; /* job->watch has seen its head */
+    bool whole;   /* asks without a range: there are none */
     bool changed; /* the file is another one: from the start, once all have ended */
     bool leave;   /* a signal */
     int status;   /* of what ended it all */

@@ -29,6 +29,13 @@ static void set_why(split_segment_t *segment, const char *text)
     hbytes_append_str(&segment->why, text);
 }
 
+static void end_report(split_segment_t *segment)
+{
+    if (segment->report)
+        report_end(segment->report);
+    segment->report = NULL;
+}
+
 /* ---- the end of a segment -------------------------------------------------------------------- */
 
 static void leave(split_segment_t *segment)
@@ -163,16 +170,28 @@ static void refuse_status(split_segment_t *segment, int status)
     refuse(segment, text);
 }
 
+/* All of it, from a server that could have sent a part: one that was asked for all. */
+static bool has_ranges(const http_exchange_response_t *response)
+{
+    http_span_t value;
+
+    return response->content_length > 0 && find(response, "Accept-Ranges", &value) &&
+           http_list_has(value, "bytes");
+}
+
 /* The first response of all tells what the file is. */
 static void learn(split_segment_t *segment, const http_exchange_response_t *response)
 {
     split_t *split = segment->split;
     split_state_t *state = &split->state;
-    http_content_range_t range;
+    http_content_range_t range = {-1, -1, -1};
     http_span_t date;
 
-    find_range(response, &range);
-    split->ranged = response->status == 206 && range.first == 0 && range.size > 0;
+    if (response->status == 200 && !split->whole && has_ranges(response))
+        range = (http_content_range_t){0, response->content_length - 1, response->content_length};
+    else if (response->status == 206)
+        find_range(response, &range);
+    split->ranged = range.first == 0 && range.size > 0;
     if (response->status == 416 && !split->whole) { /* an empty file has no range */
         split->whole = split->changed = true;
         http_transfer_abort(segment->transfer, HTTP_FAULT_RANGE, NULL);
@@ -211,11 +230,21 @@ static bool is_same_tag(const split_state_t *state, const http_exchange_response
     return tag.len == strlen(state->etag) && memcmp(tag.data, state->etag, tag.len) == 0;
 }
 
+/* The server sends the same file as a whole: it has no ranges, whatever it says. */
+static bool is_all_of_it(const split_state_t *state, const http_exchange_response_t *response)
+{
+    return response->status == 200 && response->content_length == state->size && state->etag &&
+           is_same_tag(state, response);
+}
+
 /* Any other one has to be of the same file. */
 static void compare(split_segment_t *segment, const http_exchange_response_t *response)
 {
     const split_state_t *state = &segment->split->state;
     http_content_range_t range;
+
+    if (is_all_of_it(state, response))
+        segment->split->whole = true;
 
     find_range(response, &range);
     if (response->status == 206 && range.first == segment->range->next &&
@@ -235,11 +264,8 @@ static void on_head(http_transfer_t *transfer, http_hop_e hop,
     http_span_t value;
 
     segment->transfer = transfer;
-    if (!split->watched && split->job->watch && split->job->watch->on_head)
-        split->job->watch->on_head(transfer, hop, response, split->job->watch_arg);
     if (hop != HTTP_HOP_FINAL)
         return;
-    split->watched = true;
     segment->http_status = response->status;
     if (find(response, "Retry-After", &value))
         segment->retry_after_s =
@@ -301,9 +327,8 @@ static int on_body(http_transfer_t *transfer, http_span_t data, void *userdata)
 static void on_trace(http_transfer_t *transfer, http_trace_e kind, http_span_t data, void *userdata)
 {
     split_segment_t *segment = userdata;
-    const split_job_t *job = segment->split->job;
 
-    job->watch->on_trace(transfer, kind, data, job->watch_arg);
+    report_trace(segment->report, transfer, kind, data);
 }
 
 /* ---- ends ------------------------------------------------------------------------------------ */
@@ -348,6 +373,7 @@ static void on_close(http_transfer_t *transfer, http_fault_e fault, void *userda
 
     if (split->result->info.total_us == 0)
         keep_info(split, transfer);
+    end_report(segment);
     segment->transfer = NULL;
     if (status != 0 && segment->why.len == 0)
         set_why(segment, http_transfer_error(transfer));
@@ -404,7 +430,7 @@ static void start(split_segment_t *segment)
         .on_head = on_head, .on_body = on_body, .on_trace = on_trace, .on_close = on_close};
     split_t *split = segment->split;
     const split_job_t *job = split->job;
-    bool traces = job->watch && job->watch->on_trace;
+    const report_begin_t how = {.to_terminal = true}; /* there is a line of progress for all */
     int err;
 
     hbytes_clear(&segment->why);
@@ -413,10 +439,16 @@ static void start(split_segment_t *segment)
     segment->http_status = 0;
     segment->retry_after_s = -1;
     ask_for(segment);
-    err = http_transfer_start(job->client, &segment->options, traces ? &traced : &plain, segment,
-                              &segment->transfer);
-    if (err == 0)
+    if (job->report)
+        segment->report = report_begin(job->report, &how);
+    err = http_transfer_start(job->client, &segment->options, job->report ? &traced : &plain,
+                              segment, &segment->transfer);
+    if (err == 0) {
+        if (segment->report)
+            report_follow(segment->report, segment->transfer);
         return;
+    }
+    end_report(segment);
     split__fail(split, err == -ENOMEM ? STATUS_MEMORY : STATUS_ARGUMENT, herr_str(err));
     split__stop(split);
     leave(segment);

@@ -104,6 +104,34 @@ def test_a_server_without_ranges_sends_it_all_at_once(lab, store):
     assert len(store.asked) == 1
 
 
+def test_a_server_that_sends_it_all_but_has_ranges(lab, store):
+    """A range of all bytes is none to some servers."""
+
+    def usual(first, answer):
+        if store.asked[-1].field("Range") == "bytes=0-":
+            return response(200, store.data, *store.fields())
+        return answer
+
+    store.hook = usual
+    assert_whole(lab, split(lab, store), store)
+    assert len(store.asked) == 4
+
+
+def test_a_server_that_only_says_that_it_has_ranges(lab, store):
+    store.hook = lambda first, answer: response(200, store.data, *store.fields())
+    process = split(lab, store)
+    assert_whole(lab, process, store)
+    assert store.asked[-1].field("Range") is None
+    assert "changed" not in process.err()
+
+
+def test_traces_of_all_connections(lab, store):
+    process = split(lab, store, "-v")
+    assert_whole(lab, process, store)
+    assert process.err().count("< HTTP/1.1 206") == 4
+    assert process.err().count("> GET /file HTTP/1.1") == 4
+
+
 def test_a_body_of_unknown_length(lab, store):
     store.hook = lambda first, answer: response(200, store.data, "Connection: close", length=False)
     assert_whole(lab, split(lab, store), store)
@@ -406,7 +434,7 @@ def test_a_target_that_was_there_stays_until_the_new_one_is_whole(lab, store):
 
 
 def test_what_does_not_go_with_it_is_refused(lab, store):
-    for args in (["-d", "x"], ["-I"], ["-r", "0-5"], ["-X", "DELETE"]):
+    for args in (["-d", "x"], ["-I"], ["-r", "0-5"], ["-X", "DELETE"], ["-i"], ["-D", "-"]):
         process = split(lab, store, *args)
         assert process.popen.returncode == 2, process
     process = lab.run("hcurl", "-q", "--split", 2, store.url)
