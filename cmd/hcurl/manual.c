@@ -36,6 +36,22 @@ static const char *const description[] = {
     "\\{{ stands for itself.",
     "A server that is asked over TLS has to prove who it is: with a certificate for the URL's host "
     "that one of the system's authorities has signed. -k takes anybody's word.",
+    "--split N downloads a file over N connections, each with its range. What has come is in "
+    "FILE.part, and what that is in FILE.part.ranges: the same command line goes on from there, if "
+    "the server still has the same file (by its ETag, date and size). FILE gets its name once it "
+    "is whole.",
+    "--bench sends the request once as any other, which tells where redirects lead and is not "
+    "counted, and then the same bytes again and again over --concurrency connections, each waiting "
+    "for the response before it sends the next; -H 'Connection: close' makes a connection for each "
+    "request. Latencies are from the sending of a request to the end of its response; --max-time "
+    "limits each of them (10 s). --bench-json prints method, url, connections, threads, "
+    "duration_s, "
+    "requests, requests_per_s, bytes_received, bytes_sent, bytes_received_per_s, connects, "
+    "body_bytes (min, max), statuses, errors (connect, tls, empty, partial, reset, timeout, reply, "
+    "other), latency_us and connect_us (min, mean, p50, p75, p90, p99, p99.9, max). The exit "
+    "status "
+    "is 0 if each request had a response, of whatever status, else that of the most frequent "
+    "error.",
     NULL};
 
 static const hopt_term_t operands[] = {
@@ -57,6 +73,8 @@ static const hopt_term_t examples[] = {
      "Post to one URL, then get another."},
     {"hcurl --variable %USER --expand-url 'http://localhost:8080/{{USER:url}}'",
      "Put a variable of the environment into a URL."},
+    {"hcurl --split 8 -LO https://example.com/big.iso",
+     "Download a large file over eight connections."},
     {"hcurl --bench --concurrency 100 http://localhost:8080/", "Measure a server."},
     {NULL, NULL}};
 
@@ -108,6 +126,7 @@ static const hopt_term_t files[] = {
                    "$XDG_CONFIG_HOME/hcurlrc, ~/.hcurlrc, $HCURL_HOME/.config/hcurlrc, "
                    "~/.config/hcurlrc"},
     {"~/.netrc", "with -n: users and passwords of hosts"},
+    {"FILE.part, FILE.part.ranges", "with --split: what has come, and which ranges these are"},
     {NULL, NULL}};
 
 static const char *const see_also[] = {"curl(1)", "hhttpd(1)", "hnc(1)", NULL};
