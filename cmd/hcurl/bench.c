@@ -2,10 +2,12 @@
  * with which bytes: those that were traced of its last hop. */
 #include "bench.h"
 
+#include "app/hterm.h"
 #include "base/hmem.h"
 #include "base/hstr.h"
 #include "bench_report.h"
 #include "event/hsignal.h"
+#include "event/htimer.h"
 #include "status.h"
 
 #include <signal.h>
@@ -48,6 +50,8 @@ typedef struct bench_s {
     char host[HENDPOINT_HOST_SIZE]; /* of the URL */
     uint16_t port;
     load_t *load;
+    unsigned seconds; /* that were told */
+    uint64_t responses;
 } bench_t;
 
 bool bench_wanted(const bench_options_t *options)
@@ -257,6 +261,23 @@ static void on_done(hevent_t *ev)
     hloop_stop(hevent_loop(ev));
 }
 
+/* A line that is drawn again and again, on a terminal. */
+static void on_second(htimer_t *timer)
+{
+    bench_t *b = hevent_userdata(timer);
+    uint64_t responses = load_responses(b->load);
+
+    fprintf(stderr, "\r%u s  %llu responses, %llu/s\033[K", ++b->seconds,
+            (unsigned long long)responses, (unsigned long long)(responses - b->responses));
+    b->responses = responses;
+}
+
+static void clear_line(const bench_t *b)
+{
+    if (b->seconds > 0)
+        fputs("\r\033[K", stderr);
+}
+
 static void on_signal(hsignal_t *sig)
 {
     bench_t *b = hevent_userdata(sig);
@@ -267,6 +288,7 @@ static void on_signal(hsignal_t *sig)
 static int run(bench_t *b, const load_options_t *options)
 {
     hsignal_t *signals[2] = {NULL, NULL};
+    htimer_t *second = NULL;
     int err;
 
     allow_files(options->concurrency);
@@ -278,9 +300,15 @@ static int run(bench_t *b, const load_options_t *options)
     for (int i = 0; i < 2; i++)
         if (signals[i])
             hevent_set_userdata(signals[i], b);
+    if (b->job->progress && hterm_is_tty(STDERR_FILENO))
+        second = htimer_add(b->job->loop, on_second, 1000, INFINITE);
+    if (second)
+        hevent_set_userdata(second, b);
     err = load_start(b->load, b->job->loop, on_done, b);
     if (err == 0)
         err = hloop_run(b->job->loop);
+    htimer_del(second);
+    clear_line(b);
     hsignal_del(signals[0]);
     hsignal_del(signals[1]);
     return err;

@@ -38,6 +38,7 @@ typedef struct bench_job_s {
     const http_client_options_t *connect;    /* what the client was made with */
     const http_transfer_options_t *transfer; /* its body's source must have a length */
     int out;                                 /* where the report goes */
+    bool progress;                           /* on stderr, if that is a terminal */
 } bench_job_t;
 
 /* Runs until the count or the time is reached, or a signal ends it (SIGINT, SIGTERM: what there is

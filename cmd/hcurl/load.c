@@ -34,6 +34,7 @@ static void on_sweep(htimer_t *timer)
     uint64_t now_ns = htime_monotonic_ns();
     uint64_t limit_ns = (uint64_t)worker->load->options.timeout_ms * HTIME_NS_PER_MS;
 
+    __atomic_store_n(&worker->told, worker->result.responses, __ATOMIC_RELAXED);
     for (uint32_t i = 0; i < worker->conn_count && worker->active > 0; i++) {
         load_conn_t *conn = &worker->conns[i];
 
@@ -167,6 +168,15 @@ void load_stop(load_t *load)
         ev.userdata = &load->workers[i];
         hloop_post_event(hloop_pool_loop(load->pool, i), &ev);
     }
+}
+
+uint64_t load_responses(const load_t *load)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < load->threads; i++)
+        sum += __atomic_load_n(&load->workers[i].told, __ATOMIC_RELAXED);
+    return sum;
 }
 
 static void add_up(load_result_t *to, const load_result_t *from)

@@ -59,6 +59,9 @@ int load_start(load_t *load, hloop_t *loop, hevent_cb done, void *userdata);
 /* Ends it early; done follows. The loop's thread. */
 void load_stop(load_t *load);
 
+/* Responses so far, not more than a moment old. The loop's thread. */
+uint64_t load_responses(const load_t *load);
+
 /* After done: all threads' figures. */
 const load_result_t *load_result(load_t *load);
 

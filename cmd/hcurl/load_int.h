@@ -48,6 +48,7 @@ struct load_worker_s {
     uint32_t failures;           /* one after another */
     bool stopping;
     uint64_t begun_ns;
+    uint64_t told; /* responses, as others may see them; atomic */
     htimer_t *sweep, *deadline;
     http1_message_t message;
     http_field_t *fields;
