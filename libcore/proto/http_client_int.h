@@ -138,7 +138,8 @@ struct http_transfer_s {
     bool too_many;  /* redirects */
     uint64_t dropped;
     http_coding_t *decoder;
-    char *decoded; /* HTTP_CLIENT_BODY_SIZE */
+    char *decoded;      /* HTTP_CLIENT_BODY_SIZE */
+    uint64_t delivered; /* bytes of this response's body, decoded */
     bool ignore_body;
     bool paused;
 

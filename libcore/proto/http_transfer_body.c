@@ -171,6 +171,7 @@ void http_transfer__begin_body(http_transfer_t *t, const http_exchange_response_
 
     http_coding_free(t->decoder);
     t->decoder = NULL;
+    t->delivered = 0;
     if (t->options.raw || !response->has_body || t->ignore_body)
         return;
     err = find_codings(t, response, &codings);
@@ -183,15 +184,31 @@ void http_transfer__begin_body(http_transfer_t *t, const http_exchange_response_
         fail_decoding(t, err);
 }
 
+static void fail_size(http_transfer_t *t)
+{
+    http_transfer__fail(t, HTTP_FAULT_SIZE, "the body is longer than the %lld bytes allowed",
+                        (long long)t->options.size_max);
+    fail_receiving(t);
+}
+
+/* Up to the size that is allowed, which counts for what is decoded, too: a few bytes may become
+ * very many. */
 static bool deliver(http_transfer_t *t, http_span_t data)
 {
+    uint64_t room =
+        t->options.size_max > 0 ? (uint64_t)t->options.size_max - t->delivered : UINT64_MAX;
+    bool over = data.len > room;
     int err = 0;
 
+    data.len = over ? (size_t)room : data.len;
+    t->delivered += data.len;
     if (data.len > 0 && t->callbacks->on_body)
         err = t->callbacks->on_body(t, data, t->userdata);
     if (err < 0) {
         http_transfer__fail(t, HTTP_FAULT_WRITE, "the body cannot be written: %s", herr_str(err));
         fail_receiving(t);
+    } else if (over) {
+        fail_size(t);
     }
     return t->fault == HTTP_FAULT_NONE;
 }
@@ -216,16 +233,12 @@ void http_transfer__take_body(http_transfer_t *t, http_span_t data)
     t->info.downloaded += data.len;
     if (t->ignore_body)
         return;
-    if (t->options.size_max > 0 && t->info.downloaded > (uint64_t)t->options.size_max) {
-        http_transfer__fail(t, HTTP_FAULT_SIZE, "the body is longer than the %lld bytes allowed",
-                            (long long)t->options.size_max);
-        fail_receiving(t);
-        return;
-    }
-    if (t->decoder)
-        decode(t, data, HTTP_CODING_RUN);
-    else
+    if (!t->decoder)
         deliver(t, data);
+    else if (t->options.size_max > 0 && t->info.downloaded > (uint64_t)t->options.size_max)
+        fail_size(t);
+    else
+        decode(t, data, HTTP_CODING_RUN);
 }
 
 void http_transfer__end_body(http_transfer_t *t)

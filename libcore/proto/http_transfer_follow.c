@@ -5,6 +5,7 @@
 #include "../base/hmem.h"
 #include "../codec/http_date.h"
 
+#include <ctype.h>
 #include <time.h>
 
 static http_span_t find(const http_exchange_response_t *response, http_field_e id)
@@ -173,9 +174,29 @@ static bool is_unwanted(const http_transfer_t *t, const http_exchange_response_t
                                                           : at_s > t->options.condition_s;
 }
 
+/* Whether what comes begins elsewhere than asked for: it would be put in the wrong place. Only the
+ * first number counts, for servers that get the rest wrong. */
+static bool begins_elsewhere(http_span_t content_range, int64_t from)
+{
+    int64_t first = 0;
+    size_t i = 0;
+
+    while (i < content_range.len && !isdigit((unsigned char)content_range.data[i]))
+        i++;
+    if (i == content_range.len)
+        return false;
+    for (; i < content_range.len && isdigit((unsigned char)content_range.data[i]); i++) {
+        if (first > (INT64_MAX - 9) / 10)
+            return true;
+        first = first * 10 + (content_range.data[i] - '0');
+    }
+    return first != from;
+}
+
 static void check_resumed(http_transfer_t *t, const http_exchange_response_t *response)
 {
     int64_t from = t->options.resume_from;
+    http_span_t range;
 
     if (from <= 0 || t->kind != HTTP_KIND_GET)
         return;
@@ -186,7 +207,12 @@ static void check_resumed(http_transfer_t *t, const http_exchange_response_t *re
         }
         return;
     }
-    if (response->status / 100 == 2 && !find(response, HTTP_FIELD_CONTENT_RANGE).data)
+    range = find(response, HTTP_FIELD_CONTENT_RANGE);
+    if (range.data && begins_elsewhere(range, from))
+        http_transfer__fail(t, HTTP_FAULT_RANGE,
+                            "the server sends another range than was asked for: %.*s",
+                            (int)range.len, range.data);
+    else if (response->status / 100 == 2 && !range.data)
         http_transfer__fail(t, HTTP_FAULT_RANGE,
                             "the server does not know ranges: what is there cannot be continued "
                             "(take -C away to load all of it)");
@@ -217,6 +243,7 @@ static void judge_last(http_transfer_t *t, const http_exchange_response_t *respo
         http_transfer__info(t, "The document is not new enough");
         t->ignore_body = true;
         t->info.condition_unmet = true;
+        t->info.status = 304;
     }
     if (t->options.size_max > 0 && response->content_length > t->options.size_max &&
         !t->ignore_body)
