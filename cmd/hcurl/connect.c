@@ -21,11 +21,42 @@ static bool is_http(hproxy_type_e type)
     return type == HPROXY_HTTP || type == HPROXY_HTTPS;
 }
 
+/* The text as hproxy takes it: a path is none of a proxy's, but for a UNIX socket's, which is
+ * written as one of localhost. */
+static int rewrite_proxy(const char *text, hbytes_t *out)
+{
+    static const char local[] = "localhost/";
+    const char *mark = strstr(text, "://");
+    const char *rest = mark ? mark + 3 : text;
+    size_t authority = strcspn(rest, "/?#");
+    const char *host = rest;
+
+    for (size_t i = 0; i < authority; i++) {
+        if (rest[i] == '@')
+            host = rest + i + 1;
+    }
+    if (hstr_starts(host, "unix:"))
+        return hbytes_append_str(out, text);
+    if (mark && hstr_starts(host, local) && host[sizeof(local) - 1]) {
+        int err = hbytes_append(out, text, (size_t)(rest - text)); /* it has no user */
+
+        return err ? err : hbytes_printf(out, "unix:%s", host + sizeof(local) - 2);
+    }
+    return hbytes_append(out, text, (size_t)(rest + authority - text));
+}
+
 static int parse_proxy(const char *text, hproxy_type_e type, hproxy_t *proxy, hbytes_t *error)
 {
     char why[BUFFER_SIZE];
+    hbytes_t plain = {0};
+    int err = rewrite_proxy(text, &plain);
 
-    if (hproxy_parse(proxy, text, type, why, sizeof(why)) != 0) {
+    if (!err)
+        err = hproxy_parse(proxy, plain.data ? plain.data : "", type, why, sizeof(why));
+    hbytes_deinit(&plain);
+    if (err == -ENOMEM)
+        return STATUS_MEMORY;
+    if (err) {
         hbytes_printf(error, "unsupported proxy syntax: %s", why);
         return STATUS_RESOLVE_PROXY;
     }
@@ -35,12 +66,17 @@ static int parse_proxy(const char *text, hproxy_type_e type, hproxy_t *proxy, hb
 }
 
 /* A login in the proxy's own text goes before that of -U. An HTTP proxy gets it by the transfer. */
-static void add_login(hproxy_t *proxy, const login_pair_t *user)
+static int add_login(hproxy_t *proxy, const login_pair_t *user, hbytes_t *error)
 {
+    const char *password = user->password ? user->password : "";
+
     if (is_http(proxy->type) || proxy->user[0] || proxy->password[0] || !user->user)
-        return;
-    hstr_copy(proxy->user, sizeof(proxy->user), user->user);
-    hstr_copy(proxy->password, sizeof(proxy->password), user->password ? user->password : "");
+        return STATUS_OK;
+    if (hstr_copy(proxy->user, sizeof(proxy->user), user->user) < sizeof(proxy->user) &&
+        hstr_copy(proxy->password, sizeof(proxy->password), password) < sizeof(proxy->password))
+        return STATUS_OK;
+    hbytes_append_str(error, "the user or the password is too long for a SOCKS proxy");
+    return STATUS_PROXY;
 }
 
 static int apply_proxies(const connect_options_t *o, const login_pair_t *user, connect_t *c,
@@ -70,12 +106,12 @@ static int apply_proxies(const connect_options_t *o, const login_pair_t *user, c
         return STATUS_RESOLVE_PROXY;
     }
     if (has_proxy) {
-        add_login(&c->proxy, user);
+        status = add_login(&c->proxy, user, error);
         client->proxy = &c->proxy;
     }
     if (has_pre)
         client->pre_proxy = &c->pre_proxy;
-    return STATUS_OK;
+    return status;
 }
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -293,14 +329,9 @@ void connect_free(connect_t *connect)
     *connect = (connect_t){.dns = NULL};
 }
 
-/* Once there are fields of its own for the proxy, or one was named and a tunnel leads through it,
- * those for the server do not go there. */
-void connect_apply_transfer(const connect_options_t *options, bool https,
-                            http_transfer_options_t *transfer)
+void connect_apply_transfer(const connect_options_t *options, http_transfer_options_t *transfer)
 {
-    bool separate = (options->proxy && options->proxy[0]) || options->fields.count > 0;
-
     transfer->proxy_fields = options->fields.items;
     transfer->proxy_field_count = options->fields.count;
-    transfer->split_fields = separate && (https || options->tunnel);
+    transfer->split_fields = true;
 }

@@ -66,7 +66,6 @@ int connect_apply(const connect_options_t *options, const login_pair_t *proxy_us
 void connect_free(connect_t *connect);
 
 /* Fills what of a transfer is said here: the fields for a proxy. */
-void connect_apply_transfer(const connect_options_t *options, bool https,
-                            http_transfer_options_t *transfer);
+void connect_apply_transfer(const connect_options_t *options, http_transfer_options_t *transfer);
 
 #endif

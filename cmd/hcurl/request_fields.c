@@ -11,12 +11,18 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static size_t trim(const char **text, size_t len)
+static size_t trim_front(const char **text, size_t len)
 {
     while (len > 0 && is_blank((*text)[0])) {
         (*text)++;
         len--;
     }
+    return len;
+}
+
+static size_t trim(const char **text, size_t len)
+{
+    len = trim_front(text, len);
     while (len > 0 && (is_blank((*text)[len - 1]) || (*text)[len - 1] == '\r'))
         len--;
     return len;
@@ -79,7 +85,7 @@ static int add_line(request_fields_t *fields, const char *line, size_t len)
     if (!end)
         return 0;
     value = end + 1;
-    value_len = trim(&value, len - (size_t)(value - line));
+    value_len = trim_front(&value, len - (size_t)(value - line)); /* what is behind it is sent */
     name_len = trim(&line, (size_t)(end - line));
     err = name_len ? add(fields, line, name_len, value_len ? value : NULL, value_len) : 0;
     return err;

@@ -112,7 +112,6 @@ static int fill(transfer_t *t, hbytes_t *why)
 {
     const operation_t *operation = t->operation;
     http_transfer_options_t *options = &t->options;
-    bool https = t->target.url.scheme.len == 5;
     int64_t from = output_resume_from(t->output);
     int status;
 
@@ -126,7 +125,7 @@ static int fill(transfer_t *t, hbytes_t *why)
         status = apply_store(t, why);
     if (status)
         return status;
-    connect_apply_transfer(&operation->connect, https, options);
+    connect_apply_transfer(&operation->connect, options);
     options->path_as_is = operation->url.path_as_is;
     options->fail_on_status = output_fails_on_status(t->output);
     if (from > 0)

@@ -39,11 +39,12 @@ typedef struct http_auth_hasher_s {
 typedef struct http_challenge_s {
     http_auth_scheme_e scheme;
     http_auth_hash_e hash;
-    bool session;  /* "-sess" */
-    bool stale;    /* the password may be right, the nonce is too old */
-    bool qop;      /* qop=auth is offered; without any qop it is the way of RFC 2069 */
-    bool named;    /* the hash is, by the challenge */
-    bool unusable; /* Digest with a hash or a qop that is not ours, or without a nonce */
+    bool session;   /* "-sess" */
+    bool stale;     /* the password may be right, the nonce is too old */
+    bool qop;       /* qop=auth is offered; without any qop it is the way of RFC 2069 */
+    bool named;     /* the hash is, by the challenge */
+    bool user_hash; /* the user's name is to be sent as a hash */
+    bool unusable;  /* Digest with a hash or a qop that is not ours, or without a nonce */
     char realm[HTTP_AUTH_TEXT_SIZE]; /* unescaped */
     char nonce[HTTP_AUTH_TEXT_SIZE];
     char opaque[HTTP_AUTH_TEXT_SIZE]; /* "": none */
@@ -71,8 +72,8 @@ typedef struct http_auth_s {
 } http_auth_t;
 
 /* Writes the value of (Proxy-)Authorization and a NUL. challenge NULL: Basic unasked. Returns its
- * length, -ENOBUFS, -EINVAL (a colon in the user of Basic, control characters, no cnonce), or what
- * the hasher said. hasher may be NULL for Basic. */
+ * length, -ENOBUFS, -ENOMEM, -EINVAL (no cnonce for Digest), or what the hasher said. hasher may be
+ * NULL for Basic. Control characters in a user of Digest are percent-encoded. */
 ssize_t http_auth_answer(const http_challenge_t *challenge, const http_auth_t *auth,
                          const http_auth_hasher_t *hasher, char *buf, size_t size);
 

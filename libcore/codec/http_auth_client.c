@@ -2,6 +2,7 @@
 
 #include "../base/hbase64.h"
 #include "../base/herr.h"
+#include "../base/hmem.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,8 @@ static void take_param(http_challenge_t *c, const http_param_t *param)
         memcpy(c->opaque, text, sizeof(text));
     else if (http_span_ieq(param->name, "stale"))
         c->stale = http_span_ieq(http_span(text), "true");
+    else if (http_span_ieq(param->name, "userhash"))
+        c->user_hash = http_span_ieq(http_span(text), "true");
     else if (http_span_ieq(param->name, "algorithm")) {
         c->named = true;
         c->unusable |= !http_auth__algorithm(http_span(text), &c->hash, &c->session);
@@ -120,27 +123,37 @@ int http_auth_choose(http_span_t fields, const char *name, unsigned schemes,
     return best > 0 ? 0 : -ENOENT;
 }
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f;
+}
+
 static bool is_clean(const char *text)
 {
     for (; *text; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+        if (is_control(*text))
             return false;
     }
     return true;
 }
 
+/* Base64 takes any byte, and what the server makes of a colon in the user is its affair. */
 static ssize_t answer_basic(const http_auth_t *auth, char *buf, size_t size)
 {
-    char pair[2 * HTTP_AUTH_USER_SIZE];
-    char text[HBASE64_ENCODED_SIZE(sizeof(pair))];
+    size_t user_len = strlen(auth->user), len = user_len + 1 + strlen(auth->password);
     http_writer_t w = {.buf = buf, .size = size};
-    int len = snprintf(pair, sizeof(pair), "%s:%s", auth->user, auth->password);
+    char *pair = hmem_alloc(len + 1 + HBASE64_ENCODED_SIZE(len));
 
-    if (len < 0 || (size_t)len >= sizeof(pair) || strchr(auth->user, ':'))
-        return -EINVAL;
-    hbase64_encode(HBASE64_STANDARD, pair, (size_t)len, text, sizeof(text));
+    if (!pair)
+        return -ENOMEM;
+    memcpy(pair, auth->user, user_len);
+    pair[user_len] = ':';
+    memcpy(pair + user_len + 1, auth->password, len - user_len);
+    hbase64_encode(HBASE64_STANDARD, pair, len, pair + len + 1, HBASE64_ENCODED_SIZE(len));
     http_text__put(&w, "Basic ");
-    http_text__put(&w, text);
+    http_text__put(&w, pair + len + 1);
+    explicit_bzero(pair, len + 1 + HBASE64_ENCODED_SIZE(len));
+    hmem_free(pair);
     return http_text__written(&w);
 }
 
@@ -148,6 +161,36 @@ static void put_param(http_writer_t *w, const char *name, const char *value)
 {
     http_text__put(w, name);
     http_text__put_quoted(w, value, strlen(value));
+}
+
+/* Control characters would break the line: they are percent-encoded. */
+static void put_user(http_writer_t *w, const char *user)
+{
+    char text[4];
+
+    http_text__put(w, "Digest username=\"");
+    for (; *user; user++) {
+        if (*user == '"' || *user == '\\')
+            http_text__put(w, "\\");
+        snprintf(text, sizeof(text), is_control(*user) ? "%%%02X" : "%c", (unsigned char)*user);
+        http_text__put(w, text);
+    }
+    http_text__put(w, "\"");
+}
+
+/* RFC 7616 section 3.4.4. */
+static int put_user_hash(http_writer_t *w, const http_digest_t *digest,
+                         const http_auth_hasher_t *hasher)
+{
+    const http_span_t parts[] = {digest->user, HTTP_SPAN(":"), digest->realm};
+    char hex[HTTP_AUTH_HEX_SIZE];
+    int len = http_auth__hex(hasher, digest->hash, parts, 3, hex);
+
+    if (len < 0)
+        return len;
+    hex[len] = '\0';
+    put_param(w, "Digest username=", hex);
+    return 0;
 }
 
 static ssize_t answer_digest(const http_challenge_t *c, const http_auth_t *auth,
@@ -170,7 +213,13 @@ static ssize_t answer_digest(const http_challenge_t *c, const http_auth_t *auth,
 
     if (len < 0)
         return len;
-    put_param(&w, "Digest username=", auth->user);
+    len = 0;
+    if (c->user_hash)
+        len = put_user_hash(&w, &digest, hasher);
+    else
+        put_user(&w, auth->user);
+    if (len < 0)
+        return len;
     put_param(&w, ", realm=", c->realm);
     put_param(&w, ", nonce=", c->nonce);
     http_text__put(&w, ", uri=");
@@ -188,14 +237,14 @@ static ssize_t answer_digest(const http_challenge_t *c, const http_auth_t *auth,
         http_text__put(&w, ", algorithm=");
         http_text__put(&w, http_auth__algorithm_name(c->hash, c->session));
     }
+    if (c->user_hash)
+        http_text__put(&w, ", userhash=true");
     return http_text__written(&w);
 }
 
 ssize_t http_auth_answer(const http_challenge_t *challenge, const http_auth_t *auth,
                          const http_auth_hasher_t *hasher, char *buf, size_t size)
 {
-    if (!is_clean(auth->user) || !is_clean(auth->password))
-        return -EINVAL;
     if (!challenge || challenge->scheme == HTTP_AUTH_BASIC)
         return answer_basic(auth, buf, size);
     if (challenge->scheme != HTTP_AUTH_DIGEST || challenge->unusable || !hasher)

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #define HTTP_HEAD_MAX 65536 /* the whole head */
-#define HTTP_LINE_MAX 8192  /* one line, its end included */
+#define HTTP_LINE_MAX 32768 /* one line, its end included */
 #define HTTP_FIELDS_MAX 128
 
 /* Bytes that belong to somebody else. */

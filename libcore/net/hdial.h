@@ -58,6 +58,7 @@ typedef struct hdial_connect_options_s {
     const char *user_agent; /* NULL: none */
     const http_extra_t *fields;
     size_t field_count;
+    const char *user, *password; /* user NULL: what each proxy has */
     unsigned logins;             /* set of hdial_proxy_login_e; 0: what the proxy asks for */
     hdial_proxy_head_cb head_cb; /* NULL: none; its arg is that of hdial_start */
 } hdial_connect_options_t;

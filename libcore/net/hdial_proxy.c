@@ -70,9 +70,30 @@ static const hdial_connect_options_t *how(const hdial_t *dial)
     return dial->options.connect ? dial->options.connect : &defaults;
 }
 
+/* Who we are to an http proxy. */
+static http_auth_t login_of(const hdial_t *dial)
+{
+    const hdial_connect_options_t *o = how(dial);
+    const hproxy_t *proxy = current(dial);
+
+    if (o->user)
+        return (http_auth_t){.user = o->user, .password = o->password ? o->password : ""};
+    return (http_auth_t){.user = proxy->user, .password = proxy->password};
+}
+
 static bool has_login(const hdial_t *dial)
 {
-    return current(dial)->user[0] != '\0' || current(dial)->password[0] != '\0';
+    http_auth_t auth = login_of(dial);
+
+    return auth.user[0] != '\0' || auth.password[0] != '\0';
+}
+
+/* Room for the credentials: a byte becomes two, or four thirds. */
+static size_t value_size(const hdial_t *dial)
+{
+    http_auth_t auth = login_of(dial);
+
+    return HTTP_AUTH_VALUE_SIZE + 3 * (strlen(auth.user) + strlen(auth.password));
 }
 
 /* ---- the end of a talk ----------------------------------------------------------------------- */
@@ -215,17 +236,16 @@ static int answer_challenge(hdial_t *dial, const char *target, char *value, size
     hdial_login_t *login = dial->logins[dial->proxy];
     const http_auth_hasher_t hasher = hdigest_hasher();
     char cnonce[HDIGEST_NONCE_SIZE];
-    http_auth_t auth = {.user = current(dial)->user,
-                        .password = current(dial)->password,
-                        .method = HTTP_SPAN("CONNECT"),
-                        .uri = http_span(target),
-                        .cnonce = cnonce,
-                        .count = ++login->count};
+    http_auth_t auth = login_of(dial);
     int err = hdigest_cnonce(cnonce);
     ssize_t len;
 
     if (err)
         return err;
+    auth.method = HTTP_SPAN("CONNECT");
+    auth.uri = http_span(target);
+    auth.cnonce = cnonce;
+    auth.count = ++login->count;
     len = http_auth_answer(&login->challenge, &auth, &hasher, value, size);
     return len < 0 ? (int)len : 0;
 }
@@ -244,7 +264,7 @@ static void await_head(hdial_t *dial)
 static int authorize(hdial_t *dial, char *value, size_t size)
 {
     const hdial_talk_t *talk = dial->talk;
-    const http_auth_t auth = {.user = current(dial)->user, .password = current(dial)->password};
+    const http_auth_t auth = login_of(dial);
     char target[HTTP_AUTHORITY_SIZE];
     ssize_t len = http_authority(talk->host, talk->port, target, sizeof(target));
     int err = len < 0 ? (int)len : 0;
@@ -263,7 +283,7 @@ static int authorize(hdial_t *dial, char *value, size_t size)
 /* What a request has at most, beside the program's fields. */
 static size_t request_size(const hdial_connect_options_t *o)
 {
-    size_t size = HTTP_AUTH_VALUE_SIZE + REQUEST_SIZE + (o->user_agent ? strlen(o->user_agent) : 0);
+    size_t size = REQUEST_SIZE + (o->user_agent ? strlen(o->user_agent) : 0);
 
     for (size_t i = 0; i < o->field_count; i++)
         size +=
@@ -283,7 +303,7 @@ static int send_request(hdial_t *dial, const char *authorization)
                                     .http10 = o->http10,
                                     .fields = o->fields,
                                     .field_count = o->field_count};
-    size_t size = request_size(o);
+    size_t size = request_size(o) + (authorization ? strlen(authorization) : 0);
     char *text = hmem_alloc(size);
     ssize_t len = text ? http_connect_compose(&request, text, size) : -ENOMEM;
     int err = len < 0 ? (int)len : 0;
@@ -298,12 +318,14 @@ static int send_request(hdial_t *dial, const char *authorization)
 
 static int http_request(hdial_t *dial)
 {
-    char value[HTTP_AUTH_VALUE_SIZE];
-    int due = authorize(dial, value, sizeof(value));
+    size_t size = value_size(dial);
+    char *value = hmem_alloc(size);
+    int due = value ? authorize(dial, value, size) : -ENOMEM;
     int err = due < 0 ? due : send_request(dial, due ? value : NULL);
 
     if (due >= 0)
         await_head(dial);
+    hmem_free(value);
     return err;
 }
 
@@ -397,7 +419,7 @@ static void on_answer(hdial_t *dial, size_t len)
     http_answer_t answer;
 
     if (http_answer_parse(&answer, talk->head.data, len) != 0) {
-        fail(dial, HERR_PROXY, "its answer is not HTTP");
+        fail(dial, HERR_PROTOCOL, "its answer is not HTTP");
         return;
     }
     dial->proxy_status = answer.status;
@@ -429,7 +451,7 @@ static void head_feed(hdial_t *dial, const char *data, size_t len)
     else if (n == -ENOMEM)
         fail(dial, -ENOMEM, herr_str(-ENOMEM));
     else
-        fail(dial, HERR_PROXY,
+        fail(dial, n == HERR_PROTOCOL ? HERR_PROTOCOL : HERR_PROXY,
              n == HERR_PROTOCOL ? "its answer is not HTTP" : "the head of its answer is too long");
 }
 

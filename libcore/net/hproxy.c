@@ -87,7 +87,7 @@ static int parse_secrets(const parse_t *parse, const char *text, size_t len)
     if (!err && colon)
         err = decode(parse->proxy->password, colon + 1, len - user_len - 1);
     if (err == HERR_RANGE)
-        return fail(parse, err, "name or password for the proxy is longer than 255 bytes");
+        return fail(parse, err, "name or password for the proxy is longer than 2047 bytes");
     return err ? fail(parse, err, "bad % escape in the name or password for the proxy") : 0;
 }
 
@@ -363,7 +363,7 @@ int hproxy_from_env(hproxy_t *proxy, const char *scheme, const char *host, uint1
         text = variable("all_proxy");
     if (!except)
         except = variable("no_proxy");
-    if (!text || hproxy_is_excluded(except, host, port))
+    if (!text || (host && hproxy_is_excluded(except, host, port)))
         return 0;
     err = hproxy_parse(proxy, text, HPROXY_HTTP, error, error_size);
     return err ? err : 1;

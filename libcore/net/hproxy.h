@@ -15,7 +15,7 @@ extern "C" {
 
 #define HPROXY_CHAIN_MAX 8
 #define HPROXY_HOST_SIZE 256
-#define HPROXY_SECRET_SIZE 256 /* RFC 1929: a name and a password have at most 255 bytes */
+#define HPROXY_SECRET_SIZE 2048 /* of a name or a password, with its NUL; SOCKS takes 255 bytes */
 
 typedef enum {
     HPROXY_HTTP,    /* CONNECT, RFC 9110 section 9.3.6 */
@@ -46,8 +46,8 @@ int hproxy_parse(hproxy_t *proxy, const char *text, hproxy_type_e fallback, char
 const char *hproxy_format(const hproxy_t *proxy, char *buf, size_t size);
 
 /* What the environment says for a connection to host:port by this URL scheme ("" or NULL: any):
- * SCHEME_proxy (lower case; upper case too but HTTP_PROXY), then ALL_PROXY, all_proxy; and
- * NO_PROXY, no_proxy: "*", or names (with what ends in them), addresses and CIDR blocks, each with
+ * SCHEME_proxy (lower case; upper case too but HTTP_PROXY), then ALL_PROXY, all_proxy; and, unless
+ * the host is NULL, NO_PROXY, no_proxy: "*", or names (with what ends in them), addresses and CIDR blocks, each with
  * an optional port, separated by commas. An empty variable counts as
  * none. 1: use *proxy, 0: none, or an error of hproxy_parse. */
 int hproxy_from_env(hproxy_t *proxy, const char *scheme, const char *host, uint16_t port,

@@ -33,29 +33,36 @@ static int set_host(http_route_t *r, const hurl_t *url, http_fault_e *fault, hby
     return 0;
 }
 
-/* Where the program sends it instead. */
-static void override(const http_client_t *client, http_route_t *r)
+static void set_addrs(const http_client_t *client, http_route_t *r, const char *host, uint16_t port)
 {
-    const http_override_t *overrides = client->options.overrides;
+    r->addr_count = http_override_addrs(client->options.overrides, host, port, &r->addrs);
+}
+
+/* Where the program sends it instead; whether it does. */
+static bool override(const http_client_t *client, http_route_t *r)
+{
     char host[HTTP_OVERRIDE_HOST_SIZE];
     uint16_t port;
+    bool other =
+        http_override_target(client->options.overrides, r->to.host, r->to.port, host, &port) > 0;
 
-    if (http_override_target(overrides, r->to.host, r->to.port, host, &port) > 0) {
+    if (other) {
         hstr_copy(r->to.host, sizeof(r->to.host), host);
         r->to.port = port;
     }
-    r->addr_count = http_override_addrs(overrides, r->to.host, r->to.port, &r->addrs);
+    set_addrs(client, r, r->to.host, r->to.port);
+    return other;
 }
 
-/* The proxy for it: 1, 0 for none, or an error. */
-static int find_proxy(const http_client_t *client, const http_route_t *r, hproxy_t *proxy,
-                      hbytes_t *error)
+/* The proxy for the URL's host, wherever that is sent to: 1, 0 for none, or an error. */
+static int find_proxy(const http_client_t *client, const http_route_t *r, const hurl_t *url,
+                      hproxy_t *proxy, hbytes_t *error)
 {
     const http_client_options_t *o = &client->options;
     char why[HTTP_CLIENT_ERROR_SIZE] = "";
     int found;
 
-    if (o->no_proxy && hproxy_is_excluded(o->no_proxy, r->to.host, r->to.port))
+    if (o->no_proxy && hproxy_is_excluded(o->no_proxy, r->tls_name, (uint16_t)url->port))
         return 0;
     if (o->proxy) {
         *proxy = *o->proxy;
@@ -63,15 +70,15 @@ static int find_proxy(const http_client_t *client, const http_route_t *r, hproxy
     }
     if (!o->proxy_env)
         return 0;
-    found =
-        hproxy_from_env(proxy, r->tls ? "https" : "http", r->to.host, r->to.port, why, sizeof(why));
+    found = hproxy_from_env(proxy, r->tls ? "https" : "http", o->no_proxy ? NULL : r->tls_name,
+                            (uint16_t)url->port, why, sizeof(why));
     if (found < 0)
         hbytes_append_str(error, why);
     return found;
 }
 
 /* A UNIX path is written as a host. */
-static void go_to_proxy(http_route_t *r, const hproxy_t *proxy)
+static void go_to_proxy(const http_client_t *client, http_route_t *r, const hproxy_t *proxy)
 {
     r->to = (hendpoint_t){.port = proxy->port};
     if (hstr_starts(proxy->host, "unix:")) {
@@ -83,30 +90,45 @@ static void go_to_proxy(http_route_t *r, const hproxy_t *proxy)
     r->tls = proxy->type == HPROXY_HTTPS;
     hstr_copy(r->tls_name, sizeof(r->tls_name), r->to.host);
     r->forward = true;
-    r->addrs = NULL;
-    r->addr_count = 0;
+    set_addrs(client, r, proxy->host, proxy->port);
 }
 
-static int use_proxy(const http_client_t *client, http_route_t *r, hbytes_t *error)
+/* Addresses that were given are for the first hop. A SOCKS proxy that is told numbers is told the
+ * given ones. */
+static void go_through_proxies(const http_client_t *client, http_route_t *r)
 {
+    const hproxy_t *last = &r->proxies[r->proxy_count - 1];
+
+    if (r->addr_count > 0 && (last->type == HPROXY_SOCKS4 || last->type == HPROXY_SOCKS5))
+        haddr_ip(&r->addrs[0].u.sa, r->to.host, sizeof(r->to.host));
+    set_addrs(client, r, r->proxies[0].host, r->proxies[0].port);
+}
+
+static int use_proxy(const http_client_t *client, http_route_t *r, const hurl_t *url,
+                     bool overridden, hbytes_t *error)
+{
+    const hproxy_t *pre_proxy = client->options.pre_proxy;
     hproxy_t proxy;
-    int found = find_proxy(client, r, &proxy, error);
+    int found = find_proxy(client, r, url, &proxy, error);
 
     if (found < 0)
         return found;
-    if (client->options.pre_proxy)
-        r->proxies[r->proxy_count++] = *client->options.pre_proxy;
-    if (found == 0)
-        return 0;
-    if (is_http(proxy.type)) {
+    if (pre_proxy)
+        r->proxies[r->proxy_count++] = *pre_proxy;
+    if (found > 0 && is_http(proxy.type)) {
         r->http = proxy;
-        if (!r->tls && !client->options.proxy_tunnel) {
-            go_to_proxy(r, &proxy);
-            return 0;
+        if (!r->tls && !client->options.proxy_tunnel && !overridden) {
+            go_to_proxy(client, r, &proxy);
+            found = 0;
         }
-        r->tunnel = true;
+        r->tunnel = found > 0;
     }
-    r->proxies[r->proxy_count++] = proxy;
+    if (found > 0)
+        r->proxies[r->proxy_count++] = proxy;
+    if (r->proxy_count > 0 && !r->forward)
+        go_through_proxies(client, r);
+    else if (r->proxy_count > 0)
+        set_addrs(client, r, r->proxies[0].host, r->proxies[0].port);
     return 0;
 }
 
@@ -124,7 +146,6 @@ int http_client__route(http_client_t *client, const hurl_t *url, http_route_t *r
         hstr_copy(route->to.path, sizeof(route->to.path), client->options.unix_path);
         return 0;
     }
-    override(client, route);
     *fault = HTTP_FAULT_RESOLVE_PROXY;
-    return use_proxy(client, route, error);
+    return use_proxy(client, route, url, override(client, route), error);
 }

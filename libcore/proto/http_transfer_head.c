@@ -114,6 +114,12 @@ bool http_transfer__is_trusted(const http_transfer_t *t)
             (t->url->scheme.len == 5) == t->home_secure);
 }
 
+/* HTTP/1.0: asked for, or all that the server has spoken. */
+static bool is_old(const http_transfer_t *t)
+{
+    return t->options.version == 10 || (t->options.version == 0 && t->origin->old);
+}
+
 /* ---- each field in its turn ------------------------------------------------------------------ */
 
 static void add_host(head_t *h)
@@ -135,10 +141,20 @@ static void add_host(head_t *h)
         add_format(h, "Host", brackets ? "[%.*s]:%d" : "%.*s:%d", len, url->host.data, url->port);
 }
 
+/* What Digest signs: the path, also where a proxy gets the whole URL. */
+static const char *login_uri(const head_t *h)
+{
+    const char *mark =
+        h->t->origin->route.forward && !h->t->options.target ? strstr(h->target.data, "://") : NULL;
+    const char *path = mark ? strchr(mark + 3, '/') : NULL;
+
+    return path ? path : h->target.data;
+}
+
 static void add_login(head_t *h, bool proxy, const char *name)
 {
     hbytes_t value = {0};
-    int err = http_transfer__authorize(h->t, proxy, h->target.data, &value);
+    int err = http_transfer__authorize(h->t, proxy, login_uri(h), &value);
 
     if (err < 0)
         h->err = err;
@@ -291,7 +307,7 @@ static void add_transfer_encoding(head_t *h)
         h->chunked = true;
         add(h, "Transfer-Encoding", "chunked");
     }
-    if (h->chunked && h->t->options.version == 10) {
+    if (h->chunked && is_old(h->t)) {
         http_transfer__fail(h->t, HTTP_FAULT_UPLOAD,
                             "the length of the body is not known, and HTTP/1.0 needs it");
         h->err = -EINVAL;
@@ -353,7 +369,7 @@ static void add_custom(head_t *h)
     const http_transfer_options_t *o = &h->t->options;
 
     add_extras(h, o->fields, o->field_count);
-    if (h->t->origin->route.forward && o->split_fields)
+    if (h->t->origin->route.forward)
         add_extras(h, o->proxy_fields, o->proxy_field_count);
 }
 
@@ -367,7 +383,7 @@ static void add_expect(head_t *h)
         h->expects = extra->value && hstr_ieq(extra->value, "100-continue");
         return;
     }
-    if (t->no_expect || t->options.expect < 0 || t->options.version == 10)
+    if (t->no_expect || t->options.expect < 0 || is_old(t))
         return;
     if (t->options.expect > 0 || length > HTTP_CLIENT_EXPECT_MIN || length < 0) {
         h->expects = true;
@@ -395,7 +411,8 @@ static void add_connection(head_t *h)
     bool first = true;
 
     for (size_t i = 0; i < o->field_count; i++) {
-        if (!hstr_ieq(o->fields[i].name, "Connection") || !o->fields[i].value)
+        if (!hstr_ieq(o->fields[i].name, "Connection") || !o->fields[i].value ||
+            !o->fields[i].value[0])
             continue;
         if (first && h->te)
             add_format(h, "Connection", "%s, TE", o->fields[i].value);
@@ -486,6 +503,17 @@ static void set_body_length(http_transfer_t *t)
     t->info.upload_total = t->body_length >= 0 ? t->body_length : -1;
 }
 
+/* Of a body that is not chunked because the program says so, and says its length. */
+static int64_t said_length(const http_transfer_t *t)
+{
+    const http_extra_t *extra = http_transfer__extra(t, "Content-Length");
+    uint64_t length;
+
+    if (!extra || !extra->value || hstr_parse_u64(extra->value, 0, INT64_MAX, &length) < 0)
+        return HTTP_BODY_UNKNOWN;
+    return (int64_t)length;
+}
+
 static int start(head_t *h, const http_exchange_callbacks_t *callbacks)
 {
     http_transfer_t *t = h->t;
@@ -496,7 +524,7 @@ static int start(head_t *h, const http_exchange_callbacks_t *callbacks)
         .field_count = h->count,
         .body_length = t->body_length,
         .expects_continue = h->expects,
-        .http10 = t->options.version == 10,
+        .http10 = is_old(t),
         .framed = true,
         .raw = t->options.raw,
         .connect = http_transfer__connect(t),
@@ -507,6 +535,8 @@ static int start(head_t *h, const http_exchange_callbacks_t *callbacks)
 
     if (h->chunked)
         request.body_length = HTTP_BODY_UNKNOWN;
+    else if (t->body_length == HTTP_BODY_UNKNOWN)
+        request.body_length = said_length(t);
     request.upgrade =
         connection && connection->value && http_list_has(http_span(connection->value), "upgrade");
     err = http_exchange_start(t->origin->peer, &request, callbacks, t, &t->exchange);
@@ -517,7 +547,8 @@ static int start(head_t *h, const http_exchange_callbacks_t *callbacks)
     else if (err == -ENOBUFS)
         http_transfer__fail(t, HTTP_FAULT_TOO_LARGE, "the head of the request is too large");
     t->expects = h->expects;
-    if (err == 0 && t->body_length != HTTP_BODY_NONE && t->body_length != 0 && !h->expects)
+    t->chunked = h->chunked;
+    if (err == 0 && !h->expects)
         http_transfer__pump(t); /* what is there leaves with the head */
     return err;
 }

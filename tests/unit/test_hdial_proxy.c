@@ -101,6 +101,92 @@ static void digest_is_preferred(void **state)
     end(&w);
 }
 
+/* What a program may say of the request, and is told of it. */
+
+typedef struct heads_s {
+    result_t result; /* first: it is the argument of the dial */
+    char text[2048];
+} heads_t;
+
+static void on_head(hdial_t *dial, size_t proxy, http_span_t head, int status, void *arg)
+{
+    heads_t *heads = arg;
+    size_t len = strlen(heads->text);
+
+    assert_non_null(dial);
+    assert_int_equal(proxy, 0);
+    snprintf(heads->text + len, sizeof(heads->text) - len, "%d:%.*s", status, (int)head.len,
+             head.data);
+}
+
+static void the_program_says_how_to_ask_and_is_told(void **state)
+{
+    static const step_t steps[] = {
+        {.until = "\r\n\r\n",
+         SAY("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX: y\r\n\r\nhello")}};
+    static const http_extra_t fields[] = {{"X-One", "1"}, {"Host", NULL}};
+    const hdial_connect_options_t connect = {.http10 = true,
+                                             .keep_alive = true,
+                                             .user_agent = "me/1",
+                                             .fields = fields,
+                                             .field_count = 2,
+                                             .user = "you",
+                                             .password = "public",
+                                             .logins = HDIAL_PROXY_BASIC_UNASKED,
+                                             .head_cb = on_head};
+    heads_t heads = {.text = ""};
+    world_t w;
+
+    (void)state;
+    begin(&w, "http://me:secret@");
+    w.options.connect = &connect;
+    dial_to(&w, "example.com", steps, 1, &heads.result);
+    expect_hello(&w, &heads.result);
+    assert_string_equal(heads.text, "0:CONNECT example.com:25 HTTP/1.0\r\n"
+                                    "Proxy-Authorization: Basic eW91OnB1YmxpYw==\r\n"
+                                    "User-Agent: me/1\r\n"
+                                    "Proxy-Connection: Keep-Alive\r\n"
+                                    "X-One: 1\r\n\r\n"
+                                    "100:HTTP/1.1 100 Continue\r\n\r\n"
+                                    "200:HTTP/1.1 200 OK\r\nX: y\r\n\r\n");
+    end(&w);
+}
+
+static void only_the_ways_to_log_in_that_are_wanted_are_used(void **state)
+{
+    static const step_t basic[] = {
+        {.until = "\r\n\r\n",
+         SAY("HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\"\r\n"
+             "Content-Length: 0\r\n\r\n")}};
+    static const step_t both[] = {
+        {.until = "\r\n\r\n",
+         SAY("HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\"\r\n"
+             "Proxy-Authenticate: Digest realm=\"x\", nonce=\"n\"\r\n"
+             "Content-Length: 0\r\n\r\n")},
+        {.until = "\r\n\r\n", SAY("HTTP/1.1 200 OK\r\n\r\nhello")}};
+    hdial_connect_options_t connect = {.logins = HDIAL_PROXY_BASIC_UNASKED};
+    world_t w;
+    result_t r;
+
+    (void)state;
+    begin(&w, "http://me:secret@");
+    w.options.connect = &connect;
+    dial_to(&w, "example.com", basic, 1, &r); /* it was sent, and refused */
+    expect_failure(&w, &r, HERR_PROXY, "407 No");
+    assert_non_null(strstr(w.all, "Basic bWU6c2VjcmV0"));
+    end(&w);
+    begin(&w, "http://me:secret@");
+    w.options.connect = &connect;
+    connect.logins = HDIAL_PROXY_DIGEST;
+    dial_to(&w, "example.com", basic, 1, &r);
+    expect_failure(&w, &r, HERR_PROXY, "407 No");
+    dial_to(&w, "example.com", both, 2, &r);
+    expect_hello(&w, &r);
+    assert_null(strstr(w.all, "Basic"));
+    assert_non_null(strstr(w.all, "Digest username=\"me\""));
+    end(&w);
+}
+
 static void a_refusal_shows_the_status_line(void **state)
 {
     static const step_t no_user[] = {
@@ -128,7 +214,7 @@ static void a_refusal_shows_the_status_line(void **state)
     dial_to(&w, "example.com", wrong, 2, &r);
     expect_failure(&w, &r, HERR_PROXY, "407 Wrong");
     dial_to(&w, "example.com", forbidden, 1, &r);
-    assert_int_equal(r.err, HERR_PROXY);
+    assert_int_equal(r.err, HERR_PROTOCOL);
     assert_null(strchr(r.error, 0x1b));
     end(&w);
 }
@@ -148,7 +234,7 @@ static void what_is_no_answer_is_told(void **state)
     memset(long_line, 'a', sizeof(long_line));
     begin(&w, "");
     dial_to(&w, "example.com", nonsense, 1, &r);
-    expect_failure(&w, &r, HERR_PROXY, "its answer is not HTTP");
+    expect_failure(&w, &r, HERR_PROTOCOL, "its answer is not HTTP");
     dial_to(&w, "example.com", half, 1, &r);
     expect_failure(&w, &r, HERR_PROXY, "it closed the connection without an answer");
     dial_to(&w, "example.com", nothing, 1, &r);
@@ -274,6 +360,8 @@ int main(void)
         cmocka_unit_test(a_login_is_sent_when_it_is_asked_for),
         cmocka_unit_test(a_login_may_be_a_password_alone),
         cmocka_unit_test(digest_is_preferred),
+        cmocka_unit_test(the_program_says_how_to_ask_and_is_told),
+        cmocka_unit_test(only_the_ways_to_log_in_that_are_wanted_are_used),
         cmocka_unit_test(a_refusal_shows_the_status_line),
         cmocka_unit_test(what_is_no_answer_is_told),
         cmocka_unit_test(socks5_is_given_numbers_or_names),

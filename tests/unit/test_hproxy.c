@@ -94,16 +94,16 @@ static void bad_text_is_refused_without_showing_the_password(void **state)
 
 static void what_is_too_long_is_refused(void **state)
 {
-    char text[900], error[200];
+    char text[HPROXY_SECRET_SIZE + 600], error[200];
     hproxy_t proxy;
 
     (void)state;
     memset(text, 'a', sizeof(text));
-    memcpy(text + 255, "@h", 3);
+    memcpy(text + HPROXY_SECRET_SIZE - 1, "@h", 3);
     assert_int_equal(hproxy_parse(&proxy, text, HPROXY_HTTP, error, sizeof(error)), 0);
-    assert_int_equal(strlen(proxy.user), 255);
+    assert_int_equal(strlen(proxy.user), HPROXY_SECRET_SIZE - 1);
     memset(text, 'a', sizeof(text));
-    memcpy(text + 256, "@h", 3);
+    memcpy(text + HPROXY_SECRET_SIZE, "@h", 3);
     assert_int_equal(hproxy_parse(&proxy, text, HPROXY_HTTP, error, sizeof(error)), HERR_RANGE);
     memset(text, 'a', sizeof(text));
     text[sizeof(text) - 1] = '\0';

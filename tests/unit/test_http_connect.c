@@ -51,7 +51,7 @@ static void fields_of_the_program_are_in_the_place_of_own_ones(void **state)
                              "Host: h:1\r\n"
                              "X-One: 1\r\n"
                              "proxy-connection: close\r\n"
-                             "X-Empty: \r\n\r\n");
+                             "X-Empty:\r\n\r\n");
     for (size_t size = 0; size <= (size_t)len; size++)
         assert_int_equal(http_connect_compose(&request, buf, size), -ENOBUFS);
     assert_int_equal(http_connect_compose(&request, buf, (size_t)len + 1), len);
