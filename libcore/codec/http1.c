@@ -37,7 +37,6 @@ bool http1__is_lenient_response(const http1_parser_t *p)
 
 int http1__fail(http1_parser_t *p, int error, int status, const char *reason)
 {
-    hbytes_deinit(&p->head);
     p->state = HTTP1_FAILED;
     p->error = error;
     p->status = (uint16_t)(p->kind == HTTP1_RESPONSES ? 502 : status);
@@ -479,6 +478,16 @@ void http1_answer_to(http1_parser_t *parser, http_method_e method)
 void http1_set_body_max(http1_parser_t *parser, uint64_t body_max)
 {
     parser->body_max = body_max;
+}
+
+http_span_t http1_collected(const http1_parser_t *parser)
+{
+    return (http_span_t){parser->head.data, parser->head.len};
+}
+
+bool http1_has_first_line(const http1_parser_t *parser)
+{
+    return parser->started;
 }
 
 int http1_status(const http1_parser_t *parser)

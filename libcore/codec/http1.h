@@ -188,6 +188,13 @@ bool http1_in_message(const http1_parser_t *parser);
 int http1_status(const http1_parser_t *parser);
 const char *http1_reason(const http1_parser_t *parser);
 
+/* What has been collected of a head that came in pieces, until it is whole; also after an error in
+ * it. Empty if it came at once. */
+http_span_t http1_collected(const http1_parser_t *parser);
+
+/* Whether the first line of the message is whole, and right; also after an error behind it. */
+bool http1_has_first_line(const http1_parser_t *parser);
+
 /* The first field of this name that is known; NULL if there is none. Valid after HEAD, and after
  * TRAILERS for these. */
 const http_field_t *http1_field(const http1_message_t *message, http_field_e field);

@@ -31,8 +31,8 @@ static int add_any_coding(http_span_t value, bool *chunked)
     http_span_t element;
 
     while (http_list_next(&value, &element)) {
-        if (*chunked)
-            return HERR_PROTOCOL;
+        if (*chunked && !http_span_ieq(element, "chunked"))
+            return HERR_UNSUPPORTED;
         *chunked = http_span_ieq(element, "chunked");
     }
     return 0;

@@ -100,6 +100,7 @@ http_exchange_response_t http1_client__response(const http1_message_t *m)
         .field_count = m->field_count,
         .content_length = m->framing == HTTP1_CHUNKED ? -1 : m->content_length,
         .has_body = m->framing != HTTP1_NO_BODY,
+        .keep_alive = m->keep_alive,
         .head = m->head,
     };
 }
@@ -176,6 +177,47 @@ static void on_end(http_link_t *conn)
         exchange->callbacks->on_body_end(exchange, exchange->userdata);
 }
 
+/* Whether a line of a head, not the first one, is what it should be after those before it. */
+static bool is_good_line(http_span_t line, int64_t *length, bool *chunked)
+{
+    http_span_t name, value;
+    http_field_e id;
+
+    if (line.len > 0 && http_field_cut(line, &name, &value, &id) < 0)
+        return line.data[0] == ' ' || line.data[0] == '\t';
+    if (line.len > 0 && id == HTTP_FIELD_CONTENT_LENGTH)
+        return http_length_add(value, length) == 0;
+    if (line.len > 0 && id == HTTP_FIELD_TRANSFER_ENCODING)
+        return http_coding_add(value, chunked) == 0;
+    return true;
+}
+
+/* The lines of a head before the one that is wrong: what a person needs to see of it. came is all of
+ * it, unless the parser has collected it. */
+static void keep_lines(http_link_t *conn, http_span_t came)
+{
+    http_exchange_t *exchange = conn->exchange;
+    hbytes_t text = {.size_max = HTTP_EXCHANGE_HEAD_MAX};
+    http_span_t rest, line;
+    http_span_t collected = http1_collected(&conn->parser);
+    int64_t length = -1;
+    bool chunked = false;
+    size_t good = 0;
+
+    exchange->is_http = http1_has_first_line(&conn->parser);
+    if (collected.len > 0)
+        came = collected;
+    if (exchange->is_http)
+        hbytes_append(&text, came.data, came.len);
+    rest = (http_span_t){text.data, text.len};
+    while (text.len > 0 && http_line_next(&rest, &line) &&
+           (good == 0 || is_good_line(line, &length, &chunked)))
+        good = (size_t)(rest.data - text.data);
+    text.len = good;
+    hbytes_deinit(&exchange->broken);
+    exchange->broken = text;
+}
+
 static void handle(http_link_t *conn, int event)
 {
     http1_message_t *m = &conn->peer->message;
@@ -215,6 +257,7 @@ static void process(http_link_t *conn, http_span_t *rest)
 
     conn->busy = true;
     while (goes_on(conn)) {
+        http_span_t came;
         const char *from;
         bool in_body;
         int event;
@@ -228,9 +271,12 @@ static void process(http_link_t *conn, http_span_t *rest)
             on_body(conn, data);
             continue;
         }
+        came = *rest;
         from = rest->data;
         in_body = exchange->has_head;
         event = http1_parse(&conn->parser, rest, &conn->peer->message);
+        if (event < 0 && !in_body)
+            keep_lines(conn, came);
         if (exchange->raw && in_body && rest->data > from)
             on_body(conn, (http_span_t){from, (size_t)(rest->data - from)});
         if (event == HTTP1_MORE)
@@ -275,6 +321,10 @@ static void check_eof(http_link_t *conn)
         err = http1_eof(&conn->parser);
     if (err == 0)
         process(conn, &nothing);
+    if (!exchange->has_head) {
+        keep_lines(conn, nothing);
+        err = HERR_TRUNCATED; /* also when a 1xx was all that came */
+    }
     if (err != 0) {
         explain_close(exchange, HERR_TRUNCATED);
         hio_abort(conn->io, HERR_TRUNCATED);

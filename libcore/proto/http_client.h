@@ -38,7 +38,8 @@ typedef enum http_fault_e {
     HTTP_FAULT_RESOLVE_PROXY,
     HTTP_FAULT_RESOLVE,
     HTTP_FAULT_CONNECT,
-    HTTP_FAULT_REPLY,   /* it is not HTTP */
+    HTTP_FAULT_VERSION, /* it does not speak HTTP, or a version of it that is not known */
+    HTTP_FAULT_REPLY,   /* a malformed response */
     HTTP_FAULT_PARTIAL, /* ended too early */
     HTTP_FAULT_STATUS,
     HTTP_FAULT_WRITE, /* on_body said so */
@@ -208,6 +209,7 @@ typedef enum http_hop_e {
     HTTP_HOP_CONNECT,   /* of a proxy, to a CONNECT */
     HTTP_HOP_REDIRECT,  /* another request follows ... */
     HTTP_HOP_CHALLENGE, /* ... with credentials */
+    HTTP_HOP_BROKEN,    /* of a head that is malformed: its lines before the fault, no fields */
     HTTP_HOP_AGAIN      /* ... the same once more: 417, a stale connection */
 } http_hop_e;
 

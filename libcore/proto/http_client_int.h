@@ -46,6 +46,7 @@ typedef struct http_origin_s {
     http_peer_t *peer;
     http_route_t route;
     uint32_t users; /* transfers */
+    bool old;       /* it answered with HTTP/1.0 */
     char key[];
 } http_origin_t;
 
@@ -117,6 +118,7 @@ struct http_transfer_s {
     int64_t body_length;
     bool expects; /* Expect was sent */
     bool sending; /* the source has more */
+    bool chunked;
 
     http_login_t login, proxy_login; /* of this hop */
     hdial_connect_options_t connect; /* how its proxy is asked */

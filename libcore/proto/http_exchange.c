@@ -46,18 +46,29 @@ static ssize_t write_head(const http_exchange_request_t *request, char *buf, siz
     return http1_write_end(&w);
 }
 
+/* Enough for it. */
+static size_t head_size(const http_exchange_request_t *request)
+{
+    size_t size = HTTP_EXCHANGE_FRAMING_SIZE + request->method.len + request->target.len;
+
+    for (size_t i = 0; i < request->field_count; i++)
+        size += request->fields[i].name.len + request->fields[i].value.len + 4;
+    return size;
+}
+
 static int make_head(http_exchange_t *exchange, const http_exchange_request_t *request)
 {
-    char *buf = hmem_alloc(HTTP_EXCHANGE_HEAD_MAX);
-    ssize_t len = buf ? write_head(request, buf, HTTP_EXCHANGE_HEAD_MAX) : -ENOMEM;
-    char *smaller;
+    size_t size = head_size(request);
+    char *buf = size <= HTTP_EXCHANGE_HEAD_MAX ? hmem_alloc(size) : NULL;
+    ssize_t len = buf ? write_head(request, buf, size) : -ENOMEM;
 
+    if (size > HTTP_EXCHANGE_HEAD_MAX)
+        return -ENOBUFS;
     if (len < 0) {
         hmem_free(buf);
         return (int)len;
     }
-    smaller = hmem_realloc(buf, (size_t)len);
-    exchange->head = smaller ? smaller : buf;
+    exchange->head = buf;
     exchange->head_len = (size_t)len;
     return 0;
 }
@@ -105,6 +116,7 @@ void http_exchange__finish(http_exchange_t *exchange, int err)
     exchange->callbacks->on_close(exchange, err, exchange->userdata);
     hbytes_deinit(&exchange->early);
     hbytes_deinit(&exchange->held);
+    hbytes_deinit(&exchange->broken);
     hmem_free(exchange->head);
     hmem_free(exchange);
 }
@@ -273,6 +285,16 @@ const char *http_exchange_error(const http_exchange_t *exchange)
 hdial_step_e http_exchange_step(const http_exchange_t *exchange)
 {
     return exchange->step;
+}
+
+bool http_exchange_is_http(const http_exchange_t *exchange)
+{
+    return exchange->is_http;
+}
+
+http_span_t http_exchange_broken_head(const http_exchange_t *exchange)
+{
+    return (http_span_t){exchange->broken.data, exchange->broken.len};
 }
 
 http_span_t http_exchange_head(const http_exchange_t *exchange)

@@ -90,6 +90,7 @@ typedef struct http_exchange_response_s {
     size_t field_count;
     int64_t content_length; /* what the field says, also where no body follows; -1: nothing */
     bool has_body;          /* false for HEAD, 204, 304 */
+    bool keep_alive;        /* the connection may serve further exchanges */
     http_span_t head;       /* as it came */
 } http_exchange_response_t;
 
@@ -118,7 +119,7 @@ typedef struct http_exchange_callbacks_s {
 } http_exchange_callbacks_t;
 
 /* Begins; callbacks is borrowed until on_close. 0 and *exchange, -EINVAL (what no request may
- * have), -ENOBUFS (the head is longer than 64 KiB), -ENOMEM. */
+ * have), -ENOBUFS (the head is longer than 1 MiB), -ENOMEM. */
 int http_exchange_start(http_peer_t *peer, const http_exchange_request_t *request,
                         const http_exchange_callbacks_t *callbacks, void *userdata,
                         http_exchange_t **exchange);
@@ -143,6 +144,11 @@ const char *http_exchange_error(const http_exchange_t *exchange);
 
 /* The step that failed while connecting; HDIAL_STEP_DONE behind that. */
 hdial_step_e http_exchange_step(const http_exchange_t *exchange);
+
+/* After an error in the head of the response: whether it began as one of HTTP/1 does; and its lines
+ * before the one that is wrong, empty if there are none. Until on_close has returned. */
+bool http_exchange_is_http(const http_exchange_t *exchange);
+http_span_t http_exchange_broken_head(const http_exchange_t *exchange);
 
 /* The head of the request as it is sent. */
 http_span_t http_exchange_head(const http_exchange_t *exchange);

@@ -7,7 +7,10 @@
 #include "../event/htimer.h"
 #include "http_exchange.h"
 
-#define HTTP_EXCHANGE_HEAD_MAX 65536
+#define HTTP_EXCHANGE_HEAD_MAX 1048576
+#define HTTP_EXCHANGE_FRAMING_SIZE                                                                 \
+    256                                /* of a head: the first line but for method and target, and
+                                          what is added */
 #define HTTP_EXCHANGE_EARLY_MAX 65536  /* body that is kept before it can leave */
 #define HTTP_EXCHANGE_QUEUED_MAX 65536 /* above it the program is asked to wait */
 #define HTTP_EXCHANGE_CONTINUE_MS 1000
@@ -71,6 +74,8 @@ struct http_exchange_s {
     bool ended;    /* so is what the program gives */
     bool filling;  /* the program waits for on_drained */
 
+    hbytes_t broken;   /* lines of a head that is malformed behind them */
+    bool is_http;      /* the first line was one */
     hbytes_t held;     /* input behind a pause */
     uint32_t interims; /* responses 1xx that have come */
     bool has_head;

@@ -301,6 +301,7 @@ static void on_head(http_exchange_t *exchange, const http_exchange_response_t *r
     t->has_head = true;
     t->repeated = false;
     t->info.status = response->status;
+    t->origin->old = response->version == 10;
     note_times(t);
     t->hop = http_transfer__judge(t, response);
     if (t->hop_count > 0)
@@ -310,6 +311,8 @@ static void on_head(http_exchange_t *exchange, const http_exchange_response_t *r
         http_exchange_abort(t->exchange, -ECANCELED);
     else if (t->hop == HTTP_HOP_FINAL)
         http_transfer__begin_body(t, response);
+    else if (!response->keep_alive)
+        move_on(t); /* its body is of no use, and neither is the connection */
 }
 
 static void on_body(http_exchange_t *exchange, http_span_t data, void *userdata)
@@ -387,6 +390,24 @@ static bool was_stale(http_transfer_t *t, int err)
     return true;
 }
 
+/* What there is of a head that was wrong is told as it came. */
+static void end_badly(http_transfer_t *t, int err)
+{
+    http_span_t head = http_exchange_broken_head(t->exchange);
+    http_exchange_response_t response = {.head = head, .content_length = -1};
+    http_span_t rest = head, line;
+    int minor;
+
+    if (http_line_next(&rest, &line) && t->fault == HTTP_FAULT_NONE &&
+        http_status_line(line, &minor, &response.status, &response.reason) == 0) {
+        response.version = 10 + minor;
+        t->info.status = response.status;
+        t->hop = HTTP_HOP_BROKEN;
+        tell_head(t, &response);
+    }
+    http_transfer__explain(t, err);
+}
+
 static void on_exchange_close(http_exchange_t *exchange, int err, void *userdata)
 {
     http_transfer_t *t = userdata;
@@ -396,7 +417,7 @@ static void on_exchange_close(http_exchange_t *exchange, int err, void *userdata
     if (t->hop_count > 0)
         t->hops[t->hop_count - 1].ended_us = http_transfer__now_us(t);
     if (err != 0 && !t->moving_on && !was_stale(t, err))
-        http_transfer__explain(t, err);
+        end_badly(t, err);
     t->exchange = NULL;
     http_client__leave(t->origin);
     t->origin = NULL;
@@ -417,12 +438,12 @@ static const http_exchange_callbacks_t exchange_callbacks = {
 
 /* ---- hops ------------------------------------------------------------------------------------ */
 
-/* Its credentials are the transfer's, or those that came with its address. */
+/* Its credentials are those that came with its address, else the transfer's. */
 static void set_proxy(http_transfer_t *t, const http_route_t *route)
 {
     t->info.through_proxy = route->forward || route->tunnel;
     t->proxy_login = t->options.proxy_login;
-    if (!t->proxy_login.user && t->info.through_proxy && route->http.user[0]) {
+    if (t->info.through_proxy && (route->http.user[0] || route->http.password[0])) {
         t->proxy_login.user = route->http.user;
         t->proxy_login.password = route->http.password;
     }

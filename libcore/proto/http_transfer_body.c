@@ -98,7 +98,8 @@ static bool send_piece(http_transfer_t *t)
 /* All that there is room for: what a response that has come already does not want is not read. */
 void http_transfer__pump(http_transfer_t *t)
 {
-    if (!t->sending || !t->exchange || t->body_length == HTTP_BODY_NONE || t->body_length == 0)
+    if (!t->sending || !t->exchange || t->body_length == HTTP_BODY_NONE ||
+        (t->body_length == 0 && !t->chunked))
         return;
     while (t->sending && t->fault == HTTP_FAULT_NONE && !http_exchange_is_full(t->exchange)) {
         if (!send_piece(t))
@@ -127,7 +128,14 @@ static void fail_decoding(http_transfer_t *t, int err)
     fail_receiving(t);
 }
 
-/* All values of a field, but for chunks: these are undone already. */
+/* Chunks are undone already, and some servers say "none". */
+static bool is_nothing(http_span_t coding)
+{
+    return http_span_ieq(coding, "chunked") || http_span_ieq(coding, "identity") ||
+           http_span_ieq(coding, "none");
+}
+
+/* All values of a field. */
 static int join_codings(const http_exchange_response_t *response, http_field_e id,
                         hbytes_t *codings)
 {
@@ -137,7 +145,7 @@ static int join_codings(const http_exchange_response_t *response, http_field_e i
         http_span_t rest = response->fields[i].value, coding;
 
         while (response->fields[i].id == id && err == 0 && http_list_next(&rest, &coding)) {
-            if (!http_span_ieq(coding, "chunked"))
+            if (!is_nothing(coding))
                 err = hbytes_printf(codings, "%s%.*s", codings->len > 0 ? "," : "", (int)coding.len,
                                     coding.data);
         }

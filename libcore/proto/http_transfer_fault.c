@@ -1,6 +1,17 @@
 /* What went wrong, in the terms that programs decide by. */
 #include "http_client_int.h"
 
+/* SOCKS or CONNECT. */
+static http_fault_e fault_of_proxy(const http_transfer_t *t, int err)
+{
+    if (!t->origin->route.tunnel)
+        return HTTP_FAULT_PROXY;
+    if (err == HERR_PROTOCOL)
+        return HTTP_FAULT_REPLY;
+    return err == HERR_PROXY && t->info.connect_status > 0 ? HTTP_FAULT_CONNECT
+                                                           : HTTP_FAULT_RECEIVE;
+}
+
 /* The step of the dial that failed. */
 static http_fault_e fault_of_dial(const http_transfer_t *t, int err)
 {
@@ -25,20 +36,23 @@ static http_fault_e fault_of_dial(const http_transfer_t *t, int err)
     case HDIAL_STEP_CONNECT:
         return HTTP_FAULT_CONNECT;
     case HDIAL_STEP_PROXY:
-        return route->tunnel ? HTTP_FAULT_RECEIVE : HTTP_FAULT_PROXY;
+        return fault_of_proxy(t, err);
     default:
         return HTTP_FAULT_TLS;
     }
 }
 
-static http_fault_e fault_of_head(int err)
+static http_fault_e fault_of_head(const http_transfer_t *t, int err)
 {
+    bool is_http = http_exchange_is_http(t->exchange);
+
     switch (err) {
     case HERR_PROTOCOL:
+        return is_http ? HTTP_FAULT_REPLY : HTTP_FAULT_VERSION;
     case HERR_UNSUPPORTED:
-        return HTTP_FAULT_REPLY;
+        return is_http ? HTTP_FAULT_CODING : HTTP_FAULT_VERSION;
     case HERR_FRAME_SIZE:
-        return HTTP_FAULT_TOO_LARGE;
+        return HTTP_FAULT_RECEIVE;
     case HERR_TRUNCATED:
         return HTTP_FAULT_EMPTY;
     case -EPIPE:
@@ -66,8 +80,11 @@ void http_transfer__explain(http_transfer_t *t, int err)
     else if (err == -ETIMEDOUT)
         fault = HTTP_FAULT_TIMEOUT;
     else
-        fault = t->has_head ? fault_of_body(err) : fault_of_head(err);
-    if (fault == HTTP_FAULT_PARTIAL && t->info.download_total >= 0)
+        fault = t->has_head ? fault_of_body(err) : fault_of_head(t, err);
+    if (fault == HTTP_FAULT_CONNECT && http_exchange_step(t->exchange) == HDIAL_STEP_PROXY)
+        http_transfer__fail(t, fault, "CONNECT tunnel failed, response %d: %s",
+                            t->info.connect_status, text);
+    else if (fault == HTTP_FAULT_PARTIAL && t->info.download_total >= 0)
         http_transfer__fail(t, fault, "%s: %llu of %lld bytes have come", text,
                             (unsigned long long)t->info.downloaded,
                             (long long)t->info.download_total);

@@ -47,6 +47,20 @@ static void note_redirect(http_transfer_t *t)
     hurl_deinit(&url);
 }
 
+/* Whether no other Location says something else: who follows one of two may be led. */
+static bool is_only(const http_exchange_response_t *response, http_span_t location)
+{
+    for (size_t i = 0; i < response->field_count; i++) {
+        const http_field_t *field = &response->fields[i];
+
+        if (field->id == HTTP_FIELD_LOCATION &&
+            (field->value.len != location.len ||
+             memcmp(field->value.data, location.data, location.len) != 0))
+            return false;
+    }
+    return true;
+}
+
 static bool is_redirect(http_transfer_t *t, const http_exchange_response_t *response)
 {
     http_span_t location = find(response, HTTP_FIELD_LOCATION);
@@ -55,6 +69,10 @@ static bool is_redirect(http_transfer_t *t, const http_exchange_response_t *resp
     t->location = NULL;
     if (response->status / 100 != 3 || location.len == 0)
         return false;
+    if (!is_only(response, location)) {
+        http_transfer__fail(t, HTTP_FAULT_REPLY, "the response has two different Locations");
+        return false;
+    }
     t->location = copy_span(location);
     return t->location != NULL;
 }
@@ -147,7 +165,9 @@ int http_transfer__move(http_transfer_t *t)
         return -EPROTONOSUPPORT;
     }
     if (!same_server(&url, t->url)) {
-        t->host = (http_login_state_t){0};
+        unsigned picked = t->options.login_anywhere ? t->host.picked : 0;
+
+        t->host = (http_login_state_t){.picked = picked};
         t->settled = false;
     }
     set_method(t);
@@ -257,6 +277,12 @@ http_hop_e http_transfer__judge(http_transfer_t *t, const http_exchange_response
     int status = response->status;
     bool redirect;
 
+    if (response->version > 11) {
+        http_transfer__fail(t, HTTP_FAULT_VERSION, "the server speaks HTTP/%d.%d",
+                            response->version / 10, response->version % 10);
+        return HTTP_HOP_FINAL;
+    }
+
     http_transfer__keep(t, response);
     if ((status == 401 || status == 407) && http_transfer__challenge(t, response))
         return HTTP_HOP_CHALLENGE;
@@ -269,6 +295,8 @@ http_hop_e http_transfer__judge(http_transfer_t *t, const http_exchange_response
         return HTTP_HOP_AGAIN;
     }
     redirect = is_redirect(t, response);
+    if (t->fault != HTTP_FAULT_NONE)
+        return HTTP_HOP_FINAL;
     if (redirect && judge_redirect(t) == HTTP_HOP_REDIRECT)
         return HTTP_HOP_REDIRECT;
     judge_last(t, response);
