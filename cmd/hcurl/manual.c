@@ -1,4 +1,5 @@
 /* What --help and the manual say about hcurl, beside the rows of its options. */
+#include "manual.h"
 #include "options.h"
 
 static const char *const usage[] = {"[options] URL...", NULL};
@@ -138,6 +139,7 @@ const hopt_doc_t options_doc = {
     .usage = usage,
     .description = description,
     .operands = operands,
+    .sections = manual_sections,
     .examples = examples,
     .exit_status = exit_status,
     .environment = environment,

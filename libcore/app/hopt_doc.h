@@ -21,6 +21,14 @@ typedef struct hopt_term_s {
     const char *text;
 } hopt_term_t;
 
+/* A section of the manual of the command's own, behind the options: a title in capitals, paragraphs
+ * and a list, either of which may be NULL. The last of an array has no title. */
+typedef struct hopt_section_s {
+    const char *title;
+    const char *const *paragraphs; /* NULL-terminated */
+    const hopt_term_t *terms;
+} hopt_section_t;
+
 /* A library that may be built in; version is called by --version only and returns a static string,
  * or NULL when it is not in. The last of an array has no name. */
 typedef struct hopt_feature_s {
@@ -46,6 +54,7 @@ typedef struct hopt_doc_s {
     const char *const *usage;       /* without the name: "[options] HOST PORT"; NULL-terminated */
     const char *const *description; /* paragraphs, NULL-terminated; as are the rest, or NULL */
     const hopt_term_t *operands;    /* what the words of the usage mean */
+    const hopt_section_t *sections; /* of the manual */
     const hopt_term_t *examples;    /* a command line and what it does */
     const hopt_term_t *exit_status; /* "0" and when */
     const hopt_term_t *environment; /* a variable and its use; HNET_POLLER is added */

@@ -80,7 +80,9 @@ static void put_sentence(hopt_writer_t *w, const char *text)
     if (hbytes_printf(&sentence, "%s%s", text, len > 0 && text[len - 1] != '.' ? "." : "") < 0) {
         w->error = -ENOMEM;
     } else {
-        if (islower((unsigned char)text[0]) && islower((unsigned char)text[1]))
+        /* "iPhone" stays, and so does "x"; "a status" is a word, too. */
+        if (islower((unsigned char)text[0]) &&
+            (islower((unsigned char)text[1]) || strncmp(text, "a ", 2) == 0))
             sentence.data[0] = (char)toupper((unsigned char)text[0]);
         put_text(w, sentence.data);
     }
@@ -299,13 +301,28 @@ static void put_environment(const hopt_doc_t *doc, hopt_writer_t *w)
     hopt__put(w, ".El\n");
 }
 
+static void put_paragraphs(hopt_writer_t *w, const char *const *paragraphs)
+{
+    for (size_t i = 0; paragraphs != NULL && paragraphs[i] != NULL; i++) {
+        hopt__put(w, i > 0 ? ".Pp\n" : "");
+        put_text(w, paragraphs[i]);
+    }
+}
+
+static void put_sections(hopt_writer_t *w, const hopt_section_t *section)
+{
+    for (; section != NULL && section->title != NULL; section++) {
+        hopt__printf(w, ".Sh %s\n", section->title);
+        put_paragraphs(w, section->paragraphs);
+        if (section->terms != NULL)
+            put_list(w, "Li", section->terms);
+    }
+}
+
 static void put_description(const hopt_doc_t *doc, hopt_writer_t *w)
 {
     hopt__put(w, ".Sh DESCRIPTION\n");
-    for (size_t i = 0; doc->description[i] != NULL; i++) {
-        hopt__put(w, i > 0 ? ".Pp\n" : "");
-        put_text(w, doc->description[i]);
-    }
+    put_paragraphs(w, doc->description);
     if (doc->operands == NULL || doc->operands->term == NULL)
         return;
     hopt__put(w, ".Pp\nThe operands are:\n");
@@ -355,6 +372,7 @@ void hopt__write_man(const hopt_doc_t *doc, hopt_writer_t *w)
         put_usage(w, doc->usage[i]);
     put_description(doc, w);
     put_options(doc, w);
+    put_sections(w, doc->sections);
     put_environment(doc, w);
     put_section(w, "FILES", "Pa", doc->files);
     put_section(w, "SIGNALS", "Dv", doc->signals);

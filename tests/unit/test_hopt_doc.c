@@ -53,6 +53,10 @@ static const char *const description[] = {"Reads. Writes e.g. bytes! And \\ more
 static const hopt_term_t operands[] = {{"HOST", "where to go"}, {NULL, NULL}};
 static const hopt_term_t examples[] = {{"hxx -w 3 localhost 80", "Talk to a web server."},
                                        {NULL, NULL}};
+static const char *const words[] = {"One.", "Two.", NULL};
+static const hopt_term_t names[] = {{"%{x}", "a name of ours"}, {NULL, NULL}};
+static const hopt_section_t sections[] = {
+    {"WORDS", words, NULL}, {"NAMES", NULL, names}, {NULL, NULL, NULL}};
 static const hopt_term_t exit_status[] = {{"0", "all went well"}, {"1", "a fault"}, {NULL, NULL}};
 static const hopt_term_t signals[] = {{"SIGHUP", "reads it again"}, {NULL, NULL}};
 static const hopt_term_t environment[] = {{"NO_COLOR", "switches colour off"}, {NULL, NULL}};
@@ -77,6 +81,7 @@ static const hopt_doc_t doc = {
     .usage = usage,
     .description = description,
     .operands = operands,
+    .sections = sections,
     .examples = examples,
     .exit_status = exit_status,
     .environment = environment,
@@ -190,6 +195,8 @@ static void the_manual_page_escapes_what_roff_would_read(void **state)
     expect_in(text, "\n.It Fl v , Fl \\-verbose , Fl \\-no\\-verbose\n");
     expect_in(text, "Fl \\-color Ns Oo = Ns Ar auto|always|never Oc\n");
     expect_in(text, "\nHow to do it.\nOne of\n.Cm fast ,\n.Cm safe\n");
+    expect_in(text, "\n.Sh WORDS\nOne.\n.Pp\nTwo.\n.Sh NAMES\n.Bl -tag -width Ds\n"
+                    ".It Li \\&%{x}\nA name of ours.\n.El\n");
     expect_in(text, "\nhxx \\-w 3 localhost 80\n");
     expect_in(text, "\n.Xr nc 1 ,\n.Xr socat 1\n");
     expect_not_in(text, "secret");
