@@ -411,9 +411,8 @@ static void resume(hio_t *io)
         return;
     held = conn->exchange->held;
     conn->exchange->held = (hbytes_t){0};
-    rest = (http_span_t){held.data, held.len};
-    if (rest.len > 0)
-        process(conn, &rest);
+    rest = (http_span_t){held.data ? held.data : "", held.len};
+    process(conn, &rest); /* also without a byte: the end of the body may be all that is left */
     go_on(conn, rest);
     hbytes_deinit(&held);
 }

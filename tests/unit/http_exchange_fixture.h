@@ -24,7 +24,7 @@ typedef struct lab_s {
     size_t body_len;
     char error[HTTP_EXCHANGE_ERROR_SIZE];
     bool reused;
-    bool pause_at_head;
+    bool pause_at_head, pause_at_body;
 } lab_t;
 
 static inline void on_interim(http_exchange_t *exchange, const http_exchange_response_t *response,
@@ -51,7 +51,8 @@ static inline void on_body(http_exchange_t *exchange, http_span_t data, void *us
 {
     lab_t *lab = userdata;
 
-    (void)exchange;
+    if (lab->pause_at_body)
+        http_exchange_pause(exchange);
     assert_true(lab->body_len + data.len < sizeof(lab->body));
     memcpy(lab->body + lab->body_len, data.data, data.len);
     lab->body_len += data.len;

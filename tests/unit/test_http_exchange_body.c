@@ -125,6 +125,27 @@ static void a_pause_holds_the_body_back(void **state)
     lab_close(&lab);
 }
 
+static void a_pause_at_the_last_byte_ends_with_the_exchange(void **state)
+{
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, (http_peer_options_t){0});
+    start_get(&lab);
+    lab.pause_at_body = true;
+    accept_one(&lab);
+    hears(&lab, GET_HEAD);
+    says(&lab, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    RUN_UNTIL(lab.loop, lab.body_len == 5);
+    settle(lab.loop);
+    assert_int_equal(lab.closes, 0);
+    http_exchange_resume(lab.exchange);
+    RUN_UNTIL(lab.loop, lab.closes > 0);
+    assert_int_equal(lab.ends, 1);
+    assert_int_equal(lab.err, 0);
+    lab_close(&lab);
+}
+
 static void a_tunnel_carries_bytes_both_ways(void **state)
 {
     http_exchange_request_t request = request_of("CONNECT", HTTP_BODY_NONE);
@@ -212,6 +233,7 @@ int main(void)
         cmocka_unit_test(the_body_waits_for_one_hundred),
         cmocka_unit_test(a_connection_whose_body_was_kept_back_is_not_used_again),
         cmocka_unit_test(a_pause_holds_the_body_back),
+        cmocka_unit_test(a_pause_at_the_last_byte_ends_with_the_exchange),
         cmocka_unit_test(a_tunnel_carries_bytes_both_ways),
         cmocka_unit_test(an_abort_is_told_later),
         cmocka_unit_test(what_is_under_way_ends_with_its_peer),
