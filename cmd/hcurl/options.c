@@ -377,6 +377,9 @@ static int take_argv(options_t *o, int argc, char *const argv[], hbytes_t *messa
 
         if (ended || argv[i][0] != '-') {
             status = url_add(&o->now.url, argv[i]);
+            if (status < 0)
+                hbytes_append_str(message,
+                                  status == HERR_SYNTAX ? "the URL is empty" : herr_str(status));
         } else if (strcmp(argv[i], "--") == 0) {
             ended = true;
         } else {

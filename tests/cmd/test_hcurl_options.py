@@ -3,6 +3,7 @@ made of the words that both understand."""
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -40,6 +41,11 @@ def run(home, *args, program="hcurl", data=None, env=None):
         cwd=home,
         env={**clean, "HOME": str(home), **(env or {})},
     )
+
+
+def need_curl():
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed")
 
 
 def usage_of_any(home, *args):
@@ -96,12 +102,6 @@ def test_a_mistake_is_named(home, words, said):
     assert usage(home, *words).endswith(f": {said}\n") or usage(home, *words) == f"hcurl: {said}\n"
 
 
-@pytest.mark.parametrize("words, status", [(["--foo"], 2), (["-o"], 2), (["-K", "none", "x"], 26), (["-m", "x"], 2)])
-def test_mistakes_have_the_status_of_curl(home, words, status):
-    assert run(home, *words).returncode == status
-    assert run(home, *words, program="curl").returncode == status
-
-
 def test_a_file_that_cannot_be_read_is_26(home):
     said = usage(home, "-K", "none", "x", status=26)
     assert said == "hcurl: option -K: cannot read config from 'none': No such file or directory\n"
@@ -111,6 +111,122 @@ def test_a_file_that_cannot_be_read_is_26(home):
 
 def test_mistakes_are_told_even_if_silence_was_asked_for(home):
     assert "unknown option --foo" in usage(home, "-s", "--foo")
+
+
+# ---- mistakes that both know --------------------------------------------------------------------
+
+# By the exit status; URL is one that answers.
+MISTAKES = {
+    1: """
+        --proto =https URL
+        --proto-default x URL
+        foo://x/
+    """,
+    2: """
+        - URL
+        --= URL
+        --connect-timeout x URL
+        --create-file-mode 999 URL
+        --create-file-mode x URL
+        --expect100-timeout x URL
+        --happy-eyeballs-timeout-ms x URL
+        --ip-tos 256 URL
+        --ip-tos x URL
+        --keepalive-time x URL
+        --limit-rate -1 URL
+        --limit-rate 1x URL
+        --limit-rate 99999999999999999999 URL
+        --limit-rate x URL
+        --local-port 1-0 URL
+        --local-port 70000 URL
+        --local-port x URL
+        --max-filesize x URL
+        --max-redirs -2 URL
+        --max-redirs x URL
+        --no-data x URL
+        --no-foo URL
+        --output= URL
+        --parallel-max x URL
+        --rate 1/0s URL
+        --rate x URL
+        --retry -1 URL
+        --retry 1.5 URL
+        --retry x URL
+        --retry-delay x URL
+        --tls-max "" URL
+        --tls-max 9 URL
+        -C "" URL
+        -C x URL
+        -F "" URL
+        -F x URL
+        -I -T dat URL
+        -I -d x URL
+        -J -O -C - URL
+        -Y x URL
+        -d x -F a=b URL
+        -d x -T dat URL
+        -m "" URL
+        -m -1 URL
+        -o "" URL
+        -o x
+        -sd
+        -so
+    """,
+    3: """
+        "URL[1-"
+        "URL[1-3"
+        "URL{a,b"
+        "http://a b/"
+        http://127.0.0.1:99999/
+        http://127.0.0.1:x/
+        http://[::1
+        http://user@:80/
+    """,
+    7: """
+        --abstract-unix-socket nix URL
+        --unix-socket /nonexistent URL
+        -x 127.0.0.1:1 URL
+    """,
+    23: """
+        --output-dir nix -o x URL
+        -O --output-dir nix URL
+        -o "a/b" URL
+        -o /nonexistent/x URL
+    """,
+    26: """
+        -F a=<nix URL
+        -F a=@nix URL
+        -K "" URL
+        -K nix URL
+        -T nix URL
+    """,
+    45: """
+        --interface nix0 URL
+    """,
+    49: """
+        --resolve x URL
+    """,
+    63: """
+        --max-filesize 1 URL
+    """,
+    67: """
+        --disallow-username-in-url http://a:b@127.0.0.1:1/
+    """,
+}
+
+
+@pytest.mark.parametrize("status", MISTAKES)
+def test_mistakes_have_the_status_of_curl(web, home, status):
+    need_curl()
+    wrong = []
+    for line in filter(None, map(str.strip, MISTAKES[status].splitlines())):
+        words = ["-s", *(w.replace("URL", f"{web.url}/file") for w in shlex.split(line))]
+        for program in ("hcurl", "curl"):
+            (home / "dat").write_text("data\n")
+            done = run(home, *words, program=program)
+            if done.returncode != status:
+                wrong.append((program, line, done.returncode, done.stderr))
+    assert wrong == []
 
 
 # ---- every option of the original ---------------------------------------------------------------
@@ -123,8 +239,7 @@ def curl_options():
 
 
 def test_every_option_of_curl_is_known(home):
-    if not shutil.which("curl"):
-        pytest.skip("curl is not installed")
+    need_curl()
     options = [(name, value) for name, value in curl_options() if name]
     assert len(options) > 240
     unknown = []
@@ -189,11 +304,6 @@ def both(web, home, *args, status=0, files=(), data=None, env=None):
         seen.append((normal(web.wire()), done.stdout, made))
     assert seen[0] == seen[1]
     return seen[0]
-
-
-def need_curl():
-    if not shutil.which("curl"):
-        pytest.skip("curl is not installed")
 
 
 @pytest.mark.parametrize(
