@@ -23,7 +23,7 @@ static bool is_http(hproxy_type_e type)
 
 /* The text as hproxy takes it: a path is none of a proxy's, but for a UNIX socket's, which is
  * written as one of localhost. */
-static int rewrite_proxy(const char *text, hbytes_t *out)
+static int rewrite_proxy(const char *text, hproxy_type_e type, hbytes_t *out)
 {
     static const char local[] = "localhost/";
     const char *mark = strstr(text, "://");
@@ -37,7 +37,7 @@ static int rewrite_proxy(const char *text, hbytes_t *out)
     }
     if (hstr_starts(host, "unix:"))
         return hbytes_append_str(out, text);
-    if (mark && hstr_starts(host, local) && host[sizeof(local) - 1]) {
+    if ((mark || !is_http(type)) && hstr_starts(host, local) && host[sizeof(local) - 1]) {
         int err = hbytes_append(out, text, (size_t)(rest - text)); /* it has no user */
 
         return err ? err : hbytes_printf(out, "unix:%s", host + sizeof(local) - 2);
@@ -49,7 +49,7 @@ static int parse_proxy(const char *text, hproxy_type_e type, hproxy_t *proxy, hb
 {
     char why[BUFFER_SIZE];
     hbytes_t plain = {0};
-    int err = rewrite_proxy(text, &plain);
+    int err = rewrite_proxy(text, type, &plain);
 
     if (!err)
         err = hproxy_parse(proxy, plain.data ? plain.data : "", type, why, sizeof(why));

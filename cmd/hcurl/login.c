@@ -386,7 +386,7 @@ int login_apply(const login_options_t *options, http_transfer_options_t *transfe
     unsigned schemes = schemes_of(options->basic, options->digest, options->any);
 
     (void)error;
-    if (options->bearer && schemes)
+    if (options->bearer) /* nothing else then, unless it is asked for */
         schemes |= HTTP_LOGIN_BEARER;
     transfer->login = login_of(&options->user, schemes);
     transfer->login.bearer = options->bearer;

@@ -46,6 +46,7 @@ static bool override(const http_client_t *client, http_route_t *r)
     bool other =
         http_override_target(client->options.overrides, r->to.host, r->to.port, host, &port) > 0;
 
+    other = other && (port != r->to.port || !hstr_ieq(host, r->to.host));
     if (other) {
         hstr_copy(r->to.host, sizeof(r->to.host), host);
         r->to.port = port;

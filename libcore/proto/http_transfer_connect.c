@@ -14,6 +14,20 @@ static unsigned logins_of(const http_login_t *login)
            (schemes & HTTP_LOGIN_DIGEST ? HDIAL_PROXY_DIGEST : 0U);
 }
 
+/* A tunnel has no length: RFC 9110 section 9.3.6. */
+static void tell_ignored(http_transfer_t *t, const http_exchange_response_t *response)
+{
+    for (size_t i = 0; response->status / 100 == 2 && i < response->field_count; i++) {
+        http_field_e id = response->fields[i].id;
+
+        if (id == HTTP_FIELD_CONTENT_LENGTH || id == HTTP_FIELD_TRANSFER_ENCODING)
+            http_transfer__info(t, "Ignoring %s in CONNECT %d response",
+                                id == HTTP_FIELD_CONTENT_LENGTH ? "Content-Length"
+                                                                : "Transfer-Encoding",
+                                response->status);
+    }
+}
+
 static void tell_answer(http_transfer_t *t, http_span_t head)
 {
     http1_options_t options = {.lenient = true, .line_max = head.len, .head_max = head.len};
@@ -29,6 +43,7 @@ static void tell_answer(http_transfer_t *t, http_span_t head)
     if (http1_parse(&parser, &rest, &message) == HTTP1_HEAD) {
         response = http1_client__response(&message);
         t->info.connect_status = response.status;
+        tell_ignored(t, &response);
         if (t->callbacks->on_head)
             t->callbacks->on_head(t, HTTP_HOP_CONNECT, &response, t->userdata);
     }
