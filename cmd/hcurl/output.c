@@ -31,6 +31,12 @@ static bool shows_heads(const output_t *output)
     return (output->options->include || output->setup.show_heads) && !output->setup.discard;
 }
 
+/* -i and -D -, both to stdout: line by line. */
+static bool is_doubled(const output_t *output)
+{
+    return output->dump.to_stdout && output__is_stdout(output) && shows_heads(output);
+}
+
 static bool is_checked(const output_t *output)
 {
     return output->options->checksum.hash != CHECKSUM_NONE;
@@ -76,6 +82,10 @@ static int prepare(output_t *output, hbytes_t *why)
             return status;
     }
     output->resume_from = find_resume(output);
+    if (output->resume_from > 0 && output->name && output__open(output)) {
+        (void)hbytes_append(why, output->error.data, output->error.len);
+        return STATUS_WRITE;
+    }
     pretty_init(&output->pretty, output->setup.report, output__is_stdout(output));
     output->held.size_max = HELD_MAX;
     return output__open_sides(output, why);
@@ -262,21 +272,27 @@ int output__sum(output_t *output, http_span_t data)
 
 /* ---- heads ----------------------------------------------------------------------------------- */
 
-/* A head, line by line, as pretty wants it. */
-static int show_pretty(output_t *output, http_span_t head)
+/* A head, line by line: as pretty wants it, and each line twice where -D goes to the same place. */
+static int show_lines(output_t *output, http_span_t head)
 {
+    hbytes_t *out = &output->laid_out;
     int err = 0;
 
-    hbytes_clear(&output->laid_out);
+    hbytes_clear(out);
     while (err == 0 && head.len > 0) {
         const char *end = memchr(head.data, '\n', head.len);
-        size_t len = end ? (size_t)(end - head.data) + 1 : head.len;
+        http_span_t line = {head.data, end ? (size_t)(end - head.data) + 1 : head.len};
 
-        err = pretty_head(&output->pretty, (http_span_t){head.data, len}, &output->laid_out);
-        head = (http_span_t){head.data + len, head.len - len};
+        if (is_doubled(output))
+            err = hbytes_append(out, line.data, line.len);
+        if (err == 0 && pretty_has_heads(&output->pretty))
+            err = pretty_head(&output->pretty, line, out);
+        else if (err == 0)
+            err = hbytes_append(out, line.data, line.len);
+        head = (http_span_t){head.data + line.len, head.len - line.len};
     }
     return err ? output__fail(output, err, "show", "the heads")
-               : write_plain(output, output->laid_out.data, output->laid_out.len);
+               : write_plain(output, out->data, out->len);
 }
 
 static int show_head(output_t *output, http_span_t head, bool last)
@@ -293,8 +309,9 @@ static int show_head(output_t *output, http_span_t head, bool last)
     err = output__open(output);
     if (err)
         return err;
-    return pretty_has_heads(&output->pretty) ? show_pretty(output, head)
-                                             : write_plain(output, head.data, head.len);
+    return pretty_has_heads(&output->pretty) || is_doubled(output)
+               ? show_lines(output, head)
+               : write_plain(output, head.data, head.len);
 }
 
 static void begin_body(output_t *output, const http_exchange_response_t *response)
@@ -323,7 +340,7 @@ int output_head(output_t *output, http_transfer_t *transfer, http_hop_e hop,
         if (err == 0 && output->options->header_name && output->setup.remote_name)
             err = output__take_name(output, response);
     }
-    if (err == 0 && output->options->dump_header)
+    if (err == 0 && output->options->dump_header && !is_doubled(output))
         err = output__side_write(output, &output->dump, response->head.data, response->head.len);
     err = err ? err : show_head(output, response->head, last);
     if (err == 0 && last)
@@ -343,7 +360,7 @@ int output_trailers(output_t *output, const http_field_t *fields, size_t count)
                             (int)fields[i].value.len, fields[i].value.data);
     if (err)
         output__fail(output, err, "keep", "the trailers");
-    else if (output->options->dump_header)
+    else if (output->options->dump_header && !is_doubled(output))
         err = output__side_write(output, &output->dump, lines.data, lines.len);
     err = err ? err : show_head(output, (http_span_t){lines.data, lines.len}, true);
     hbytes_deinit(&lines);

@@ -129,7 +129,7 @@ int output_again(output_t *output, const http_transfer_info_t *info, hbytes_t *w
 /* A body of no bytes makes an empty file, but for what was not to be sent. */
 static int complete(output_t *output, const http_transfer_info_t *info)
 {
-    bool nothing = info->status == 304 || output->resume_from > 0;
+    bool nothing = info->condition_unmet || info->status == 304 || output->resume_from > 0;
     int err = 0;
 
     if (output->name && !output->begun && !nothing)
@@ -153,7 +153,7 @@ static int compare_checksum(output_t *output, const http_transfer_info_t *info, 
     char wanted[CHECKSUM_TEXT_SIZE], found[CHECKSUM_TEXT_SIZE];
     uint8_t bytes[CHECKSUM_MAX];
 
-    if (expected->hash == CHECKSUM_NONE || info->status == 304)
+    if (expected->hash == CHECKSUM_NONE || info->condition_unmet || info->status == 304)
         return 0;
     if (output__sum(output, (http_span_t){"", 0}) || checksum_end(output->checksum, bytes)) {
         hbytes_printf(why, "the checksum %s cannot be computed here",

@@ -63,7 +63,8 @@ static bool of_disposition(http_span_t value, char *name)
     http_disposition_t disposition;
     char loose[HTTP_DISPOSITION_NAME_SIZE];
 
-    if (http_disposition_parse(value, &disposition) == 0 && disposition.has_filename)
+    if (http_disposition_parse(value, &disposition) == 0 && disposition.has_filename &&
+        disposition.filename[0] != '\'')
         return http_safe_filename(disposition.filename, name) > 0;
     return find_loose(value, loose, sizeof(loose)) && http_safe_filename(loose, name) > 0;
 }
