@@ -368,7 +368,7 @@ static int report(bench_t *b, const load_options_t *options)
     hbytes_deinit(&text);
     if (err < 0)
         return say(b, STATUS_WRITE, herr_str(err));
-    return status ? say(b, status, "some requests had no response") : 0;
+    return status ? say(b, status, "not every request had its response") : 0;
 }
 
 static int load(bench_t *b, const hbytes_t *body)
