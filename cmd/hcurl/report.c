@@ -19,6 +19,7 @@
 #include "meter.h"
 #include "report_int.h"
 #include "trace.h"
+#include "trace_tls.h"
 #include "waterfall.h"
 
 #define TABLE_MS 1000
@@ -50,6 +51,7 @@ struct report_transfer_s {
     http_transfer_t *transfer; /* NULL: not yet */
     uint64_t number;
     bool to_terminal;
+    uint32_t connects; /* that were told about */
     meter_t meter;
 };
 
@@ -139,18 +141,14 @@ static void put_ids(const report_transfer_t *t, char *prefix, size_t size)
                  (unsigned long long)info.connection_id);
 }
 
-void report_trace(report_transfer_t *t, http_transfer_t *transfer, http_trace_e kind,
-                  http_span_t data)
+static void put_trace(report_transfer_t *t, http_trace_e kind, http_span_t data)
 {
-    report_t *report = t != NULL ? t->report : NULL;
+    report_t *report = t->report;
+    /* Where the data may go, too. */
+    bool beside = report->trace_fd == STDOUT_FILENO || report->trace_fd == STDERR_FILENO;
     char prefix[PREFIX_SIZE] = "";
     size_t len = 0;
-    bool beside; /* it goes where the data may go */
 
-    if (report == NULL || report->trace_fd < 0)
-        return;
-    t->transfer = transfer;
-    beside = report->trace_fd == STDOUT_FILENO || report->trace_fd == STDERR_FILENO;
     if (report->options->trace_time)
         len = put_time(prefix);
     if (report->options->trace_ids)
@@ -160,6 +158,44 @@ void report_trace(report_transfer_t *t, http_transfer_t *transfer, http_trace_e 
         report->text.len > 0 && beside)
         report_break(report);
     write_text(report, report->trace_fd);
+}
+
+/* A connection that is new tells whom it leads to, before anything is sent. */
+static void trace_peer(report_transfer_t *t)
+{
+    hbytes_t lines = {0};
+    http_transfer_info_t info;
+    const char *at, *end;
+
+    http_transfer_info(t->transfer, &info);
+    if (info.connects == t->connects)
+        return;
+    t->connects = info.connects;
+    if (trace_tls(http_transfer_io(t->transfer), &lines) == 0 && lines.len > 0) {
+        for (at = lines.data; (end = strchr(at, '\n')) != NULL; at = end + 1)
+            put_trace(t, HTTP_TRACE_INFO, (http_span_t){at, (size_t)(end - at)});
+    }
+    hbytes_deinit(&lines);
+}
+
+void report_trace(report_transfer_t *t, http_transfer_t *transfer, http_trace_e kind,
+                  http_span_t data)
+{
+    if (t == NULL || t->report->trace_fd < 0)
+        return;
+    t->transfer = transfer;
+    if (kind == HTTP_TRACE_HEAD_OUT)
+        trace_peer(t);
+    put_trace(t, kind, data);
+}
+
+/* With -s there is no other message that tells. */
+static void trace_fault(report_transfer_t *t)
+{
+    const char *text = t->transfer != NULL ? http_transfer_error(t->transfer) : "";
+
+    if (t->report->trace_fd >= 0 && text[0] != '\0')
+        put_trace(t, HTTP_TRACE_INFO, (http_span_t){text, strlen(text)});
 }
 
 /* ---- progress -------------------------------------------------------------------------------- */
@@ -371,6 +407,7 @@ void report_end(report_transfer_t *t)
     figures = figures_of(t);
     report->running--;
     hlist_remove(&t->node);
+    trace_fault(t);
     end_progress(t);
     report->ended.down += figures.down;
     report->ended.up += figures.up;

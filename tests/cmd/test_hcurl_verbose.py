@@ -158,6 +158,29 @@ def test_a_trace_that_cannot_be_written_is_a_warning(lab, web):
     assert run.err().startswith("Warning: ") and "No such file" in run.err().replace("\nWarning: ", "")
 
 
+def test_the_peer_of_tls_is_named_once(lab):
+    port = lab.port()
+    lab.spawn("hhttpd", "--tls-self-signed", "-p", str(port), str(lab.folder))
+    lab.wait_bound(port)
+    url = f"https://localhost:{port}/0.out"
+    run = hcurl(lab, "-svk", url, url)
+    told = [line for line in run.err().splitlines() if line.startswith("* ")]
+    assert sum(line.startswith("* SSL connection using TLSv1.3 / TLS_") for line in told) == 1
+    assert "* Server certificate:" in told and "*   It was NOT verified." in told
+    assert any(re.fullmatch(r"\*   expire date: \w+, .* GMT", line) for line in told)
+    assert "* ALPN: server accepted http/1.1" in told
+    run = hcurl(lab, "-sv", url)
+    assert run.wait() == 60
+    assert "certificate is self-signed" in run.err() and run.err().startswith("* ")
+
+
+def test_a_trace_tells_what_went_wrong(lab):
+    """-s keeps all other messages."""
+    run = hcurl(lab, "-sv", f"http://127.0.0.1:{lab.port()}/")
+    assert run.wait() == 7
+    assert re.search(r"^\* .*Connection refused", run.err(), re.M)
+
+
 # ---- errors and warnings -------------------------------------------------------------------------
 
 
