@@ -32,6 +32,8 @@ typedef struct operate_s {
     uint64_t round;   /* --count */
     uint64_t numbers; /* of URLs in the operations before */
     bool ended;       /* nothing else is begun */
+    bool has_next;    /* next is to be begun */
+    url_target_t next;
     /* What runs. */
     hlist_t active;
     uint32_t running;
@@ -214,28 +216,32 @@ static active_t *make(operate_t *o, url_target_t *target)
     return active;
 }
 
-/* Begins the next transfer. False: there was none to begin. */
-static bool begin_one(operate_t *o)
+/* Whether there is another transfer: then it is in next. */
+static bool find_next(operate_t *o)
 {
-    url_target_t target = {0};
-    active_t *active;
+    if (!o->has_next) {
+        o->has_next = walk(o, &o->next) == 1;
+        o->ended = !o->has_next;
+    }
+    return o->has_next;
+}
+
+static void begin_next(operate_t *o)
+{
+    active_t *active = make(o, &o->next);
     int status;
 
-    if (walk(o, &target) != 1) {
-        o->ended = true;
-        return false;
-    }
-    active = make(o, &target);
-    url_target_deinit(&target);
+    url_target_deinit(&o->next);
+    o->has_next = false;
     if (active == NULL) {
         fail(o, STATUS_MEMORY, &(hbytes_t){0});
-        return false;
+        return;
     }
     o->started_us = now_us();
     switch (transfer_begin(active->transfer, &status)) {
     case TRANSFER_BEGUN:
         o->running++;
-        return true;
+        return;
     case TRANSFER_BAD:
         o->ended = true;
         o->status = status;
@@ -245,7 +251,6 @@ static bool begin_one(operate_t *o)
         break;
     }
     drop(active);
-    return true;
 }
 
 static void on_pause_over(htimer_t *timer)
@@ -278,10 +283,11 @@ static void launch(operate_t *o)
     uint32_t room = options_of(o)->parallel ? options_of(o)->parallel_max : 1;
 
     while (!o->ended && o->running < room) {
+        if (!find_next(o))
+            break;
         if (has_to_wait(o))
             return;
-        if (!begin_one(o))
-            break;
+        begin_next(o);
     }
     if (o->ended && o->running == 0)
         hloop_stop(o->run.loop);
@@ -354,6 +360,7 @@ static void tear_down(operate_t *o)
 
     HLIST_FOREACH (pos, next, &o->active)
         drop(HLIST_ENTRY(pos, active_t, node));
+    url_target_deinit(&o->next);
     if (o->open)
         close_operation(o);
     unwatch_signals(o);
@@ -385,6 +392,7 @@ static int split_one(operate_t *o, const operation_t *operation, const transfer_
         .path = plan->file,
         .parts = o->options->globals.split.parts,
         .retry = &operation->retry,
+        .report = report_traces(report_of(o)) ? o->run.report : NULL,
         .checksum = operation->output.checksum,
         .file_mode = operation->output.file_mode,
         .remote_time = operation->output.remote_time,
@@ -395,6 +403,10 @@ static int split_one(operate_t *o, const operation_t *operation, const transfer_
 
     if (plan->file == NULL) {
         hbytes_append_str(error, "--split needs a file to write to: -o or -O");
+        return STATUS_USAGE;
+    }
+    if (operation->output.include || operation->output.dump_header != NULL) {
+        hbytes_append_str(error, "--split has many heads: -i and -D do not go with it");
         return STATUS_USAGE;
     }
     return split_run(&job, result, error);
@@ -408,6 +420,7 @@ static int bench_one(operate_t *o, const transfer_plan_t *plan, hbytes_t *error)
         .connect = plan->connect,
         .transfer = plan->options,
         .out = STDOUT_FILENO,
+        .progress = !report_of(o)->silent && report_of(o)->progress_meter,
     };
 
     return bench_run(&o->options->globals.bench, &job, error);
