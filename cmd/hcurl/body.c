@@ -12,7 +12,9 @@
 #include "status.h"
 
 #define DATA_TYPE "application/x-www-form-urlencoded"
+#define FORM_TYPE "multipart/form-data"
 #define JSON_TYPE "application/json"
+#define EXPECT_MIN (1 << 20) /* http_client asks for 100 beyond it */
 
 /* ---- options --------------------------------------------------------------------------------- */
 
@@ -154,13 +156,14 @@ const char *body_query(const body_options_t *options, const url_options_t *url)
 /* ---- of a transfer --------------------------------------------------------------------------- */
 
 /* Only one of them can be: the method tells which. */
-static int check(const body_options_t *o, bool query, bool upload, bool no_body, hbytes_t *why)
+static int check(const body_plan_t *plan, bool query, hbytes_t *why)
 {
-    const char *const kinds[] = {query && !no_body ? "GET (-G, --get)" : NULL,
-                                 no_body ? "HEAD (-I, --head)" : NULL,
-                                 o->form.root ? "multipart formpost (-F, --form)" : NULL,
-                                 o->has_data && !query ? "POST (-d, --data)" : NULL,
-                                 upload ? "PUT (-T, --upload-file)" : NULL};
+    const body_options_t *o = plan->options;
+    bool head = plan->request->head, post = o->has_data && !query;
+    const char *const kinds[] = {
+        query && !head ? "GET (-G, --get)" : NULL, head ? "HEAD (-I, --head)" : NULL,
+        o->form.root ? "multipart formpost (-F, --form)" : NULL, post ? "POST (-d, --data)" : NULL,
+        plan->target->upload ? "PUT (-T, --upload-file)" : NULL};
     const char *first = NULL;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -173,18 +176,38 @@ static int check(const body_options_t *o, bool query, bool upload, bool no_body,
         }
         first = kinds[i] ? kinds[i] : first;
     }
+    if ((o->form.root || post) && plan->request->resume_from > 0) {
+        hbytes_printf(why, "cannot mix --continue-at with %s", post ? "--data" : "--form");
+        return STATUS_USAGE;
+    }
     return 0;
 }
 
-static int open_form(const body_options_t *o, hloop_t *loop, body_t *body, hbytes_t *why)
+/* The type that -H gives to a form; it gets a boundary. */
+static const char *form_type(const request_options_t *request)
 {
+    for (size_t i = 0; i < request->fields.count; i++) {
+        const http_extra_t *field = &request->fields.items[i];
+
+        if (strcasecmp(field->name, "Content-Type") == 0 && field->value)
+            return field->value;
+    }
+    return FORM_TYPE;
+}
+
+static int open_form(const body_plan_t *plan, hloop_t *loop, body_t *body, hbytes_t *why)
+{
+    const body_options_t *o = plan->options;
+    const char *type = form_type(plan->request);
+    form_how_t how = {.escape = o->form_escape,
+                      .mixed = strncasecmp(type, FORM_TYPE, strlen(FORM_TYPE)) != 0};
     http_form_t *form;
-    int status = form_build(&o->form, loop, o->form_escape, &form, why);
+    int status = form_build(&o->form, loop, how, &form, why);
 
     if (status != 0)
         return status;
-    if (hbytes_printf(&body->content_type, "multipart/form-data; boundary=%s",
-                      http_form_boundary(form)) < 0 ||
+    body->form = true;
+    if (hbytes_printf(&body->content_type, "%s; boundary=%s", type, http_form_boundary(form)) < 0 ||
         http_form_source(form, &body->source) < 0) {
         http_form_free(form);
         return STATUS_MEMORY;
@@ -214,26 +237,34 @@ static int open_data(const body_options_t *o, body_t *body)
     return http_source_memory(data, o->data.len, &body->source) < 0 ? STATUS_MEMORY : 0;
 }
 
-int body_open(const body_options_t *options, const url_options_t *url, const url_target_t *target,
-              hloop_t *loop, bool no_body, body_t *body, hbytes_t *why)
+/* --crlf: its length is not known then, but the client counts what there was. */
+static int convert(body_t *body)
 {
-    bool query = url->get && options->has_data;
     http_source_t *converted;
-    int status = check(options, query, target->upload != NULL, no_body, why);
+    int64_t length = http_source_length(body->source);
+
+    if (http_source_crlf(body->source, &converted) < 0)
+        return STATUS_MEMORY;
+    body->source = converted;
+    body->no_expect = length >= 0 && length <= EXPECT_MIN;
+    return 0;
+}
+
+int body_open(const body_plan_t *plan, hloop_t *loop, body_t *body, hbytes_t *why)
+{
+    const body_options_t *options = plan->options;
+    bool query = plan->url->get && options->has_data;
+    int status = check(plan, query, why);
 
     memset(body, 0, sizeof(*body));
-    if (status == 0 && target->upload)
-        status = open_upload(target->upload, loop, body, why);
+    if (status == 0 && plan->target->upload)
+        status = open_upload(plan->target->upload, loop, body, why);
     else if (status == 0 && options->form.root)
-        status = open_form(options, loop, body, why);
+        status = open_form(plan, loop, body, why);
     else if (status == 0 && options->has_data && !query)
         status = open_data(options, body);
-    if (status == 0 && body->source && options->crlf) {
-        if (http_source_crlf(body->source, &converted) < 0)
-            status = STATUS_MEMORY;
-        else
-            body->source = converted;
-    }
+    if (status == 0 && body->source && options->crlf)
+        status = convert(body);
     if (status != 0)
         body_close(body);
     return status;
@@ -250,6 +281,9 @@ void body_apply(const body_t *body, http_transfer_options_t *transfer)
 {
     transfer->body = body->source;
     transfer->put = body->put;
+    transfer->form = body->form;
+    if (body->no_expect)
+        transfer->expect = -1;
     transfer->content_type = body->content_type.len > 0 ? body->content_type.data : NULL;
 }
 

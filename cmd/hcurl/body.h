@@ -7,6 +7,7 @@
 #include "proto/http_source.h"
 
 #include "form.h"
+#include "request.h"
 #include "url.h"
 
 #include <stdbool.h>
@@ -36,19 +37,27 @@ const char *body_query(const body_options_t *options, const url_options_t *url);
 typedef struct body_s {
     http_source_t *source; /* NULL: nothing is sent */
     hbytes_t content_type; /* len 0: none is said */
+    bool form;             /* and it stands over that of -H */
     bool put;              /* -T */
+    bool no_expect;        /* it is not as long as it looks */
 } body_t;
 
-/* What a transfer sends; options and target are borrowed until body_close. no_body: -I was given.
- * resume: -C was. 0 and *body; or the exit status and why: STATUS_READ for a file, STATUS_USAGE for
- * what excludes each other (-d, -F, -T, -I), as curl's "You can only select one HTTP request". */
-int body_open(const body_options_t *options, const url_options_t *url, const url_target_t *target,
-              hloop_t *loop, bool no_body, body_t *body, hbytes_t *why);
+typedef struct body_plan_s {
+    const body_options_t *options;
+    const url_options_t *url;
+    const request_options_t *request;
+    const url_target_t *target;
+} body_plan_t;
+
+/* What a transfer sends; what plan points at is borrowed until body_close. 0 and *body; or the exit
+ * status and why: STATUS_READ for a file, STATUS_USAGE for what excludes each other (-d, -F, -T, -I;
+ * -C with data). */
+int body_open(const body_plan_t *plan, hloop_t *loop, body_t *body, hbytes_t *why);
 
 /* When the transfer is over. Legal on a zeroed one. */
 void body_close(body_t *body);
 
-/* Fills in what the transfer's options have for it: body, content_type, put. */
+/* Fills in what the transfer's options have for it: body, content_type, form, put. */
 void body_apply(const body_t *body, http_transfer_options_t *transfer);
 
 /* --json: the fields that follow those of -H: Content-Type and Accept, but for those that -H names

@@ -29,8 +29,13 @@ typedef struct form_s {
 int form_add(form_t *form, const char *text, bool literal, hbytes_t *why);
 void form_deinit(form_t *form);
 
-/* The body; form is borrowed until it is freed. escape: --form-escape. 0; an exit status and why
- * (a file that cannot be read). */
-int form_build(const form_t *form, hloop_t *loop, bool escape, http_form_t **out, hbytes_t *why);
+typedef struct form_how_s {
+    bool escape; /* --form-escape */
+    bool mixed;  /* its type is not multipart/form-data */
+} form_how_t;
+
+/* The body; form is borrowed until it is freed. 0; an exit status and why (a file that cannot be
+ * read). */
+int form_build(const form_t *form, hloop_t *loop, form_how_t how, http_form_t **out, hbytes_t *why);
 
 #endif

@@ -174,9 +174,9 @@ static int build(builder_t *b, const form_field_t *fields, bool mixed, http_form
     return status;
 }
 
-int form_build(const form_t *form, hloop_t *loop, bool escape, http_form_t **out, hbytes_t *why)
+int form_build(const form_t *form, hloop_t *loop, form_how_t how, http_form_t **out, hbytes_t *why)
 {
-    builder_t b = {.loop = loop, .flags = escape ? HTTP_FORM_ESCAPE : 0, .why = why};
+    builder_t b = {.loop = loop, .flags = how.escape ? HTTP_FORM_ESCAPE : 0, .why = why};
 
-    return build(&b, form->root->first, false, out);
+    return build(&b, form->root->first, how.mixed, out);
 }

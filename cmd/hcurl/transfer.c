@@ -421,13 +421,13 @@ static int open_output(transfer_t *t)
 static int set_up(transfer_t *t)
 {
     const operation_t *operation = t->operation;
+    const body_plan_t plan = {&operation->body, &operation->url, &operation->request, &t->target};
     int status = open_output(t);
 
     if (status == 0)
         status = clients_get(t->run->clients, operation, &t->client, &t->connect, &t->error);
     if (status == 0)
-        status = body_open(&operation->body, &operation->url, &t->target, t->run->loop,
-                           operation->request.head, &t->body, &t->error);
+        status = body_open(&plan, t->run->loop, &t->body, &t->error);
     return status;
 }
 

@@ -63,11 +63,6 @@ static int refuse(hbytes_t *why, const char *text)
     return err < 0 ? err : HERR_SYNTAX;
 }
 
-int url_add(url_options_t *options, const char *url)
-{
-    return *url ? add(options, url, false) : HERR_SYNTAX;
-}
-
 /* ---- options --------------------------------------------------------------------------------- */
 
 /* A line that is no comment, and not blank. */
@@ -112,12 +107,17 @@ static int add_file(url_options_t *o, const char *name)
     return err;
 }
 
+int url_add(url_options_t *options, const char *url)
+{
+    if (url[0] == '@')
+        return add_file(options, url + 1);
+    return *url ? add(options, url, false) : HERR_SYNTAX;
+}
+
 static int on_url(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
 {
     (void)option;
-    if (arg[0] == '@')
-        return add_file(opts, arg + 1);
-    return *arg ? add(opts, arg, false) : refuse(why, "the URL is empty");
+    return *arg ? url_add(opts, arg) : refuse(why, "the URL is empty");
 }
 
 static int next_output(url_options_t *o, url_item_t **item)

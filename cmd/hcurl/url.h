@@ -45,7 +45,7 @@ typedef struct url_options_s {
 
 extern const hopt_t url_rows[];
 
-/* An operand. 0, -ENOMEM, -ENOBUFS. */
+/* An operand, or @FILE of them. 0; HERR_SYNTAX: it is empty; -errno, -ENOMEM, -ENOBUFS. */
 int url_add(url_options_t *options, const char *url);
 
 /* Frees what the rows have collected. */

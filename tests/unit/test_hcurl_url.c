@@ -132,9 +132,9 @@ static void globs_are_taken_apart(void **state)
           "http://h/1/f <f\nhttp://h/2/f <f\nhttp://h/1/g <g\nhttp://h/2/g <g\n");
     check("h/[2-1] g", NULL, "-3 bad range in position 8:\nh/[2-1]\n       ^\n");
     check("g h/[2-1]", NULL, "g\n-3 bad range in position 8:\nh/[2-1]\n       ^\n");
-    check("-T {f h", NULL, "-3 unmatched brace in position 3:\n{f\n ^\n");
+    check("-T {f h", NULL, "-3 unmatched brace in position 3:\n{f\n  ^\n");
     check("h/{a} -o x#<n>", NULL,
-          "-43 no glob exists with this name in position 6:\nx#<n>\n     ^\n");
+          "-43 no glob exists with this name in position 5:\nx#<n>\n    ^\n");
     check("h/{<n>a} -o x#<n>", NULL, "h/a >xa\n");
     check("h -T {<n>a} -o x#<n>", NULL, "http://h/a >xa <a\n");
 }
