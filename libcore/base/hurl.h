@@ -64,6 +64,7 @@ typedef enum {
  *   - An IPv6 address may have a zone: [fe80::1%25eth0] or [fe80::1%eth0].
  * HURL_LOCATION: spaces are taken, and written "%20" (behind the first "?": "+"), and controls and
  * bytes past ASCII as %XX.
+ * What is joined with a base loses its dot segments in any case.
  * A command line is HURL_AS_GIVEN | HURL_GUESS; a redirect HURL_AS_GIVEN | HURL_LOCATION with the
  * last URL as base (which itself is one of HURL_AS_GIVEN); both | HURL_PATH_AS_IS where that was
  * asked for. */

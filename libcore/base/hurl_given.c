@@ -440,6 +440,7 @@ static int read_text(reader_t *r, hurl_part_t text)
 static int join(hbytes_t *out, const hurl_t *base, hurl_part_t text, unsigned flags)
 {
     hurl_part_t keep = {base->text, base->len};
+    bool plus = false; /* behind a "?" */
     int err;
 
     if (text.len == 0 || text.data[0] == '#')
@@ -457,7 +458,10 @@ static int join(hbytes_t *out, const hurl_t *base, hurl_part_t text, unsigned fl
     }
     err = hbytes_append(out, keep.data, keep.len);
     for (size_t i = 0; err == 0 && i < text.len; i++) {
-        if ((flags & HURL_LOCATION) && is_control(text.data[i]))
+        plus |= text.data[i] == '?';
+        if ((flags & HURL_LOCATION) && text.data[i] == ' ')
+            err = hbytes_append_str(out, plus ? "+" : "%20");
+        else if ((flags & HURL_LOCATION) && is_control(text.data[i]))
             err = put_hex(out, text.data[i]);
         else
             err = hbytes_append_char(out, text.data[i]);
@@ -480,6 +484,7 @@ int hurl__parse_given(hurl_t *url, hurl_part_t text, const hurl_t *base, unsigne
     if (base && !hurl__scheme_len(text)) {
         err = base->local ? refuse(&r, "no scheme") : join(&joined, base, text, flags);
         text = (hurl_part_t){joined.data, joined.len};
+        r.flags &= ~(unsigned)HURL_PATH_AS_IS;
     } else if (text.len == 0) {
         err = refuse(&r, "it is empty");
     }
