@@ -400,7 +400,7 @@ static void add_content(head_t *h)
         return;
     if (!h->chunked && (t->probe || !has_extra(h, "Content-Length")))
         add_format(h, "Content-Length", "%lld", (long long)t->body_length);
-    if (t->options.content_type && (form || !has_extra(h, "Content-Type")))
+    if (t->options.content_type && !(form && t->probe) && (form || !has_extra(h, "Content-Type")))
         add(h, "Content-Type", t->options.content_type);
     add_expect(h);
 }
