@@ -91,18 +91,21 @@ static int keep(output_t *output)
 
 static int throw_away(output_t *output, hbytes_t *why)
 {
-    uint64_t bytes = output->file.written;
-    int err;
+    bool all = output->if_range.len > 0;
+    uint64_t bytes;
+    int err = 0;
 
-    if (output->if_range.len > 0) { /* what an earlier try has brought, too */
+    if (all) { /* what an earlier try has brought, too */
         output->file.written += output->file.kept;
         output->file.kept = 0;
         output->resume_from = 0;
         hbytes_clear(&output->if_range);
     }
-    if (bytes > 0)
+    bytes = output->file.written;
+    if (bytes > 0 && (all || output->written > 0)) { /* heads alone stay, as curl leaves them */
         report_note(output->setup.report, "Throwing away %" PRIu64 " bytes", bytes);
-    err = outfile_restart(&output->file);
+        err = outfile_restart(&output->file);
+    }
     checksum_free(output->checksum);
     output->checksum = NULL;
     if (err == 0)

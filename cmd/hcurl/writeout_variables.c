@@ -305,8 +305,11 @@ static void read_member(form_e form, const char *member, value_t *value)
 static void find_value(const variable_t *variable, const writeout_facts_t *facts, value_t *value,
                        hurl_t *url)
 {
-    const http_transfer_info_t *info = facts->info ? facts->info : &no_info;
+    http_transfer_info_t unsent = no_info;
+    const http_transfer_info_t *info = facts->info ? facts->info : &unsent;
 
+    if (facts->url)
+        unsent.url = facts->url;
     *value = (value_t){.kind = VALUE_NONE};
     *url = (hurl_t){0};
     if (variable->form == FORM_URL)
