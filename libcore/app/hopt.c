@@ -151,9 +151,7 @@ bool hopt__find_long(const hopt_spec_t *spec, void *opts, const char *name, size
     return false;
 }
 
-/* A mistake in the table is the programmer's: HOPT_NO could be the value of a callback that takes
- * one, and what is not copied cannot be overwritten. */
-static void check_tables(const hopt_spec_t *spec)
+void hopt__check_tables(const hopt_spec_t *spec)
 {
     hopt_iter_t iter;
     const hopt_t *row;
@@ -387,7 +385,7 @@ int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts
     hbytes_t text = {0};
     int status = 0;
 
-    check_tables(spec);
+    hopt__check_tables(spec);
     for (int i = 1; i < argc && status == 0; i++) {
         hopt_word_t word = {argv[i], i + 1 < argc ? argv[i + 1] : NULL, false, NULL};
 

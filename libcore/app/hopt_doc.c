@@ -389,8 +389,10 @@ hopt_spec_t hopt_doc_spec(const hopt_doc_t *doc)
 
 int hopt_doc_write(const hopt_doc_t *doc, hopt_page_e page, size_t width, hbytes_t *out)
 {
+    hopt_spec_t spec = hopt_doc_spec(doc);
     hopt_writer_t w = {out, 0};
 
+    hopt__check_tables(&spec);
     switch (page) {
     case HOPT_PAGE_HELP:
         write_help(doc, &w, help_width(width));

@@ -31,6 +31,10 @@ bool hopt__find_pair(const hopt_spec_t *spec, void *opts, const char *name, hopt
 bool hopt__find_long(const hopt_spec_t *spec, void *opts, const char *name, size_t len,
                      hopt_found_t *found);
 
+/* A mistake in the table is the programmer's: HOPT_NO could be the value of a callback that takes
+ * one, and what is not copied cannot be overwritten. */
+void hopt__check_tables(const hopt_spec_t *spec);
+
 bool hopt__takes_value(const hopt_t *row);
 
 /* Converts text (NULL: the option alone) and stores it in the member of base. Also for a config
