@@ -203,7 +203,7 @@ static int read_line(http1_parser_t *p, http1_message_t *m, http_span_t text, bo
     }
     if (!p->started) {
         err = read_first_line(p, m, line);
-        p->started = true;
+        p->started = err == 0;
         return err == 0 && m->major == 0 ? HTTP1__WHOLE : err;
     }
     if (http1__is_lenient_response(p) && (err = unfold(p, text, own, p->line + n)) != 0)
