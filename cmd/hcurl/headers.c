@@ -69,6 +69,8 @@ int headers_add(headers_t *headers, http_hop_e hop, const http_field_t *fields, 
 
     if (err == 0 && kind == HEADERS_RESPONSE)
         headers->requests++;
+    if (err == 0 && kind == HEADERS_RESPONSE && hop != HTTP_HOP_FINAL)
+        headers->followed++;
     return err;
 }
 
@@ -84,6 +86,7 @@ void headers_clear(headers_t *headers)
     headers->count = 0;
     headers->last_head = 0;
     headers->requests = 0;
+    headers->followed = 0;
 }
 
 void headers_deinit(headers_t *headers)
@@ -129,6 +132,11 @@ bool headers_find(const headers_t *headers, const char *name, bool any_request, 
 size_t headers_last_count(const headers_t *headers)
 {
     return headers->last_head;
+}
+
+uint32_t headers_followed(const headers_t *headers)
+{
+    return headers->followed;
 }
 
 /* ---- %{header_json} -------------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ typedef struct headers_s {
     size_t count;
     size_t last_head; /* so many fields had the head that came last */
     uint32_t requests;
+    uint32_t followed;
 } headers_t;
 
 /* Keeps the fields of a head, of trailers. 0; -ENOBUFS past a maximum, -ENOMEM: nothing of it is
@@ -52,6 +53,10 @@ bool headers_find(const headers_t *headers, const char *name, bool any_request, 
 
 /* Fields of the head that came last: %{num_headers}. */
 size_t headers_last_count(const headers_t *headers);
+
+/* Responses that another request followed upon: redirects, and challenges, which curl counts as
+ * such: %{num_redirects}. */
+uint32_t headers_followed(const headers_t *headers);
 
 /* Appends the last response as %{header_json} shows it. 0 or the errors of hbytes_append. */
 int headers_json(const headers_t *headers, hbytes_t *out);

@@ -26,6 +26,7 @@ typedef enum form_e {
     FORM_ERROR,
     FORM_VERSION,
     FORM_HEADERS,
+    FORM_FOLLOWED,
     FORM_DOWNLOAD_SPEED,
     FORM_UPLOAD_SPEED,
     FORM_URL, /* a part; offset is a url_part_e */
@@ -85,7 +86,7 @@ static const variable_t variables[] = {
     FACT("num_certs", INT, cert_count),
     INFO("num_connects", U32, connects),
     MADE("num_headers", HEADERS),
-    INFO("num_redirects", U32, redirects),
+    MADE("num_redirects", FOLLOWED),
     FACT("num_retries", U32, retries),
     FACT("proxy_ssl_verify_result", LONG, proxy_verify_result),
     INFO("proxy_used", BOOL, through_proxy),
@@ -246,6 +247,9 @@ static void make(const variable_t *variable, const writeout_facts_t *facts,
         break;
     case FORM_HEADERS:
         set_number(value, facts->headers ? (int64_t)headers_last_count(facts->headers) : 0);
+        break;
+    case FORM_FOLLOWED:
+        set_number(value, facts->headers ? headers_followed(facts->headers) : 0);
         break;
     case FORM_DOWNLOAD_SPEED:
         set_number(value, speed(info->downloaded, info->total_us));
