@@ -196,7 +196,8 @@ int help_print(const help_options_t *options, int page)
     else
         status = hopt_doc_write(&options_doc, (hopt_page_e)page, hterm_width(STDOUT_FILENO), &out);
     if (status == HERR_UNSUPPORTED) {
-        fprintf(stderr, "hcurl: there is no help about '%s'; it is about:\n", options->topic);
+        fprintf(stderr, "%s: there is no help about '%s'; it is about:\n", report_name(),
+                options->topic);
         write_categories(&out);
         fwrite(out.data, 1, out.len, stderr);
         status = STATUS_USAGE;

@@ -28,6 +28,11 @@ size_t report__columns(void)
     return COLUMNS_DEFAULT;
 }
 
+const char *report_name(void)
+{
+    return strcmp(program_invocation_short_name, "curl") == 0 ? "curl" : "hcurl";
+}
+
 /* The piece that fits, with the blank at which it is cut. */
 static size_t cut_at_blank(const char *text, size_t len, size_t width)
 {
@@ -81,11 +86,12 @@ void report_error(const report_options_t *options, int status, const char *text)
     if (!has_errors(options))
         return;
     if (status == 0) {
-        put_safely(REPORT_NAME ": ", text);
+        snprintf(line, sizeof(line), "%s: ", report_name());
+        put_safely(line, text);
         return;
     }
     hstr_escape(safe, sizeof(safe), text, strlen(text));
-    n = snprintf(line, sizeof(line), REPORT_NAME ": (%d) %s\n", status, safe);
+    n = snprintf(line, sizeof(line), "%s: (%d) %s\n", report_name(), status, safe);
     report__write(STDERR_FILENO, line, (size_t)n);
 }
 
@@ -96,18 +102,21 @@ static void put_line(const char *text)
     int n;
 
     hstr_escape(safe, sizeof(safe), text, strlen(text));
-    n = snprintf(line, sizeof(line), REPORT_NAME ": %s\n", safe);
+    n = snprintf(line, sizeof(line), "%s: %s\n", report_name(), safe);
     report__write(STDERR_FILENO, line, (size_t)n);
 }
 
 void report_usage(const char *text)
 {
-    static const char help[] =
-        REPORT_NAME ": try '" REPORT_NAME " --help' or '" REPORT_NAME " --manual' for more\n";
+    const char *name = report_name();
+    char line[TEXT_SIZE];
+    int n =
+        snprintf(line, sizeof(line), "%s: try '%s --help' or '%s --manual' for more information\n",
+                 name, name, name);
 
     if (text != NULL)
         put_line(text);
-    report__write(STDERR_FILENO, help, sizeof(help) - 1);
+    report__write(STDERR_FILENO, line, (size_t)n);
 }
 
 void report_warning(const report_options_t *options, const char *fmt, ...)

@@ -6,7 +6,9 @@
 #include "app/hopt.h"
 #include "proto/http_client.h"
 
-#define REPORT_NAME "hcurl"
+/* The name in front of messages: "hcurl", or "curl" where the program is called by that name: scripts
+ * that look at messages find what they know. */
+const char *report_name(void);
 
 typedef enum report_trace_e {
     REPORT_TRACE_NONE,

@@ -207,7 +207,8 @@ static void put_variable(writer_t *w, const char *name, size_t len)
     else
         err = writeout__variable(w->facts, name, len, &w->out);
     if (err == -ENOENT)
-        fprintf(stderr, REPORT_NAME ": unknown --write-out variable: '%.*s'\n", (int)len, name);
+        fprintf(stderr, "%s: unknown --write-out variable: '%.*s'\n", report_name(), (int)len,
+                name);
     else if (w->error == 0)
         w->error = err;
 }

@@ -12,7 +12,7 @@ import pytest
 from conftest import BIN, TIMEOUT
 from hcurl_lab import Web, response
 
-HINT = "hcurl: try 'hcurl --help' or 'hcurl --manual' for more\n"
+HINT = "hcurl: try 'hcurl --help' or 'hcurl --manual' for more information\n"
 
 
 @pytest.fixture

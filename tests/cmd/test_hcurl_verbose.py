@@ -191,6 +191,15 @@ def test_errors_name_the_status_and_what_failed(lab):
     assert re.fullmatch(rf"hcurl: \(7\) .*127\.0\.0\.1.*{port}.*Connection refused.*\n", run.err())
 
 
+def test_called_curl_it_speaks_as_curl(lab):
+    """For scripts that look at messages."""
+    (lab.folder / "curl").symlink_to(lab.program("hcurl"))
+    url = f"http://127.0.0.1:{lab.port()}/"
+    assert lab.run(lab.path("curl"), "-q", "-sS", url).err().startswith("curl: (7) ")
+    assert lab.run(lab.path("curl"), "-q", "--no-such").err().endswith(
+        "\ncurl: try 'curl --help' or 'curl --manual' for more information\n")
+
+
 @pytest.mark.parametrize("words, told", [([], True), (["-s"], False), (["-sS"], True), (["-S"], True),
                                          (["-s", "--no-silent"], True),
                                          (["-sS", "--no-show-error"], False)])

@@ -71,7 +71,7 @@ def test_an_unknown_option_is_told_on_stderr(command):
     assert done.stdout == ""
     hint = f"; see {command} --help"
     if command == "hcurl":
-        hint = "\nhcurl: try 'hcurl --help' or 'hcurl --manual' for more"
+        hint = "\nhcurl: try 'hcurl --help' or 'hcurl --manual' for more information"
     assert done.stderr == f"{command}: unknown option --versoin (did you mean --version?){hint}\n"
 
 
