@@ -3,6 +3,7 @@
 #include "writeout_int.h"
 
 #include "base/hurl.h"
+#include "status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -248,8 +249,9 @@ static void make(const variable_t *variable, const writeout_facts_t *facts,
     case FORM_HEADERS:
         set_number(value, facts->headers ? (int64_t)headers_last_count(facts->headers) : 0);
         break;
-    case FORM_FOLLOWED:
+    case FORM_FOLLOWED: /* but for the one that was one too many */
         set_number(value, facts->headers ? headers_followed(facts->headers) : 0);
+        value->number -= facts->status == STATUS_REDIRECTS && value->number > 0;
         break;
     case FORM_DOWNLOAD_SPEED:
         set_number(value, speed(info->downloaded, info->total_us));
