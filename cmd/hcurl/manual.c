@@ -96,7 +96,10 @@ static const hopt_term_t exit_status[] = {
     {"33", "The server does not send ranges"},
     {"35", "No TLS was agreed on"},
     {"36", "A download could not be resumed"},
+    {"43", "A method or a header that cannot be sent"},
+    {"45", "No connection from the address of --interface"},
     {"47", "Too many redirects"},
+    {"49", "--resolve or --connect-to is not understood"},
     {"52", "The server sent nothing"},
     {"55, 56", "Sending or receiving failed"},
     {"58, 59", "The client's certificate, or the ciphers, cannot be used"},
@@ -116,6 +119,7 @@ static const hopt_term_t environment[] = {
     {"HCURL_HOME, XDG_CONFIG_HOME, HOME", "where the config file is looked for"},
     {"CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR",
      "the certificates of authorities, without --cacert and --capath"},
+    {"NETRC", "with -n: the file in the place of ~/.netrc"},
     {"SSLKEYLOGFILE", "where the secrets of each TLS connection are appended, with which Wireshark "
                       "and others can read what was sent"},
     {"COLUMNS", "the width of the terminal"},

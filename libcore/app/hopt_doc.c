@@ -263,26 +263,31 @@ static void put_options(hopt_writer_t *w, const hopt_spec_t *spec, size_t width,
     }
 }
 
-static void put_terms(hopt_writer_t *w, const char *heading, const hopt_term_t *terms, size_t width)
+static void put_term_list(hopt_writer_t *w, const hopt_term_t *terms, size_t width)
 {
     size_t widest = 0;
 
-    if (terms == NULL || terms->term == NULL)
-        return;
-    for (const hopt_term_t *t = terms; t->term != NULL; t++) {
+    for (const hopt_term_t *t = terms; t != NULL && t->term != NULL; t++) {
         size_t len = strlen(t->term);
 
         if (len > widest && len <= NAMES_WIDTH_MAX)
             widest = len;
     }
-    hopt__printf(w, "\n%s:\n", heading);
-    for (const hopt_term_t *t = terms; t->term != NULL; t++) {
+    for (const hopt_term_t *t = terms; t != NULL && t->term != NULL; t++) {
         size_t len = strlen(t->term);
 
         hopt__printf(w, "  %s%s%*s", t->term, len > widest ? "\n" : "",
                      (int)(len > widest ? widest + 4 : widest + 2 - len), "");
         put_wrapped(w, t->text, widest + 4, widest + 4, width);
     }
+}
+
+static void put_terms(hopt_writer_t *w, const char *heading, const hopt_term_t *terms, size_t width)
+{
+    if (terms == NULL || terms->term == NULL)
+        return;
+    hopt__printf(w, "\n%s:\n", heading);
+    put_term_list(w, terms, width);
 }
 
 static void put_help_examples(hopt_writer_t *w, const hopt_term_t *terms, size_t width)
@@ -321,17 +326,27 @@ static void write_help(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)
 
 /* ---- the manual as text ---- */
 
+static void put_paragraphs(hopt_writer_t *w, const char *const *paragraphs, size_t width)
+{
+    for (; paragraphs != NULL && *paragraphs != NULL; paragraphs++) {
+        hopt__put_char(w, '\n');
+        put_wrapped(w, *paragraphs, 0, 0, width);
+    }
+}
+
 static void write_text(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)
 {
     hopt_spec_t spec = hopt_doc_spec(doc);
 
     put_usage(doc, w);
-    for (size_t i = 0; doc->description[i] != NULL; i++) {
-        hopt__put_char(w, '\n');
-        put_wrapped(w, doc->description[i], 0, 0, width);
-    }
+    put_paragraphs(w, doc->description, width);
     put_terms(w, "Operands", doc->operands, width);
     put_options(w, &spec, width, NULL, NULL);
+    for (const hopt_section_t *s = doc->sections; s != NULL && s->title != NULL; s++) {
+        hopt__printf(w, "\n%s\n", s->title);
+        put_paragraphs(w, s->paragraphs, width);
+        put_term_list(w, s->terms, width);
+    }
     put_terms(w, "Environment", doc->environment, width);
     put_terms(w, "Files", doc->files, width);
     put_terms(w, "Signals", doc->signals, width);
