@@ -91,7 +91,7 @@ static void take_status(operate_t *o, int status)
 
 static int fail(operate_t *o, int status, const hbytes_t *why)
 {
-    report_error(report_of(o), status, why->len > 0 ? why->data : status_words(status));
+    report_error_lines(report_of(o), status, why->len > 0 ? why->data : status_words(status));
     o->status = status;
     o->ended = true;
     abort_all(o, "given up because another transfer cannot be made");
@@ -347,7 +347,8 @@ static int set_up(operate_t *o)
     }
     if (clients_new(o->run.loop, options_of(o)->parallel_max_host, &o->run.clients) ||
         store_new(&o->run.store) || outlet_new(o->run.loop, STDOUT_FILENO, &o->run.out) ||
-        report_new(report_of(o), o->run.loop, options_of(o)->parallel, &o->run.report)) {
+        report_new(report_of(o), o->run.loop, o->run.out, options_of(o)->parallel,
+                   &o->run.report)) {
         report_error(report_of(o), STATUS_MEMORY, status_words(STATUS_MEMORY));
         return STATUS_MEMORY;
     }

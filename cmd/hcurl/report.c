@@ -32,6 +32,7 @@
 struct report_s {
     const report_options_t *options;
     hloop_t *loop;
+    outlet_t *out;
     bool parallel;
     bool line_open; /* a line of progress stands on stderr */
     int trace_fd;   /* -1: none */
@@ -77,7 +78,10 @@ void report__write(int fd, const char *data, size_t len)
 
 static void write_text(report_t *report, int fd)
 {
-    report__write(fd, report->text.data, report->text.len);
+    if (fd == STDOUT_FILENO)
+        (void)outlet_write(report->out, report->text.data, report->text.len);
+    else
+        report__write(fd, report->text.data, report->text.len);
     if (report->text.cap > TEXT_KEPT_MAX)
         hbytes_deinit(&report->text);
     hbytes_clear(&report->text);
@@ -346,7 +350,8 @@ static void show_waterfall(report_transfer_t *t)
 
 /* ---- public ---------------------------------------------------------------------------------- */
 
-int report_new(const report_options_t *options, hloop_t *loop, bool parallel, report_t **out)
+int report_new(const report_options_t *options, hloop_t *loop, outlet_t *out, bool parallel,
+               report_t **result)
 {
     report_t *report = hmem_zalloc(sizeof(*report));
 
@@ -354,11 +359,12 @@ int report_new(const report_options_t *options, hloop_t *loop, bool parallel, re
         return -ENOMEM;
     report->options = options;
     report->loop = loop;
+    report->out = out;
     report->parallel = parallel;
     hlist_init(&report->live);
     meter_init(&report->all, 0, now_us());
     open_trace(report);
-    *out = report;
+    *result = report;
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #define HCURL_REPORT_H
 
 #include "app/hopt.h"
+#include "outlet.h"
 #include "proto/http_client.h"
 
 /* The name in front of messages: "hcurl", or "curl" where the program is called by that name: scripts
@@ -52,6 +53,9 @@ void report_next_argument(report_options_t *options);
 /* "hcurl: (7) text", or "hcurl: text" for status 0; not with -s unless there is -S. */
 void report_error(const report_options_t *options, int status, const char *text);
 
+/* The same for a text of several lines, which has nothing of a server's in it. */
+void report_error_lines(const report_options_t *options, int status, const char *text);
+
 /* A mistake on the command line, also with -s: "hcurl: text" (none for NULL) and where the help
  * is. */
 void report_usage(const char *text);
@@ -69,9 +73,11 @@ void report_note(const report_options_t *options, const char *fmt, ...)
 typedef struct report_s report_t;                   /* the run */
 typedef struct report_transfer_s report_transfer_t; /* one try of one transfer */
 
-/* Opens the trace file; one that cannot be opened is a warning. With parallel there is one line of
- * progress for all. options and loop are borrowed until report_free. 0, -ENOMEM. */
-int report_new(const report_options_t *options, hloop_t *loop, bool parallel, report_t **report);
+/* Opens the trace file; one that cannot be opened is a warning. A trace that goes to stdout goes
+ * through `out`. With parallel there is one line of progress for all. All is borrowed until
+ * report_free. 0, -ENOMEM. */
+int report_new(const report_options_t *options, hloop_t *loop, outlet_t *out, bool parallel,
+               report_t **report);
 
 /* All transfers have ended: the last line of a parallel run. Before hloop_free. NULL is legal. */
 void report_free(report_t *report);
