@@ -485,11 +485,6 @@ http_span_t http1_collected(const http1_parser_t *parser)
     return (http_span_t){parser->head.data, parser->head.len};
 }
 
-bool http1_has_first_line(const http1_parser_t *parser)
-{
-    return parser->started;
-}
-
 int http1_status(const http1_parser_t *parser)
 {
     return parser->status;

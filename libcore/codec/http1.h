@@ -192,9 +192,6 @@ const char *http1_reason(const http1_parser_t *parser);
  * it. Empty if it came at once. */
 http_span_t http1_collected(const http1_parser_t *parser);
 
-/* Whether the first line of the message is whole, and right; also after an error behind it. */
-bool http1_has_first_line(const http1_parser_t *parser);
-
 /* The first field of this name that is known; NULL if there is none. Valid after HEAD, and after
  * TRAILERS for these. */
 const http_field_t *http1_field(const http1_message_t *message, http_field_e field);

@@ -9,6 +9,7 @@ typedef struct facts_s {
     int64_t length;
     unsigned hosts;
     int length_error, coding_error;
+    bool endless;         /* a length past all numbers */
     bool coding, chunked; /* a Transfer-Encoding; which is right */
     bool bad_host;
     bool close, keep_alive, upgrade; /* in Connection */
@@ -25,16 +26,39 @@ static void read_connection(facts_t *f, http_span_t value)
     }
 }
 
-/* Transfer-Encoding where the program undoes what it knows. */
-static int add_any_coding(http_span_t value, bool *chunked)
+/* Transfer-Encoding where the program undoes what it knows; "identity" in front is nothing. */
+static int add_any_coding(http_span_t value, facts_t *f)
 {
     http_span_t element;
 
     while (http_list_next(&value, &element)) {
-        if (*chunked && !http_span_ieq(element, "chunked"))
+        if (!f->coding && http_span_ieq(element, "identity"))
+            continue;
+        if (f->chunked && !http_span_ieq(element, "chunked"))
             return HERR_UNSUPPORTED;
-        *chunked = http_span_ieq(element, "chunked");
+        f->chunked = http_span_ieq(element, "chunked");
+        f->coding = true;
     }
+    return 0;
+}
+
+static int add_coding(http_span_t value, facts_t *f)
+{
+    f->coding = true;
+    return http_coding_add(value, &f->chunked);
+}
+
+/* Content-Length of a lenient response: a number beyond all bounds is one that is not known. */
+static int add_length(const http1_parser_t *p, http_span_t value, facts_t *f)
+{
+    int err = http_length_add(value, &f->length);
+    size_t digits = 0;
+
+    while (digits < value.len && value.data[digits] >= '0' && value.data[digits] <= '9')
+        digits++;
+    if (err == 0 || !http1__is_lenient_response(p) || digits != value.len || digits < 19)
+        return err;
+    f->endless = true;
     return 0;
 }
 
@@ -52,13 +76,11 @@ static void read_facts(const http1_parser_t *p, facts_t *f, http1_message_t *m)
             break;
         case HTTP_FIELD_CONTENT_LENGTH:
             if (f->length_error == 0)
-                f->length_error = http_length_add(value, &f->length);
+                f->length_error = add_length(p, value, f);
             break;
         case HTTP_FIELD_TRANSFER_ENCODING:
-            f->coding = true;
             if (f->coding_error == 0)
-                f->coding_error =
-                    any ? add_any_coding(value, &f->chunked) : http_coding_add(value, &f->chunked);
+                f->coding_error = any ? add_any_coding(value, f) : add_coding(value, f);
             break;
         case HTTP_FIELD_CONNECTION:
             read_connection(f, value);
@@ -130,7 +152,8 @@ static bool has_no_body(const http1_parser_t *p, const http1_message_t *m)
 
 static int frame_response(http1_parser_t *p, http1_message_t *m, facts_t *f)
 {
-    bool faulty = f->coding && (m->minor == 0 || http1_field(m, HTTP_FIELD_CONTENT_LENGTH));
+    bool any = p->options->any_coding && !f->chunked;
+    bool faulty = f->coding && !any && (m->minor == 0 || http1_field(m, HTTP_FIELD_CONTENT_LENGTH));
     int err;
 
     m->framing = HTTP1_NO_BODY;
@@ -138,11 +161,11 @@ static int frame_response(http1_parser_t *p, http1_message_t *m, facts_t *f)
     m->keep_alive &= !is_tunnel(p, m);
     if (has_no_body(p, m))
         return 0;
-    if (p->options->ignore_length || (p->options->lenient && faulty)) {
+    if (p->options->ignore_length || f->endless || (p->options->lenient && faulty)) {
         m->keep_alive &= !faulty;
         m->content_length = f->length = -1;
         f->length_error = 0;
-    } else if ((err = check_both(p, m, f)) < 0) {
+    } else if (!any && (err = check_both(p, m, f)) < 0) {
         return err;
     }
     if ((err = check_values(p, f)) < 0)

@@ -192,6 +192,14 @@ static bool is_good_line(http_span_t line, int64_t *length, bool *chunked)
     return true;
 }
 
+static bool is_status_line(http_span_t line)
+{
+    http_span_t reason;
+    int minor, status;
+
+    return http_status_line(line, &minor, &status, &reason) == 0;
+}
+
 /* The lines of a head before the one that is wrong: what a person needs to see of it. came is all of
  * it, unless the parser has collected it. */
 static void keep_lines(http_link_t *conn, http_span_t came)
@@ -204,9 +212,10 @@ static void keep_lines(http_link_t *conn, http_span_t came)
     bool chunked = false;
     size_t good = 0;
 
-    exchange->is_http = http1_has_first_line(&conn->parser);
     if (collected.len > 0)
         came = collected;
+    rest = came;
+    exchange->is_http = http_line_next(&rest, &line) && is_status_line(line);
     if (exchange->is_http)
         hbytes_append(&text, came.data, came.len);
     rest = (http_span_t){text.data, text.len};

@@ -54,7 +54,7 @@ static http_fault_e fault_of_head(const http_transfer_t *t, int err)
     case HERR_FRAME_SIZE:
         return HTTP_FAULT_RECEIVE;
     case HERR_TRUNCATED:
-        return HTTP_FAULT_EMPTY;
+        return is_http ? HTTP_FAULT_PARTIAL : HTTP_FAULT_EMPTY;
     case -EPIPE:
         return HTTP_FAULT_SEND;
     default:

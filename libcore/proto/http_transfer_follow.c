@@ -69,10 +69,6 @@ static bool is_redirect(http_transfer_t *t, const http_exchange_response_t *resp
     t->location = NULL;
     if (response->status / 100 != 3 || location.len == 0)
         return false;
-    if (!is_only(response, location)) {
-        http_transfer__fail(t, HTTP_FAULT_REPLY, "the response has two different Locations");
-        return false;
-    }
     t->location = copy_span(location);
     return t->location != NULL;
 }
@@ -232,7 +228,7 @@ static void check_resumed(http_transfer_t *t, const http_exchange_response_t *re
         http_transfer__fail(t, HTTP_FAULT_RANGE,
                             "the server sends another range than was asked for: %.*s",
                             (int)range.len, range.data);
-    else if (response->status / 100 == 2 && !range.data)
+    else if ((response->status / 100 == 2 || response->status >= 400) && !range.data)
         http_transfer__fail(t, HTTP_FAULT_RANGE,
                             "the server does not know ranges: what is there cannot be continued "
                             "(take -C away to load all of it)");
@@ -283,6 +279,10 @@ http_hop_e http_transfer__judge(http_transfer_t *t, const http_exchange_response
         return HTTP_HOP_FINAL;
     }
 
+    if (!is_only(response, find(response, HTTP_FIELD_LOCATION))) {
+        http_transfer__fail(t, HTTP_FAULT_REPLY, "the response has two different Locations");
+        return HTTP_HOP_FINAL;
+    }
     http_transfer__keep(t, response);
     if ((status == 401 || status == 407) && http_transfer__challenge(t, response))
         return HTTP_HOP_CHALLENGE;
@@ -295,8 +295,6 @@ http_hop_e http_transfer__judge(http_transfer_t *t, const http_exchange_response
         return HTTP_HOP_AGAIN;
     }
     redirect = is_redirect(t, response);
-    if (t->fault != HTTP_FAULT_NONE)
-        return HTTP_HOP_FINAL;
     if (redirect && judge_redirect(t) == HTTP_HOP_REDIRECT)
         return HTTP_HOP_REDIRECT;
     judge_last(t, response);

@@ -60,7 +60,7 @@ static void heads_are_written(void **state)
     (void)state;
     writes(write_response, "HTTP/1.1 404 Not Found\r\nA: b\tc \xc3\xa4\r\n"
                            "Content-Length: 18446744073709551615\r\nB: raw\r\n\r\n");
-    writes(write_request, "GET /a?b HTTP/1.0\r\nEmpty: \r\nZero: 0\r\n\r\n");
+    writes(write_request, "GET /a?b HTTP/1.0\r\nEmpty:\r\nZero: 0\r\n\r\n");
     writes(write_trailers, "0\r\nETag: \"x\"\r\n\r\n");
 }
 

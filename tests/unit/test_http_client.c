@@ -385,7 +385,12 @@ static void faults_are_told_apart(void **state)
         http_fault_e fault;
     } cases[] = {
         {"", true, HTTP_FAULT_EMPTY},
-        {"nonsense\r\n\r\n", true, HTTP_FAULT_REPLY},
+        {"nonsense\r\n\r\n", true, HTTP_FAULT_VERSION},
+        {"HTTP/1.2 200 OK\r\n\r\n", false, HTTP_FAULT_VERSION},
+        {"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", true, HTTP_FAULT_REPLY},
+        {"HTTP/1.1 200 OK\r\nLocation: a\r\nLocation: b\r\n\r\n", true, HTTP_FAULT_REPLY},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", true, HTTP_FAULT_PARTIAL},
+        {"HTTP/1.1 100 Continue\r\n\r\n", true, HTTP_FAULT_EMPTY},
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe", true, HTTP_FAULT_PARTIAL},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", true, HTTP_FAULT_PARTIAL},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZ\r\n", false, HTTP_FAULT_RECEIVE},
