@@ -95,6 +95,25 @@ void report_error(const report_options_t *options, int status, const char *text)
     report__write(STDERR_FILENO, line, (size_t)n);
 }
 
+void report_error_lines(const report_options_t *options, int status, const char *text)
+{
+    size_t len = strcspn(text, "\n");
+    char first[TEXT_SIZE];
+
+    snprintf(first, sizeof(first), "%.*s", (int)len, text);
+    report_error(options, status, first);
+    while (text[len] == '\n' && has_errors(options)) {
+        char safe[TEXT_SIZE], line[TEXT_SIZE + 1];
+        size_t n;
+
+        text += len + 1;
+        len = strcspn(text, "\n");
+        n = hstr_escape(safe, sizeof(safe), text, len);
+        report__write(STDERR_FILENO, line,
+                      (size_t)snprintf(line, sizeof(line), "%.*s\n", (int)n, safe));
+    }
+}
+
 /* Not wrapped: who looks for an option's name in it finds it. */
 static void put_line(const char *text)
 {
