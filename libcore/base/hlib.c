@@ -24,16 +24,15 @@ static void *find(void *const *handles, const char *name)
     return found;
 }
 
-/* Most libraries are linked today so that what is only read stands in front of their code: the
- * names of the symbols and what is to be relocated, 0.8 MiB of libcrypto. Of use while it was
+/* Most programs are linked today so that what is only read stands in front of their code: the
+ * names of the symbols and what is to be relocated, 0.8 MiB of libcrypto. Of use while something is
  * loaded, that need not stay in memory; who looks for another name reads it again. */
-static int forget_names(struct dl_phdr_info *info, size_t size, void *base)
+static int forget_names(struct dl_phdr_info *info, size_t size, void *arg)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 
     (void)size;
-    if ((void *)info->dlpi_addr != base)
-        return 0;
+    (void)arg;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
         uintptr_t begin = (info->dlpi_addr + part->p_vaddr) & ~(page - 1);
@@ -41,16 +40,7 @@ static int forget_names(struct dl_phdr_info *info, size_t size, void *base)
         if (part->p_type == PT_LOAD && part->p_flags == PF_R && part->p_offset == 0)
             madvise((void *)begin, part->p_memsz, MADV_DONTNEED);
     }
-    return 1;
-}
-
-static void forget_all_names(void *const *handles)
-{
-    struct link_map *map;
-
-    for (size_t i = 0; handles[i]; i++)
-        if (dlinfo(handles[i], RTLD_DI_LINKMAP, &map) == 0)
-            dl_iterate_phdr(forget_names, (void *)map->l_addr);
+    return 0;
 }
 
 static int load(hlib_t *lib)
@@ -69,7 +59,7 @@ static int load(hlib_t *lib)
             return fail(lib, dlerror());
         *(void **)((char *)lib->table + lib->symbols[i].offset) = found;
     }
-    forget_all_names(handles);
+    dl_iterate_phdr(forget_names, NULL);
     return 1;
 }
 
