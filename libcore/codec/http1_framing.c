@@ -4,6 +4,8 @@
 
 #include "../base/herr.h"
 
+#define LONG_DIGITS 19 /* of a length that may be past INT64_MAX */
+
 /* What the fields say of the framing. */
 typedef struct facts_s {
     int64_t length;
@@ -52,13 +54,19 @@ static int add_coding(http_span_t value, facts_t *f)
 static int add_length(const http1_parser_t *p, http_span_t value, facts_t *f)
 {
     int err = http_length_add(value, &f->length);
-    size_t digits = 0;
+    int64_t length = 0;
 
-    while (digits < value.len && value.data[digits] >= '0' && value.data[digits] <= '9')
-        digits++;
-    if (err == 0 || !http1__is_lenient_response(p) || digits != value.len || digits < 19)
+    if (err == 0 || !http1__is_lenient_response(p) || value.len < LONG_DIGITS)
         return err;
-    f->endless = true;
+    for (size_t i = 0; i < value.len; i++) {
+        int digit = value.data[i] - '0';
+
+        if (digit < 0 || digit > 9)
+            return err;
+        f->endless |= length > (INT64_MAX - digit) / 10;
+        length = f->endless ? INT64_MAX : 10 * length + digit;
+    }
+    f->length = length;
     return 0;
 }
 
@@ -163,7 +171,8 @@ static int frame_response(http1_parser_t *p, http1_message_t *m, facts_t *f)
         return 0;
     if (p->options->ignore_length || f->endless || (p->options->lenient && faulty)) {
         m->keep_alive &= !faulty;
-        m->content_length = f->length = -1;
+        m->content_length = f->endless ? INT64_MAX : -1;
+        f->length = -1;
         f->length_error = 0;
     } else if (!any && (err = check_both(p, m, f)) < 0) {
         return err;
