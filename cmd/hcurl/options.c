@@ -215,7 +215,7 @@ static int take_word(options_t *o, hopt_word_t *word, hbytes_t *message)
 
     report_next_argument(&o->globals.report);
     if (strcmp(word->word, "-") == 0) {
-        hbytes_append_str(message, "unknown option -");
+        hbytes_append_str(message, "option -: is unknown");
         return HERR_SYNTAX;
     }
     if (hstr_starts(word->word, EXPAND))

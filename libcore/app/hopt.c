@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/hmem.h"
@@ -19,7 +20,7 @@ typedef struct parser_s {
     hopt_word_t *word;
     void *opts;
     hbytes_t *message;
-    bool with_hint; /* messages say where the help is */
+    bool alone; /* a single word: messages begin with the option and do not say where the help is */
 } parser_t;
 
 /* ---- tables ---- */
@@ -183,14 +184,22 @@ __attribute__((format(printf, 2, 3))) static int fail_usage(parser_t *p, const c
     va_start(ap, fmt);
     hbytes_vprintf(p->message, fmt, ap);
     va_end(ap);
-    if (p->with_hint)
+    if (!p->alone)
         hbytes_printf(p->message, "; see %s --help", p->spec->command);
     return HERR_SYNTAX;
 }
 
+/* dashes and name: the option; more: what is known of it. */
+static int fail_unknown(parser_t *p, const char *dashes, const char *name, const char *more)
+{
+    if (p->alone)
+        return fail_usage(p, "option %s%s: is unknown%s", dashes, name, more);
+    return fail_usage(p, "unknown option %s%s%s", dashes, name, more);
+}
+
 static int fail_unknown_long(parser_t *p, const char *name, size_t len)
 {
-    char safe[LABEL_SIZE];
+    char safe[LABEL_SIZE], more[LABEL_SIZE] = "";
     hsuggest_t near;
     hopt_iter_t iter;
     const hopt_t *row;
@@ -205,20 +214,20 @@ static int fail_unknown_long(parser_t *p, const char *name, size_t len)
     }
     hstr_escape(safe, sizeof(safe), name, len);
     if (near.best != NULL)
-        return fail_usage(p, "unknown option --%s (did you mean --%s?)", safe, near.best);
-    return fail_usage(p, "unknown option --%s", safe);
+        snprintf(more, sizeof(more), " (did you mean --%s?)", near.best);
+    return fail_unknown(p, "--", safe, more);
 }
 
 static int fail_unknown_short(parser_t *p, const char *word, size_t at)
 {
-    char safe[LABEL_SIZE];
-    char bundle[LABEL_SIZE];
+    char safe[LABEL_SIZE], bundle[LABEL_SIZE], more[LABEL_SIZE + 8] = "";
 
     hstr_escape(safe, sizeof(safe), word + at, 1);
-    if (word[at + 1] == '\0' && at == 1)
-        return fail_usage(p, "unknown option -%s", safe);
-    hstr_escape(bundle, sizeof(bundle), word, strlen(word));
-    return fail_usage(p, "unknown option -%s in '%s'", safe, bundle);
+    if (word[at + 1] != '\0' || at != 1) {
+        hstr_escape(bundle, sizeof(bundle), word, strlen(word));
+        snprintf(more, sizeof(more), " in '%s'", bundle);
+    }
+    return fail_unknown(p, "-", safe, more);
 }
 
 /* ---- one option ---- */
@@ -362,7 +371,7 @@ static int parse_word(parser_t *p)
 
 int hopt_parse_word(const hopt_spec_t *spec, hopt_word_t *word, void *opts, hbytes_t *message)
 {
-    parser_t p = {spec, word, opts, message, false};
+    parser_t p = {spec, word, opts, message, true};
 
     return parse_word(&p);
 }
@@ -395,7 +404,7 @@ int hopt_parse(const hopt_spec_t *spec, int argc, char *const argv[], void *opts
         } else if (strcmp(word.word, "--") == 0) {
             options_end = true;
         } else {
-            parser_t p = {spec, &word, opts, &text, true};
+            parser_t p = {spec, &word, opts, &text, false};
 
             hbytes_clear(&text); /* of a warning */
             status = parse_word(&p);

@@ -74,14 +74,14 @@ def test_nothing_is_no_request(home):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["--foo"], "unknown option --foo"),
-        (["--heder", "a"], "unknown option --heder (did you mean --header?)"),
-        (["-s\x01"], "unknown option -\\x01 in '-s\\x01'"),
-        (["-"], "unknown option -"),
+        (["--foo"], "option --foo: is unknown"),
+        (["--heder", "a"], "option --heder: is unknown (did you mean --header?)"),
+        (["-s\x01"], "option -\\x01: is unknown in '-s\\x01'"),
+        (["-"], "option -: is unknown"),
         (["-o"], "option -o needs a value"),
         (["--output"], "option --output needs a value"),
         (["--silent=1"], "option --silent takes no value"),
-        (["--no-output", "x"], "unknown option --no-output (did you mean --output?)"),
+        (["--no-output", "x"], "option --no-output: is unknown (did you mean --output?)"),
         (["--expand-output"], "option --output needs a value"),
         (["--expand-silent", "x"], "option --silent takes no value that could be expanded"),
         (["--expand-data", "{{a:b}}"], "unknown function 'b': there are trim, json, url, b64 and 64dec"),
@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_read_is_26(home):
 
 
 def test_mistakes_are_told_even_if_silence_was_asked_for(home):
-    assert "unknown option --foo" in usage(home, "-s", "--foo")
+    assert "option --foo: is unknown" in usage(home, "-s", "--foo")
 
 
 # ---- mistakes that both know --------------------------------------------------------------------
@@ -374,7 +374,7 @@ def test_config_files_stand_within_one_another(web, home):
 
 def test_a_mistake_in_a_config_file_has_its_line(home):
     (home / "bad").write_text("silent\n\n# x\nbogus = 1\n")
-    assert usage(home, "-K", "bad") == "hcurl: option -K: bad:4: unknown option --bogus\n"
+    assert usage(home, "-K", "bad") == "hcurl: option -K: bad:4: option --bogus: is unknown\n"
     (home / "bad").write_text("silent = yes\n")
     assert usage(home, "-K", "bad") == "hcurl: option -K: bad:1: option --silent takes no value\n"
     (home / "bad").write_text("\nurl\n")
@@ -415,7 +415,7 @@ def test_a_mistake_in_that_file_stops_nothing(web, home):
     (home / ".hcurlrc").write_text("bogus\n")
     done = run(home, web.url, "-s")
     assert (done.returncode, done.stdout) == (0, b"hello\n")
-    assert b"unknown option --bogus" in b" ".join(done.stderr.split())
+    assert b"option --bogus: is unknown" in b" ".join(done.stderr.split())
     assert run(home, "--version").returncode == 0
 
 

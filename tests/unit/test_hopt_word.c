@@ -86,9 +86,9 @@ static void its_mistakes_name_no_command(void **state)
     (void)state;
     expect_message(&r, HERR_SYNTAX, "option --port needs a value");
     r = parse("--prot", NULL);
-    expect_message(&r, HERR_SYNTAX, "unknown option --prot (did you mean --port?)");
+    expect_message(&r, HERR_SYNTAX, "option --prot: is unknown (did you mean --port?)");
     r = parse("-vz", NULL);
-    expect_message(&r, HERR_SYNTAX, "unknown option -z in '-vz'");
+    expect_message(&r, HERR_SYNTAX, "option -z: is unknown in '-vz'");
     r = parse("--verbose=1", NULL);
     expect_message(&r, HERR_SYNTAX, "option --verbose takes no value");
     r = parse("--text=", NULL);
