@@ -177,17 +177,38 @@ static int go_ahead(bench_t *b, http_source_t *body)
 
 /* ---- the load run ---------------------------------------------------------------------------- */
 
-/* Whether the bytes mean the same when they are sent again, to that address. */
-static int check(bench_t *b)
+/* What cannot be seen in the connection: a proxy that is not spoken to in HTTP. */
+static bool through_socks(const bench_t *b)
 {
     const http_client_options_t *connect = b->job->connect;
+    hproxy_t proxy;
+
+    if (connect->pre_proxy)
+        return true;
+    if (connect->proxy)
+        return connect->proxy->type != HPROXY_HTTP;
+    return connect->proxy_env && !connect->unix_path &&
+           hproxy_from_env(&proxy, b->https ? "https" : "http", b->host, b->port, NULL, 0) > 0 &&
+           proxy.type != HPROXY_HTTP;
+}
+
+/* Whether the bytes mean the same when they are sent again, to that address; the body, which a
+ * redirect may have dropped, is put behind them. */
+static int complete(bench_t *b, const hbytes_t *body)
+{
     http_span_t head = {b->request.data, b->request.len}, value = {NULL, 0}, line;
 
-    if (connect->pre_proxy || b->tunnel || (connect->proxy && connect->proxy->type != HPROXY_HTTP))
+    if (b->tunnel || through_socks(b))
         return say(b, STATUS_USAGE, "a load run does not go through a tunnel");
-    if (http_line_next(&head, &line) && http_field_find(head, "Authorization", &value) &&
-        value.len > 6 && http_span_ieq((http_span_t){value.data, 6}, "Digest"))
+    http_line_next(&head, &line);
+    if (http_field_find(head, "Authorization", &value) && value.len > 6 &&
+        http_span_ieq((http_span_t){value.data, 6}, "Digest"))
         return say(b, STATUS_USAGE, "a load run cannot answer a challenge for each request");
+    if (http_field_find(head, "Transfer-Encoding", &value))
+        return say(b, STATUS_USAGE, "a load run sends no chunks");
+    if (http_field_find(head, "Content-Length", &value) &&
+        hbytes_append(&b->request, body->data, body->len) < 0)
+        return say(b, STATUS_MEMORY, status_words(STATUS_MEMORY));
     return 0;
 }
 
@@ -374,14 +395,12 @@ static int report(bench_t *b, const load_options_t *options)
 static int load(bench_t *b, const hbytes_t *body)
 {
     load_options_t options;
-    int status = check(b), err;
+    int status = complete(b, body), err;
 
     if (status == 0 && b->https)
         status = find_tls(b);
     if (status)
         return status;
-    if (hbytes_append(&b->request, body->data, body->len) < 0)
-        return say(b, STATUS_MEMORY, status_words(STATUS_MEMORY));
     fill(b, &options);
     err = run(b, &options);
     if (err < 0)

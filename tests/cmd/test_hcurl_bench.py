@@ -110,6 +110,27 @@ def test_the_run_begins_where_a_redirect_leads(lab, web):
     assert [request.target for request in web.requests].count("/redirect/302/hello") == 1
 
 
+def test_a_redirect_may_have_dropped_the_body(lab, web):
+    figures = bench(lab, "-L", "-d", "body", "--count", "5", web.url + "/redirect/303/hello")
+    assert figures["method"] == "GET" and figures["statuses"] == {"200": 5}
+    assert len(web.requests) == 7
+    assert all(request.body == b"" for request in web.requests[1:])
+
+
+def test_chunks_and_tunnels_are_refused(lab, web):
+    process = lab.run("hcurl", "-q", "--bench", "-H", "Transfer-Encoding: chunked", "-d", "x",
+                      web.url)
+    assert process.popen.returncode == 2 and "chunks" in process.err()
+    process = lab.run("hcurl", "-q", "--bench", "-p", "-x", web.url, web.url)
+    assert process.popen.returncode != 0 and process.out() == b""
+
+
+def test_through_a_proxy(lab, web):
+    figures = bench(lab, "-x", web.url, "--count", "5", "http://example.com/hello")
+    assert figures["statuses"] == {"200": 5}
+    assert {request.target for request in web.requests} == {"http://example.com/hello"}
+
+
 def test_unequal_responses_are_told(lab):
     def grow(web, request, rest):
         return response(200 if web.count("grow") % 2 else 503, b"x" * web.count("length"))
