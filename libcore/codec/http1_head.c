@@ -115,7 +115,7 @@ static int read_first_line(http1_parser_t *p, http1_message_t *m, http_span_t li
     return 0;
 }
 
-/* A name, and spaces that do not belong before the colon. */
+/* A name of any characters, and spaces that do not belong before the colon. */
 static int cut_leniently(http_span_t line, http_field_t *field)
 {
     const char *colon = memchr(line.data, ':', line.len);
@@ -125,7 +125,7 @@ static int cut_leniently(http_span_t line, http_field_t *field)
     field->name = http_trim((http_span_t){line.data, (size_t)(colon - line.data)});
     field->id = http_field_of(field->name);
     field->value = http_trim((http_span_t){colon + 1, (size_t)(line.data + line.len - colon) - 1});
-    return field->name.data == line.data && http_is_token(field->name) ? 0 : HERR_PROTOCOL;
+    return field->name.data == line.data ? 0 : HERR_PROTOCOL;
 }
 
 static int read_field(http1_parser_t *p, http1_message_t *m, http_span_t line)
