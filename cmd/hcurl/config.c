@@ -99,38 +99,40 @@ bool config_next(char **text, unsigned *number, config_line_t *line)
 
 /* ---- the file that nobody names ---- */
 
-/* folder + name, if it can be read. */
-static char *readable(const char *folder, const char *name)
+/* The path of "PROGRAMrc" in a folder below another one, if it can be read. */
+static char *readable(const char *folder, const char *below, const char *program)
 {
     hbytes_t path = {0};
 
     if (folder == NULL || *folder == '\0')
         return NULL;
-    if (hbytes_printf(&path, "%s%s", folder, name) == 0 && access(path.data, R_OK) == 0)
+    if (hbytes_printf(&path, "%s%s%src", folder, below, program) == 0 &&
+        access(path.data, R_OK) == 0)
         return hbytes_take(&path, NULL);
     hbytes_deinit(&path);
     return NULL;
 }
 
-char *config_find(void)
+char *config_find(const char *program)
 {
-    static const struct {
-        const char *variable, *name;
-    } places[] = {
-        {"HCURL_HOME", "/.hcurlrc"},        {"XDG_CONFIG_HOME", "/hcurlrc"}, {"HOME", "/.hcurlrc"},
-        {"HCURL_HOME", "/.config/hcurlrc"}, {"HOME", "/.config/hcurlrc"},
-    };
+    const char *own = getenv(strcmp(program, "curl") == 0 ? "CURL_HOME" : "HCURL_HOME");
     const char *home = getenv("HOME");
+    const struct {
+        const char *folder, *below;
+    } places[] = {
+        {own, "/."},         {getenv("XDG_CONFIG_HOME"), "/"}, {home, "/."}, {own, "/.config/"},
+        {home, "/.config/"},
+    };
     const struct passwd *user;
-    char *path;
 
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        path = readable(getenv(places[i].variable), places[i].name);
+        char *path = readable(places[i].folder, places[i].below, program);
+
         if (path != NULL)
             return path;
     }
     if (home != NULL && *home != '\0')
         return NULL; /* the database would be read only to find the same folder */
     user = getpwuid(geteuid());
-    return user == NULL ? NULL : readable(user->pw_dir, "/.hcurlrc");
+    return user == NULL ? NULL : readable(user->pw_dir, "/.", program);
 }

@@ -24,8 +24,9 @@ typedef struct config_line_s {
 bool config_next(char **text, unsigned *number, config_line_t *line);
 
 /* The path of the first file that there is: $HCURL_HOME/.hcurlrc, $XDG_CONFIG_HOME/hcurlrc,
- * $HOME/.hcurlrc, $HCURL_HOME/.config/hcurlrc, $HOME/.config/hcurlrc, and .hcurlrc in the user's
- * home of the password database. NULL: none; otherwise the caller frees it with hmem_free. */
-char *config_find(void);
+ * $HOME/.hcurlrc, $HCURL_HOME/.config/hcurlrc, $HOME/.config/hcurlrc; without $HOME .hcurlrc in
+ * the user's home of the password database. For the program "curl" the names are those of curl:
+ * .curlrc, $CURL_HOME. NULL: none; otherwise the caller frees it with hmem_free. */
+char *config_find(const char *program);
 
 #endif

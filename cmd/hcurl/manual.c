@@ -129,7 +129,7 @@ static const hopt_term_t environment[] = {
 static const hopt_term_t files[] = {
     {"~/.hcurlrc", "options that always count. The first of these is read: $HCURL_HOME/.hcurlrc, "
                    "$XDG_CONFIG_HOME/hcurlrc, ~/.hcurlrc, $HCURL_HOME/.config/hcurlrc, "
-                   "~/.config/hcurlrc"},
+                   "~/.config/hcurlrc. Called by the name curl, hcurl reads those of curl"},
     {"~/.netrc", "with -n: users and passwords of hosts"},
     {"FILE.part, FILE.part.ranges", "with --split: what has come, and which ranges these are"},
     {NULL, NULL}};

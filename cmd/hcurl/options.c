@@ -316,7 +316,7 @@ static int take_config(const hopt_t *option, const char *arg, void *opts, hbytes
  * command line nor --version. */
 static int take_usual_config(options_t *o, hbytes_t *why)
 {
-    char *path = config_find();
+    char *path = config_find(report_name());
     int status;
 
     if (path == NULL)

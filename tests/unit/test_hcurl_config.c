@@ -133,7 +133,7 @@ static void drop(const char *name)
 
 static void expect_found(const char *name)
 {
-    char *path = config_find();
+    char *path = config_find("hcurl");
 
     if (name == NULL) {
         assert_null(path);
@@ -169,6 +169,7 @@ static void the_first_of_the_files_is_found(void **state)
         make(names[i]);
         expect_found(names[i]);
     }
+    assert_null(config_find("curl"));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         drop(names[i]);
     for (size_t i = sizeof(folders) / sizeof(folders[0]); i-- > 0;)
@@ -176,9 +177,32 @@ static void the_first_of_the_files_is_found(void **state)
     rmdir(dir);
 }
 
+static void by_curls_name_its_files_are_found(void **state)
+{
+    char *path;
+
+    (void)state;
+    memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+    assert_non_null(mkdtemp(dir));
+    setenv("HOME", "/nonexistent", 1);
+    setenv("HCURL_HOME", dir, 1);
+    setenv("CURL_HOME", dir, 1);
+    make(".hcurlrc");
+    assert_null(config_find("curl"));
+    make(".curlrc");
+    path = config_find("curl");
+    assert_non_null(path);
+    assert_string_equal(path + strlen(dir), "/.curlrc");
+    hmem_free(path);
+    drop(".hcurlrc");
+    drop(".curlrc");
+    unsetenv("CURL_HOME");
+    rmdir(dir);
+}
+
 static int find_with_a_file(void *arg)
 {
-    char *path = config_find();
+    char *path = config_find("hcurl");
 
     (void)arg;
     if (path == NULL)
@@ -211,6 +235,7 @@ int main(void)
         cmocka_unit_test(nothing_behind_an_option_is_no_value),
         cmocka_unit_test(empty_lines_and_comments_only_count),
         cmocka_unit_test(the_first_of_the_files_is_found),
+        cmocka_unit_test(by_curls_name_its_files_are_found),
         cmocka_unit_test(out_of_memory_finds_nothing),
     };
 
