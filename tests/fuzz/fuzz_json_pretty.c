@@ -53,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lay_out(data + 1, size - 1, (size_t)data[0] % 7 + 1, &pieces);
     check(whole.len == pieces.len);
     check(whole.len == 0 || memcmp(whole.data, pieces.data, whole.len) == 0);
-    check(same_but_space((const char *)data + 1, size - 1, whole.data, whole.len));
+    check(
+        same_but_space((const char *)data + 1, size - 1, whole.data ? whole.data : "", whole.len));
     hbytes_deinit(&whole);
     hbytes_deinit(&pieces);
     return 0;
