@@ -106,8 +106,10 @@ int split__learned(split_t *split)
 {
     int err = allocate(split);
 
-    if (err < 0)
+    if (err < 0) {
+        split->known = false; /* there is nothing to go on with */
         return err;
+    }
     split->result->size = split->state.size > 0 ? (uint64_t)split->state.size : 0;
     split->result->parts = (uint32_t)split->state.count;
     save(split);
