@@ -32,7 +32,7 @@ def home(tmp_path):
 def run(home, *args, program="hcurl", data=None, env=None):
     """In a home of its own, without what the environment says about proxies and config files."""
     clean = {k: v for k, v in os.environ.items() if not re.search(r"(?i)proxy|curl|xdg", k)}
-    path = str(BIN / "hcurl") if program == "hcurl" else program
+    path = str(BIN / "hcurl") if program == "hcurl" else str(program)
     return subprocess.run(
         [path, *map(str, args)],
         input=data if data is not None else b"",
@@ -417,6 +417,18 @@ def test_a_mistake_in_that_file_stops_nothing(web, home):
     assert (done.returncode, done.stdout) == (0, b"hello\n")
     assert b"option --bogus: is unknown" in b" ".join(done.stderr.split())
     assert run(home, "--version").returncode == 0
+
+
+def test_by_the_name_of_curl_it_reads_curls_file_and_speaks_as_curl(web, home):
+    (home / "curl").symlink_to(BIN / "hcurl")
+    (home / ".curlrc").write_text('user-agent = "from curlrc"\n')
+    (home / ".hcurlrc").write_text('user-agent = "from hcurlrc"\n')
+    assert run(home, "-s", web.url, program=home / "curl").returncode == 0
+    assert web.requests[0].field("User-Agent") == "from curlrc"
+    assert run(home, "-q", "--foo", program=home / "curl").stderr == (
+        b"curl: option --foo: is unknown\n"
+        b"curl: try 'curl --help' or 'curl --manual' for more information\n"
+    )
 
 
 # ---- variables ----------------------------------------------------------------------------------
