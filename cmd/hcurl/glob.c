@@ -452,8 +452,15 @@ int glob_expand(const glob_set_t *glob, const glob_set_t *other, const char *nam
 
 int glob_explain(const glob_fault_t *fault, const char *pattern, hbytes_t *out)
 {
-    if (fault->position == 0)
-        return hbytes_append_str(out, fault->text);
-    return hbytes_printf(out, "%s in position %zu:\n%s\n%*s^", fault->text, fault->position,
-                         pattern, (int)fault->position - 1, " ");
+    size_t start = out->len;
+    int err = hbytes_append_str(out, fault->text);
+
+    if (err == 0 && fault->position > 0)
+        err = hbytes_printf(out, " in position %zu:\n%s\n%*s^", fault->position, pattern,
+                            (int)fault->position - 1, " ");
+    if (err == 0 && out->len - start > GLOB_EXPLAIN_MAX) {
+        out->len = start + GLOB_EXPLAIN_MAX;
+        out->data[out->len] = '\0';
+    }
+    return err;
 }

@@ -21,6 +21,7 @@
 #define GLOB_WORDS_MAX 100000    /* in braces */
 #define GLOB_NAME_MAX 64         /* bytes */
 #define GLOB_TEXT_MAX (16 << 20) /* of a pattern, and of a text that is made */
+#define GLOB_EXPLAIN_MAX 511     /* of what glob_explain says; the rest is cut off, as curl does */
 
 typedef struct glob_set_s glob_set_t;
 

@@ -194,6 +194,7 @@ static void names_follow_the_pattern(void **state)
 
 static void a_caret_points_at_the_mistake(void **state)
 {
+    char pattern[1000] = "";
     hbytes_t text = {0};
     glob_fault_t fault;
     glob_set_t *glob;
@@ -202,6 +203,10 @@ static void a_caret_points_at_the_mistake(void **state)
     assert_int_equal(glob_new("h/[2-1]", &glob, &fault), HERR_SYNTAX);
     assert_int_equal(glob_explain(&fault, "h/[2-1]", &text), 0);
     assert_string_equal(text.data, "bad range in position 8:\nh/[2-1]\n       ^");
+    hbytes_clear(&text);
+    memset(pattern, 'a', sizeof(pattern) - 1);
+    assert_int_equal(glob_explain(&fault, pattern, &text), 0);
+    assert_int_equal(text.len, GLOB_EXPLAIN_MAX);
     hbytes_deinit(&text);
 }
 
