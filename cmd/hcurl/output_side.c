@@ -221,7 +221,7 @@ void output__set_time(output_t *output)
 
     if (!output->options->remote_time || !name ||
         !headers_find(&output->headers, "Last-Modified", false, &index, &field) ||
-        http_date_parse(http_span(field.value), time(NULL), &seconds))
+        http_date_parse_loose(http_span(field.value), &seconds))
         return;
     times[0] = times[1] = (struct timespec){.tv_sec = (time_t)seconds};
     if (utimensat(AT_FDCWD, name, times, 0) < 0)

@@ -479,7 +479,8 @@ transfer_begin_e transfer_begin(transfer_t *transfer, int *status)
     if (*status == 0)
         return TRANSFER_BEGUN;
     tell(transfer, *status);
-    return TRANSFER_BAD;
+    /* --etag-save that cannot be: only this one is not made. */
+    return !transfer->output && *status == STATUS_READ ? TRANSFER_OVER : TRANSFER_BAD;
 }
 
 int transfer_plan(transfer_t *transfer, transfer_plan_t *plan)
