@@ -1,5 +1,5 @@
-/* http_hsts: hosts that said to be asked over https only (HTTP Strict Transport Security, RFC 6797),
- * for how long, and the file that keeps them, whose format codec/http_sts has.
+/* http_hsts: hosts that said to be asked over https only (HTTP Strict Transport Security, RFC
+ * 6797), for how long, and the file that keeps them, whose format codec/http_sts has.
  *
  * The clock is the caller's: now_s are seconds since the epoch. An object belongs to one thread. */
 #ifndef HNET_PROTO_HTTP_HSTS_H

@@ -1,4 +1,4 @@
-/* http_store: what the stores of cookies, of hosts that want https and of alternative services share. */
+/* http_store: what the stores of cookies, of hosts that want https and of alternatives share. */
 #ifndef HNET_PROTO_HTTP_STORE_INT_H
 #define HNET_PROTO_HTTP_STORE_INT_H
 
