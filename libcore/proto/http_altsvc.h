@@ -1,5 +1,5 @@
 /* http_altsvc: where else an origin says it can be reached (HTTP Alternative Services, RFC 7838),
- * and the file that keeps that, whose format codec/http_alternative has. Of protocols only those are
+ * and the file that keeps that, whose format codec/http_alternative has. Only those protocols are
  * kept that it knows.
  *
  * The clock is the caller's: now_s are seconds since the epoch. An object belongs to one thread. */
