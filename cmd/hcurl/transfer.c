@@ -6,10 +6,13 @@
 #include "event/htimer.h"
 #include "status.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MORE_FIELDS (BODY_FIELDS_MAX + 2)
+#define MORE_FIELDS (BODY_FIELDS_MAX + 3)
+#define RANGE_SIZE 64
 #define DATE_NOW() ((int64_t)(htime_real_ns() / HTIME_NS_PER_S))
 
 struct transfer_s {
@@ -25,7 +28,8 @@ struct transfer_s {
     const http_client_options_t *connect;
     http_transfer_options_t options;
     http_extra_t *fields; /* all of them; options points to it */
-    bool went_on;         /* a try began behind what an earlier one had left */
+    char upload_range[RANGE_SIZE];
+    bool went_on; /* a try began behind what an earlier one had left */
 
     retry_t retry;
     http_transfer_t *hop; /* the try; NULL between two of them */
@@ -48,6 +52,17 @@ static uint64_t now_us(void)
 
 /* ---- what a request is made of --------------------------------------------------------------- */
 
+/* -C - of an upload: which part of the file it is; all of it, as nobody knows what is there. */
+static bool describe_upload(transfer_t *t)
+{
+    int64_t length = t->body.source == NULL ? 0 : http_source_length(t->body.source);
+
+    if (!t->body.put || !t->operation->request.resume_from_file || length <= 0)
+        return false;
+    snprintf(t->upload_range, RANGE_SIZE, "bytes 0-%" PRId64 "/%" PRId64, length - 1, length);
+    return true;
+}
+
 /* The fields of -H, of --json, and those that the output and another try ask for. */
 static int gather_fields(transfer_t *t)
 {
@@ -66,6 +81,8 @@ static int gather_fields(transfer_t *t)
         all[count++] = (http_extra_t){"If-None-Match", etag};
     if (if_range != NULL)
         all[count++] = (http_extra_t){"If-Range", if_range};
+    if (describe_upload(t))
+        all[count++] = (http_extra_t){"Content-Range", t->upload_range};
     hmem_free(t->fields);
     t->fields = all;
     t->options.fields = all;

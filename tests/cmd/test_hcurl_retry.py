@@ -22,7 +22,7 @@ def failing(times, code=503, *fields):
     return answer
 
 
-def breaking(*fields, ranges=True, validator=f"ETag: {TAG}", changes=False):
+def breaking(ranges=True, validator=f"ETag: {TAG}", changes=False):
     """The first response breaks off; what is asked for then is a range of it."""
 
     def answer(web, request, rest):
@@ -30,7 +30,7 @@ def breaking(*fields, ranges=True, validator=f"ETag: {TAG}", changes=False):
         wanted = re.match(r"bytes=(\d+)-$", request.field("Range") or "")
         if turn == 0:
             head = [validator] if validator else []
-            whole = response(200, RANGED, *head, *fields, "Connection: close")
+            whole = response(200, RANGED, *head, "Accept-Ranges: bytes", "Connection: close")
             return whole[: len(whole) - len(RANGED) + BROKEN]
         if changes or not wanted or not ranges:
             return response(200, b"another one\n" if changes else RANGED)
