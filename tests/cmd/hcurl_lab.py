@@ -105,6 +105,8 @@ class Web:
             answer = answer[: answer.index(b"\r\n\r\n") + 4]
         connection.sendall(answer)
         head = answer.split(b"\r\n\r\n")[0].lower()
+        if (request.field("Connection") or "").lower() == "close":
+            return False
         return b"connection: close" not in head and head.startswith(b"http/1.1")
 
     def close(self):
