@@ -35,6 +35,29 @@ static const char *const description[] = {
     "for what the function makes of it: trim takes blanks from both ends, json and url escape it, "
     "b64 encodes and 64dec decodes base64. Functions may follow one another, with colons between. "
     "\\{{ stands for itself.",
+    "With --remove-on-error, --robust or --checksum a file is written beside its place, as "
+    ".hcurl-NUMBER, and gets its name once it is whole: what was there before stays until then. A "
+    "name that a server gives (-J) is never that of a file that is there, and loses what could do "
+    "harm: folders, a dot or a hyphen in front, control characters. A retry goes on behind what "
+    "has come if the server can send the rest of the same file (by its ETag or date).",
+    "In the text of -w \\n, \\r and \\t are what they are in C, %% is a percent sign, and these "
+    "are replaced: %{certs}, %{conn_id}, %{content_type}, %{errormsg}, %{exitcode}, "
+    "%{filename_effective}, %{http_code}, %{http_connect}, %{http_version}, %{local_ip}, "
+    "%{local_port}, %{method}, %{num_certs}, %{num_connects}, %{num_headers}, %{num_redirects}, "
+    "%{num_retries}, %{proxy_used}, %{redirect_url}, %{referer}, %{remote_ip}, %{remote_port}, "
+    "%{response_code}, %{scheme}, %{size_delivered}, %{size_download}, %{size_header}, "
+    "%{size_request}, %{size_upload}, %{speed_download}, %{speed_upload}, %{ssl_verify_result}, "
+    "%{proxy_ssl_verify_result}, %{url}, %{url_effective}, %{urlnum}, %{xfer_id}; the parts of "
+    "both URLs as %{url.host} and %{urle.host}: scheme, user, password, host, port, path, query, "
+    "fragment; times in seconds since the begin: %{time_namelookup}, %{time_connect}, "
+    "%{time_appconnect} (TLS), %{time_pretransfer}, %{time_posttransfer} (all is sent), "
+    "%{time_starttransfer} (the first byte came), %{time_redirect}, %{time_queue}, "
+    "%{time_total}. %{json} is all of them, %{header_json} the head of the response. "
+    "%header{NAME} is a field of it, %header{NAME:all:SEPARATOR} that field of all responses. "
+    "%time{FORMAT} is the time, as strftime(3) writes it, in UTC; %f are microseconds. What "
+    "follows "
+    "%{stderr}, %{stdout}, %output{FILE} or %output{>>FILE} goes there, what follows %{onerror} "
+    "only counts if the transfer failed.",
     "A server that is asked over TLS has to prove who it is: with a certificate for the URL's host "
     "that one of the system's authorities has signed. -k takes anybody's word.",
     "--split N downloads a file over N connections, each with its range. What has come is in "
@@ -110,6 +133,7 @@ static const hopt_term_t exit_status[] = {
     {"77, 82, 83", "Certificates or revocation lists could not be used"},
     {"90", "The server's key is not the pinned one"},
     {"97", "The proxy refused"},
+    {"120", "What came has not the checksum of --checksum"},
     {NULL, NULL}};
 
 static const hopt_term_t environment[] = {
