@@ -46,7 +46,7 @@ typedef struct http_origin_s {
     http_peer_t *peer;
     http_route_t route;
     uint32_t users; /* transfers */
-    bool old;       /* it answered with HTTP/1.0 */
+    bool old;       /* it answers with HTTP/1.0 on a connection that is kept */
     char key[];
 } http_origin_t;
 
@@ -144,6 +144,7 @@ struct http_transfer_s {
     uint64_t delivered; /* bytes of this response's body, decoded */
     bool ignore_body;
     bool paused;
+    bool old; /* somebody answered with HTTP/1.0 */
 
     http_fault_e fault;
     int error_code; /* behind it */

@@ -292,6 +292,18 @@ static void move_on(http_transfer_t *t)
     http_exchange_abort(t->exchange, -ECANCELED);
 }
 
+/* One whose connection is not kept is asked as anew. */
+static void note_version(http_transfer_t *t, const http_exchange_response_t *response)
+{
+    bool kept = false;
+
+    for (size_t i = 0; i < response->field_count; i++)
+        kept |= response->fields[i].id == HTTP_FIELD_CONNECTION &&
+                http_list_has(response->fields[i].value, "keep-alive");
+    t->old |= response->version == 10;
+    t->origin->old = response->version == 10 && kept;
+}
+
 static void on_head(http_exchange_t *exchange, const http_exchange_response_t *response,
                     void *userdata)
 {
@@ -301,7 +313,7 @@ static void on_head(http_exchange_t *exchange, const http_exchange_response_t *r
     t->has_head = true;
     t->repeated = false;
     t->info.status = response->status;
-    t->origin->old = response->version == 10;
+    note_version(t, response);
     note_times(t);
     t->hop = http_transfer__judge(t, response);
     if (t->hop_count > 0)

@@ -114,10 +114,10 @@ bool http_transfer__is_trusted(const http_transfer_t *t)
             (t->url->scheme.len == 5) == t->home_secure);
 }
 
-/* HTTP/1.0: asked for, or all that the server has spoken. */
+/* HTTP/1.0: asked for, or what was answered to this transfer, or on this connection. */
 static bool is_old(const http_transfer_t *t)
 {
-    return t->options.version == 10 || (t->options.version == 0 && t->origin->old);
+    return t->options.version == 10 || (t->options.version == 0 && (t->old || t->origin->old));
 }
 
 /* ---- each field in its turn ------------------------------------------------------------------ */
