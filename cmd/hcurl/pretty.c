@@ -87,12 +87,15 @@ int pretty_head(const pretty_t *pretty, http_span_t line, hbytes_t *out)
 
 static bool is_json_type(const char *type)
 {
+    static const char *const types[] = {"application/json", "text/json", "application/x-ndjson",
+                                        "application/ndjson", "application/jsonl"};
     size_t len = strcspn(type, "; \t");
 
-    return (len == 16 && strncasecmp(type, "application/json", len) == 0) ||
-           (len == 9 && strncasecmp(type, "text/json", len) == 0) ||
-           (len == 20 && strncasecmp(type, "application/x-ndjson", len) == 0) ||
-           (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (len == strlen(types[i]) && strncasecmp(type, types[i], len) == 0)
+            return true;
+    }
+    return len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0;
 }
 
 bool pretty_begin(pretty_t *pretty, const char *content_type)
