@@ -50,8 +50,8 @@ typedef struct body_plan_s {
 } body_plan_t;
 
 /* What a transfer sends; what plan points at is borrowed until body_close. 0 and *body; or the exit
- * status and why: STATUS_READ for a file, STATUS_USAGE for what excludes each other (-d, -F, -T, -I;
- * -C with data). */
+ * status and why: STATUS_READ for a file, STATUS_USAGE for what excludes each other (-d, -F, -T,
+ * -I; -C with data). */
 int body_open(const body_plan_t *plan, hloop_t *loop, body_t *body, hbytes_t *why);
 
 /* When the transfer is over. Legal on a zeroed one. */

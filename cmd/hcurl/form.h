@@ -1,4 +1,5 @@
-/* form: -F and --form-string: what they say, kept as a tree, and the multipart/form-data made of it.
+/* form: -F and --form-string: what they say, kept as a tree, and the multipart/form-data made of
+ * it.
  *
  *     name=content   name=@file[,file2]   name=<file   name=(   =)
  *     each but the last with  ;type=TYPE  ;filename=NAME  ;headers=LINE or @FILE  ;encoder=NAME */
@@ -23,8 +24,8 @@ typedef struct form_s {
     size_t count;
 } form_t;
 
-/* Takes one -F; literal: one --form-string. Standard input ("@-", "<-") is read here, unless it is a
- * file. 0, and *why may hold a warning; HERR_SYNTAX, -errno of a file of headers, -ENOMEM,
+/* Takes one -F; literal: one --form-string. Standard input ("@-", "<-") is read here, unless it is
+ * a file. 0, and *why may hold a warning; HERR_SYNTAX, -errno of a file of headers, -ENOMEM,
  * -ENOBUFS, and why. */
 int form_add(form_t *form, const char *text, bool literal, hbytes_t *why);
 void form_deinit(form_t *form);

@@ -116,7 +116,7 @@ static int add_form(builder_t *b, const form_field_t *field, const http_form_par
 {
     const char *type = field->type ? field->type : header_of(field, "Content-Type");
     bool mixed = true;
-    http_form_t *inner;
+    http_form_t *inner = NULL;
     int err, status;
 
     if (type) {
@@ -139,7 +139,7 @@ static int add_field(builder_t *b, const form_field_t *field, http_form_t *form)
         .fields = field->headers.items,
         .field_count = field->headers.count,
     };
-    http_source_t *source;
+    http_source_t *source = NULL;
 
     if (encoding < 0) {
         hbytes_printf(b->why, "there is no encoder %s", field->encoder);

@@ -81,9 +81,9 @@ typedef struct url_iter_s {
 void url_iter_init(url_iter_t *iter, const url_options_t *options, const char *query);
 void url_iter_deinit(url_iter_t *iter);
 
-/* The next one, in curl's order: all uploads of an item, for each all its URLs. 1 and *target (freed
- * by url_target_deinit); 0: there are no more; or -(exit status), which ends the operation, and
- * *error has the text behind "hcurl: (3) ": a glob of several lines. */
+/* The next one, in curl's order: all uploads of an item, for each all its URLs. 1 and *target
+ * (freed by url_target_deinit); 0: there are no more; or -(exit status), which ends the operation,
+ * and *error has the text behind "hcurl: (3) ": of several lines for a glob. */
 int url_next(url_iter_t *iter, url_target_t *target, hbytes_t *error);
 
 /* Legal on a zeroed one. */
@@ -93,7 +93,7 @@ void url_target_deinit(url_target_t *target);
  * status, and why. */
 int url_read(const url_options_t *options, const char *text, hurl_t *url, hbytes_t *why);
 
-/* ---- data that is encoded: --url-query and --data-urlencode ----------------------------------- */
+/* ---- data that is encoded: --url-query and --data-urlencode ---------------------------------- */
 
 /* Appends "content", "=content", "name=content", "@file" or "name@file" with the content encoded (a
  * space as "+"). 0, -errno of the file, -ENOMEM, -ENOBUFS; why is then filled. */

@@ -277,7 +277,8 @@ static int stream_of_file(int fd, http_source_t **source)
     return file.start < 0 ? -errno : make_file(&file, source);
 }
 
-/* The hio's is a descriptor of its own, so that it is the caller's as long as something may fail. */
+/* The hio's is a descriptor of its own, so that fd is the caller's until nothing
+ * can fail any more. */
 static int open_stream(stream_t *stream, hloop_t *loop, int fd)
 {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);

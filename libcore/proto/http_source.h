@@ -26,8 +26,8 @@ int http_source_memory(const void *data, size_t len, http_source_t **source);
  * owned from here on if it returns 0. 0, -errno, -ENOMEM. */
 int http_source_file(int fd, int64_t length, http_source_t **source);
 
-/* A file by its path, which is borrowed: one that is plain is opened at the first read and closed at
- * its end, so that many may wait; what is none is opened here, as http_source_stream. 0, -errno
+/* A file by its path, which is borrowed: one that is plain is opened at the first read and closed
+ * at its end, so that many may wait; what is none is opened here, as http_source_stream. 0, -errno
  * (of stat, too), -EISDIR, -ENOMEM. */
 int http_source_path(hloop_t *loop, const char *path, http_source_t **source);
 
