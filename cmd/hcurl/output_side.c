@@ -219,7 +219,7 @@ void output__set_time(output_t *output)
     header_t field;
     int64_t seconds;
 
-    if (!output->options->remote_time || !name ||
+    if (!output->options->remote_time || !name || (output->begun && !output->file.regular) ||
         !headers_find(&output->headers, "Last-Modified", false, &index, &field) ||
         http_date_parse_loose(http_span(field.value), &seconds))
         return;

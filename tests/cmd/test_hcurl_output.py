@@ -6,9 +6,10 @@ import os
 import pathlib
 import re
 import resource
+import signal
 
 import pytest
-from conftest import open_terminal
+from conftest import open_terminal, wait_until
 from hcurl_lab import RANGED, TAG, Web, response
 
 
@@ -305,6 +306,25 @@ def test_what_is_no_plain_file_is_written_to(lab, web, how):
     run = Run(lab, "hcurl", web, how, "--retry", "1", "--retry-delay", "0.01", "@short", "-o",
               "/dev/null")  # fmt: skip
     assert run.status == 18, run.err
+
+
+def endless(web, request, rest):
+    return response(200, b"x" * 100000, "Content-Length: 9999999", length=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_half_done(lab, number):
+    web = Web({"endless": endless})
+    folder = lab.folder / "here"
+    folder.mkdir()
+    (folder / "good").write_bytes(b"good")
+    process = lab.spawn("hcurl", "-sS", "--remove-on-error", web.url + "/endless", "-o", "good",
+                        cwd=folder)  # fmt: skip
+    wait_until(lambda: len(os.listdir(folder)) == 2, "it has begun to write")
+    process.signal(number)
+    assert process.wait() == -number
+    assert os.listdir(folder) == ["good"] and (folder / "good").read_bytes() == b"good"
+    web.close()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
