@@ -93,6 +93,10 @@ static const char *conflict(const operation_t *op)
         return "--continue-at and --no-clobber exclude each other";
     if (request->resume_from_file && output->header_name)
         return "--continue-at - and --remote-header-name exclude each other";
+    if (request->resume_from > 0 && op->body.has_data && !op->url.get)
+        return "--continue-at and --data exclude each other";
+    if (request->resume_from > 0 && op->body.form.count > 0)
+        return "--continue-at and --form exclude each other";
     if (op->url.urls > 1 && (output->etag_save != NULL || output->etag_compare != NULL))
         return "--etag-save and --etag-compare take a single URL";
     return NULL;

@@ -95,6 +95,8 @@ def test_nothing_is_no_request(home):
         (["-C1", "--remove-on-error", "x"], "--continue-at and --remove-on-error exclude each other"),
         (["-C1", "--no-clobber", "x"], "--continue-at and --no-clobber exclude each other"),
         (["-OJC-", "x"], "--continue-at - and --remote-header-name exclude each other"),
+        (["-C1", "-dx", "x"], "--continue-at and --data exclude each other"),
+        (["-C1", "-Fa=b", "x"], "--continue-at and --form exclude each other"),
         (["--etag-save", "f", "x", "y"], "--etag-save and --etag-compare take a single URL"),
     ],
 )
