@@ -417,9 +417,16 @@ static void on_answer(hdial_t *dial, size_t len)
 {
     hdial_talk_t *talk = dial->talk;
     http_answer_t answer;
+    int64_t length;
+    bool chunked;
 
     if (http_answer_parse(&answer, talk->head.data, len) != 0) {
         fail(dial, HERR_PROTOCOL, "its answer is not HTTP");
+        return;
+    }
+    if (answer.status >= 300 &&
+        http_body_length(answer.fields, &chunked, &length) == HERR_PROTOCOL) {
+        fail(dial, HERR_PROXY, "its answer has no one length");
         return;
     }
     dial->proxy_status = answer.status;

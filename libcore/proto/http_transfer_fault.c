@@ -82,8 +82,7 @@ void http_transfer__explain(http_transfer_t *t, int err)
     else
         fault = t->has_head ? fault_of_body(err) : fault_of_head(t, err);
     if (fault == HTTP_FAULT_CONNECT && http_exchange_step(t->exchange) == HDIAL_STEP_PROXY)
-        http_transfer__fail(t, fault, "CONNECT tunnel failed, response %d: %s",
-                            t->info.connect_status, text);
+        http_transfer__fail(t, fault, "CONNECT tunnel failed, response %d", t->info.connect_status);
     else if (fault == HTTP_FAULT_PARTIAL && t->info.download_total >= 0)
         http_transfer__fail(t, fault, "%s: %llu of %lld bytes have come", text,
                             (unsigned long long)t->info.downloaded,

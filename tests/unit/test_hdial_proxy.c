@@ -224,6 +224,9 @@ static void what_is_no_answer_is_told(void **state)
     static char long_line[70000];
     const step_t nonsense[] = {{.until = "\r\n\r\n", SAY("SSH-2.0-OpenSSH\r\n\r\n")}};
     const step_t half[] = {{.until = "\r\n\r\n", SAY("HTTP/1.1 2"), .close = true}};
+    const step_t two_lengths[] = {
+        {.until = "\r\n\r\n",
+         SAY("HTTP/1.1 407 No\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n")}};
     const step_t nothing[] = {{.until = "\r\n\r\n", SAY(""), .close = true}};
     const step_t megabyte[] = {
         {.until = "\r\n\r\n", .reply = long_line, .reply_len = sizeof(long_line)}};
@@ -237,6 +240,8 @@ static void what_is_no_answer_is_told(void **state)
     expect_failure(&w, &r, HERR_PROTOCOL, "its answer is not HTTP");
     dial_to(&w, "example.com", half, 1, &r);
     expect_failure(&w, &r, HERR_PROXY, "it closed the connection without an answer");
+    dial_to(&w, "example.com", two_lengths, 1, &r);
+    expect_failure(&w, &r, HERR_PROXY, "its answer has no one length");
     dial_to(&w, "example.com", nothing, 1, &r);
     expect_failure(&w, &r, HERR_PROXY, "it closed the connection without an answer");
     dial_to(&w, "example.com", megabyte, 1, &r);
