@@ -124,6 +124,7 @@ static const hopt_term_t exit_status[] = {
     {"47", "Too many redirects"},
     {"49", "--resolve or --connect-to is not understood"},
     {"52", "The server sent nothing"},
+    {"53", "--engine: there are no crypto engines"},
     {"55, 56", "Sending or receiving failed"},
     {"58, 59", "The client's certificate, or the ciphers, cannot be used"},
     {"60", "The server's certificate was not accepted"},

@@ -402,6 +402,8 @@ static int exit_status(int error)
         return STATUS_MEMORY;
     if (error == HERR_PROTOCOL)
         return STATUS_SCHEME;
+    if (error == HERR_TLS)
+        return STATUS_ENGINE;
     return error > HERR_CLOSED && error != -ENOBUFS ? STATUS_READ : STATUS_USAGE;
 }
 

@@ -5,6 +5,7 @@
  * to it. What a callback of such a table may return, beside what hopt.h says:
  *     -errno           a file cannot be read: exit status 26
  *     HERR_PROTOCOL    a scheme that there is not: exit status 1
+ *     HERR_TLS         a crypto engine that there is not: exit status 53
  *     -ENOMEM          exit status 27
  *     any other error  the option is used badly: exit status 2
  * A callback that returns 0 and fills `why` warns: "Warning: option --x: WHY". */

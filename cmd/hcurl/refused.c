@@ -26,6 +26,15 @@ static int take_gone(const hopt_t *option, const char *arg, void *opts, hbytes_t
     return hbytes_printf(why, "it %s", option->help);
 }
 
+/* There is no engine of that name, whichever it is: as from a curl without engines. */
+static int take_engine(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    (void)option;
+    (void)opts;
+    hbytes_printf(why, "there is no crypto engine '%s'", arg);
+    return HERR_TLS;
+}
+
 const hopt_t refused_rows[] = {
     FLAG('a', "append", FTP),
     FLAG(0, "disable-eprt", FTP),
@@ -104,7 +113,7 @@ const hopt_t refused_rows[] = {
     VALUE(0, "vlan-priority", LATER),
 
     FLAG(0, "dump-ca-embed", NEVER),
-    VALUE(0, "engine", NEVER),
+    HOPT_CALL(0, "engine", take_engine, "there is none", .arg_name = "NAME", .hidden = true),
     VALUE(0, "ipfs-gateway", NEVER),
     VALUE(0, "libcurl", NEVER),
 

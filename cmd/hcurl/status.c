@@ -71,6 +71,7 @@ static const struct {
     {STATUS_OPTION, "an option is not known"},
     {STATUS_OPTION_SYNTAX, "an option's value is malformed"},
     {STATUS_EMPTY, "the server closed the connection without an answer"},
+    {STATUS_ENGINE, "there is no such crypto engine"},
     {STATUS_SEND, "sending failed"},
     {STATUS_RECEIVE, "receiving failed"},
     {STATUS_CLIENT_CERTIFICATE, "the client certificate cannot be used"},
