@@ -38,7 +38,7 @@ static void parse(line_t *line, const char *text)
     snprintf(line->text, sizeof(line->text), "test %s", text);
     for (char *word = strtok_r(line->text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
         assert_true(argc + 1 < WORDS_MAX);
-        line->argv[argc++] = strcmp(word, "''") == 0 ? (char[]){""} : word;
+        line->argv[argc++] = strcmp(word, "''") == 0 ? word + 2 : word;
     }
     line->result =
         hopt_parse(&spec, argc, line->argv, &line->options, &line->operands, &line->message);
