@@ -58,7 +58,7 @@ static int apply_side(const tls_side_options_t *side, char **ciphers, htls_optio
         hbytes_append_str(error, "TLS 1.0 and 1.1 are not spoken any more");
         return STATUS_TLS;
     }
-    to->insecure = side->insecure;
+    to->insecure = to->verify_anyway = side->insecure; /* for %{ssl_verify_result} */
     to->ca_file = side->ca_file;
     to->ca_dir = side->ca_dir;
     to->crl_file = side->crl_file;

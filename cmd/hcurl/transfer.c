@@ -4,6 +4,7 @@
 #include "base/htime.h"
 #include "base/hversion.h"
 #include "event/htimer.h"
+#include "net/htls.h"
 #include "status.h"
 
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 
 #define MORE_FIELDS (BODY_FIELDS_MAX + 3)
 #define RANGE_SIZE 64
+#define VERIFY_UNSPECIFIED 1 /* X509_V_ERR_UNSPECIFIED: the certificate was refused */
 #define DATE_NOW() ((int64_t)(htime_real_ns() / HTIME_NS_PER_S))
 
 struct transfer_s {
@@ -38,6 +40,7 @@ struct transfer_s {
     hbytes_t error;  /* what it ended with */
     hbytes_t certs;  /* of the server, for -w */
     int cert_count;
+    long verify_result;
 };
 
 static const globals_t *globals_of(const transfer_t *transfer)
@@ -186,6 +189,7 @@ static void write_out(transfer_t *t, int status, const http_transfer_info_t *inf
         .retries = t->retry.done,
         .certs = t->certs.data,
         .cert_count = t->cert_count,
+        .verify_result = status == STATUS_CERTIFICATE ? VERIFY_UNSPECIFIED : t->verify_result,
         .version = "hcurl/" HNET_VERSION,
     };
 
@@ -297,14 +301,16 @@ static bool try_again(transfer_t *t, int *status, const http_transfer_info_t *in
 /* ---- a try ----------------------------------------------------------------------------------- */
 
 /* While the connection is there. */
-static void keep_certs(transfer_t *t, http_hop_e kind)
+static void keep_tls(transfer_t *t, http_hop_e kind)
 {
     const char *format = t->operation->writeout.format;
+    const hio_t *io = http_transfer_io(t->hop);
 
-    if (kind != HTTP_HOP_FINAL || format == NULL || !writeout_wants_certs(format))
+    if (kind != HTTP_HOP_FINAL || format == NULL || !writeout_wants_tls(format))
         return;
     hbytes_clear(&t->certs);
-    t->cert_count = writeout_certs(http_transfer_io(t->hop), &t->certs);
+    t->cert_count = writeout_certs(io, &t->certs);
+    t->verify_result = io ? htls_verify_result(io) : 0;
 }
 
 static void on_head(http_transfer_t *hop, http_hop_e kind, const http_exchange_response_t *response,
@@ -312,7 +318,7 @@ static void on_head(http_transfer_t *hop, http_hop_e kind, const http_exchange_r
 {
     transfer_t *t = userdata;
 
-    keep_certs(t, kind);
+    keep_tls(t, kind);
 
     if (output_head(t->output, hop, kind, response))
         http_transfer_abort(hop, HTTP_FAULT_WRITE, output_error(t->output));

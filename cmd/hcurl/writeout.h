@@ -38,8 +38,9 @@ typedef struct writeout_facts_s {
     const char *version; /* for %{json}: name and version of the program and its libraries */
 } writeout_facts_t;
 
-/* Whether the text asks for certificates, which have to be read while the connection is there. */
-bool writeout_wants_certs(const char *format);
+/* Whether the text asks for what has to be read while the connection is there: certificates, and
+ * what verifying them came to. */
+bool writeout_wants_tls(const char *format);
 
 /* Appends what %{certs} shows of a connection: how many certificates it is, 0 without TLS. */
 int writeout_certs(const hio_t *io, hbytes_t *out);

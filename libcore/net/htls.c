@@ -398,6 +398,13 @@ static const char *text_or_empty(const char *text)
     return text ? text : "";
 }
 
+long htls_verify_result(const hio_t *io)
+{
+    const htls_t *tls = htls__of(io);
+
+    return tls ? OSSL.SSL_get_verify_result(tls->ssl) : 0;
+}
+
 int htls_info(const hio_t *io, htls_info_t *info)
 {
     htls_t *tls = htls__of(io);

@@ -57,6 +57,7 @@ typedef struct htls_options_s {
 
     /* Trust. */
     bool insecure;          /* client: any certificate, any name */
+    bool verify_anyway;     /* with that: verified all the same, for htls_verify_result */
     const char *ca_file;    /* PEM, instead of the system's store */
     const char *ca_dir;     /* hashed directory, likewise */
     const char *crl_file;   /* PEM; certificates are checked against it */
@@ -148,6 +149,10 @@ typedef struct htls_info_s {
 /* What was agreed on; strings live as long as the connection. 0, HERR_CLOSED (no TLS, or the
  * handshake is not done). */
 int htls_info(const hio_t *io, htls_info_t *info);
+
+/* What verifying the peer's certificate came to, as OpenSSL's X509_V_OK (0), X509_V_ERR_... say it;
+ * 0 also where it was not verified, or there is no TLS. */
+long htls_verify_result(const hio_t *io);
 
 typedef struct htls_cert_s {
     char subject[256], issuer[256]; /* "CN=example.com, O=Example" */

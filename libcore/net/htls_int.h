@@ -122,6 +122,7 @@
     X(SSL_get_ex_data_X509_STORE_CTX_idx)                                                          \
     X(SSL_get_peer_cert_chain)                                                                     \
     X(SSL_get_servername)                                                                          \
+    X(SSL_get_verify_result)                                                                       \
     X(SSL_get_version)                                                                             \
     X(SSL_group_to_name)                                                                           \
     X(SSL_has_pending)                                                                             \

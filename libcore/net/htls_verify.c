@@ -183,14 +183,10 @@ static int name_issuers(SSL_CTX *ssl_ctx, const htls_options_t *options,
     return 0;
 }
 
-int htls__trust(SSL_CTX *ssl_ctx, const htls_options_t *options, const htls_report_t *report)
+static int load_trust(SSL_CTX *ssl_ctx, const htls_options_t *options, const htls_report_t *report)
 {
-    bool needed =
-        options->server ? options->client_cert != HTLS_CLIENT_CERT_NONE : !options->insecure;
     int rc = 0;
 
-    if (!needed)
-        return 0;
     if (options->ca_file || options->ca_dir)
         rc = htls__part(report, HTLS_PART_TRUST, trust_files(ssl_ctx, options, report));
     else if (trust_system(ssl_ctx) != 1)
@@ -203,6 +199,22 @@ int htls__trust(SSL_CTX *ssl_ctx, const htls_options_t *options, const htls_repo
     /* What is in the store is trusted, be it a root or not. */
     OSSL.X509_STORE_set_flags(OSSL.SSL_CTX_get_cert_store(ssl_ctx), X509_V_FLAG_PARTIAL_CHAIN);
     return rc;
+}
+
+int htls__trust(SSL_CTX *ssl_ctx, const htls_options_t *options, const htls_report_t *report)
+{
+    static const htls_report_t nobody = {0};
+
+    if (options->server)
+        return options->client_cert != HTLS_CLIENT_CERT_NONE ? load_trust(ssl_ctx, options, report)
+                                                             : 0;
+    if (!options->insecure)
+        return load_trust(ssl_ctx, options, report);
+    if (options->verify_anyway) { /* without what cannot be read */
+        (void)load_trust(ssl_ctx, options, &nobody);
+        OSSL.ERR_clear_error();
+    }
+    return 0;
 }
 
 /* ---- the verdict ----------------------------------------------------------------------------- */
@@ -294,11 +306,12 @@ int htls__verify(X509_STORE_CTX *store, void *arg)
     htls_t *tls = OSSL.SSL_get_ex_data(ssl, 0);
     const htls_pins_t *pins = &tls->set->pins;
     X509 *leaf = OSSL.X509_STORE_CTX_get0_cert(store);
-    bool trusted = !tls->server && tls->ctx->options.insecure;
+    bool insecure = !tls->server && tls->ctx->options.insecure;
+    bool trusted = insecure && !tls->ctx->options.verify_anyway;
     char subject[SUBJECT_SIZE];
 
     (void)arg;
-    trusted = trusted || OSSL.X509_verify_cert(store) == 1;
+    trusted = trusted || OSSL.X509_verify_cert(store) == 1 || insecure;
     if (!trusted) {
         X509 *cert = OSSL.X509_STORE_CTX_get_current_cert(store);
 

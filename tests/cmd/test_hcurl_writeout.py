@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import ssl
 import time
 
 import pytest
@@ -299,3 +300,62 @@ def test_retries_and_the_proxy(lab, web):
     _, out, _ = run(lab, web, "hcurl", "-x", web.url, "http://nowhere.example/hello", "-o",
                     "/dev/null", "-w", "%{num_retries} %{proxy_used}")  # fmt: skip
     assert out == "0 1"
+
+
+# ---- TLS ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secure(lab):
+    made = lab.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                   "ec_paramgen_curve:P-256", "-nodes", "-keyout", lab.path("key"), "-out",
+                   lab.path("cert"), "-subj", "/CN=localhost", "-addext",
+                   "subjectAltName=DNS:localhost,IP:127.0.0.1")  # fmt: skip
+    assert made.popen.returncode == 0, made.err()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.path("cert"), lab.path("key"))
+    web = TlsWeb(context)
+    yield web
+    web.close()
+
+
+class TlsWeb(Web):
+    def __init__(self, context):
+        self.context = context
+        super().__init__()
+
+    def talk(self, connection):
+        try:
+            super().talk(self.context.wrap_socket(connection, server_side=True))
+        except OSError:
+            connection.close()
+
+    @property
+    def secure_url(self):
+        return self.url.replace("http:", "https:")
+
+
+@pytest.mark.parametrize("trust", [["-k"], ["--cacert"]], ids=" ".join)
+def test_what_verifying_came_to(lab, secure, trust):
+    trust = trust + [lab.path("cert")] if trust[-1] == "--cacert" else trust
+    text = "%{ssl_verify_result} %{proxy_ssl_verify_result} %{num_certs} %{http_code} %{exitcode}"
+    both(lab, secure, text, secure.secure_url + "/hello", *trust)
+
+
+def test_with_k_it_is_told_what_would_have_come_of_it(lab, secure):
+    _, out, _ = run(lab, secure, "hcurl", "-k", "--cacert", lab.path("cert"), secure.secure_url,
+                    "-o", "/dev/null", "-w", "%{ssl_verify_result}")  # fmt: skip
+    assert out == "0"
+
+
+def test_a_refused_certificate_has_a_result(lab, secure):
+    code, out, _ = run(lab, secure, "hcurl", secure.secure_url, "-w", "%{ssl_verify_result}")
+    assert code == 60 and int(out) != 0
+
+
+def test_certificates_are_shown(lab, secure):
+    _, out, _ = run(lab, secure, "hcurl", "-k", secure.secure_url, "-o", "/dev/null", "-w",
+                    "%{certs}|%{num_certs}|%{scheme}|%{time_appconnect}")  # fmt: skip
+    certs, count, scheme, seconds = out.split("|")
+    assert (lab.folder / "cert").read_text() in certs and "Subject:CN=localhost\n" in certs
+    assert (count, scheme) == ("1", "https") and float(seconds) > 0

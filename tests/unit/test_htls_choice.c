@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/x509_vfy.h>
+
 #include "base/hfile.h"
 #include "htls_fixture.h"
 
@@ -119,6 +121,48 @@ static void the_certificate_is_given_in_pem(void **state)
     tls_end();
     hbytes_deinit(&file);
     hbytes_deinit(&seen_pem);
+}
+
+static long seen_result;
+
+static void ask_for_the_result(hio_t *io)
+{
+    end_on_connect(io);
+    seen_result = htls_verify_result(io);
+}
+
+static void what_does_not_count_is_verified_if_asked_for(void **state)
+{
+    static const struct {
+        htls_options_t options;
+        const char *name;
+        long result;
+    } cases[] = {
+        {{.insecure = true}, "a.test", X509_V_OK},
+        {{.insecure = true, .verify_anyway = true},
+         "a.test",
+         X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY},
+        {{.insecure = true, .verify_anyway = true, .ca_file = "ca.pem"}, "a.test", X509_V_OK},
+        {{.insecure = true, .verify_anyway = true, .ca_file = "ca.pem"},
+         "c.test",
+         X509_V_ERR_HOSTNAME_MISMATCH},
+        {{.insecure = true, .verify_anyway = true, .ca_file = "missing.pem"},
+         "a.test",
+         X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        htls_options_t options = cases[i].options;
+
+        if (options.ca_file)
+            options.ca_file = fixture_path(options.ca_file);
+        tls_open(server_ctx("good"), make_ctx(&options));
+        tls.name = cases[i].name;
+        hio_setcb_connect(tls_connect(), ask_for_the_result);
+        TLS_UNTIL(tls.client.seen.connects);
+        assert_int_equal(seen_result, cases[i].result);
+        tls_end();
+    }
 }
 
 static void a_certificate_made_now_is_shown_and_can_be_pinned(void **state)
@@ -256,6 +300,7 @@ int main(void)
         cmocka_unit_test(the_server_chooses_the_protocol_by_its_own_order),
         cmocka_unit_test(settings_of_the_protocol_are_kept),
         cmocka_unit_test(the_certificate_is_given_in_pem),
+        cmocka_unit_test(what_does_not_count_is_verified_if_asked_for),
         cmocka_unit_test(a_certificate_made_now_is_shown_and_can_be_pinned),
         cmocka_unit_test(a_session_of_the_same_name_is_resumed),
         cmocka_unit_test(without_tickets_nothing_is_resumed),
