@@ -191,9 +191,10 @@ static int put_head(const http_form_t *form, const http_form_part_t *part, const
     if (err == 0)
         err = hbytes_reserve(head, fields.len + room);
     if (err == 0)
-        head->len = (size_t)multipart_write_head(boundary_of(form), form->count == 0,
-                                                 (http_span_t){fields.data, fields.len}, head->data,
-                                                 fields.len + room);
+        head->len =
+            (size_t)multipart_write_head(boundary_of(form), form->count == 0,
+                                         (http_span_t){fields.data ? fields.data : "", fields.len},
+                                         head->data, fields.len + room);
     hbytes_deinit(&fields);
     return err;
 }

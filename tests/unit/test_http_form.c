@@ -180,10 +180,11 @@ static void a_form_may_lie_in_a_form(void **state)
     memcpy(boundary, http_form_boundary(inner), sizeof(boundary));
     add_text(inner, &(http_form_part_t){.filename = "x"}, "1");
     add_text(inner, &(http_form_part_t){.type = "a/b"}, "2");
+    add_text(inner, &(http_form_part_t){0}, "3");
     assert_int_equal(http_form_add_form(form, &(http_form_part_t){.name = "n"}, inner), 0);
     with_boundary("Content-Type: multipart/mixed; boundary=@\r\n\r\n"
                   "--@\r\nContent-Disposition: attachment; filename=\"x\"\r\n\r\n1\r\n"
-                  "--@\r\nContent-Type: a/b\r\n\r\n2\r\n--@--\r\n",
+                  "--@\r\nContent-Type: a/b\r\n\r\n2\r\n--@\r\n\r\n3\r\n--@--\r\n",
                   boundary, &expected);
     {
         hbytes_t all = {0};
