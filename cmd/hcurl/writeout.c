@@ -103,7 +103,7 @@ static void put_header(writer_t *w, const char *text, size_t len)
     char name[HEADER_NAME_MAX + 1];
     header_t header;
 
-    if (name_len > HEADER_NAME_MAX || !w->facts->headers)
+    if (name_len > HEADER_NAME_MAX)
         return;
     memcpy(name, text, name_len);
     name[name_len] = '\0';
@@ -283,8 +283,18 @@ static const char *read_backslash(writer_t *w, const char *text)
 
 int writeout(const char *format, const writeout_facts_t *facts, outlet_t *out)
 {
-    writer_t w = {.facts = facts, .outlet = out, .out = {.size_max = OUT_MAX}, .fd = -1};
+    static const headers_t nothing = {0};
+    const http_transfer_info_t unsent = {.url = facts->url ? facts->url : "",
+                                         .method = "GET",
+                                         .id = UINT64_MAX,
+                                         .connection_id = UINT64_MAX};
+    writeout_facts_t known = *facts;
+    writer_t w = {.facts = &known, .outlet = out, .out = {.size_max = OUT_MAX}, .fd = -1};
 
+    if (!known.info)
+        known.info = &unsent;
+    if (!known.headers)
+        known.headers = &nothing;
     while (*format && !w.over) {
         size_t len = strcspn(format, "%\\");
 

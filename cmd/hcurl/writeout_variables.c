@@ -216,9 +216,6 @@ static void set_part(value_t *value, hurl_t *url, const char *text, url_part_e p
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static const http_transfer_info_t no_info = {
-    .url = "", .method = "GET", .id = UINT64_MAX, .connection_id = UINT64_MAX};
-
 static const char *version_text(int version)
 {
     return version == 11 ? "1.1" : version == 10 ? "1" : version == 20 ? "2" : "0";
@@ -247,10 +244,10 @@ static void make(const variable_t *variable, const writeout_facts_t *facts,
         set_text(value, version_text(info->version));
         break;
     case FORM_HEADERS:
-        set_number(value, facts->headers ? (int64_t)headers_last_count(facts->headers) : 0);
+        set_number(value, (int64_t)headers_last_count(facts->headers));
         break;
     case FORM_FOLLOWED: /* but for the one that was one too many */
-        set_number(value, facts->headers ? headers_followed(facts->headers) : 0);
+        set_number(value, headers_followed(facts->headers));
         value->number -= facts->status == STATUS_REDIRECTS && value->number > 0;
         break;
     case FORM_DOWNLOAD_SPEED:
@@ -311,11 +308,8 @@ static void read_member(form_e form, const char *member, value_t *value)
 static void find_value(const variable_t *variable, const writeout_facts_t *facts, value_t *value,
                        hurl_t *url)
 {
-    http_transfer_info_t unsent = no_info;
-    const http_transfer_info_t *info = facts->info ? facts->info : &unsent;
+    const http_transfer_info_t *info = facts->info;
 
-    if (facts->url)
-        unsent.url = facts->url;
     *value = (value_t){.kind = VALUE_NONE};
     *url = (hurl_t){0};
     if (variable->form == FORM_URL)

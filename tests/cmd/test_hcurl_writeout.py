@@ -120,6 +120,20 @@ def test_ports_and_hosts_that_are_not_written(lab, web):
         assert out == expected + "\n"
 
 
+@pytest.mark.parametrize("args", [["h55p://u:p@there:1/x?q"], ["http://a b/"],
+                                  ["@hello", "--etag-save", "/no/such/dir/f"]])  # fmt: skip
+def test_of_a_transfer_that_was_not_begun(lab, web, args):
+    """No head, no connection: all there is to tell is told."""
+    text = "%{json}\n%{header_json}\n%header{x}%header{x:all:,}%{url_effective}"
+    code, out, _ = run(lab, web, "hcurl", *args, "-w", text)
+    if code != 1 and not out:
+        return  # nothing is printed of what stops all
+    told, heads, rest = out.split("\n", 1)[0], out.split("\n")[1:3], out.split("\n")[3]
+    told = json.loads(told)
+    assert told["exitcode"] == code and told["local_ip"] == "" and told["http_code"] == 0
+    assert heads == ["{", "}"] and rest == told["url"]
+
+
 # ---- JSON ---------------------------------------------------------------------------------------
 
 VOLATILE = ("time_", "speed_", "local_port", "size_request", "curl_version", "size_header")
