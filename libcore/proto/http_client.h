@@ -21,7 +21,6 @@ extern "C" {
 #define HTTP_CLIENT_ERROR_SIZE HTTP_EXCHANGE_ERROR_SIZE
 #define HTTP_CLIENT_REDIRECTS_MAX 50  /* the default */
 #define HTTP_CLIENT_NO_REDIRECTS (-2) /* the first one is one too many */
-#define HTTP_CLIENT_NO_LIMIT UINT32_MAX
 
 typedef struct http_client_s http_client_t;
 typedef struct http_transfer_s http_transfer_t;
@@ -80,7 +79,7 @@ typedef int (*http_client_tls_cb)(bool proxy, htls_ctx_t **ctx, http_fault_e *fa
 /* What it points at is borrowed until http_client_free; strings and proxies are copied. 0 in a
  * number: the default. */
 typedef struct http_client_options_s {
-    hdial_options_t dial;             /* its proxies, addrs and tls_name are not looked at */
+    hdial_options_t dial;             /* its proxies, addrs, tls_name, attempt_cb count not */
     const hproxy_t *proxy;            /* NULL: none, or what the environment says */
     const hproxy_t *pre_proxy;        /* a SOCKS proxy through which the other one is reached */
     bool proxy_env;                   /* where proxy is NULL: hproxy_from_env */
@@ -102,7 +101,7 @@ typedef struct http_client_options_s {
 /* 0 and *client; -EINVAL, -ENOMEM. */
 int http_client_new(hloop_t *loop, const http_client_options_t *options, http_client_t **client);
 
-/* Transfers that are under way end with -ECANCELED inside this call. Before hloop_free, not from
+/* Transfers that are under way end with HTTP_FAULT_CANCELLED inside this call. Before hloop_free, not from
  * callbacks. NULL is legal. */
 void http_client_free(http_client_t *client);
 
@@ -145,15 +144,13 @@ typedef enum http_condition_e {
 typedef struct http_transfer_options_s {
     const hurl_t *url;
     const char *method; /* NULL: GET, HEAD for no_body, POST with a body, PUT with put */
-    bool method_always; /* redirects keep a method that was set */
     const char *target; /* of the request line, in the URL's place */
     bool no_body;       /* only the head is wanted */
     bool put;           /* the body is an upload */
     const http_extra_t *fields;
     size_t field_count;
-    const http_extra_t *proxy_fields; /* only for an HTTP proxy */
+    const http_extra_t *proxy_fields; /* for an HTTP proxy, and then fields go to no CONNECT */
     size_t proxy_field_count;
-    bool split_fields;      /* fields do not go to a proxy's CONNECT */
     const char *user_agent; /* NULL: none */
     const char *referer;
     bool auto_referer;   /* redirects tell where from */
@@ -209,8 +206,8 @@ typedef enum http_hop_e {
     HTTP_HOP_CONNECT,   /* of a proxy, to a CONNECT */
     HTTP_HOP_REDIRECT,  /* another request follows ... */
     HTTP_HOP_CHALLENGE, /* ... with credentials */
-    HTTP_HOP_BROKEN,    /* of a head that is malformed: its lines before the fault, no fields */
-    HTTP_HOP_AGAIN      /* ... the same once more: 417, a stale connection */
+    HTTP_HOP_AGAIN,     /* ... the same once more: 417, a stale connection */
+    HTTP_HOP_BROKEN     /* of a head that is malformed: its lines before the fault, no fields */
 } http_hop_e;
 
 typedef enum http_trace_e {
@@ -280,7 +277,7 @@ typedef struct http_transfer_info_s {
     uint64_t downloaded, uploaded;      /* bytes of bodies, as they went over the wire, this hop */
     uint64_t head_bytes, request_bytes; /* over all hops */
     int64_t download_total, upload_total; /* as announced; -1: not known */
-    bool condition_unmet;                 /* the document was not new enough, or 304 */
+    bool condition_unmet;                 /* the document was not new enough; status is 304 then */
     bool through_proxy;                   /* an HTTP proxy was used */
     char local_ip[INET6_ADDRSTRLEN], remote_ip[INET6_ADDRSTRLEN];
     uint16_t local_port, remote_port;

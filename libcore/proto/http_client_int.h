@@ -187,6 +187,9 @@ uint64_t http_transfer__now_us(const http_transfer_t *t);
 /* How a proxy on the way is asked for a tunnel. */
 const hdial_connect_options_t *http_transfer__connect(http_transfer_t *t);
 
+/* An address did not answer: others may. arg is the exchange. */
+void http_transfer__attempt(hdial_t *dial, const haddr_t *addr, int err, void *arg);
+
 /* ---- http_transfer_head.c  -------------------------------------------------------------------- */
 
 /* The program's field of this name; NULL: there is none. */

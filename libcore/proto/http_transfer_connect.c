@@ -50,6 +50,15 @@ static void tell_answer(http_transfer_t *t, http_span_t head)
     http1_deinit(&parser);
 }
 
+void http_transfer__attempt(hdial_t *dial, const haddr_t *addr, int err, void *arg)
+{
+    char text[HADDR_FORMAT_SIZE];
+
+    (void)dial;
+    http_transfer__info(http_exchange_userdata(arg), "connect to %s failed: %s",
+                        haddr_format(&addr->u.sa, addr->len, text, sizeof(text)), herr_str(err));
+}
+
 static void on_proxy_head(hdial_t *dial, size_t proxy, http_span_t head, int status, void *arg)
 {
     http_transfer_t *t = http_exchange_userdata(arg);
@@ -70,7 +79,7 @@ static void on_proxy_head(hdial_t *dial, size_t proxy, http_span_t head, int sta
 const hdial_connect_options_t *http_transfer__connect(http_transfer_t *t)
 {
     const http_transfer_options_t *o = &t->options;
-    bool split = o->split_fields || o->proxy_field_count > 0;
+    bool split = o->proxy_field_count > 0;
 
     t->connect = (hdial_connect_options_t){
         .http10 = t->client->options.proxy_http10,

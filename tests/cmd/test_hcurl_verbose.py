@@ -174,6 +174,13 @@ def test_the_peer_of_tls_is_named_once(lab):
     assert "certificate is self-signed" in run.err() and run.err().startswith("* ")
 
 
+def test_a_trace_tells_which_address_did_not_answer(lab, web):
+    name = f"x.example:{web.port}"
+    run = hcurl(lab, "-sv", "--resolve", f"{name}:127.0.0.9,127.0.0.1", f"http://{name}/hello")
+    assert run.out() == b"hello\n"
+    assert f"* connect to 127.0.0.9:{web.port} failed: Connection refused" in run.err().splitlines()
+
+
 def test_a_trace_tells_what_went_wrong(lab):
     """-s keeps all other messages."""
     run = hcurl(lab, "-sv", f"http://127.0.0.1:{lab.port()}/")
