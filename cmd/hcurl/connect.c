@@ -333,5 +333,4 @@ void connect_apply_transfer(const connect_options_t *options, http_transfer_opti
 {
     transfer->proxy_fields = options->fields.items;
     transfer->proxy_field_count = options->fields.count;
-    transfer->split_fields = true;
 }

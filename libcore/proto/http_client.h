@@ -149,7 +149,7 @@ typedef struct http_transfer_options_s {
     bool put;           /* the body is an upload */
     const http_extra_t *fields;
     size_t field_count;
-    const http_extra_t *proxy_fields; /* for an HTTP proxy, and then fields go to no CONNECT */
+    const http_extra_t *proxy_fields; /* to an HTTP proxy, and all that CONNECT gets */
     size_t proxy_field_count;
     const char *user_agent; /* NULL: none */
     const char *referer;

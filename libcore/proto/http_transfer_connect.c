@@ -79,14 +79,13 @@ static void on_proxy_head(hdial_t *dial, size_t proxy, http_span_t head, int sta
 const hdial_connect_options_t *http_transfer__connect(http_transfer_t *t)
 {
     const http_transfer_options_t *o = &t->options;
-    bool split = o->proxy_field_count > 0;
 
     t->connect = (hdial_connect_options_t){
         .http10 = t->client->options.proxy_http10,
         .keep_alive = true,
         .user_agent = o->user_agent,
-        .fields = split ? o->proxy_fields : o->fields,
-        .field_count = split ? o->proxy_field_count : o->field_count,
+        .fields = o->proxy_fields,
+        .field_count = o->proxy_field_count,
         .user = t->proxy_login.user,
         .password = t->proxy_login.password,
         .logins = logins_of(&t->proxy_login),

@@ -10,71 +10,53 @@
 #include <cmocka.h>
 
 #include "../../cmd/hcurl/request.h"
+#include "hcurl_line.h"
 #include "oom.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#define WORDS_MAX 40
-
-/* The command line: words with a bar between them. */
-typedef struct line_s {
-    char text[512];
-    char *argv[WORDS_MAX];
+typedef struct asked_s {
+    line_t line;
     request_options_t options;
-    hopt_list_t operands;
-    hbytes_t message;
-    int result;
-} line_t;
+} asked_t;
 
-static void parse(line_t *line, const char *text)
+static void parse(asked_t *asked, const char *text)
 {
-    const hopt_spec_t spec = {.command = "test", .options = request_rows};
     const request_options_t defaults = REQUEST_OPTIONS_DEFAULT;
-    int argc = 1;
-    char *save = NULL;
 
-    memset(line, 0, sizeof(*line));
-    line->options = defaults;
-    snprintf(line->text, sizeof(line->text), "%s", text);
-    line->argv[0] = line->text + sizeof(line->text) - 1; /* "" */
-    for (char *word = strtok_r(line->text, "|", &save); word; word = strtok_r(NULL, "|", &save)) {
-        assert_true(argc + 1 < WORDS_MAX);
-        line->argv[argc++] = strcmp(word, "''") == 0 ? word + 2 : word;
-    }
-    line->result =
-        hopt_parse(&spec, argc, line->argv, &line->options, &line->operands, &line->message);
+    asked->options = defaults;
+    line_parse(&asked->line, request_rows, &asked->options, text);
 }
 
-static void drop(line_t *line)
+static void drop(asked_t *asked)
 {
-    hopt_list_deinit(&line->operands);
-    request_options_deinit(&line->options);
-    hbytes_deinit(&line->message);
+    request_options_deinit(&asked->options);
+    line_drop(&asked->line, request_rows, &asked->options);
 }
 
-static http_transfer_options_t transfer_of(line_t *line, const char *text)
+static http_transfer_options_t transfer_of(asked_t *asked, const char *text)
 {
     http_transfer_options_t transfer;
     hbytes_t error = {0};
 
     memset(&transfer, 0, sizeof(transfer));
-    parse(line, text);
-    assert_int_equal(line->result, 0);
-    assert_int_equal(request_apply(&line->options, &transfer, &error), 0);
+    parse(asked, text);
+    assert_int_equal(asked->line.result, 0);
+    assert_int_equal(request_apply(&asked->options, &transfer, &error), 0);
     hbytes_deinit(&error);
     return transfer;
 }
 
 static void refuses(const char *text, int result, const char *says)
 {
-    line_t line;
+    asked_t asked;
 
-    parse(&line, text);
-    assert_int_equal(line.result, result);
-    assert_non_null(line.message.data);
-    assert_non_null(strstr(line.message.data, says));
-    drop(&line);
+    parse(&asked, text);
+    assert_int_equal(asked.line.result, result);
+    assert_non_null(asked.line.message.data);
+    assert_non_null(strstr(asked.line.message.data, says));
+    drop(&asked);
 }
 
 /* ---- fields ---------------------------------------------------------------------------------- */
@@ -98,14 +80,14 @@ static void expect_fields(const request_fields_t *fields, const char *expected)
 
 static void fields_are_sent_emptied_and_taken_away(void **state)
 {
-    line_t line;
+    asked_t asked;
 
     (void)state;
-    parse(&line,
+    parse(&asked,
           "-H|A: b|-H|C:d|-H|E:|-H|F;|-H|G:   |-H|H : i |-H|J;k|-H|L;m:n|-H|:|-H|;|-H|O: p;");
-    assert_int_equal(line.result, 0);
-    expect_fields(&line.options.fields, "A=b;C=d;E-;F=;G-;H=i ;L;m=n;O=p;;");
-    drop(&line);
+    assert_int_equal(asked.line.result, 0);
+    expect_fields(&asked.options.fields, "A=b;C=d;E-;F=;G-;H=i ;L;m=n;O=p;;");
+    drop(&asked);
 }
 
 static void what_is_no_field_is_warned_of(void **state)
@@ -157,8 +139,8 @@ static void fields_have_an_end(void **state)
 
 static void defaults_are_those_of_curl(void **state)
 {
-    line_t line;
-    http_transfer_options_t t = transfer_of(&line, "");
+    asked_t asked;
+    http_transfer_options_t t = transfer_of(&asked, "");
 
     (void)state;
     assert_string_equal(t.user_agent, REQUEST_USER_AGENT);
@@ -167,21 +149,21 @@ static void defaults_are_those_of_curl(void **state)
     assert_null(t.accept_encoding);
     assert_int_equal(t.redirects_max, HTTP_CLIENT_REDIRECTS_MAX);
     assert_int_equal(t.schemes, HTTP_SCHEME_HTTP | HTTP_SCHEME_HTTPS);
-    drop(&line);
+    drop(&asked);
 }
 
 static void a_request_is_what_was_said(void **state)
 {
-    line_t line;
+    asked_t asked;
     http_transfer_options_t t = transfer_of(
-        &line, "-X|PUT|-A|''|-e|http://a/;auto|-r|0-9|-0|--compressed|--raw|-m|2.5|"
-               "--limit-rate|1k|--max-filesize|2M|--request-target|*|--max-redirs|0|-L");
+        &asked, "-X|PUT|-A|''|-e|http://a/;auto|-r|0-9|-0|--compressed|--raw|-m|2.5|"
+                "--limit-rate|1k|--max-filesize|2M|--request-target|*|--max-redirs|0|-L");
 
     (void)state;
     assert_string_equal(t.method, "PUT");
     assert_null(t.user_agent);
     assert_string_equal(t.referer, "http://a/");
-    assert_true(t.auto_referer && t.raw && t.follow && t.method_always && !t.follow_obey);
+    assert_true(t.auto_referer && t.raw && t.follow && !t.follow_obey);
     assert_string_equal(t.range, "0-9");
     assert_int_equal(t.version, 10);
     assert_string_equal(t.accept_encoding, "");
@@ -190,87 +172,87 @@ static void a_request_is_what_was_said(void **state)
     assert_int_equal(t.size_max, 2 << 20);
     assert_string_equal(t.target, "*");
     assert_int_equal(t.redirects_max, HTTP_CLIENT_NO_REDIRECTS);
-    drop(&line);
+    drop(&asked);
 }
 
 static void redirects_are_followed_in_three_ways(void **state)
 {
-    line_t line;
-    http_transfer_options_t t = transfer_of(&line, "--follow|--post301|--post303");
+    asked_t asked;
+    http_transfer_options_t t = transfer_of(&asked, "--follow|--post301|--post303");
 
     (void)state;
-    assert_true(t.follow && t.follow_obey && !t.method_always && !t.login_anywhere);
+    assert_true(t.follow && t.follow_obey && !t.login_anywhere);
     assert_int_equal(t.keep_post, HTTP_KEEP_POST_301 | HTTP_KEEP_POST_303);
-    drop(&line);
-    t = transfer_of(&line, "--location-trusted|--max-redirs|-1");
+    drop(&asked);
+    t = transfer_of(&asked, "--location-trusted|--max-redirs|-1");
     assert_true(t.follow && t.login_anywhere);
     assert_int_equal(t.redirects_max, -1);
-    drop(&line);
-    t = transfer_of(&line, "-L|--no-location");
+    drop(&asked);
+    t = transfer_of(&asked, "-L|--no-location");
     assert_false(t.follow);
-    drop(&line);
+    drop(&asked);
 }
 
 static void a_slow_transfer_has_two_numbers(void **state)
 {
-    line_t line;
-    http_transfer_options_t t = transfer_of(&line, "-Y|100");
+    asked_t asked;
+    http_transfer_options_t t = transfer_of(&asked, "-Y|100");
 
     (void)state;
     assert_int_equal(t.low_speed, 100);
     assert_int_equal(t.low_speed_s, 30);
-    drop(&line);
-    t = transfer_of(&line, "-y|7");
+    drop(&asked);
+    t = transfer_of(&asked, "-y|7");
     assert_int_equal(t.low_speed, 1);
     assert_int_equal(t.low_speed_s, 7);
-    drop(&line);
+    drop(&asked);
 }
 
 static void times_are_dates_or_files(void **state)
 {
-    line_t line;
-    http_transfer_options_t t = transfer_of(&line, "-z|Sun, 06 Nov 1994 08:49:37 GMT");
+    asked_t asked;
+    http_transfer_options_t t = transfer_of(&asked, "-z|Sun, 06 Nov 1994 08:49:37 GMT");
 
     (void)state;
     assert_int_equal(t.condition, HTTP_IF_MODIFIED_SINCE);
     assert_int_equal(t.condition_s, 784111777);
-    drop(&line);
-    t = transfer_of(&line, "-z|-20110623 12:34:56");
+    drop(&asked);
+    t = transfer_of(&asked, "-z|-20110623 12:34:56");
     assert_int_equal(t.condition, HTTP_IF_UNMODIFIED_SINCE);
     assert_int_equal(t.condition_s, 1308832496);
-    drop(&line);
-    t = transfer_of(&line, "-z|/");
+    drop(&asked);
+    t = transfer_of(&asked, "-z|/");
     assert_int_equal(t.condition, HTTP_IF_MODIFIED_SINCE);
-    drop(&line);
-    t = transfer_of(&line, "-z|no such thing");
+    drop(&asked);
+    t = transfer_of(&asked, "-z|no such thing");
     assert_int_equal(t.condition, HTTP_CONDITION_NONE);
-    drop(&line);
-    t = transfer_of(&line, "-z|=Sun, 06 Nov 1994 08:49:37 GMT");
+    drop(&asked);
+    t = transfer_of(&asked, "-z|=Sun, 06 Nov 1994 08:49:37 GMT");
     assert_int_equal(t.condition, HTTP_CONDITION_NONE);
-    expect_fields(&line.options.fields, "Last-Modified=Sun, 06 Nov 1994 08:49:37 GMT;");
-    drop(&line);
+    expect_fields(&asked.options.fields, "Last-Modified=Sun, 06 Nov 1994 08:49:37 GMT;");
+    drop(&asked);
 }
 
 static void ranges_and_resumes_are_checked(void **state)
 {
-    line_t line;
+    asked_t asked;
 
     (void)state;
-    parse(&line, "-r|5");
-    assert_int_equal(line.result, 0);
-    assert_string_equal(line.options.range, "5-");
-    drop(&line);
-    parse(&line, "-r|bytes=0-5");
-    assert_int_equal(line.result, 0);
-    assert_string_equal(line.options.range, "bytes=0-5");
-    drop(&line);
-    parse(&line, "-C|-");
-    assert_true(line.options.resume && line.options.resume_from_file);
-    drop(&line);
-    parse(&line, "-C|4294967296");
-    assert_true(line.options.resume && !line.options.resume_from_file);
-    assert_true(line.options.resume_from == 4294967296);
-    drop(&line);
+    parse(&asked, "-r|5");
+    assert_int_equal(asked.line.result, 0);
+    assert_string_equal(asked.options.range, "5-");
+    drop(&asked);
+    parse(&asked, "-r|bytes=0-5");
+    assert_int_equal(asked.line.result, 0);
+    assert_string_equal(asked.options.range, "bytes=0-5");
+    drop(&asked);
+    parse(&asked, "-C|-");
+    assert_true(asked.options.resume && asked.options.resume_from_file);
+    drop(&asked);
+    parse(&asked, "-C|4294967296");
+    assert_true(asked.options.resume && !asked.options.resume_from_file);
+    assert_true(asked.options.resume_from == 4294967296);
+    drop(&asked);
     refuses("-C|x", HERR_SYNTAX, "-C");
     refuses("-C|-1", HERR_SYNTAX, "-1");
 }
@@ -284,7 +266,7 @@ static void protocols_are_a_set(void **state)
                 {"-all,https", HTTP_SCHEME_HTTPS},   {"=ftp,http", HTTP_SCHEME_HTTP},
                 {"all,-https", HTTP_SCHEME_HTTP},    {"HTTPS", 3},
                 {"=http,,=https", HTTP_SCHEME_HTTPS}};
-    line_t line;
+    asked_t asked;
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -292,10 +274,10 @@ static void protocols_are_a_set(void **state)
         http_transfer_options_t t;
 
         snprintf(text, sizeof(text), "--proto|%s|--proto-redir|=http", rows[i].text);
-        t = transfer_of(&line, text);
+        t = transfer_of(&asked, text);
         assert_int_equal(t.schemes, rows[i].schemes);
         assert_int_equal(t.redirect_schemes, HTTP_SCHEME_HTTP);
-        drop(&line);
+        drop(&asked);
     }
     refuses("--proto|=ftp", HERR_SYNTAX, "--proto");
     refuses("--proto|-all", HERR_SYNTAX, "http");
@@ -312,12 +294,12 @@ static void mistakes_name_the_option(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        line_t line;
+        asked_t asked;
 
-        parse(&line, rows[i][0]);
-        assert_true(line.result < 0);
-        assert_non_null(strstr(line.message.data, rows[i][1]));
-        drop(&line);
+        parse(&asked, rows[i][0]);
+        assert_true(asked.line.result < 0);
+        assert_non_null(strstr(asked.line.message.data, rows[i][1]));
+        drop(&asked);
     }
 }
 
@@ -325,13 +307,13 @@ static void mistakes_name_the_option(void **state)
 
 static int scenario(void *arg)
 {
-    line_t line;
+    asked_t asked;
     int result;
 
     (void)arg;
-    parse(&line, "-H|A: b|-H|C;|-e|x;auto|-r|5|-z|=Sun, 06 Nov 1994 08:49:37 GMT");
-    result = line.result;
-    drop(&line);
+    parse(&asked, "-H|A: b|-H|C;|-e|x;auto|-r|5|-z|=Sun, 06 Nov 1994 08:49:37 GMT");
+    result = asked.line.result;
+    drop(&asked);
     return result;
 }
 
