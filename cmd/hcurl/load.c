@@ -16,8 +16,10 @@ void load__worker_ended(load_worker_t *worker)
     htimer_del(worker->deadline);
     worker->sweep = worker->deadline = NULL;
     hloop_stop(worker->loop);
-    if (__atomic_sub_fetch(&load->running, 1, __ATOMIC_ACQ_REL) == 0 && load->loop)
-        hloop_post_event(load->loop, &load->done);
+    if (__atomic_sub_fetch(&load->running, 1, __ATOMIC_ACQ_REL) > 0 || !load->loop)
+        return;
+    if (hloop_post_event(load->loop, &load->done) < 0)
+        hloop_stop(load->loop);
 }
 
 static void stop(load_worker_t *worker)

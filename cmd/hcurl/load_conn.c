@@ -197,7 +197,7 @@ static bool handle(load_conn_t *conn, int event, http_span_t rest)
         take_end(conn, rest);
         return false;
     default:
-        fail(conn, LOAD_FAULT_REPLY);
+        fail(conn, event == -ENOMEM ? LOAD_FAULT_OTHER : LOAD_FAULT_REPLY);
         return false;
     }
 }
