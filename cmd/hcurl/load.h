@@ -52,8 +52,8 @@ typedef struct load_s load_t;
 /* 0 and *load; -EINVAL, -ENOMEM, -errno. */
 int load_new(const load_options_t *options, load_t **load);
 
-/* Starts the threads. done is posted to the loop when all have come to their end; without memory for
- * that the loop is stopped. 0, or an error of hloop_pool_start. */
+/* Starts the threads. done is posted to the loop when all have come to their end; without memory
+ * for that the loop is stopped. 0, or an error of hloop_pool_start. */
 int load_start(load_t *load, hloop_t *loop, hevent_cb done, void *userdata);
 
 /* Ends it early; done follows. The loop's thread. */
