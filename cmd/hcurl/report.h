@@ -7,7 +7,7 @@
 #include "outlet.h"
 #include "proto/http_client.h"
 
-/* The name in front of messages: "hcurl", or "curl" where the program is called by that name: scripts
+/* The name in front of messages: "hcurl", or "curl" where the program is called by that: scripts
  * that look at messages find what they know. */
 const char *report_name(void);
 
