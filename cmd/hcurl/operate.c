@@ -464,8 +464,11 @@ static void run_alone(operate_t *o)
         take_status(o, run_one(o, operation_of(o), active->transfer));
         drop(active);
         if (bench)
-            return;
+            break;
     }
+    if (bench && !o->ended && walk(o, &target) == 1)
+        report_warning(report_of(o), "Only the first URL was measured");
+    url_target_deinit(&target);
 }
 
 /* ---- all together ---------------------------------------------------------------------------- */

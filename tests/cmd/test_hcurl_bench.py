@@ -278,6 +278,12 @@ def test_a_large_body(lab, web):
     assert all(len(request.body) == 3_000_000 for request in web.requests)
 
 
+def test_only_one_url_is_measured(lab, web):
+    process = lab.run("hcurl", "-q", "--bench-json", "--count", "3", web.url + "/[1-2]")
+    assert process.popen.returncode == 0 and "first URL" in process.err()
+    assert {request.target for request in web.requests} == {"/1"}
+
+
 def test_count_without_a_load_run_repeats_the_transfer(lab, web):
     process = lab.run("hcurl", "-q", "-s", "--count", "3", web.url, web.url + "/status/404")
     assert process.popen.returncode == 0
