@@ -1,4 +1,4 @@
-/* trace_tls: what was agreed on with a server over TLS, and who it says it is, as lines of a trace. */
+/* trace_tls: what was agreed on with a server over TLS, and who it says it is, as lines. */
 #ifndef HCURL_TRACE_TLS_H
 #define HCURL_TRACE_TLS_H
 
