@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MORE_FIELDS (BODY_FIELDS_MAX + 3)
-#define RANGE_SIZE 64
+#define MORE_FIELDS (BODY_FIELDS_MAX + 2)
+#define RANGE_SIZE 32
 #define VERIFY_UNSPECIFIED 1 /* X509_V_ERR_UNSPECIFIED: the certificate was refused */
 #define DATE_NOW() ((int64_t)(htime_real_ns() / HTIME_NS_PER_S))
 
@@ -56,14 +56,14 @@ static uint64_t now_us(void)
 /* ---- what a request is made of --------------------------------------------------------------- */
 
 /* -C - of an upload: which part of the file it is; all of it, as nobody knows what is there. */
-static bool describe_upload(transfer_t *t)
+static void describe_upload(transfer_t *t)
 {
     int64_t length = t->body.source == NULL ? 0 : http_source_length(t->body.source);
 
     if (!t->body.put || !t->operation->request.resume_from_file || length <= 0)
-        return false;
-    snprintf(t->upload_range, RANGE_SIZE, "bytes 0-%" PRId64 "/%" PRId64, length - 1, length);
-    return true;
+        return;
+    snprintf(t->upload_range, RANGE_SIZE, "0-%" PRId64, length - 1);
+    t->options.range = t->upload_range;
 }
 
 /* The fields of -H, of --json, and those that the output and another try ask for. */
@@ -84,8 +84,6 @@ static int gather_fields(transfer_t *t)
         all[count++] = (http_extra_t){"If-None-Match", etag};
     if (if_range != NULL)
         all[count++] = (http_extra_t){"If-Range", if_range};
-    if (describe_upload(t))
-        all[count++] = (http_extra_t){"Content-Range", t->upload_range};
     hmem_free(t->fields);
     t->fields = all;
     t->options.fields = all;
@@ -151,6 +149,7 @@ static int fill(transfer_t *t, hbytes_t *why)
     if (from > 0)
         options->resume_from = from;
     apply_robust(t);
+    describe_upload(t);
     return gather_fields(t);
 }
 

@@ -275,7 +275,7 @@ typedef struct http_transfer_info_s {
     uint64_t resolved_us, connected_us, tls_us, sending_us, sent_us, first_byte_us, redirect_us;
     uint64_t total_us;
     uint64_t downloaded, uploaded;      /* bytes of bodies, as they went over the wire, this hop */
-    uint64_t head_bytes, request_bytes; /* over all hops */
+    uint64_t head_bytes, request_bytes; /* over all hops; the latter with its bodies */
     int64_t download_total, upload_total; /* as announced; -1: not known */
     bool condition_unmet;                 /* the document was not new enough; status is 304 then */
     bool through_proxy;                   /* an HTTP proxy was used */

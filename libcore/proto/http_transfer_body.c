@@ -84,6 +84,7 @@ static bool send_piece(http_transfer_t *t)
     if (n > 0) {
         trace_piece(t, (size_t)n);
         t->info.uploaded += (uint64_t)n;
+        t->info.request_bytes += (uint64_t)n;
         err = http_exchange_write(t->exchange, t->source_buf, (size_t)n);
     } else {
         t->sending = false;
