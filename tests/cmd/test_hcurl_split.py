@@ -106,13 +106,8 @@ def test_a_server_without_ranges_sends_it_all_at_once(lab, store):
 
 def test_a_server_that_sends_it_all_but_has_ranges(lab, store):
     """A range of all bytes is none to some servers."""
-
-    def usual(first, answer):
-        if store.asked[-1].field("Range") == "bytes=0-":
-            return response(200, store.data, *store.fields())
-        return answer
-
-    store.hook = usual
+    store.hook = lambda first, answer: answer if first > 0 else response(200, store.data,
+                                                                        *store.fields())
     assert_whole(lab, split(lab, store), store)
     assert len(store.asked) == 4
 
@@ -121,7 +116,7 @@ def test_a_server_that_only_says_that_it_has_ranges(lab, store):
     store.hook = lambda first, answer: response(200, store.data, *store.fields())
     process = split(lab, store)
     assert_whole(lab, process, store)
-    assert store.asked[-1].field("Range") is None
+    assert None in [request.field("Range") for request in store.asked]
     assert "changed" not in process.err()
 
 
@@ -238,7 +233,7 @@ def test_a_file_that_changes_meanwhile_is_fetched_from_its_start(lab, store):
     store.hook = change
     process = split(lab, store)
     assert_whole(lab, process, store)
-    assert store.asked[-1].field("If-Range") == '"v2"'
+    assert '"v2"' in [request.field("If-Range") for request in store.asked]
 
 
 def test_a_server_that_ignores_if_range_is_not_believed(lab, store):
