@@ -56,7 +56,8 @@ typedef enum {
 /* HURL_AS_GIVEN: what was given is what is asked for.
  *   - The query and the fragment stay byte for byte; the path, too, but for dot segments (also as
  *     %2e), bytes past ASCII, which become %XX, and the digits of %xx, which become upper case.
- *   - The host keeps its case, the text a default port, users and passwords as they came.
+ *   - The host keeps its case, the text a default port, users and passwords as they came. A name
+ *     in another script stays so in the text: the part `host`, its ASCII form, lies behind that.
  *   - A backslash is no slash. Spaces and controls are HERR_SYNTAX. One to three slashes may stand
  *     behind the scheme. What looks like an IPv4 address and is none is a name.
  *   - A scheme is needed, any, with a host; with HURL_GUESS "ftp.x" is ftp, "dict.x", "ldap.x",

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "herr.h"
+#include "hstr.h"
 
 #define SLASHES_MAX 3
 #define SCHEME_MAX 40
@@ -20,6 +21,8 @@ typedef struct reader_s {
     hurl_writer_t w;
     hurl_t *url;
     unsigned flags;
+    char ascii[HURL_HOST_MAX + 1]; /* of a name that is shown in another script */
+    size_t ascii_len;
 } reader_t;
 
 static int refuse(reader_t *r, const char *fault)
@@ -184,7 +187,17 @@ static int put_ipv6(reader_t *r, hurl_part_t text)
     return err == 0 ? hbytes_append_char(&r->w.out, ']') : err;
 }
 
-static int put_name(reader_t *r, hurl_part_t name)
+static bool is_name(hurl_part_t name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (is_control(name.data[i]) || strchr(NOT_IN_HOST, name.data[i]))
+            return false;
+    }
+    return !eq(name, ".") && (name.len < 2 || memcmp(name.data + name.len - 2, "..", 2) != 0);
+}
+
+/* shown: as it was given. */
+static int put_name(reader_t *r, hurl_part_t name, hurl_part_t shown)
 {
     size_t start = r->w.out.len;
     uint32_t address;
@@ -195,24 +208,22 @@ static int put_name(reader_t *r, hurl_part_t name)
         err = hbytes_printf(&r->w.out, "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
                             address >> 8 & 255, address & 255);
     } else {
-        for (size_t i = 0; i < name.len; i++) {
-            if (is_control(name.data[i]) || strchr(NOT_IN_HOST, name.data[i]))
-                return refuse(r, "a bad host name");
-        }
-        if (eq(name, ".") || (name.len >= 2 && memcmp(name.data + name.len - 2, "..", 2) == 0))
+        if (!is_name(name) || !is_name(shown))
             return refuse(r, "a bad host name");
         if (name.len > HURL_HOST_MAX) {
             r->url->fault = "the host name is too long";
             return HERR_RANGE;
         }
         r->url->host_kind = HURL_HOST_NAME;
-        err = hbytes_append(&r->w.out, name.data, name.len);
+        if (name.data != shown.data)
+            r->ascii_len = hstr_copy(r->ascii, sizeof(r->ascii), name.data);
+        err = hbytes_append(&r->w.out, shown.data, shown.len);
     }
     r->w.host = hurl__mark(&r->w, start);
     return err;
 }
 
-/* %XX is decoded; what is not ASCII becomes it. */
+/* %XX is decoded; what is not ASCII stays so in the text alone. */
 static int put_host(reader_t *r, hurl_part_t host)
 {
     char raw[HURL_IDN_SIZE], name[HURL_IDN_SIZE];
@@ -239,11 +250,11 @@ static int put_host(reader_t *r, hurl_part_t host)
     if (text.len >= 2 && raw[0] == '[' && raw[text.len - 1] == ']')
         return put_ipv6(r, (hurl_part_t){raw + 1, text.len - 2});
     if (ascii)
-        return put_name(r, text);
+        return put_name(r, text, text);
     raw[text.len] = '\0';
     err = hurl__idn(raw, name, sizeof(name));
     r->url->fault = err < 0 ? "a bad host name" : NULL;
-    return err < 0 ? err : put_name(r, (hurl_part_t){name, strlen(name)});
+    return err < 0 ? err : put_name(r, (hurl_part_t){name, strlen(name)}, text);
 }
 
 /* ---- what stands between the slashes and the path -------------------------------------------- */
@@ -469,11 +480,26 @@ static int join(hbytes_t *out, const hurl_t *base, hurl_part_t text, unsigned fl
     return err;
 }
 
+/* Behind the end of the text. */
+static int hide_ascii(reader_t *r, size_t *len)
+{
+    size_t text_len = r->w.out.len, start;
+    int err = hbytes_append_char(&r->w.out, '\0');
+
+    start = r->w.out.len;
+    if (err == 0)
+        err = hbytes_append(&r->w.out, r->ascii, r->ascii_len);
+    r->w.host = hurl__mark(&r->w, start);
+    *len = err == 0 ? text_len : 0;
+    return err;
+}
+
 int hurl__parse_given(hurl_t *url, hurl_part_t text, const hurl_t *base, unsigned flags)
 {
     const char *fault;
     reader_t r = {.url = url, .flags = flags};
     hbytes_t joined = {0};
+    size_t len = 0;
     int err = 0;
 
     memset(url, 0, sizeof(*url));
@@ -490,11 +516,15 @@ int hurl__parse_given(hurl_t *url, hurl_part_t text, const hurl_t *base, unsigne
     }
     if (err == 0)
         err = read_text(&r, text);
+    if (err == 0 && r.ascii_len > 0)
+        err = hide_ascii(&r, &len);
     fault = url->fault;
     if (err == 0)
         hurl__finish(&r.w, url);
     else
         memset(url, 0, sizeof(*url));
+    if (len > 0)
+        url->len = len;
     url->fault = err < 0 && err != -ENOMEM ? fault : NULL;
     hbytes_deinit(&r.w.out);
     hbytes_deinit(&joined);

@@ -329,19 +329,29 @@ static void a_url_has_parts(void **state)
     hurl_deinit(&url);
 }
 
-static void a_name_in_another_script_becomes_ascii(void **state)
+static void a_name_in_another_script_has_an_ascii_form(void **state)
 {
-    hurl_t url;
+    hurl_t url, moved;
     int err = parse(&url,
                     "b\xc3\xbc"
-                    "cher.example/\xc3\xbc",
+                    "cher.example/\xc3\xbc?x",
                     NULL, LINE);
 
     (void)state;
     if (err == HERR_UNSUPPORTED)
         skip();
     assert_int_equal(err, 0);
-    assert_string_equal(url.text, "http://xn--bcher-kva.example/%C3%BC");
+    assert_string_equal(url.text, "http://b\xc3\xbc"
+                                  "cher.example/%C3%BC?x");
+    assert_int_equal(url.len, strlen(url.text));
+    part_is(url.host, "xn--bcher-kva.example");
+    part_is(url.path, "/%C3%BC");
+    part_is(url.query, "x");
+    assert_int_equal(parse(&moved, "/y", &url, REDIRECT), 0);
+    part_is(moved.host, "xn--bcher-kva.example");
+    assert_string_equal(moved.text, "http://b\xc3\xbc"
+                                    "cher.example/y");
+    hurl_deinit(&moved);
     hurl_deinit(&url);
 }
 
@@ -393,7 +403,7 @@ int main(void)
         cmocka_unit_test(addresses_are_written_in_one_form),
         cmocka_unit_test(a_redirect_is_written_properly),
         cmocka_unit_test(a_url_has_parts),
-        cmocka_unit_test(a_name_in_another_script_becomes_ascii),
+        cmocka_unit_test(a_name_in_another_script_has_an_ascii_form),
         cmocka_unit_test(lengths_are_limited),
         cmocka_unit_test(memory_may_run_out),
     };
