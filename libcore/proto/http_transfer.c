@@ -321,6 +321,8 @@ static void on_head(http_exchange_t *exchange, const http_exchange_response_t *r
     tell_head(t, response);
     if (t->fault != HTTP_FAULT_NONE)
         http_exchange_abort(t->exchange, -ECANCELED);
+    else if (t->hop == HTTP_HOP_FINAL && t->options.no_body && response->has_body)
+        move_on(t); /* the method is none that would have kept the body away */
     else if (t->hop == HTTP_HOP_FINAL)
         http_transfer__begin_body(t, response);
     else if (!response->keep_alive)

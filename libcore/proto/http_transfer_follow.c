@@ -228,7 +228,7 @@ static void check_resumed(http_transfer_t *t, const http_exchange_response_t *re
         http_transfer__fail(t, HTTP_FAULT_RANGE,
                             "the server sends another range than was asked for: %.*s",
                             (int)range.len, range.data);
-    else if ((response->status / 100 == 2 || response->status >= 400) && !range.data)
+    else if ((response->status / 100 == 2 || response->has_body) && !range.data)
         http_transfer__fail(t, HTTP_FAULT_RANGE,
                             "the server does not know ranges: what is there cannot be continued "
                             "(take -C away to load all of it)");

@@ -20,6 +20,10 @@ LINES = r"""
 @/hello
 -i @/hello
 -I @/hello
+-I -X GET @/hello @/echo
+-I -X GET --compressed @/coded/gzip
+-I -X GET @/chunked
+-I -L -X GET @/redirect/302/hello
 --head @/hello
 -s -o out @/hello
 -O @/hello
@@ -35,6 +39,7 @@ LINES = r"""
 -D heads @/hello
 -D - @/hello
 -D heads -o out @/redirect/302/hello -L
+-C 10 @/redirect/302/hello
 -f @/status/404
 -f @/status/500
 --fail-with-body @/status/404
