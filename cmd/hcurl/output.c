@@ -5,6 +5,7 @@
 
 #include "base/hmem.h"
 #include "status.h"
+#include "url.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -74,6 +75,8 @@ static int prepare(output_t *output, hbytes_t *why)
     int status;
 
     if (output->setup.name && !output->setup.discard) {
+        if (output->setup.remote_name && strcmp(output->setup.name, URL_NO_NAME) == 0)
+            report_warning(output->setup.report, "No remote filename, uses \"%s\"", URL_NO_NAME);
         output->name = output__join(output->options, output->setup.name);
         if (!output->name)
             return STATUS_MEMORY;

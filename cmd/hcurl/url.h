@@ -15,6 +15,7 @@
 #define URL_ITEMS_MAX ((size_t)1 << 20) /* of an operation */
 #define URL_FILE_MAX (64 << 20)         /* bytes of --url @FILE */
 #define URL_QUERY_MAX 100000
+#define URL_NO_NAME "curl_response" /* what -O takes where the URL has no name */
 
 /* Strings are borrowed from the command line. */
 typedef struct url_item_s {

@@ -8,8 +8,6 @@
 #include "base/hmem.h"
 #include "status.h"
 
-#define NO_NAME "curl_response" /* of a URL without one */
-
 static int status_of(int err)
 {
     return err == -ENOMEM ? STATUS_MEMORY : STATUS_URL;
@@ -181,7 +179,7 @@ static int name_of_url(const url_options_t *o, const char *text, char **name, hb
     if (last.len == 0 || (last.len <= 6 && (last.data[0] == '.' || last.data[0] == '%')))
         last = last_segment(url.path);
     if (last.len == 0 || (last.len <= 2 && memcmp(last.data, "..", last.len) == 0))
-        last = (hurl_part_t){NO_NAME, strlen(NO_NAME)};
+        last = (hurl_part_t){URL_NO_NAME, strlen(URL_NO_NAME)};
     err = hbytes_append(&made, last.data, last.len);
     status = err == 0 ? replace(name, &made) : status_of(err);
     hurl_deinit(&url);

@@ -9,8 +9,7 @@
 
 bool writeout_wants_tls(const char *format)
 {
-    return strstr(format, "certs}") || strstr(format, "verify_result}") ||
-           strstr(format, "{json}");
+    return strstr(format, "certs}") || strstr(format, "verify_result}") || strstr(format, "{json}");
 }
 
 static const char *date_of(time_t when, char buf[DATE_SIZE])
