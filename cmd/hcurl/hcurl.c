@@ -8,7 +8,7 @@ int main(int argc, char **argv)
     int status = options_parse(&options, argc, argv);
 
     if (status == OPTIONS_RUN)
-        status = operate(&options);
+        status = options_end(&options, operate(&options));
     options_free(&options);
     return status;
 }

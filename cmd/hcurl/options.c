@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define EXPAND "--expand-"
+#define NO_URL "no URL specified"
 
 static const operation_t operation_default = {
     .request = REQUEST_OPTIONS_DEFAULT,
@@ -417,12 +418,24 @@ static int parse(options_t *o, int argc, char *const argv[], hbytes_t *message)
         status = take_argv(o, argc, argv, message);
     if (o->config != NULL) /* now it is known whether notes are wanted */
         report_note(&o->globals.report, "Read config file from '%s'", o->config);
-    if (status == 0 && o->now.url.urls == 0) {
+    if (status == 0 && o->now.url.urls == 0 && o->count == 0) {
         if (argc > 1)
-            hbytes_append_str(message, "no URL specified");
+            hbytes_append_str(message, NO_URL);
         return HERR_SYNTAX;
     }
+    if (status == 0 && o->now.url.urls == 0) {
+        o->unfinished = true;
+        return 0;
+    }
     return status != 0 ? status : finish_operation(o, message);
+}
+
+int options_end(const options_t *o, int status)
+{
+    if (!o->unfinished)
+        return status;
+    report_usage(NO_URL);
+    return STATUS_USAGE;
 }
 
 int options_parse(options_t *o, int argc, char *const argv[])

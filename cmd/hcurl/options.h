@@ -59,6 +59,7 @@ typedef struct options_s {
     globals_t globals;
     operation_t *operations; /* in their order; each has a URL */
     size_t count;
+    bool unfinished; /* the last --next has no URL behind it */
     /* Of use while the command line is read. */
     operation_t now; /* the one that options go to */
     variables_t variables;
@@ -76,6 +77,11 @@ extern const hopt_doc_t options_doc; /* manual.c */
  * options_free in every case; argv is borrowed until then. */
 #define OPTIONS_RUN (-1)
 int options_parse(options_t *options, int argc, char *const argv[]);
+
+/* The exit status, once all operations have given theirs: a --next without a URL behind it is told
+ * only now, as the original does. */
+int options_end(const options_t *options, int status);
+
 void options_free(options_t *options);
 
 #endif

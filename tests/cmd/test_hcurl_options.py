@@ -88,7 +88,6 @@ def test_nothing_is_no_request(home):
         (["--variable", "%NOT_THERE"], "option --variable: there is no NOT_THERE in the environment"),
         (["--variable", "a[3-1]=x"], "option --variable: a range of bytes is [FIRST-LAST] or [FIRST-]"),
         (["--next"], "option --next: there is no URL before it"),
-        (["x", "--next"], "no URL specified"),
         (["--libcurl", "f"], "option --libcurl is not supported: hcurl does not have it"),
         (["-P", "-"], "option -P is not supported: there is no FTP in hcurl"),
         (["-C1", "-r1-2", "x"], "--continue-at and --range exclude each other"),
@@ -490,6 +489,13 @@ def test_next_forgets_all_but_what_counts_for_the_run(web, home):
     assert (first.method, first.field("A"), first.field("User-Agent")) == ("POST", "b", "one")
     assert (second.method, second.field("A")) == ("GET", None)
     assert second.field("User-Agent").startswith("hcurl/")
+
+
+def test_a_next_without_a_url_is_told_at_the_end(web, home):
+    for program in ("hcurl", "curl") if shutil.which("curl") else ("hcurl",):
+        done = run(home, "-s", f"{web.url}/a", "--next", "-I", program=program)
+        assert (done.returncode, done.stdout) == (2, b"hello\n")
+        assert b"no URL specified" in done.stderr
 
 
 def test_a_secret_is_not_seen_by_others(home):
