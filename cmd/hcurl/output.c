@@ -76,7 +76,8 @@ static int prepare(output_t *output, hbytes_t *why)
 
     if (output->setup.name && !output->setup.discard) {
         if (output->setup.remote_name && strcmp(output->setup.name, URL_NO_NAME) == 0)
-            report_warning(output->setup.report, "No remote filename, uses \"%s\"", URL_NO_NAME);
+            report_warning(output->setup.report,
+                           "the URL has no name for a file: it becomes \"%s\"", URL_NO_NAME);
         output->name = output__join(output->options, output->setup.name);
         if (!output->name)
             return STATUS_MEMORY;

@@ -40,11 +40,21 @@ def partial_then_whole(web, request, rest):
     return response(206, RANGED[start:], where, *fields, reason="Part")
 
 
+def changing(web, request, rest):
+    """Another file from the second request on."""
+    old, new = b"o" * 2000, b"n" * 1500
+    if web.count("changing") == 0:
+        fields = ["Accept-Ranges: bytes", 'ETag: "old"', "Connection: close"]
+        return response(200, old, *fields)[:-1000]
+    return response(200, new, "Accept-Ranges: bytes", 'ETag: "new"')
+
+
 def slow_named(web, request, rest):
     return response(302, b"", f"Location: /named/{rest[0]}", reason="Moved")
 
 
 ROUTES = {"with_name": with_name, "empty": empty, "binary": binary, "partial": partial_then_whole,
+          "changing": changing,
           "to_named": slow_named}  # fmt: skip
 
 
@@ -466,6 +476,21 @@ def test_but_not_when_the_file_may_have_changed(lab, web, tag):
               "--retry-delay", "0.01")  # fmt: skip
     assert run.status == 0 and run.file("file") == RANGED, run.err
     assert [r.field("Range") for r in run.requests] == [None, None]
+
+
+@pytest.mark.parametrize("how", [[], ["--remove-on-error"], ["--robust"]])
+def test_a_file_that_changes_meanwhile_comes_from_its_start(lab, web, how):
+    digest = hashlib.sha256(b"n" * 1500).hexdigest()
+    run = Run(lab, "hcurl", web, "@changing", "-o", "file", "--retry", "1", "--retry-all-errors",
+              "--retry-delay", "0.01", "--checksum", f"sha256={digest}", *how)  # fmt: skip
+    assert run.status == 0 and run.file("file") == b"n" * 1500, run.err
+    assert [r.field("If-Range") for r in run.requests] == [None, '"old"', None]
+
+
+def test_a_url_without_a_name(lab, web):
+    process = lab.run("hcurl", "--no-progress-meter", "-O", web.url, cwd=lab.folder)
+    assert (lab.folder / "curl_response").read_bytes() == b"hello\n"
+    assert "curl_response" in process.err()
 
 
 def test_with_a_dash_every_part_is_kept(lab, web):
