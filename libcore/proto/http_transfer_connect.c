@@ -59,6 +59,32 @@ void http_transfer__attempt(hdial_t *dial, const haddr_t *addr, int err, void *a
                         haddr_format(&addr->u.sa, addr->len, text, sizeof(text)), herr_str(err));
 }
 
+/* Up to the first space. */
+static http_span_t word_of(http_span_t text)
+{
+    size_t len = 0;
+
+    while (len < text.len && text.data[len] != ' ')
+        len++;
+    return (http_span_t){text.data, len};
+}
+
+/* "CONNECT host:port HTTP/1.1" for people, and as whom. */
+static void tell_request(http_transfer_t *t, http_span_t head)
+{
+    static const char method[] = "CONNECT ";
+    http_span_t rest = {head.data + sizeof(method) - 1, head.len - (sizeof(method) - 1)};
+    http_span_t where = word_of(rest), line, value;
+
+    http_transfer__info(t, "Establish HTTP proxy tunnel to %.*s", (int)where.len, where.data);
+    if (!http_line_next(&rest, &line) || !t->proxy_login.user ||
+        !http_field_find(rest, "Proxy-Authorization", &value))
+        return;
+    value = word_of(value);
+    http_transfer__info(t, "Proxy auth using %.*s with user '%s'", (int)value.len, value.data,
+                        t->proxy_login.user);
+}
+
 static void on_proxy_head(hdial_t *dial, size_t proxy, http_span_t head, int status, void *arg)
 {
     http_transfer_t *t = http_exchange_userdata(arg);
@@ -67,6 +93,7 @@ static void on_proxy_head(hdial_t *dial, size_t proxy, http_span_t head, int sta
     (void)proxy;
     if (status == 0) {
         t->info.request_bytes += head.len;
+        tell_request(t, head);
         http_transfer__trace(t, HTTP_TRACE_HEAD_OUT, head.data, head.len);
         return;
     }
@@ -74,6 +101,8 @@ static void on_proxy_head(hdial_t *dial, size_t proxy, http_span_t head, int sta
     t->info.connect_status = status;
     http_transfer__trace(t, HTTP_TRACE_HEAD_IN, head.data, head.len);
     tell_answer(t, head);
+    if (status / 100 == 2)
+        http_transfer__info(t, "CONNECT tunnel established, response %d", status);
 }
 
 const hdial_connect_options_t *http_transfer__connect(http_transfer_t *t)
