@@ -1,5 +1,5 @@
-/* The transfers are made one by one, as the URLs of the operations are walked through, whenever there
- * is room for one more: all that is in memory are those that run. */
+/* The transfers are made one by one, as the URLs of the operations are walked through, whenever
+ * there is room for one more: all that is in memory are those that run. */
 #include "operate.h"
 
 #include "app/hstart.h"
@@ -334,7 +334,7 @@ static void unwatch_signals(operate_t *o)
         hsignal_del(o->signals[i]);
 }
 
-/* ---- the beginning and the end ---------------------------------------------------------------- */
+/* ---- the beginning and the end --------------------------------------------------------------- */
 
 static int set_up(operate_t *o)
 {
@@ -484,7 +484,7 @@ static void run(operate_t *o)
         launch(o);
         hloop_run(o->run.loop);
     }
-    err = outlet_flush(o->run.out);
+    err = o->run.interrupted ? 0 : outlet_flush(o->run.out);
     if (err && o->status == 0) {
         o->status = STATUS_WRITE;
         report_error(report_of(o), STATUS_WRITE, herr_str(err));

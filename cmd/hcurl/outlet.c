@@ -172,8 +172,8 @@ int outlet_flush(outlet_t *outlet)
 
         if (hio_is_closed(outlet->io))
             outlet->error = hio_error(outlet->io) ? hio_error(outlet->io) : -EPIPE;
-        else if (poll(&wanted, 1, -1) < 0 && errno != EINTR)
-            outlet->error = -errno;
+        else if (poll(&wanted, 1, -1) < 0)
+            outlet->error = -errno; /* -EINTR: a signal ends the program, which shall not wait */
         hio_cork(outlet->io);
         hio_uncork(outlet->io);
     }

@@ -35,7 +35,7 @@ void outlet_hold(outlet_t *outlet, outlet_wait_t *wait, http_transfer_t *transfe
 /* The transfer ends: it is not to be resumed. */
 void outlet_forget(outlet_wait_t *wait);
 
-/* Waits until the reader has taken all. 0, or why it has not. */
+/* Waits until the reader has taken all, or a signal comes. 0, or why it has not. */
 int outlet_flush(outlet_t *outlet);
 
 #endif

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import resource
+import select
 import signal
 
 import pytest
@@ -414,6 +415,18 @@ def test_a_time_limit_counts_although_nobody_reads(lab, web):
         pass
     os.close(reader)
     assert process.wait() == 28
+
+
+@pytest.mark.parametrize("size", [100000, 300000, 30000000])
+def test_a_signal_ends_it_although_nobody_reads(lab, web, size):
+    reader, writer = os.pipe()
+    process = lab.spawn("hcurl", "-sS", f"{web.url}/big/{size}", stdout=writer)
+    os.close(writer)
+    wait_until(lambda: process.state() == "S" and select.select([reader], [], [], 0)[0],
+               "it waits for the reader")  # fmt: skip
+    process.signal(signal.SIGTERM)
+    assert process.wait() in (-signal.SIGTERM, 23)
+    os.close(reader)
 
 
 def test_the_pipe_stays_as_it_was(lab, web):
