@@ -21,6 +21,7 @@ typedef struct head_s {
     char *owned[HEAD_OWN_MAX]; /* values that were made */
     size_t owned_count;
     bool chunked, expects;
+    bool only_end; /* there is no body, but the program says that it comes in chunks */
     bool te;
     int err;
 } head_t;
@@ -302,7 +303,9 @@ static void add_transfer_encoding(head_t *h)
     bool has_body = h->t->body_length != HTTP_BODY_NONE;
 
     if (extra) {
-        h->chunked = has_body && extra->value && hstr_ieq(extra->value, "chunked");
+        h->chunked = extra->value && hstr_ieq(extra->value, "chunked");
+        h->only_end = h->chunked && !has_body;
+        h->chunked = h->chunked && has_body;
     } else if (has_body && h->t->body_length == HTTP_BODY_UNKNOWN) {
         h->chunked = true;
         add(h, "Transfer-Encoding", "chunked");
@@ -533,7 +536,7 @@ static int start(head_t *h, const http_exchange_callbacks_t *callbacks)
     const http_extra_t *connection = http_transfer__extra(t, "Connection");
     int err;
 
-    if (h->chunked)
+    if (h->chunked || h->only_end)
         request.body_length = HTTP_BODY_UNKNOWN;
     else if (t->body_length == HTTP_BODY_UNKNOWN)
         request.body_length = said_length(t);
@@ -548,7 +551,9 @@ static int start(head_t *h, const http_exchange_callbacks_t *callbacks)
         http_transfer__fail(t, HTTP_FAULT_TOO_LARGE, "the head of the request is too large");
     t->expects = h->expects;
     t->chunked = h->chunked;
-    if (err == 0 && !h->expects)
+    if (err == 0 && h->only_end)
+        err = http_exchange_end(t->exchange);
+    else if (err == 0 && !h->expects)
         http_transfer__pump(t); /* what is there leaves with the head */
     return err;
 }
