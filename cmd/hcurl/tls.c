@@ -42,16 +42,29 @@ static int join_ciphers(const tls_side_options_t *side, char **joined, htls_opti
     return STATUS_OK;
 }
 
-static bool is_pem(const char *type)
+/* Whether there is such a type. */
+static bool set_format(const char *type, htls_format_e *format)
 {
-    return !type || hstr_ieq(type, "PEM");
+    static const struct {
+        const char *name;
+        htls_format_e format;
+    } formats[] = {{"PEM", HTLS_FORMAT_PEM}, {"DER", HTLS_FORMAT_DER}, {"P12", HTLS_FORMAT_PKCS12}};
+
+    for (size_t i = 0; type && i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (hstr_ieq(type, formats[i].name)) {
+            *format = formats[i].format;
+            return true;
+        }
+    }
+    return !type;
 }
 
 static int apply_side(const tls_side_options_t *side, char **ciphers, htls_options_t *to,
                       hbytes_t *error)
 {
-    if (!is_pem(side->cert_type) || !is_pem(side->key_type)) {
-        hbytes_append_str(error, "certificates and keys are in PEM: there is no other type");
+    if (!set_format(side->cert_type, &to->cert_format) ||
+        !set_format(side->key_type, &to->key_format)) {
+        hbytes_append_str(error, "certificates and keys are of the types PEM, DER and P12");
         return STATUS_CLIENT_CERTIFICATE;
     }
     if (side->version_max && side->version_max < 12) {

@@ -37,6 +37,13 @@ typedef enum {
     HTLS_CLIENT_CERT_REQUIRED
 } htls_client_cert_e;
 
+/* What a file holds. */
+typedef enum {
+    HTLS_FORMAT_PEM = 0,
+    HTLS_FORMAT_DER,
+    HTLS_FORMAT_PKCS12 /* a certificate, its key and its chain in one file */
+} htls_format_e;
+
 /* Asks for the password of a key file: writes it with its NUL and returns its length; or writes why
  * there is none ("": nothing is known), one line, and returns -1. */
 typedef int (*htls_password_cb)(const char *file, char *buf, size_t size, void *arg);
@@ -66,8 +73,9 @@ typedef struct htls_options_s {
     htls_client_cert_e client_cert; /* server */
 
     /* The own certificate. */
-    const char *cert_file;        /* PEM chain; a server needs one, or self_signed */
-    const char *key_file;         /* PEM; NULL: in cert_file */
+    const char *cert_file; /* a chain, of DER one; a server needs one, or self_signed */
+    const char *key_file;  /* NULL: in cert_file */
+    htls_format_e cert_format, key_format;
     htls_password_cb password_cb; /* at a reload too; NULL: a key with a password is an error */
     void *password_arg;
     bool self_signed; /* server: made now, ECDSA P-256, kept in memory, for localhost, the loopback

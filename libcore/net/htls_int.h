@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -77,6 +78,9 @@
     X(OPENSSL_sk_pop_free)                                                                         \
     X(OPENSSL_sk_value)                                                                            \
     X(PEM_read_bio_PUBKEY)                                                                         \
+    X(PKCS12_free)                                                                                 \
+    X(PKCS12_parse)                                                                                \
+    X(PKCS12_verify_mac)                                                                           \
     X(SSL_CIPHER_get_name)                                                                         \
     X(SSL_CTX_callback_ctrl)                                                                       \
     X(SSL_CTX_check_private_key)                                                                   \
@@ -107,6 +111,7 @@
     X(SSL_CTX_use_PrivateKey_file)                                                                 \
     X(SSL_CTX_use_certificate)                                                                     \
     X(SSL_CTX_use_certificate_chain_file)                                                          \
+    X(SSL_CTX_use_certificate_file)                                                                \
     X(SSL_SESSION_free)                                                                            \
     X(SSL_SESSION_get_protocol_version)                                                            \
     X(SSL_ctrl)                                                                                    \
@@ -189,6 +194,7 @@
     X(X509_verify_cert)                                                                            \
     X(X509_verify_cert_error_string)                                                               \
     X(a2i_IPADDRESS)                                                                               \
+    X(d2i_PKCS12_bio)                                                                              \
     X(d2i_PUBKEY_bio)                                                                              \
     X(i2d_PUBKEY)                                                                                  \
     X(i2d_X509)
@@ -325,6 +331,10 @@ int htls__self_signed(const char *name, X509 **cert, EVP_PKEY **key, const htls_
 /* htls_settings.c: an SSL_CTX with these files (none if files->cert is NULL). */
 int htls__make(htls_ctx_t *ctx, const htls_cert_files_t *files, SSL_CTX **out,
                const htls_report_t *report);
+
+/* htls_own.c: the own certificate: from these files, or the self-signed one. */
+int htls__own(SSL_CTX *ssl_ctx, htls_ctx_t *ctx, const htls_cert_files_t *files,
+              const htls_report_t *report);
 int htls__readable(const char *file, const htls_report_t *report); /* 0, or the error, told */
 
 int htls__session_new(SSL *ssl, SSL_SESSION *session); /* OpenSSL's callback */

@@ -1,10 +1,6 @@
-/* Options to an SSL_CTX: protocol, certificate and key. */
+/* Options to an SSL_CTX: protocol and callbacks. */
 #include "htls_int.h"
 
-#include "../base/hmem.h"
-#include "../base/hstr.h"
-
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +12,6 @@
 #define GROUPS "X25519:P-256:P-384"
 #define GROUPS_HYBRID "X25519MLKEM768:" GROUPS /* from OpenSSL 3.5 on */
 #define CIPHERS_SIZE 1024
-#define WHY_SIZE 256
 #define SECURITY_LEVEL 2 /* 112 bits: RSA 2048, EC 224 */
 
 static int bad(const htls_report_t *report, const char *what, const char *value)
@@ -56,115 +51,6 @@ static int set_ciphers(SSL_CTX *ssl_ctx, const char *ciphers, const htls_report_
         OSSL.SSL_CTX_set_cipher_list(ssl_ctx, old[0] ? old : CIPHERS) == 1)
         return 0;
     return bad(report, "ciphers", ciphers ? ciphers : CIPHERS);
-}
-
-/* ---- certificate and key --------------------------------------------------------------------- */
-
-int htls__readable(const char *file, const htls_report_t *report)
-{
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int rc = fd < 0 ? -errno : 0;
-
-    if (rc < 0)
-        return htls__report(report, rc, "%s: %s", file, herr_str(rc));
-    close(fd);
-    return 0;
-}
-
-typedef struct password_s {
-    const htls_options_t *options;
-    const char *file;
-    bool wanted, given;
-    char why[WHY_SIZE]; /* there is none */
-} password_t;
-
-/* OpenSSL tries a key in more than one way, and asks each time: no answer stays none. */
-static int on_password(char *buf, int size, int writing, void *arg)
-{
-    password_t *password = arg;
-    const htls_options_t *o = password->options;
-    int len = -1;
-
-    (void)writing;
-    if (password->wanted && !password->given)
-        return -1;
-    buf[0] = '\0';
-    if (o->password_cb)
-        len = o->password_cb(password->file, buf, (size_t)size, o->password_arg);
-    password->wanted = true;
-    password->given = len >= 0;
-    if (len < 0)
-        hstr_copy(password->why, sizeof(password->why), buf);
-    return len;
-}
-
-static int bad_file(const char *what, const char *file, const password_t *password,
-                    const htls_report_t *report)
-{
-    unsigned long code = OSSL.ERR_peek_error();
-    int reason = ERR_GET_REASON(code);
-
-    if (password->wanted && !password->given)
-        return htls__report(report, HERR_CERTIFICATE, "%s: the key has a password%s%s", file,
-                            password->why[0] ? ": " : "", password->why);
-    if (password->given)
-        return htls__report(report, HERR_CERTIFICATE, "%s: wrong password", file);
-    if (reason == PEM_R_NO_START_LINE || reason == ERR_R_UNSUPPORTED)
-        return htls__report(report, HERR_CERTIFICATE, "%s: no %s in it, or not in PEM", file, what);
-    return htls__report(report, HERR_CERTIFICATE, "%s: %s", file, htls__reason());
-}
-
-static int read_key(SSL_CTX *ssl_ctx, const char *file, password_t *password,
-                    const htls_report_t *report)
-{
-    int rc = htls__readable(file, report);
-    bool used;
-
-    if (rc < 0)
-        return rc;
-    password->file = file;
-    OSSL.ERR_clear_error();
-    used = OSSL.SSL_CTX_use_PrivateKey_file(ssl_ctx, file, SSL_FILETYPE_PEM) == 1;
-    /* A key of another kind than the certificate's is kept beside it, for a certificate to come. */
-    if (used && OSSL.SSL_CTX_check_private_key(ssl_ctx) == 1)
-        return 0;
-    if (used || ERR_GET_REASON(OSSL.ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
-        ERR_GET_REASON(OSSL.ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH)
-        return htls__report(report, HERR_CERTIFICATE, "%s: not the key of the certificate", file);
-    return bad_file("key", file, password, report);
-}
-
-static int use_files(SSL_CTX *ssl_ctx, const htls_options_t *options,
-                     const htls_cert_files_t *files, const htls_report_t *report)
-{
-    password_t password = {.options = options, .file = files->cert};
-    int rc = htls__readable(files->cert, report);
-
-    if (rc < 0)
-        return rc;
-    OSSL.SSL_CTX_set_default_passwd_cb(ssl_ctx, on_password);
-    OSSL.SSL_CTX_set_default_passwd_cb_userdata(ssl_ctx, &password);
-    OSSL.ERR_clear_error();
-    if (OSSL.SSL_CTX_use_certificate_chain_file(ssl_ctx, files->cert) != 1)
-        rc = bad_file("certificate", files->cert, &password, report);
-    if (rc == 0)
-        rc = read_key(ssl_ctx, files->key ? files->key : files->cert, &password, report);
-    OSSL.SSL_CTX_set_default_passwd_cb_userdata(ssl_ctx, NULL);
-    return rc;
-}
-
-static int set_cert(SSL_CTX *ssl_ctx, htls_ctx_t *ctx, const htls_cert_files_t *files,
-                    const htls_report_t *report)
-{
-    if (files->cert)
-        return use_files(ssl_ctx, &ctx->options, files, report);
-    if (!ctx->own_cert)
-        return 0;
-    if (OSSL.SSL_CTX_use_certificate(ssl_ctx, ctx->own_cert) != 1 ||
-        OSSL.SSL_CTX_use_PrivateKey(ssl_ctx, ctx->own_key) != 1)
-        return htls__report(report, HERR_CERTIFICATE, "self-signed certificate: %s",
-                            htls__reason());
-    return 0;
 }
 
 /* ---- callbacks ------------------------------------------------------------------------------- */
@@ -298,7 +184,7 @@ int htls__make(htls_ctx_t *ctx, const htls_cert_files_t *files, SSL_CTX **out,
         return htls__report(report, -ENOMEM, "out of memory");
     rc = set_protocol(ssl_ctx, ctx, report);
     if (rc == 0)
-        rc = htls__part(report, HTLS_PART_CERTIFICATE, set_cert(ssl_ctx, ctx, files, report));
+        rc = htls__part(report, HTLS_PART_CERTIFICATE, htls__own(ssl_ctx, ctx, files, report));
     if (rc == 0)
         rc = htls__trust(ssl_ctx, options, report);
     if (rc < 0) {

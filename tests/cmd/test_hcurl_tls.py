@@ -209,6 +209,27 @@ def test_own_files_that_cannot_be_used_are_58(place):
     check(place, [*args, "--cert", place.client, "--key", place.client_key, "--cert-type", "XXX", url], 58, beside=False)
 
 
+def test_certificates_of_other_formats(place):
+    def made(name, command):
+        file = place.pki.path(name)
+        Pki.openssl(f"{command} -out {file}")
+        return file
+
+    url, args = place.url("asks"), ["--cacert", place.pki.ca]
+    cert = made("client.der", f"x509 -in {place.client} -outform DER")
+    key = made("client.kder", f"pkey -in {place.client_key} -outform DER")
+    p12 = f"pkcs12 -export -in {place.client} -inkey {place.client_key} -certfile {place.pki.ca} -passout pass:"
+    locked, free = made("locked.p12", p12 + "secret"), made("free.p12", p12)
+    der = ["--cert-type", "DER", "--key-type", "DER"]
+    check(place, [*args, "--cert", cert, "--key", key, *der, url], 0)
+    check(place, [*args, "--cert", f"{locked}:secret", "--cert-type", "P12", url], 0)
+    check(place, [*args, "--cert", f"{locked}:wrong", "--cert-type", "P12", url], 58, "password")
+    check(place, [*args, "--cert", locked, "--cert-type", "p12", url], 58, "password", beside=False)
+    check(place, [*args, "--cert", free, "--cert-type", "p12", url], 0, beside=False)
+    check(place, [*args, "--cert", place.garbage, "--cert-type", "P12", url], 58)
+    check(place, [*args, "--cert", place.client, "--key", place.client_key, *der, url], 58)
+
+
 def test_a_backslash_takes_a_colon_into_the_name(place):
     named = str(place.lab.folder / "a:b.pem")
     with open(named, "w") as f:
