@@ -175,8 +175,10 @@ static void remove_file(output_t *output, bool asked)
 {
     char *name = hmem_strdup(output_filename(output));
 
-    if (!output->file.regular)
+    if (!output->file.regular && asked)
         report_warning(output->setup.report, "Skipping removal; not a regular file: %s", name);
+    else if (!output->file.regular)
+        (void)outfile_place(&output->file);
     else if (outfile_remove(&output->file))
         report_warning(output->setup.report, "Failed removing: %s", name);
     else if (asked)
@@ -187,13 +189,15 @@ static void remove_file(output_t *output, bool asked)
 /* The file, if there is one, is closed and is what it shall be. */
 static int settle(output_t *output, int status)
 {
-    bool remove = output->options->remove_on_error || status == STATUS_CHECKSUM;
+    bool asked = output->options->remove_on_error;
+    bool remove = asked || status == STATUS_CHECKSUM || output->file.temp ||
+                  (output->setup.robust && !output->setup.use_resume);
     int err;
 
     if (!output->file.is_open)
         return status;
-    if (status && (remove || output->file.temp)) {
-        remove_file(output, remove);
+    if (status && remove) {
+        remove_file(output, asked);
         return status;
     }
     err = outfile_place(&output->file);

@@ -291,6 +291,16 @@ def test_a_good_file_stays_until_the_new_one_is_whole(lab, web, how, path, statu
     assert run.files == {"good": (run.files["good"][0], b"good")}
 
 
+def test_robust_leaves_no_part_of_a_new_file(lab, web):
+    for args in (["-o", "new"], ["-OJ"], ["-o", "new", "--no-clobber"]):
+        run = Run(lab, "hcurl", web, "@short", "--robust", "--retry", "1", "--retry-delay", "0.01",
+                  *args)  # fmt: skip
+        assert run.status == 18 and run.files == {}, run.err
+    run = Run(lab, "hcurl", web, "@short", "--robust", "--retry", "1", "--retry-delay", "0.01", "-C",
+              "-", "-o", "new", before={"new": b"x"})  # fmt: skip
+    assert run.file("new")[:1] == b"x"
+
+
 @pytest.mark.parametrize("how", ["--remove-on-error", "--robust"])
 def test_it_is_replaced_by_a_whole_one(lab, web, how):
     folder = lab.folder / "here"
