@@ -79,6 +79,7 @@ static int add_upload_name(const url_options_t *o, char **text, const char *file
 {
     const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
     hbytes_t made = {0};
+    hurl_part_t path;
     hurl_t url;
     int err, status = parse(o, *text, &url, why);
 
@@ -89,7 +90,8 @@ static int add_upload_name(const url_options_t *o, char **text, const char *file
         hurl_deinit(&url);
         return 0;
     }
-    err = hbytes_append(&made, url.text, (size_t)(url.path.data - url.text) + url.path.len);
+    path = hurl_shown_path(&url);
+    err = hbytes_append(&made, url.text, (size_t)(path.data - url.text) + path.len);
     if (err == 0)
         err = hurl_encode(&made, name, strlen(name));
     if (err == 0 && url.fragment.data)
@@ -113,20 +115,21 @@ static void raise_digits(char *text)
 static int add_query(const url_options_t *o, char **text, const char *query, hbytes_t *why)
 {
     hbytes_t made = {0};
+    hurl_part_t path;
     hurl_t url;
     size_t start, skip;
     int err, status = parse(o, *text, &url, why);
 
     if (status != 0)
         return status;
+    path = hurl_shown_path(&url);
     skip = has_scheme(*text) || o->proto_default ? 0 : url.scheme.len + 3;
-    err = hbytes_append(&made, url.text + skip,
-                        (size_t)(url.path.data - url.text) + url.path.len - skip);
-    if (err == 0)
+    err = hbytes_append(&made, url.text + skip, (size_t)(path.data - url.text) + path.len - skip);
+    if (err == 0 && (url.query.len > 0 || *query))
         err = hbytes_append_char(&made, '?');
     if (err == 0 && url.query.len > 0)
         err = hbytes_append(&made, url.query.data, url.query.len);
-    if (err == 0 && url.query.len > 0 && url.query.data[url.query.len - 1] != '&')
+    if (err == 0 && *query && url.query.len > 0 && url.query.data[url.query.len - 1] != '&')
         err = hbytes_append_char(&made, '&');
     start = made.len;
     if (err == 0)
@@ -329,7 +332,7 @@ static int complete(const url_iter_t *iter, const url_item_t *item, url_target_t
     if (status == 0 && iter->upload && strcmp(iter->upload, "-") != 0 &&
         strcmp(iter->upload, ".") != 0)
         status = add_upload_name(o, &target->text, iter->upload, why);
-    if (status == 0 && iter->query && *iter->query)
+    if (status == 0 && iter->query)
         status = add_query(o, &target->text, iter->query, why);
     if (status != 0)
         return status;

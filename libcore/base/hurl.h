@@ -54,10 +54,11 @@ typedef enum {
 } hurl_flags_e;
 
 /* HURL_AS_GIVEN: what was given is what is asked for.
- *   - The query and the fragment stay byte for byte; the path, too, but for dot segments (also as
- *     %2e), bytes past ASCII, which become %XX, and the digits of %xx, which become upper case.
+ *   - The query and the fragment stay byte for byte. So does the path in the text, but for dot
+ *     segments (also as %2e); the part `path` has bytes past ASCII as %XX, and upper case in %xx.
  *   - The host keeps its case, the text a default port, users and passwords as they came. A name
- *     in another script stays so in the text: the part `host`, its ASCII form, lies behind that.
+ *     in another script stays so in the text; the part `host` is its ASCII form.
+ *   - What differs from the text in this way lies behind its end, at text + len + 1.
  *   - A backslash is no slash. Spaces and controls are HERR_SYNTAX. One to three slashes may stand
  *     behind the scheme. What looks like an IPv4 address and is none is a name.
  *   - A scheme is needed, any, with a host; with HURL_GUESS "ftp.x" is ftp, "dict.x", "ldap.x",
@@ -78,6 +79,9 @@ int hurl_parse(hurl_t *url, const char *text, size_t len, const hurl_t *base, un
 
 /* Frees what is in it; legal on a zeroed one, and twice. */
 void hurl_deinit(hurl_t *url);
+
+/* The path as it stands in the text. */
+hurl_part_t hurl_shown_path(const hurl_t *url);
 
 /* 80 for "http"; 0 for a scheme that has none, or is unknown. */
 int hurl_default_port(const char *scheme, size_t len);

@@ -23,6 +23,7 @@ typedef struct reader_s {
     unsigned flags;
     char ascii[HURL_HOST_MAX + 1]; /* of a name that is shown in another script */
     size_t ascii_len;
+    hbytes_t path; /* as it is asked for */
 } reader_t;
 
 static int refuse(reader_t *r, const char *fault)
@@ -77,6 +78,11 @@ static int put_path(hbytes_t *out, hurl_part_t text)
         hurl__cut(&text, coded ? 3 : 1);
     }
     return err;
+}
+
+static int put_raw(hbytes_t *out, hurl_part_t text)
+{
+    return hbytes_append(out, text.data, text.len);
 }
 
 /* What is taken as it is: all of it, unless it came in a Location. */
@@ -352,13 +358,16 @@ static int put_rest(reader_t *r, hurl_part_t rest)
     hurl_part_t before = hurl__cut(&rest, hurl__until(rest, "#"));
     hurl_part_t path = hurl__cut(&before, hurl__until(before, "?"));
     size_t start = r->w.out.len;
+    int (*put)(hbytes_t *, hurl_part_t) = r->flags & HURL_LOCATION ? put_path : put_raw;
     int err;
 
     if (r->flags & HURL_PATH_AS_IS)
-        err = path.len > 0 ? put_path(&r->w.out, path) : hbytes_append_char(&r->w.out, '/');
+        err = path.len > 0 ? put(&r->w.out, path) : hbytes_append_char(&r->w.out, '/');
     else
-        err = hurl__put_segments(&r->w.out, path, "/", put_path);
+        err = hurl__put_segments(&r->w.out, path, "/", put);
     r->w.path = hurl__mark(&r->w, start);
+    if (err == 0)
+        err = put_path(&r->path, (hurl_part_t){r->w.out.data + start, r->w.path.len});
     if (err == 0 && before.len > 0) {
         err = hbytes_append_char(&r->w.out, '?');
         start = r->w.out.len;
@@ -447,10 +456,25 @@ static int read_text(reader_t *r, hurl_part_t text)
     return err == 0 ? put_rest(r, text) : err;
 }
 
+hurl_part_t hurl_shown_path(const hurl_t *url)
+{
+    const char *start, *end = url->text + url->len;
+
+    if (url->local || !url->host.data)
+        return url->path;
+    if (url->query.data)
+        end = url->query.data - 1;
+    else if (url->fragment.data)
+        end = url->fragment.data - 1;
+    start = memchr(url->text + url->scheme.len + 3, '/', url->len - url->scheme.len - 3);
+    start = start && start < end ? start : end;
+    return (hurl_part_t){start, (size_t)(end - start)};
+}
+
 /* Joins a reference with its base. */
 static int join(hbytes_t *out, const hurl_t *base, hurl_part_t text, unsigned flags)
 {
-    hurl_part_t keep = {base->text, base->len};
+    hurl_part_t keep = {base->text, base->len}, path = hurl_shown_path(base);
     bool plus = false; /* behind a "?" */
     int err;
 
@@ -460,9 +484,9 @@ static int join(hbytes_t *out, const hurl_t *base, hurl_part_t text, unsigned fl
     else if (starts(text, "//"))
         keep.len = base->scheme.len + 1;
     else if (text.data[0] == '/')
-        keep.len = (size_t)(base->path.data - base->text);
+        keep.len = (size_t)(path.data - base->text);
     else
-        keep.len = (size_t)(base->path.data - base->text) + base->path.len;
+        keep.len = (size_t)(path.data - base->text) + path.len;
     if (text.len > 0 && !strchr("/?#", text.data[0])) {
         while (keep.len > 0 && keep.data[keep.len - 1] != '/')
             keep.len--;
@@ -480,17 +504,31 @@ static int join(hbytes_t *out, const hurl_t *base, hurl_part_t text, unsigned fl
     return err;
 }
 
-/* Behind the end of the text. */
-static int hide_ascii(reader_t *r, size_t *len)
+/* Puts a part behind the end of the text. */
+static int hide(hurl_writer_t *w, hurl_mark_t *mark, const char *data, size_t len)
 {
-    size_t text_len = r->w.out.len, start;
-    int err = hbytes_append_char(&r->w.out, '\0');
+    int err = hbytes_append_char(&w->out, '\0');
+    size_t start = w->out.len;
 
-    start = r->w.out.len;
     if (err == 0)
-        err = hbytes_append(&r->w.out, r->ascii, r->ascii_len);
-    r->w.host = hurl__mark(&r->w, start);
-    *len = err == 0 ? text_len : 0;
+        err = hbytes_append(&w->out, data, len);
+    *mark = hurl__mark(w, start);
+    return err;
+}
+
+/* Those that are asked for otherwise than they are shown. */
+static int hide_parts(reader_t *r)
+{
+    hurl_writer_t *w = &r->w;
+    bool same = !w->path.there || r->path.len == 0 ||
+                (r->path.len == w->path.len &&
+                 memcmp(r->path.data, w->out.data + w->path.at, r->path.len) == 0);
+    int err = 0;
+
+    if (r->ascii_len > 0)
+        err = hide(w, &w->host, r->ascii, r->ascii_len);
+    if (err == 0 && !same)
+        err = hide(w, &w->path, r->path.data, r->path.len);
     return err;
 }
 
@@ -516,17 +554,18 @@ int hurl__parse_given(hurl_t *url, hurl_part_t text, const hurl_t *base, unsigne
     }
     if (err == 0)
         err = read_text(&r, text);
-    if (err == 0 && r.ascii_len > 0)
-        err = hide_ascii(&r, &len);
+    len = r.w.out.len;
+    if (err == 0)
+        err = hide_parts(&r);
     fault = url->fault;
     if (err == 0)
         hurl__finish(&r.w, url);
     else
         memset(url, 0, sizeof(*url));
-    if (len > 0)
-        url->len = len;
+    url->len = err == 0 ? len : 0;
     url->fault = err < 0 && err != -ENOMEM ? fault : NULL;
     hbytes_deinit(&r.w.out);
+    hbytes_deinit(&r.path);
     hbytes_deinit(&joined);
     return err;
 }

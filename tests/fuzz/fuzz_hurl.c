@@ -15,18 +15,21 @@ static void check(bool condition)
         abort();
 }
 
-/* A host in ASCII whose name is in another script. */
+/* What is not as it is shown. */
 static bool is_hidden(const hurl_t *url, hurl_part_t part)
 {
-    return part.data == url->host.data && part.data == url->text + url->len + 1;
+    return part.data > url->text + url->len &&
+           (part.data == url->host.data || part.data == url->path.data);
 }
 
 static void check_parts(const hurl_t *url)
 {
     const hurl_part_t parts[] = {url->scheme, url->user, url->password, url->host,
                                  url->zone,   url->path, url->query,    url->fragment};
+    const hurl_part_t shown = hurl_shown_path(url);
     const char *at = url->text;
 
+    check(shown.data >= at && shown.data + shown.len <= at + url->len);
     check(url->scheme.data && url->path.data && strlen(url->text) == url->len);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (!parts[i].data || is_hidden(url, parts[i]))
