@@ -13,6 +13,7 @@
 
 #define COOKIES_MAX 8200     /* with a NUL: all -b NAME=VALUE of an operation */
 #define SAVED_NOT UINT64_MAX /* no file has been written */
+#define WRITE_PAUSE_MS 1000  /* files are not written more often, but at the end */
 
 static int take_jar(const hopt_t *row, const char *arg, void *opts, hbytes_t *why)
 {
@@ -53,6 +54,7 @@ typedef struct loaded_s {
     hbytes_t cookies;           /* of -b NAME=VALUE */
     bool keeps_cookies;         /* a file, "" or -c was named */
     uint64_t jar, hsts, altsvc; /* changes that its files know of */
+    uint64_t written_ms;        /* when they were written last; 0: never */
 } loaded_t;
 
 struct store_s {
@@ -78,25 +80,6 @@ int store_new(store_t **store)
         return -ENOMEM;
     hlist_init(&(*store)->loaded);
     return 0;
-}
-
-static void free_loaded(loaded_t *loaded)
-{
-    hlist_remove(&loaded->node);
-    hbytes_deinit(&loaded->cookies);
-    hmem_free(loaded);
-}
-
-void store_free(store_t *store)
-{
-    if (!store)
-        return;
-    while (!hlist_empty(&store->loaded))
-        free_loaded(HLIST_ENTRY(store->loaded.next, loaded_t, node));
-    http_cookie_jar_free(store->jar);
-    http_hsts_free(store->hsts);
-    http_altsvc_free(store->altsvc);
-    hmem_free(store);
 }
 
 static loaded_t *find(store_t *store, const store_options_t *options)
@@ -193,6 +176,13 @@ static int load_altsvc(store_t *store, const hopt_list_t *files, hbytes_t *warni
     return err;
 }
 
+static void free_loaded(loaded_t *loaded)
+{
+    hlist_remove(&loaded->node);
+    hbytes_deinit(&loaded->cookies);
+    hmem_free(loaded);
+}
+
 static int load(store_t *store, const store_options_t *options, hbytes_t *warnings,
                 loaded_t **result)
 {
@@ -252,15 +242,14 @@ static int print_jar(store_t *store, outlet_t *out)
     return err;
 }
 
-static void save_jar(store_t *store, loaded_t *loaded, outlet_t *out, hbytes_t *warnings)
+static void save_jar(store_t *store, loaded_t *loaded, hbytes_t *warnings)
 {
     const char *path = loaded->options->jar;
-    bool to_stdout = path && strcmp(path, "-") == 0;
     int err;
 
-    if (!path || (!to_stdout && loaded->jar == http_cookie_jar_changes(store->jar)))
+    if (!path || strcmp(path, "-") == 0 || loaded->jar == http_cookie_jar_changes(store->jar))
         return;
-    err = to_stdout ? print_jar(store, out) : http_cookie_jar_save(store->jar, path, now_s());
+    err = http_cookie_jar_save(store->jar, path, now_s());
     if (err < 0)
         warn(warnings, cookies_name, path, "written", err);
     loaded->jar = http_cookie_jar_changes(store->jar);
@@ -300,13 +289,48 @@ static void save_altsvc(store_t *store, loaded_t *loaded, hbytes_t *warnings)
     loaded->altsvc = http_altsvc_changes(store->altsvc);
 }
 
+static void save_files(store_t *store, loaded_t *loaded, hbytes_t *warnings)
+{
+    save_jar(store, loaded, warnings);
+    save_hsts(store, loaded, warnings);
+    save_altsvc(store, loaded, warnings);
+    loaded->written_ms = htime_monotonic_ns() / HTIME_NS_PER_MS;
+}
+
 void store_save(store_t *store, const store_options_t *options, outlet_t *out, hbytes_t *warnings)
 {
     loaded_t *loaded = find(store, options);
+    int err;
 
     if (!loaded)
         return;
-    save_jar(store, loaded, out, warnings);
-    save_hsts(store, loaded, warnings);
-    save_altsvc(store, loaded, warnings);
+    if (options->jar && strcmp(options->jar, "-") == 0) {
+        err = print_jar(store, out);
+        if (err < 0)
+            warn(warnings, cookies_name, options->jar, "written", err);
+    }
+    /* A large jar takes its time, and transfers may be many. */
+    if (loaded->written_ms == 0 ||
+        htime_monotonic_ns() / HTIME_NS_PER_MS - loaded->written_ms >= WRITE_PAUSE_MS)
+        save_files(store, loaded, warnings);
+}
+
+void store_free(store_t *store)
+{
+    hbytes_t untold = {0};
+
+    if (!store)
+        return;
+    while (!hlist_empty(&store->loaded)) {
+        loaded_t *loaded = HLIST_ENTRY(store->loaded.next, loaded_t, node);
+
+        if (loaded->written_ms != 0)
+            save_files(store, loaded, &untold);
+        free_loaded(loaded);
+    }
+    hbytes_deinit(&untold);
+    http_cookie_jar_free(store->jar);
+    http_hsts_free(store->hsts);
+    http_altsvc_free(store->altsvc);
+    hmem_free(store);
 }

@@ -24,7 +24,9 @@ typedef struct store_s store_t;
 
 /* 0 and *store, or -ENOMEM. */
 int store_new(store_t **store);
-void store_free(store_t *store); /* writes nothing; NULL is legal */
+
+/* Writes what store_save has put off. NULL is legal. */
+void store_free(store_t *store);
 
 /* Before a transfer of the operation whose options these are: loads the files that were not loaded
  * yet, and sets jar, cookies, hsts and altsvc in transfer; what they point to lives as long as the
@@ -34,8 +36,8 @@ int store_apply(store_t *store, const store_options_t *options, http_transfer_op
                 hbytes_t *warnings, hbytes_t *error);
 
 /* Behind a transfer of that operation, and what -w prints for it: writes the files that it names,
- * if there is news since they were written; -c - each time. What cannot be written is told in
- * `warnings`, a line each; it is no failure. */
+ * if there is news since they were written, at most once a second; -c - each time. What cannot be
+ * written is told in `warnings`, a line each; it is no failure. */
 void store_save(store_t *store, const store_options_t *options, outlet_t *out, hbytes_t *warnings);
 
 #endif
