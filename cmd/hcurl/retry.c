@@ -37,10 +37,10 @@ typedef enum reason_e {
 } reason_e;
 
 static const char *const reasons[] = {
-    [REASON_ANY] = " (retrying all errors)",
-    [REASON_TIMEOUT] = ": timeout",
-    [REASON_REFUSED] = ": connection refused",
-    [REASON_HTTP] = ": HTTP error",
+    [REASON_ANY] = "it failed",
+    [REASON_TIMEOUT] = "a timeout",
+    [REASON_REFUSED] = "the connection was refused",
+    [REASON_HTTP] = "the server cannot answer now",
 };
 
 void retry_preset(retry_options_t *options)
@@ -123,14 +123,17 @@ static bool take_wish(const retry_t *retry, int64_t seconds, uint64_t now_us, ui
     int64_t wish_ms;
 
     if (seconds > RETRY_AFTER_MAX_MS / 1000) {
-        hbytes_printf(text, "The server asks for %" PRId64 " seconds until the next try, too long",
+        hbytes_printf(text,
+                      "the server's Retry-After of %" PRId64 " seconds is too long: no further try",
                       seconds);
         return false;
     }
     wish_ms = seconds * 1000;
     if (limit_ms > 0 && since_first_ms(retry, now_us) + (uint64_t)wish_ms > limit_ms) {
-        hbytes_append_str(text, "The Retry-After: time would make this command line exceed the "
-                                "maximum allowed time for retries.");
+        hbytes_printf(text,
+                      "the server's Retry-After of %" PRId64
+                      " seconds goes beyond --retry-max-time: no further try",
+                      seconds);
         return false;
     }
     *delay_ms = (uint32_t)wish_ms;
@@ -143,7 +146,7 @@ static void tell(const retry_t *retry, reason_e reason, uint32_t delay_ms, hbyte
 
     if (delay_ms % 1000 > 0)
         snprintf(fraction, sizeof(fraction), ".%03" PRIu32, delay_ms % 1000);
-    hbytes_printf(text, "Problem%s. Retrying in %" PRIu32 "%s second%s. %" PRIu32 " retr%s left.",
+    hbytes_printf(text, "%s: the next try in %" PRIu32 "%s second%s, %" PRIu32 " retr%s left",
                   reasons[reason], delay_ms / 1000, fraction, delay_ms == 1000 ? "" : "s",
                   retry->left, retry->left > 1 ? "ies" : "y");
 }

@@ -54,8 +54,8 @@ typedef struct retry_end_s {
     bool final;            /* nothing to be tried again: usage, output, the user */
 } retry_end_t;
 
-/* Whether there is another try: then true, *delay_ms until it begins, and why, one line, appended to
- * text ("Problem: timeout. Retrying in 2 seconds. 3 retries left."). Otherwise false, and text may
+/* Whether there is another try: then true, *delay_ms until it begins, and why, one line, appended
+ * to text ("a timeout: the next try in 2 seconds, 3 retries left"). Otherwise false, and text may
  * hold why not, where that is worth a warning. */
 bool retry_again(retry_t *retry, const retry_end_t *end, uint64_t now_us, uint32_t *delay_ms,
                  hbytes_t *text);

@@ -1,156 +1,20 @@
-#include "transfer.h"
-
+/* The tries of a transfer, from the first to the last. */
 #include "base/hmem.h"
 #include "base/htime.h"
 #include "base/hversion.h"
-#include "event/htimer.h"
 #include "net/htls.h"
 #include "status.h"
+#include "transfer_int.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MORE_FIELDS (BODY_FIELDS_MAX + 2)
-#define RANGE_SIZE 32
 #define VERIFY_UNSPECIFIED 1 /* X509_V_ERR_UNSPECIFIED: the certificate was refused */
 #define DATE_NOW() ((int64_t)(htime_real_ns() / HTIME_NS_PER_S))
-
-struct transfer_s {
-    run_t *run;
-    const operation_t *operation;
-    url_target_t target;
-    uint64_t number;
-    bool first;
-
-    output_t *output;
-    body_t body;
-    http_client_t *client;
-    const http_client_options_t *connect;
-    http_transfer_options_t options;
-    http_extra_t *fields; /* all of them; options points to it */
-    char upload_range[RANGE_SIZE];
-    bool went_on; /* a try began behind what an earlier one had left */
-
-    retry_t retry;
-    http_transfer_t *hop; /* the try; NULL between two of them */
-    report_transfer_t *report;
-    htimer_t *timer; /* until the next try */
-    hbytes_t error;  /* what it ended with */
-    hbytes_t certs;  /* of the server, for -w */
-    int cert_count;
-    long verify_result;
-};
-
-static const globals_t *globals_of(const transfer_t *transfer)
-{
-    return transfer->run->globals;
-}
 
 static uint64_t now_us(void)
 {
     return htime_monotonic_ns() / 1000;
-}
-
-/* ---- what a request is made of --------------------------------------------------------------- */
-
-/* -C - of an upload: which part of the file it is; all of it, as nobody knows what is there. */
-static void describe_upload(transfer_t *t)
-{
-    int64_t length = t->body.source == NULL ? 0 : http_source_length(t->body.source);
-
-    if (!t->body.put || !t->operation->request.resume_from_file || length <= 0)
-        return;
-    snprintf(t->upload_range, RANGE_SIZE, "0-%" PRId64, length - 1);
-    t->options.range = t->upload_range;
-}
-
-/* The fields of -H, of --json, and those that the output and another try ask for. */
-static int gather_fields(transfer_t *t)
-{
-    const http_extra_t *given = t->options.fields;
-    size_t count = t->options.field_count;
-    const char *etag = output_if_none_match(t->output);
-    const char *if_range = output_if_range(t->output);
-    http_extra_t *all = hmem_array(count + MORE_FIELDS, sizeof(*all));
-
-    if (all == NULL)
-        return STATUS_MEMORY;
-    if (count > 0)
-        memcpy(all, given, count * sizeof(*all));
-    count += body_fields(&t->operation->body, given, count, all + count);
-    if (etag != NULL)
-        all[count++] = (http_extra_t){"If-None-Match", etag};
-    if (if_range != NULL)
-        all[count++] = (http_extra_t){"If-Range", if_range};
-    hmem_free(t->fields);
-    t->fields = all;
-    t->options.fields = all;
-    t->options.field_count = count;
-    return 0;
-}
-
-static void apply_robust(transfer_t *t)
-{
-    const request_options_t *request = &t->operation->request;
-
-    if (!t->operation->retry.robust || request->speed > 0 || request->speed_s > 0)
-        return;
-    t->options.low_speed = RETRY_ROBUST_SPEED;
-    t->options.low_speed_s = RETRY_ROBUST_SPEED_S;
-}
-
-static void warn_lines(const transfer_t *t, const hbytes_t *lines)
-{
-    http_span_t rest = {lines->data, lines->len}, line;
-
-    while (rest.len > 0) {
-        const char *end = memchr(rest.data, '\n', rest.len);
-
-        line = (http_span_t){rest.data, end == NULL ? rest.len : (size_t)(end - rest.data)};
-        report_warning(&globals_of(t)->report, "%.*s", (int)line.len, line.data);
-        rest.data += line.len + (end != NULL);
-        rest.len -= line.len + (end != NULL);
-    }
-}
-
-static int apply_store(transfer_t *t, hbytes_t *why)
-{
-    hbytes_t warnings = {0};
-    int status = store_apply(t->run->store, &t->operation->store, &t->options, &warnings, why);
-
-    warn_lines(t, &warnings);
-    hbytes_deinit(&warnings);
-    return status;
-}
-
-/* The options of the next try. 0, or an exit status and why. */
-static int fill(transfer_t *t, hbytes_t *why)
-{
-    const operation_t *operation = t->operation;
-    http_transfer_options_t *options = &t->options;
-    int64_t from = output_resume_from(t->output);
-    int status;
-
-    memset(options, 0, sizeof(*options));
-    options->url = &t->target.url;
-    body_apply(&t->body, options);
-    status = request_apply(&operation->request, options, why);
-    if (status == 0)
-        status = login_apply(&operation->login, options, why);
-    if (status == 0)
-        status = apply_store(t, why);
-    if (status)
-        return status;
-    connect_apply_transfer(&operation->connect, options);
-    options->path_as_is = operation->url.path_as_is;
-    options->fail_on_status = output_fails_on_status(t->output);
-    if (from > 0)
-        options->resume_from = from;
-    apply_robust(t);
-    describe_upload(t);
-    return gather_fields(t);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -170,7 +34,7 @@ static void tell(transfer_t *t, int status)
         set_error(t, status_words(status));
     report_break(t->run->report);
     if (!t->run->interrupted)
-        report_error(&globals_of(t)->report, status, t->error.data);
+        report_error(&transfer__globals(t)->report, status, t->error.data);
 }
 
 static void write_out(transfer_t *t, int status, const http_transfer_info_t *info)
@@ -201,7 +65,7 @@ static void save_store(transfer_t *t)
     hbytes_t warnings = {0};
 
     store_save(t->run->store, &t->operation->store, t->run->out, &warnings);
-    warn_lines(t, &warnings);
+    transfer__warn_lines(t, &warnings);
     hbytes_deinit(&warnings);
 }
 
@@ -279,7 +143,7 @@ static bool try_again(transfer_t *t, int *status, const http_transfer_info_t *in
 
     if (text.len > 0) {
         report_break(t->run->report);
-        report_warning(&globals_of(t)->report, "%s", text.data);
+        report_warning(&transfer__globals(t)->report, "%s", text.data);
     }
     hbytes_deinit(&text);
     if (!again)
@@ -377,11 +241,11 @@ static int start(transfer_t *t)
     static const http_transfer_callbacks_t plain = {on_head, on_body, on_trailers, NULL, on_close};
     static const http_transfer_callbacks_t traced = {on_head, on_body, on_trailers, on_trace,
                                                      on_close};
-    const report_options_t *report = &globals_of(t)->report;
+    const report_options_t *report = &transfer__globals(t)->report;
     report_begin_t how = {.resumed = output_resume_from(t->output),
                           .to_terminal = output_is_terminal(t->output),
                           .again = t->retry.done > 0};
-    int status = fill(t, &t->error), err;
+    int status = transfer__fill(t, &t->error), err;
 
     if (status)
         return status;
@@ -433,7 +297,7 @@ static int open_output(transfer_t *t)
         .upload = t->target.upload != NULL,
         .first = t->first,
         .out = t->run->out,
-        .report = &globals_of(t)->report,
+        .report = &transfer__globals(t)->report,
     };
 
     return output_new(&operation->output, &setup, &t->output, &t->error);
@@ -460,7 +324,7 @@ static bool is_there(const transfer_t *t)
 
     if (!t->operation->retry.skip_existing || file == NULL || access(file, F_OK) != 0)
         return false;
-    report_note(&globals_of(t)->report, "skips transfer, \"%s\" exists locally", file);
+    report_note(&transfer__globals(t)->report, "skips transfer, \"%s\" exists locally", file);
     return true;
 }
 
@@ -514,7 +378,7 @@ int transfer_plan(transfer_t *transfer, transfer_plan_t *plan)
     else
         status = set_up(transfer);
     if (status == 0)
-        status = fill(transfer, &transfer->error);
+        status = transfer__fill(transfer, &transfer->error);
     tell(transfer, status);
     *plan = (transfer_plan_t){
         .options = &transfer->options, .connect = transfer->connect, .client = transfer->client};

@@ -19,8 +19,8 @@ typedef struct run_s {
     report_t *report;
     outlet_t *out;
     bool interrupted; /* by a signal: transfers end silently */
-    /* A transfer that transfer_begin has begun is over, with this exit status. From the loop; it may
-     * be freed there. */
+    /* A transfer that transfer_begin has begun is over, with this exit status. From the loop; it
+     * may be freed there. */
     void (*on_over)(transfer_t *transfer, int status, void *arg);
     void *arg;
 } run_t;
