@@ -21,8 +21,6 @@ LINES = r"""
 -i @/hello
 -I @/hello
 -I -X GET @/hello @/echo
--H 'Transfer-Encoding: chunked' @/echo @/echo
--X POST -H 'Transfer-Encoding: chunked' @/echo
 -I -X GET --compressed @/coded/gzip
 -I -X GET @/chunked
 -I -L -X GET @/redirect/302/hello

@@ -472,6 +472,16 @@ def test_what_is_no_variable_is_warned_of(web, home):
     assert web.requests[0].body == b"{{x y}}"
 
 
+# ---- fields ----------------------------------------------------------------------------------
+
+
+def test_chunks_that_are_promised_have_an_end(web, home):
+    """Without a body, too; the server would wait for it. The newest curl does so, Debian's does not."""
+    done = run(home, "-s", "-HTransfer-Encoding: chunked", f"{web.url}/echo", f"{web.url}/echo")
+    assert done.stdout.count(b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n") == 2
+    assert web.connections == 1
+
+
 # ---- next ---------------------------------------------------------------------------------------
 
 
