@@ -110,6 +110,7 @@ class Web:
         return b"connection: close" not in head and head.startswith(b"http/1.1")
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # or accept() goes on, with what gets its number
         self.listener.close()
 
 
