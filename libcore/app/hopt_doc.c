@@ -85,9 +85,9 @@ bool hopt__visible(const hopt_spec_t *spec, const hopt_t *row, hopt_names_t *nam
         found.row == row)
         names->long_name = row->long_name;
     if (row->negatable && names->long_name != NULL) {
-        bool is_no = strncmp(row->long_name, "no-", 3) == 0;
+        bool is_no = strncmp(names->long_name, "no-", 3) == 0;
 
-        names->opposite = row->long_name + (is_no ? 3 : 0);
+        names->opposite = names->long_name + (is_no ? 3 : 0);
         names->opposite_prefix = is_no ? "" : "no-";
     }
     return names->short_name != '\0' || names->pair != NULL || names->long_name != NULL;

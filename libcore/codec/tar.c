@@ -184,11 +184,17 @@ static void seal(ustar_t *u)
 
 static bool leaves_folder(const char *name)
 {
-    for (const char *part = name; part; part = strchr(part, '/'), part += part != NULL) {
+    const char *part = name, *slash;
+
+    if (name[0] == '/')
+        return true;
+    do {
         if (part[0] == '.' && part[1] == '.' && (part[2] == '/' || part[2] == '\0'))
             return true;
-    }
-    return name[0] == '/';
+        slash = strchr(part, '/');
+        part = slash ? slash + 1 : part;
+    } while (slash);
+    return false;
 }
 
 static int check(const tar_entry_t *e)

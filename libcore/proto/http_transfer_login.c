@@ -27,9 +27,14 @@ static int decode_part(hurl_part_t part, char **text)
     return 0;
 }
 
+/* A redirect that names none stays with those of the hop before, if it stays at the server. */
 static int take_url(http_transfer_t *t)
 {
-    int err = decode_part(t->url->user, &t->user);
+    int err;
+
+    if (!t->url->user.data && !t->url->password.data)
+        return 0;
+    err = decode_part(t->url->user, &t->user);
 
     if (err == 0)
         err = decode_part(t->url->password, &t->password);
@@ -96,7 +101,7 @@ static unsigned picked_of(const http_login_state_t *state, const http_login_t *l
 {
     unsigned schemes = schemes_of(login);
 
-    if (state->picked != NONE)
+    if (state->picked & schemes)
         return state->picked;
     return is_one(schemes) ? schemes : NONE;
 }
