@@ -1,3 +1,4 @@
+# One thread.
 """Who hcurl says it is: Basic, Digest, tokens, netrc files and signatures, beside Debian's curl: the same requests,
 the same bytes out, the same exit statuses."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """Cookies, HSTS and Alt-Svc of hcurl: the same sequences of responses to Debian's curl and to hcurl make
 the same requests and the same jars, and each reads what the other has written."""
 

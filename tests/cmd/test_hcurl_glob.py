@@ -1,3 +1,4 @@
+# One thread.
 """Globs, names of outputs and URLs. The same arguments to Debian's curl give the same requests and
 files; where newer versions of curl do otherwise than Debian's, what they do is written here."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """Servers that misbehave in every way, against hcurl: the right exit status, little memory, an end. The
 statuses are those of the newest curl; where they are not, a comment says why."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """The same arguments to Debian's curl and to hcurl: the same bytes out, the same files, the same exit
 status, the same requests on the wire.
 

@@ -1,3 +1,4 @@
+# One thread.
 """How far a transfer is: the table, the bar of -#, the line of -Z, and when none of them is shown."""
 
 import os

@@ -1,3 +1,4 @@
+# One thread.
 """hcurl's command line, its config files and variables: mistakes, and, beside curl itself, what is
 made of the words that both understand."""
 

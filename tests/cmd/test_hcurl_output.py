@@ -1,3 +1,4 @@
+# One thread.
 """Where hcurl puts what it receives: stdout, files, their names, and what is left after an error.
 Where curl knows the option, it is asked the same, and the bytes, files and exit statuses compared."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """Many transfers: one after another, at once, at a rate; and how they end."""
 
 import os

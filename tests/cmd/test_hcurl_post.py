@@ -1,3 +1,4 @@
+# One thread.
 """What hcurl sends: data, forms, uploads. The same arguments to Debian's curl give the same requests,
 byte by byte, but for User-Agent and boundaries; where newer versions of curl do otherwise than
 Debian's, what they do is written here."""

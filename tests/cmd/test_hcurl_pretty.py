@@ -1,3 +1,4 @@
+# One thread.
 """JSON and heads as they are shown on a terminal, and that nothing is touched elsewhere."""
 
 import json

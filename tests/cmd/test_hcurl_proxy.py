@@ -1,3 +1,4 @@
+# One thread.
 """hcurl through proxies: our own (hnc -l --proxy-type), squid, tinyproxy, microsocks and ncat, and to haproxy with a
 PROXY header; beside Debian's curl where both have to say the same."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """Trying again: when, how often, and from where on."""
 
 import re

@@ -1,3 +1,4 @@
+# One thread.
 """hcurl and Debian's curl against nginx, lighttpd, Apache, Python's http.server and our own hhttpd: the same
 bytes out, the same files, the same exit statuses."""
 

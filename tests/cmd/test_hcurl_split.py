@@ -1,3 +1,4 @@
+# One thread.
 """--split: one file over several connections."""
 
 import hashlib

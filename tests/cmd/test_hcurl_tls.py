@@ -1,3 +1,4 @@
+# One thread.
 """Certificates good and bad, keys, pins, versions and ciphers: hcurl's exit statuses are those of Debian's curl."""
 
 import os

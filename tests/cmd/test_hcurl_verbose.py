@@ -1,3 +1,4 @@
+# One thread.
 """What hcurl says beside the data: heads and traces as curl writes them, errors and warnings."""
 
 import os

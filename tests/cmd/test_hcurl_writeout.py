@@ -1,3 +1,4 @@
+# One thread.
 """-w of hcurl: every variable, beside curl's where that knows it, byte for byte."""
 
 import json
