@@ -39,8 +39,8 @@ typedef enum reason_e {
 static const char *const reasons[] = {
     [REASON_ANY] = "it failed",
     [REASON_TIMEOUT] = "a timeout",
-    [REASON_REFUSED] = "the connection was refused",
-    [REASON_HTTP] = "the server cannot answer now",
+    [REASON_REFUSED] = "connection refused",
+    [REASON_HTTP] = "the server is busy",
 };
 
 void retry_preset(retry_options_t *options)
@@ -146,7 +146,7 @@ static void tell(const retry_t *retry, reason_e reason, uint32_t delay_ms, hbyte
 
     if (delay_ms % 1000 > 0)
         snprintf(fraction, sizeof(fraction), ".%03" PRIu32, delay_ms % 1000);
-    hbytes_printf(text, "%s: the next try in %" PRIu32 "%s second%s, %" PRIu32 " retr%s left",
+    hbytes_printf(text, "%s: next try in %" PRIu32 "%s second%s, %" PRIu32 " retr%s left",
                   reasons[reason], delay_ms / 1000, fraction, delay_ms == 1000 ? "" : "s",
                   retry->left, retry->left > 1 ? "ies" : "y");
 }

@@ -55,7 +55,7 @@ typedef struct retry_end_s {
 } retry_end_t;
 
 /* Whether there is another try: then true, *delay_ms until it begins, and why, one line, appended
- * to text ("a timeout: the next try in 2 seconds, 3 retries left"). Otherwise false, and text may
+ * to text ("a timeout: next try in 2 seconds, 3 retries left"). Otherwise false, and text may
  * hold why not, where that is worth a warning. */
 bool retry_again(retry_t *retry, const retry_end_t *end, uint64_t now_us, uint32_t *delay_ms,
                  hbytes_t *text);
