@@ -1,10 +1,10 @@
 /* The tries of a transfer, from the first to the last. */
 #include "base/hmem.h"
 #include "base/htime.h"
-#include "base/hversion.h"
 #include "net/htls.h"
 #include "status.h"
 #include "transfer_int.h"
+#include "version.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -53,7 +53,7 @@ static void write_out(transfer_t *t, int status, const http_transfer_info_t *inf
         .certs = t->certs.data,
         .cert_count = t->cert_count,
         .verify_result = status == STATUS_CERTIFICATE ? VERIFY_UNSPECIFIED : t->verify_result,
-        .version = "hcurl/" HNET_VERSION,
+        .version = version_line,
     };
 
     if (options->format != NULL && !t->run->interrupted)
@@ -346,6 +346,13 @@ int transfer_new(run_t *run, const operation_t *operation, url_target_t *target,
     return 0;
 }
 
+/* Whether what could not be set up is no matter of the other transfers. */
+static bool ends_alone(int status)
+{
+    return status == STATUS_INTERFACE || status == STATUS_OPTION_SYNTAX ||
+           status == STATUS_RESOLVE_PROXY;
+}
+
 transfer_begin_e transfer_begin(transfer_t *transfer, int *status)
 {
     *status = transfer->target.status;
@@ -366,7 +373,11 @@ transfer_begin_e transfer_begin(transfer_t *transfer, int *status)
         return TRANSFER_BEGUN;
     tell(transfer, *status);
     /* --etag-save that cannot be: only this one is not made. */
-    return !transfer->output && *status == STATUS_READ ? TRANSFER_OVER : TRANSFER_BAD;
+    if (transfer->output == NULL && *status == STATUS_READ)
+        return TRANSFER_OVER;
+    if (*status != STATUS_USAGE)
+        write_out(transfer, *status, NULL);
+    return ends_alone(*status) ? TRANSFER_OVER : TRANSFER_BAD;
 }
 
 int transfer_plan(transfer_t *transfer, transfer_plan_t *plan)
