@@ -45,10 +45,14 @@ static http_fault_e fault_of_dial(const http_transfer_t *t, int err)
 static http_fault_e fault_of_head(const http_transfer_t *t, int err)
 {
     bool is_http = http_exchange_is_http(t->exchange);
+    http_exchange_times_t times;
 
+    http_exchange_times(t->exchange, &times);
     switch (err) {
     case HERR_PROTOCOL:
-        return is_http ? HTTP_FAULT_REPLY : HTTP_FAULT_VERSION;
+        /* Who has spoken HTTP before errs in it now. */
+        return is_http || times.reused || t->info.head_bytes > 0 ? HTTP_FAULT_REPLY
+                                                                 : HTTP_FAULT_VERSION;
     case HERR_UNSUPPORTED:
         return is_http ? HTTP_FAULT_CODING : HTTP_FAULT_VERSION;
     case HERR_FRAME_SIZE:
