@@ -72,6 +72,7 @@ static void set_domain(http_cookie_t *cookie, http_span_t value)
         http_text__advance(&value, 1);
     if (value.len >= sizeof(cookie->domain))
         value = HTTP_SPAN(".");
+    cookie->domain_said = value;
     for (size_t i = 0; i < value.len; i++) {
         char c = value.data[i];
 

@@ -26,6 +26,7 @@ typedef enum {
 typedef struct http_cookie_s {
     http_span_t name, value;              /* either may be empty, not both */
     char domain[HTTP_COOKIE_DOMAIN_SIZE]; /* lower case, without a leading dot; "": not said */
+    http_span_t domain_said;              /* the same as it was written; may be empty */
     http_span_t path;                     /* empty: not said, or no path */
     bool persistent;                      /* expires_s counts; else it ends with the session */
     int64_t expires_s;                    /* since the epoch; INT64_MIN: at once */

@@ -70,6 +70,7 @@ static bool read_domain(http_span_t text, http_cookie_t *cookie)
         http_text__advance(&text, 1);
     if (text.len == 0 || text.len >= sizeof(cookie->domain))
         return false;
+    cookie->domain_said = text;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
 
@@ -142,7 +143,10 @@ ssize_t http_cookie_line_write(const http_cookie_t *cookie, char *buf, size_t si
     snprintf(expires, sizeof(expires), "%" PRId64, cookie->persistent ? end : 0);
     http_text__put(&w, cookie->http_only ? HTTP_ONLY : "");
     http_text__put(&w, cookie->host_only ? "" : ".");
-    http_text__put(&w, cookie->domain);
+    if (http_span_ieq(cookie->domain_said, cookie->domain))
+        http_text__put_bytes(&w, cookie->domain_said.data, cookie->domain_said.len);
+    else
+        http_text__put(&w, cookie->domain);
     put_field(&w, http_span(cookie->host_only ? "FALSE" : "TRUE"));
     put_field(&w, cookie->path.len > 0 ? cookie->path : HTTP_SPAN("/"));
     put_field(&w, http_span(cookie->secure ? "TRUE" : "FALSE"));

@@ -114,7 +114,8 @@ static http_span_t copy_span(char **text, http_span_t span)
 
 static cookie_t *copy_cookie(const http_cookie_t *c)
 {
-    cookie_t *cookie = hmem_zalloc(sizeof(*cookie) + c->name.len + c->value.len + c->path.len);
+    cookie_t *cookie = hmem_zalloc(sizeof(*cookie) + c->name.len + c->value.len + c->path.len +
+                                   c->domain_said.len);
     char *text;
 
     if (!cookie)
@@ -124,6 +125,7 @@ static cookie_t *copy_cookie(const http_cookie_t *c)
     cookie->c.name = copy_span(&text, c->name);
     cookie->c.value = copy_span(&text, c->value);
     cookie->c.path = copy_span(&text, c->path);
+    cookie->c.domain_said = copy_span(&text, c->domain_said);
     return cookie;
 }
 

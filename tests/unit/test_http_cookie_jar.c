@@ -337,7 +337,7 @@ static void files_are_read_and_written(void **state)
           ".localhost\tTRUE\t/\tFALSE\t0\te\t5\n"
           "127.0.0.1\tFALSE\t/\tFALSE\t0\td\t4\n"
           "www.ex.org\tFALSE\t/\tFALSE\t0\tb\t2\n"
-          "#HttpOnly_.ex.org\tTRUE\t/a\tTRUE\t1800000000\ta\t1\n");
+          "#HttpOnly_.Ex.org\tTRUE\t/a\tTRUE\t1800000000\ta\t1\n");
 }
 
 static void cookies_of_a_session_stay_out(void **state)
