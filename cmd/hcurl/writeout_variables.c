@@ -39,6 +39,7 @@ typedef enum url_part_e {
     PART_USER,
     PART_PASSWORD,
     PART_HOST,
+    PART_ZONE,
     PART_PORT,
     PART_PATH,
     PART_QUERY,
@@ -125,7 +126,7 @@ static const variable_t variables[] = {
     PART("url.query", URL, QUERY),
     PART("url.scheme", URL, SCHEME),
     PART("url.user", URL, USER),
-    MADE("url.zoneid", NOTHING),
+    PART("url.zoneid", URL, ZONE),
     INFO("url_effective", EMPTY_TEXT, url),
     PART("urle.fragment", LAST_URL, FRAGMENT),
     PART("urle.host", LAST_URL, HOST),
@@ -136,7 +137,7 @@ static const variable_t variables[] = {
     PART("urle.query", LAST_URL, QUERY),
     PART("urle.scheme", LAST_URL, SCHEME),
     PART("urle.user", LAST_URL, USER),
-    MADE("urle.zoneid", NOTHING),
+    PART("urle.zoneid", LAST_URL, ZONE),
     FACT("urlnum", U64, url_number),
     INFO("xfer_id", U64, id),
 };
@@ -149,7 +150,7 @@ typedef struct value_s {
     const char *text;
     size_t len;
     int64_t number;
-    char digits[8]; /* of a port, which is text */
+    char made[INET6_ADDRSTRLEN + 2]; /* of a port, or an address in its brackets */
 } value_t;
 
 static void set_text(value_t *value, const char *text)
@@ -177,11 +178,11 @@ static hurl_part_t part_of(const hurl_t *url, url_part_e part)
     case PART_PASSWORD:
         return url->password;
     case PART_HOST:
-        if (url->host_kind == HURL_HOST_IPV6)
-            return (hurl_part_t){url->host.data - 1, url->host.len + 2};
         return url->host;
+    case PART_ZONE:
+        return url->zone;
     case PART_PATH:
-        return url->path;
+        return hurl_shown_path(url);
     case PART_QUERY:
         return url->query;
     case PART_FRAGMENT:
@@ -197,18 +198,23 @@ static void set_part(value_t *value, hurl_t *url, const char *text, url_part_e p
 {
     hurl_part_t found;
 
-    if (!text || hurl_parse(url, text, strlen(text), NULL, HURL_GUESS))
+    if (!text || hurl_parse(url, text, strlen(text), NULL, HURL_AS_GIVEN | HURL_GUESS))
         return;
     if (part == PART_PORT) {
         if (url->port == 0)
             return;
-        snprintf(value->digits, sizeof(value->digits), "%d", url->port);
-        set_text(value, value->digits);
+        snprintf(value->made, sizeof(value->made), "%d", url->port);
+        set_text(value, value->made);
         return;
     }
     found = part_of(url, part);
-    if (!found.data)
+    if (!found.data || (found.len == 0 && (part == PART_QUERY || part == PART_FRAGMENT)))
         return;
+    if (part == PART_HOST && url->host_kind == HURL_HOST_IPV6) {
+        snprintf(value->made, sizeof(value->made), "[%.*s]", (int)found.len, found.data);
+        set_text(value, value->made);
+        return;
+    }
     value->kind = VALUE_TEXT;
     value->text = found.data;
     value->len = found.len;
