@@ -172,7 +172,8 @@ def test_a_pipe_in_a_form_is_sent_as_it_comes(lab, web):
     request = sent(lab, web, "-F", "a=@pipe", f"{web.url}/hello")
     feeder.join(100)
     assert request.field("Transfer-Encoding") == "chunked"
-    assert request.body.count(b"x") == 100000
+    body = re.sub(rb"-{24}\w+", b"", request.body)  # boundaries may have an x in them
+    assert body.count(b"x") == 100000
 
 
 def test_a_file_in_a_form_that_cannot_be_read_is_told(lab, web):
