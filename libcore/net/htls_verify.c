@@ -112,14 +112,15 @@ static bool is_hashed(const char *path)
 }
 
 /* The system's store: where it has a hashed directory, only the one issuer that a chain needs is
- * read from it, when it is needed; the bundle in one file takes 20 ms. */
-static int trust_system(SSL_CTX *ssl_ctx)
+ * read from it, when it is needed; the bundle in one file takes 20 ms, which is too long where
+ * anything goes. */
+static int trust_system(SSL_CTX *ssl_ctx, bool anything_goes)
 {
     const char *dir = getenv(OSSL.X509_get_default_cert_dir_env());
 
     if (!dir)
         dir = OSSL.X509_get_default_cert_dir();
-    if (!getenv(OSSL.X509_get_default_cert_file_env()) && is_hashed(dir))
+    if ((anything_goes || !getenv(OSSL.X509_get_default_cert_file_env())) && is_hashed(dir))
         return OSSL.SSL_CTX_set_default_verify_dir(ssl_ctx);
     return OSSL.SSL_CTX_set_default_verify_paths(ssl_ctx);
 }
@@ -189,7 +190,7 @@ static int load_trust(SSL_CTX *ssl_ctx, const htls_options_t *options, const htl
 
     if (options->ca_file || options->ca_dir)
         rc = htls__part(report, HTLS_PART_TRUST, trust_files(ssl_ctx, options, report));
-    else if (trust_system(ssl_ctx) != 1)
+    else if (trust_system(ssl_ctx, options->insecure) != 1)
         rc = htls__report(report, HERR_CERTIFICATE, "the system's trusted certificates: %s",
                           htls__reason());
     if (rc == 0)
