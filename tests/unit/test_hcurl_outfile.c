@@ -107,8 +107,7 @@ static void a_link_is_followed(void **state)
     struct stat st;
     outfile_t file;
 
-    strncpy(link, in(state, "link"), sizeof(link) - 1);
-    link[sizeof(link) - 1] = '\0';
+    snprintf(link, sizeof(link), "%s", in(state, "link"));
     write_file(in(state, "real"), "old");
     assert_int_equal(symlink("real", link), 0);
     assert_int_equal(outfile_open(&file, link, &how), 0);
@@ -132,7 +131,7 @@ static void what_exists_may_be_refused_or_counted(void **state)
     outfile_deinit(&file);
     for (int i = 1; i <= OUTFILE_TRIES; i++) {
         assert_int_equal(outfile_open(&file, in(state, "file"), &number), 0);
-        assert_int_equal(atoi(strrchr(file.path, '.') + 1), i);
+        assert_int_equal(strtol(strrchr(file.path, '.') + 1, NULL, 10), i);
         outfile_deinit(&file);
     }
     assert_int_equal(outfile_open(&file, in(state, "file"), &number), -EEXIST);
