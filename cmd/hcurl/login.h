@@ -32,13 +32,13 @@ extern const hopt_t login_rows[]; /* bound to a login_options_t */
 /* Frees what the options own, and overwrites it before; they are zero then. */
 void login_options_deinit(login_options_t *options);
 
-/* Once before the first transfer: asks for passwords that are not there ("-u user") on the terminal,
- * and reads the netrc file. index is that of the operation, from 0 on, -1 for the only one. 0, or an
- * exit status and one line. */
+/* Once before the first transfer: asks for passwords that are not there ("-u user") on the
+ * terminal, and reads the netrc file. index is that of the operation, from 0 on, -1 for the only
+ * one. 0, or an exit status and one line. */
 int login_prepare(login_options_t *options, int index, hbytes_t *error);
 
-/* Fills login, proxy_login, netrc and sigv4 of a transfer. What it then points at are the options. 0,
- * or an exit status (status.h) and one line. */
+/* Fills login, proxy_login, netrc and sigv4 of a transfer. What it then points at are the options.
+ * 0, or an exit status (status.h) and one line. */
 int login_apply(const login_options_t *options, http_transfer_options_t *transfer, hbytes_t *error);
 
 #endif

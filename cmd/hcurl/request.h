@@ -1,5 +1,5 @@
-/* request: what is asked of a server, beside where it is and who asks: method, fields, redirects, limits.
- */
+/* request: what is asked of a server, beside where it is and who asks: method, fields, redirects,
+ * limits. / */
 #ifndef HCURL_REQUEST_H
 #define HCURL_REQUEST_H
 
@@ -7,7 +7,8 @@
 #include "base/hversion.h"
 #include "proto/http_client.h"
 
-/* Whom servers see. Those that have something special for curl look for its name, which is in it. */
+/* Whom servers see. Those that have something special for curl look for its name, which is in it.
+ */
 #define REQUEST_USER_AGENT "hcurl/" HNET_VERSION
 
 /* Fields of the program's, in their order. Zero-initialised is empty. */
@@ -21,8 +22,8 @@ typedef struct request_fields_s {
 
 /* Takes what -H and --proxy-header say: "Name: value"; "Name:", which takes the client's own field
  * of that name away; "Name;", an empty one; "@FILE" ("@-": stdin), one of these a line, where empty
- * lines, those that are none and comments (#) count as nothing. 0; -errno of the file, -ENOMEM, -ENOBUFS past
- * REQUEST_FIELDS_MAX. A text that is no field is 0, and `why` warns of it. */
+ * lines, those that are none and comments (#) count as nothing. 0; -errno of the file, -ENOMEM,
+ * -ENOBUFS past REQUEST_FIELDS_MAX. A text that is no field is 0, and `why` warns of it. */
 int request_fields_add(request_fields_t *fields, const char *text, hbytes_t *why);
 void request_fields_deinit(request_fields_t *fields);
 

@@ -1,5 +1,5 @@
-/* Words are read one by one; an entry is what stands between two of the words that begin one, and is
- * looked at where it ends. */
+/* Words are read one by one; an entry is what stands between two of the words that begin one, and
+ * is looked at where it ends. */
 #include "hnetrc.h"
 
 #include "herr.h"

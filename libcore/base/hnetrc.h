@@ -26,10 +26,10 @@ typedef struct hnetrc_s {
     bool has_login, has_password;
 } hnetrc_t;
 
-/* The first entry for host that says something; with a user (NULL or "": any) the first one that has
- * a password for just this login, or a password without a login. *found is written in any case, and
- * its login is then that user. 1; 0: there is none; HERR_SYNTAX: a quote is not closed or a value too
- * long, before an entry was found. */
+/* The first entry for host that says something; with a user (NULL or "": any) the first one that
+ * has a password for just this login, or a password without a login. *found is written in any case,
+ * and its login is then that user. 1; 0: there is none; HERR_SYNTAX: a quote is not closed or a
+ * value too long, before an entry was found. */
 int hnetrc_find(const char *text, size_t len, const char *host, const char *user, hnetrc_t *found);
 
 #ifdef __cplusplus

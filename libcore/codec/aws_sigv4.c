@@ -1,7 +1,7 @@
 /* The steps of the signature, each a text made of the one before:
  *
- *     canonical request -> its hash in the string to sign -> HMAC with a key derived from the secret
- *                                                            by date, region and service */
+ *     canonical request -> its hash in the string to sign -> HMAC with a key derived from the
+ *                              secret by date, region and service */
 #include "aws_sigv4.h"
 
 #include "../base/herr.h"

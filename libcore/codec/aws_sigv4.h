@@ -18,8 +18,8 @@ extern "C" {
 #define AWS_SIGV4_SIZE_MAX ((size_t)1 << 20) /* bytes of what is composed on the way */
 
 typedef struct aws_sigv4_s {
-    /* "PROVIDER1[:PROVIDER2[:REGION[:SERVICE]]]"; "": "aws:amz". Without a service that and the region
-     * are the first labels of the host name. */
+    /* "PROVIDER1[:PROVIDER2[:REGION[:SERVICE]]]"; "": "aws:amz". Without a service that and the
+     * region are the first labels of the host name. */
     const char *scheme;
     const char *user, *password; /* access key and secret key */
     http_span_t method;
@@ -36,11 +36,12 @@ typedef struct aws_sigv4_s {
     int64_t now_s;        /* since the epoch */
 } aws_sigv4_t;
 
-/* Appends the fields that sign a request, "Name: value" with CR LF each: Authorization; the date, if
- * the program has no such field ("X-Amz-Date" or "Date"); for S3 x-amz-content-sha256, if the program
- * has none, whose value otherwise is the hash of the payload. 0; HERR_SYNTAX (no first provider) or
- * HERR_RANGE (no service or region in the scheme and the host, or a date that is none), -ENOBUFS (too
- * many parameters, fields, bytes), -ENOMEM, or what the hasher said; then *why is a text. */
+/* Appends the fields that sign a request, "Name: value" with CR LF each: Authorization; the date,
+ * if the program has no such field ("X-Amz-Date" or "Date"); for S3 x-amz-content-sha256, if the
+ * program has none, whose value otherwise is the hash of the payload. 0; HERR_SYNTAX (no first
+ * provider) or HERR_RANGE (no service or region in the scheme and the host, or a date that is
+ * none), -ENOBUFS (too many parameters, fields, bytes), -ENOMEM, or what the hasher said; then *why
+ * is a text. */
 int aws_sigv4_sign(const aws_sigv4_t *request, const http_auth_hasher_t *hasher, hbytes_t *out,
                    const char **why);
 

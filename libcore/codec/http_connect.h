@@ -31,8 +31,8 @@ typedef struct http_connect_s {
     size_t field_count;
 } http_connect_t;
 
-/* Writes the CONNECT request and a NUL. Returns its length, or -EINVAL (a host, agent, name or value
- * that would break the head), -ENOBUFS. */
+/* Writes the CONNECT request and a NUL. Returns its length, or -EINVAL (a host, agent, name or
+ * value that would break the head), -ENOBUFS. */
 ssize_t http_connect_compose(const http_connect_t *request, char *buf, size_t size);
 
 typedef struct http_answer_s {

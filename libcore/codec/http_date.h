@@ -42,8 +42,8 @@ int http_date_parse(http_span_t text, int64_t now_s, int64_t *time_s);
 int http_date_parse_cookie(http_span_t text, int64_t *time_s);
 
 /* Reads a date that a person has written, as curl_getdate(3) of curl does: the names of a month and
- * a day, numbers and a time in any order, "20260911" too; names of zones in capitals or "+0200", UTC
- * without one. 0, or HERR_SYNTAX; *time_s is written on success only. */
+ * a day, numbers and a time in any order, "20260911" too; names of zones in capitals or "+0200",
+ * UTC without one. 0, or HERR_SYNTAX; *time_s is written on success only. */
 int http_date_parse_loose(http_span_t text, int64_t *time_s);
 
 #ifdef __cplusplus

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REQUEST_SIZE 1024 /* of CONNECT, without what the program says */
 #define LINE_SIZE 200
 #define SKIP_MAX 65536 /* of a body; past it a new connection is cheaper */
 #define TRIES_MAX 3    /* without, with, and with a nonce that is not stale */
@@ -280,17 +279,6 @@ static int authorize(hdial_t *dial, char *value, size_t size)
     return err ? err : 1;
 }
 
-/* What a request has at most, beside the program's fields. */
-static size_t request_size(const hdial_connect_options_t *o)
-{
-    size_t size = REQUEST_SIZE + (o->user_agent ? strlen(o->user_agent) : 0);
-
-    for (size_t i = 0; i < o->field_count; i++)
-        size +=
-            strlen(o->fields[i].name) + (o->fields[i].value ? strlen(o->fields[i].value) : 0) + 4;
-    return size;
-}
-
 static int send_request(hdial_t *dial, const char *authorization)
 {
     const hdial_talk_t *talk = dial->talk;
@@ -303,9 +291,8 @@ static int send_request(hdial_t *dial, const char *authorization)
                                     .http10 = o->http10,
                                     .fields = o->fields,
                                     .field_count = o->field_count};
-    size_t size = request_size(o) + (authorization ? strlen(authorization) : 0);
-    char *text = hmem_alloc(size);
-    ssize_t len = text ? http_connect_compose(&request, text, size) : -ENOMEM;
+    char *text = hmem_alloc(HTTP_HEAD_MAX);
+    ssize_t len = text ? http_connect_compose(&request, text, HTTP_HEAD_MAX) : -ENOMEM;
     int err = len < 0 ? (int)len : 0;
 
     if (!err && o->head_cb)

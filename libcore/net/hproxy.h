@@ -47,9 +47,9 @@ const char *hproxy_format(const hproxy_t *proxy, char *buf, size_t size);
 
 /* What the environment says for a connection to host:port by this URL scheme ("" or NULL: any):
  * SCHEME_proxy (lower case; upper case too but HTTP_PROXY), then ALL_PROXY, all_proxy; and, unless
- * the host is NULL, NO_PROXY, no_proxy: "*", or names (with what ends in them), addresses and CIDR blocks, each with
- * an optional port, separated by commas. An empty variable counts as
- * none. 1: use *proxy, 0: none, or an error of hproxy_parse. */
+ * the host is NULL, NO_PROXY, no_proxy: "*", or names (with what ends in them), addresses and CIDR
+ * blocks, each with an optional port, separated by commas. An empty variable counts as none. 1: use
+ * *proxy, 0: none, or an error of hproxy_parse. */
 int hproxy_from_env(hproxy_t *proxy, const char *scheme, const char *host, uint16_t port,
                     char *error, size_t error_size);
 
