@@ -179,7 +179,7 @@ def test_allow_and_m_hold_for_a_proxy(lab, web):
         (b"CONNECT 127.0.0.1 HTTP/1.0", 400),
         (b"CONNECT 127.0.0.1: HTTP/1.0", 400),
         (b"GET / HTTP/1.0", 400),
-        (b"CONNECT " + b"A" * 24000 + b":80 HTTP/1.0", 414),
+        (b"CONNECT " + b"A" * 40000 + b":80 HTTP/1.0", 414),
         (b"GET " + HOST.encode() + b" HTTP/1.0", 400),
     ],
     ids=["none", "no port", "empty port", "no host", "too long", "no URL"],
