@@ -126,6 +126,8 @@ static int open_operation(operate_t *o)
         retry_preset(&operation->retry);
         if (operation->url.urls < operation->url.count)
             report_warning(report_of(o), "Got more output options than URLs");
+        if (operation->request.follow && operation->request.location)
+            report_warning(report_of(o), "--follow overrides --location");
     }
     if (status)
         fail(o, status, &why);

@@ -285,7 +285,7 @@ void request_options_deinit(request_options_t *options)
 static void apply_redirects(const request_options_t *o, http_transfer_options_t *t)
 {
     t->follow = o->location || o->location_trusted || o->follow;
-    t->follow_obey = o->follow && !o->location && !o->location_trusted;
+    t->follow_obey = o->follow;
     t->login_anywhere = o->location_trusted;
     t->redirects_max = o->redirects_max == 0 ? HTTP_CLIENT_NO_REDIRECTS : (int)o->redirects_max;
     t->keep_post = (o->post301 ? HTTP_KEEP_POST_301 : 0) | (o->post302 ? HTTP_KEEP_POST_302 : 0) |

@@ -367,8 +367,10 @@ transfer_begin_e transfer_begin(transfer_t *transfer, int *status)
         write_out(transfer, 0, NULL);
         return TRANSFER_OVER;
     }
-    if (*status == 0)
+    if (*status == 0) {
+        transfer__check_method(transfer);
         *status = start(transfer);
+    }
     if (*status == 0)
         return TRANSFER_BEGUN;
     tell(transfer, *status);

@@ -41,6 +41,9 @@ static inline const globals_t *transfer__globals(const transfer_t *transfer)
 /* Warns of each line. */
 void transfer__warn_lines(const transfer_t *transfer, const hbytes_t *lines);
 
+/* A word about -X where it does not do what it seems to. */
+void transfer__check_method(const transfer_t *transfer);
+
 /* Makes the options of the next try out of those of the operation. 0, or an exit status and why. */
 int transfer__fill(transfer_t *transfer, hbytes_t *why);
 

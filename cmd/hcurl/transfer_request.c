@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define MORE_FIELDS (BODY_FIELDS_MAX + 2)
 
@@ -105,4 +106,23 @@ int transfer__fill(transfer_t *transfer, hbytes_t *why)
     apply_robust(t);
     describe_upload(t);
     return gather_fields(t);
+}
+
+void transfer__check_method(const transfer_t *transfer)
+{
+    const report_options_t *report = &transfer__globals(transfer)->report;
+    const char *method = transfer->operation->request.method, *usual = "GET";
+
+    if (method == NULL)
+        return;
+    if (transfer->operation->request.head)
+        usual = "HEAD";
+    else if (transfer->body.put)
+        usual = "PUT";
+    else if (transfer->body.source != NULL)
+        usual = "POST";
+    if (strcasecmp(method, usual) == 0)
+        report_note(report, "-X %s says nothing new: it is %s without", method, usual);
+    else if (strcasecmp(method, "HEAD") == 0)
+        report_warning(report, "-X HEAD waits for a body that does not come: use -I");
 }
