@@ -118,6 +118,7 @@ struct http_transfer_s {
     int64_t body_length;
     bool expects; /* Expect was sent */
     bool sending; /* the source has more */
+    int64_t skip; /* bytes of the source that are there already: an upload goes on */
     bool chunked;
 
     http_login_t login, proxy_login; /* of this hop */

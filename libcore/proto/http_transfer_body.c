@@ -6,22 +6,6 @@
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-/* What is there already of an upload that goes on. */
-static int skip(http_transfer_t *t, int64_t bytes)
-{
-    while (bytes > 0) {
-        size_t size = bytes < HTTP_CLIENT_BODY_SIZE ? (size_t)bytes : HTTP_CLIENT_BODY_SIZE;
-        ssize_t n = http_source_read(t->options.body, t->source_buf, size);
-
-        if (n == 0)
-            break;
-        if (n < 0)
-            return (int)n;
-        bytes -= n;
-    }
-    return 0;
-}
-
 static void on_ready(http_source_t *source, void *arg)
 {
     (void)source;
@@ -30,11 +14,12 @@ static void on_ready(http_source_t *source, void *arg)
 
 int http_transfer__rewind(http_transfer_t *t)
 {
-    bool put = t->options.put;
+    int64_t length;
     int err;
 
     if (!t->options.body || t->body_dropped)
         return 0;
+    length = http_source_length(t->options.body);
     err = http_source_rewind(t->options.body);
     if (err < 0) {
         http_transfer__fail(t, HTTP_FAULT_REWIND,
@@ -44,12 +29,14 @@ int http_transfer__rewind(http_transfer_t *t)
     }
     if (!t->source_buf && !(t->source_buf = hmem_alloc(HTTP_CLIENT_BODY_SIZE)))
         return -ENOMEM;
-    err = put && t->options.resume_from > 0 ? skip(t, t->options.resume_from) : 0;
-    if (err < 0)
-        http_transfer__fail(t, HTTP_FAULT_READ, "the body: %s", herr_str(err));
+    t->skip = t->options.put && t->options.resume_from > 0 ? t->options.resume_from : 0;
+    if (t->skip > 0 && length != HTTP_BODY_UNKNOWN && t->skip >= length) {
+        http_transfer__fail(t, HTTP_FAULT_PARTIAL, "the file is there already, all of it");
+        return -EALREADY;
+    }
     http_source_set_ready(t->options.body, on_ready, t);
     t->sending = true;
-    return err;
+    return 0;
 }
 
 static void fail_sending(http_transfer_t *t, http_fault_e fault, const char *what, int err)
@@ -70,9 +57,23 @@ static void trace_piece(http_transfer_t *t, size_t len)
         (void)hbytes_append(&t->early, t->source_buf, len);
 }
 
+/* As http_source_read, behind what is there already. */
+static ssize_t read_piece(http_transfer_t *t)
+{
+    while (t->skip > 0) {
+        size_t size = t->skip < HTTP_CLIENT_BODY_SIZE ? (size_t)t->skip : HTTP_CLIENT_BODY_SIZE;
+        ssize_t n = http_source_read(t->options.body, t->source_buf, size);
+
+        if (n <= 0)
+            return n;
+        t->skip -= n;
+    }
+    return http_source_read(t->options.body, t->source_buf, HTTP_CLIENT_BODY_SIZE);
+}
+
 static bool send_piece(http_transfer_t *t)
 {
-    ssize_t n = http_source_read(t->options.body, t->source_buf, HTTP_CLIENT_BODY_SIZE);
+    ssize_t n = read_piece(t);
     int err;
 
     if (n == -EAGAIN)
