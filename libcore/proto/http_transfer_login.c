@@ -127,8 +127,8 @@ static int write_answer(http_transfer_t *t, const http_challenge_t *challenge,
         return err;
     len = http_auth_answer(challenge, auth, &hasher, value->data + value->len, size);
     if (len < 0) {
-        http_transfer__fail(t, HTTP_FAULT_LOGIN, "the credentials cannot be sent: %s",
-                            herr_str((int)len));
+        http_transfer__fail(t, len == -ENOMEM ? HTTP_FAULT_MEMORY : HTTP_FAULT_LOGIN,
+                            "the credentials cannot be sent: %s", herr_str((int)len));
         return (int)len;
     }
     value->len += (size_t)len;
