@@ -145,7 +145,7 @@ def serve_slowly(listener, context, done):
 
 
 def wait_asleep(pid):
-    """Until it has taken what there is: three looks find it waiting, and none other than before."""
+    """Until it has taken what there is: three looks find it waiting, and as before."""
     before, calm, end = None, 0, time.monotonic() + WAIT_S
     while calm < 3 and time.monotonic() < end:
         time.sleep(0.02)
@@ -187,8 +187,8 @@ def memory(folder):
         for name, client in CLIENTS:
             rounds.add("http", name, peak_mib(client, cert, None))
             rounds.add("https", name, peak_mib(client, cert, context))
-    table = Table("hcurl: peak memory, MiB", "Resident, libraries included, in a download of %d MiB "
-                  "to /dev/null." % (BODY // 2**20), ["download", "hcurl", "curl", "target"])
+    table = Table("hcurl: peak memory, MiB", "Resident, libraries included, in a download of %d "
+                  "MiB to /dev/null." % (BODY // 2**20), ["download", "hcurl", "curl", "target"])
     for row in rounds.values:
         table.add_rounds(rounds, row, 2, ("curl", 0.6))
     return table

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import threading
 
@@ -170,7 +169,8 @@ def test_what_fails_is_counted_by_its_kind(lab, kind, answer, status):
 
 def test_some_failures_among_many_responses(lab):
     def third(web, request, rest):
-        return None if web.count("third") % 3 == 2 else response(200, b"fine\n", "Connection: close")
+        good = response(200, b"fine\n", "Connection: close")
+        return None if web.count("third") % 3 == 2 else good
 
     web = Web({"third": third})
     figures = bench(lab, "--count", "30", "--concurrency", "1", web.url + "/third", status=52)
@@ -215,16 +215,15 @@ def test_what_fails_at_once_has_the_usual_status_and_no_figures(lab):
     assert process.out() == b"" and process.err().startswith("hcurl: (7) ")
 
 
-def test_a_server_that_goes_away_ends_the_run(lab, web):
+def test_a_server_that_goes_away_ends_the_run(lab):
     """Nobody listens any more after the first request, and its connection is closed."""
 
     def vanish(web, request, rest):
-        web.listener.shutdown(socket.SHUT_RDWR)
+        web.close()
         return response(200, b"bye\n", "Connection: close")
 
-    web.routes["vanish"] = vanish
     process = lab.run("hcurl", "-q", "--bench-json", "--count", "5", "--concurrency", "5",
-                      web.url + "/vanish")
+                      Web({"vanish": vanish}).url + "/vanish")
     assert process.popen.returncode in (7, 56, 52), process
     figures = json.loads(process.out())
     assert figures["requests"] == 0 and sum(figures["errors"].values()) == 5

@@ -174,7 +174,8 @@ def test_a_range_that_ends_early_is_tried_again_from_there(lab, store):
         if first != MIB or once.is_set():
             return answer
         once.set()
-        return answer[: -MIB // 2].replace(b"HTTP/1.1 206 OK", b"HTTP/1.1 206 OK\r\nConnection: close")
+        cut_short = answer[: -MIB // 2]
+        return cut_short.replace(b"HTTP/1.1 206 OK", b"HTTP/1.1 206 OK\r\nConnection: close")
 
     store.hook = cut
     process = split(lab, store, "--retry", "2", "--retry-all-errors", "--retry-delay", "1")
