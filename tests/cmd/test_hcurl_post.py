@@ -235,3 +235,22 @@ def test_empty_data_needs_no_ampersand(lab, web):
 
 def test_what_blur_leaves_is_worth_comparing():
     assert blur(b"Content-Length: 5\r\n\r\nhello") == b"Content-Length: 5\r\n\r\nhello"
+
+
+@pytest.mark.parametrize("skipped, body", [("3", b"e1\nline2\n"), ("11", b"\n")])
+def test_an_upload_goes_on_behind_what_is_there(lab, web, skipped, body):
+    (lab.folder / "data").write_text("line1\nline2\n")
+    request = sent(lab, web, "-T", "data", "-C", skipped, f"{web.url}/hello")
+    assert request.body == body
+    assert request.field("Content-Range") == f"bytes {skipped}-11/12"
+
+
+def test_an_upload_of_which_all_is_there_is_none(lab, web):
+    (lab.folder / "data").write_text("line1\nline2\n")
+    said = sent(lab, web, "-T", "data", "-C", "12", f"{web.url}/hello", status=18)
+    assert "all of it" in said
+
+
+def test_an_upload_from_a_pipe_goes_on_behind_what_is_there(lab, web):
+    request = sent(lab, web, "-T", "-", "-C", "5", f"{web.url}/hello", stdin=b"12345678")
+    assert b"678" in request.body and b"5" not in request.body
