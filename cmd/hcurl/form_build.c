@@ -141,17 +141,18 @@ static int add_field(builder_t *b, const form_field_t *field, http_form_t *form)
     };
     http_source_t *source = NULL;
 
-    if (encoding < 0) {
-        hbytes_printf(b->why, "there is no encoder %s", field->encoder);
-        return STATUS_ARGUMENT;
-    }
-    part.encoding = (http_form_encoding_e)encoding;
     part.type = type_of(field, part.filename);
     if (field->kind == FIELD_FORM)
         return add_form(b, field, &part, form);
     status = open_field(b, field, &source);
     if (status != 0)
         return status;
+    if (encoding < 0) {
+        http_source_free(source);
+        hbytes_printf(b->why, "there is no encoder %s", field->encoder);
+        return STATUS_ARGUMENT;
+    }
+    part.encoding = (http_form_encoding_e)encoding;
     err = http_form_add(form, &part, source);
     if (err < 0)
         http_source_free(source);

@@ -335,8 +335,13 @@ int http_form_source(http_form_t *form, http_source_t **source)
 {
     static const http_source_calls_t calls = {
         .read = form_read, .rewind = form_rewind, .free = form_free, .set_ready = form_set_ready};
-    int err = http_source_call(&calls, form, length_of(form), source);
+    int err;
 
+    if (form->count == 0 && form->end[0] == '\r') { /* no part in front of it: no line to end */
+        form->end_len -= 2;
+        memmove(form->end, form->end + 2, form->end_len);
+    }
+    err = http_source_call(&calls, form, length_of(form), source);
     if (err == 0)
         form->source = *source;
     return err;

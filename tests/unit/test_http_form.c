@@ -197,6 +197,12 @@ static void a_form_may_lie_in_a_form(void **state)
     hbytes_deinit(&expected);
 }
 
+static void a_form_may_be_empty(void **state)
+{
+    (void)state;
+    gives(new_form(0), "--@--\r\n", true);
+}
+
 static void forms_do_not_nest_for_ever(void **state)
 {
     http_form_t *form = new_form(0);
@@ -411,6 +417,7 @@ int main(void)
         cmocka_unit_test(names_are_escaped),
         cmocka_unit_test(fields_have_no_line_ends),
         cmocka_unit_test(a_form_may_lie_in_a_form),
+        cmocka_unit_test(a_form_may_be_empty),
         cmocka_unit_test(forms_do_not_nest_for_ever),
         cmocka_unit_test(base64_comes_in_lines),
         cmocka_unit_test(quoted_printable_breaks_lines),
