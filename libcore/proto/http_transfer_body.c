@@ -202,7 +202,7 @@ static void fail_size(http_transfer_t *t)
 }
 
 /* Up to the size that is allowed, which counts for what is decoded, too: a few bytes may become
- * very many. */
+ * very many. Of a decoded piece that goes beyond it nothing is delivered. */
 static bool deliver(http_transfer_t *t, http_span_t data)
 {
     uint64_t room =
@@ -210,7 +210,8 @@ static bool deliver(http_transfer_t *t, http_span_t data)
     bool over = data.len > room;
     int err = 0;
 
-    data.len = over ? (size_t)room : data.len;
+    if (over)
+        data.len = t->decoder ? 0 : (size_t)room;
     t->delivered += data.len;
     if (data.len > 0 && t->callbacks->on_body)
         err = t->callbacks->on_body(t, data, t->userdata);
