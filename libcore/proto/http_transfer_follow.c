@@ -138,6 +138,15 @@ static bool same_server(const hurl_t *a, const hurl_t *b)
            memcmp(a->host.data, b->host.data, a->host.len) == 0;
 }
 
+/* That of an URL, which is another server's. */
+static void forget_login(http_transfer_t *t)
+{
+    t->login.user = t->login.password = NULL;
+    hmem_free(t->user);
+    hmem_free(t->password);
+    t->user = t->password = NULL;
+}
+
 int http_transfer__move(http_transfer_t *t)
 {
     hurl_t url = {0};
@@ -165,6 +174,7 @@ int http_transfer__move(http_transfer_t *t)
 
         t->host = (http_login_state_t){.picked = picked};
         t->settled = false;
+        forget_login(t); /* login_anywhere is for that of the options */
     }
     set_method(t);
     hurl_deinit(&t->moved);
