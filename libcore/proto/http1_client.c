@@ -33,9 +33,17 @@ static void complete(http_link_t *conn)
     http_exchange__finish(exchange, 0);
 }
 
+/* Who takes a body with a 2xx may still read it: what is missing would not be noticed. */
+static bool owes_body(const http_exchange_t *exchange)
+{
+    return exchange->insists && exchange->taken && exchange->released && !exchange->ended &&
+           !exchange->conn->eof;
+}
+
 static bool is_complete(const http_exchange_t *exchange)
 {
-    return exchange->whole && exchange->err == 0 && (!exchange->tunnel || exchange->shut);
+    return exchange->whole && exchange->err == 0 && (!exchange->tunnel || exchange->shut) &&
+           !owes_body(exchange);
 }
 
 /* A kept connection that was closed before the server saw the request (RFC 9112 section 9.3.1). Who
@@ -44,7 +52,7 @@ static bool was_stale(const http_link_t *conn, const http_exchange_t *exchange, 
 {
     if (err == -ETIMEDOUT || err == -ENOMEM)
         return false;
-    return conn->exchanges > 1 && !conn->begun && exchange->repeatable && !exchange->repeated &&
+    return conn->exchanges > 1 && !exchange->begun && exchange->repeatable && !exchange->repeated &&
            exchange->err == 0;
 }
 
@@ -80,12 +88,13 @@ static void on_close(hio_t *io)
         if (err == 0)
             return;
     }
-    if (exchange) {
+    if (exchange)
         exchange->conn = NULL;
+    http_peer__next(peer);
+    if (exchange) { /* last: the peer may go with it */
         explain_close(exchange, err);
         http_exchange__finish(exchange, exchange->err);
     }
-    http_peer__next(peer);
 }
 
 /* ---- responses ------------------------------------------------------------------------------- */
@@ -142,6 +151,7 @@ static void on_head(http_link_t *conn, const http1_message_t *m)
     if (exchange->times.first_byte_us == 0)
         exchange->times.first_byte_us = clock_us();
     exchange->has_head = true;
+    exchange->taken = m->status < 300;
     conn->last |= !m->keep_alive;
     exchange->tunnel = opens_tunnel(exchange, m->status);
     if (exchange->tunnel) {
@@ -322,7 +332,7 @@ static void check_eof(http_link_t *conn)
         on_end(conn);
         return;
     }
-    if (!conn->begun) {
+    if (!exchange->begun) {
         hio_abort(conn->io, err != 0 ? err : HERR_TRUNCATED);
         return;
     }
@@ -381,7 +391,7 @@ static void on_read(hio_t *io, void *buf, int len)
         drop_unused(conn, HERR_PROTOCOL);
         return;
     }
-    conn->begun = true;
+    conn->exchange->begun = true;
     if (conn->exchange->held.len == 0)
         process(conn, &rest);
     go_on(conn, rest);
@@ -487,6 +497,8 @@ int http1_client__send(http_exchange_t *exchange, const void *data, size_t len, 
         exchange->ended = true;
         exchange->times.sent_us = clock_us();
         set_limits(exchange->conn);
+        if (exchange->whole)
+            http1_client__resume_later(exchange->conn);
     }
     return err;
 }
@@ -555,7 +567,6 @@ void http1_client__begin(http_link_t *conn, http_exchange_t *exchange)
     int err;
 
     conn->exchange = exchange;
-    conn->begun = false;
     conn->exchanges++;
     exchange->conn = conn;
     exchange->released = false;

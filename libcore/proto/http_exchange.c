@@ -127,8 +127,8 @@ static void on_abort(htimer_t *timer)
     http_peer_t *peer = exchange->peer;
 
     exchange->timer = NULL;
-    http_exchange__finish(exchange, exchange->err);
     http_peer__next(peer);
+    http_exchange__finish(exchange, exchange->err); /* last: the peer may go with it */
 }
 
 void http_exchange_abort(http_exchange_t *exchange, int err)
@@ -138,7 +138,7 @@ void http_exchange_abort(http_exchange_t *exchange, int err)
         hio_abort(exchange->conn->io, err);
         return;
     }
-    if (exchange->dial) {
+    if (exchange->dial && !exchange->dial_tells) { /* else it goes on until then */
         hdial_cancel(exchange->dial);
         exchange->dial = NULL;
         exchange->peer->dialling--;
@@ -174,6 +174,7 @@ int http_exchange_start(http_peer_t *peer, const http_exchange_request_t *reques
     e->connect = request->connect;
     e->expects = request->expects_continue && !e->ended;
     e->raw = request->raw;
+    e->insists = request->insists;
     e->continue_ms = request->continue_ms ? request->continue_ms : HTTP_EXCHANGE_CONTINUE_MS;
     e->repeatable = is_idempotent(e->method) && request->body_length != HTTP_BODY_UNKNOWN &&
                     request->body_length <= 0;
@@ -285,6 +286,11 @@ const char *http_exchange_error(const http_exchange_t *exchange)
 hdial_step_e http_exchange_step(const http_exchange_t *exchange)
 {
     return exchange->step;
+}
+
+bool http_exchange_has_begun(const http_exchange_t *exchange)
+{
+    return exchange->begun;
 }
 
 bool http_exchange_is_http(const http_exchange_t *exchange)

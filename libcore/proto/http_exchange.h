@@ -6,7 +6,7 @@
  * been closed by the server in the meantime: a request without a body, of a method that may be
  * repeated (RFC 9110 section 9.2.2), is then sent once more on a new one.
  *
- * All calls belong to the loop's thread. Callbacks never run inside a call. */
+ * All calls belong to the loop's thread. Callbacks never run inside a call, but for on_begin. */
 #ifndef HNET_PROTO_HTTP_EXCHANGE_H
 #define HNET_PROTO_HTTP_EXCHANGE_H
 
@@ -75,6 +75,8 @@ typedef struct http_exchange_request_s {
                      body_length still says how the body is sent, and expects_continue whether it
                      waits */
     bool raw;     /* on_body gets chunks as they come over the wire */
+    bool insists; /* a response below 300 that is whole before the body is does not end it: the rest
+                     is sent, too, as long as the server listens */
     /* For a connection that has to be made, in the place of the peer's; lives until on_close. The
      * arg of its head_cb is the exchange. NULL: the peer's. */
     const hdial_connect_options_t *connect;
@@ -113,8 +115,9 @@ typedef struct http_exchange_callbacks_s {
     /* The request may go on: there is room again; or, for the first time, the body may be written
      * (the connection stands, 100 has come). */
     void (*on_drained)(http_exchange_t *exchange, void *userdata);
-    /* Over, and freed behind this callback: 0, both are whole; or why not, and
-     * http_exchange_error says more. */
+    /* Over, and freed behind this callback: 0, the response is whole (the request may not be, if
+     * the server answered before: it did not want the rest); or why not, and http_exchange_error
+     * says more. */
     void (*on_close)(http_exchange_t *exchange, int err, void *userdata);
 } http_exchange_callbacks_t;
 
@@ -144,6 +147,9 @@ const char *http_exchange_error(const http_exchange_t *exchange);
 
 /* The step that failed while connecting; HDIAL_STEP_DONE behind that. */
 hdial_step_e http_exchange_step(const http_exchange_t *exchange);
+
+/* Whether a byte has come of a response, be it a 1xx. */
+bool http_exchange_has_begun(const http_exchange_t *exchange);
 
 /* After an error in the head of the response: whether it began as one of HTTP/1 does; and its lines
  * before the one that is wrong, empty if there are none. Until on_close has returned. */

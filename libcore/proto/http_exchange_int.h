@@ -26,7 +26,6 @@ typedef struct http_link_s {
     uint64_t idle_since_us;
     uint64_t id;
     uint32_t exchanges; /* that have used it */
-    bool begun;         /* something of a response has come */
     bool last;          /* no further exchange */
     bool busy;          /* its input is being worked on */
     bool eof;
@@ -51,10 +50,12 @@ struct http_exchange_s {
     http_peer_t *peer;
     http_link_t *conn; /* NULL: none yet */
     hdial_t *dial;     /* NULL: not dialling */
+    bool dial_tells;   /* it runs a callback, and must not be cancelled there */
     htimer_t *timer;   /* for 100, or for an abort without a connection */
     const http_exchange_callbacks_t *callbacks;
     void *userdata;
     const hdial_connect_options_t *connect; /* NULL: the peer's */
+    hdial_connect_options_t dial_connect;   /* the same, with a head_cb of our own */
 
     char *head; /* of the request */
     size_t head_len;
@@ -66,6 +67,7 @@ struct http_exchange_s {
     bool repeated;
     bool chunked;
     bool upgrade; /* a 101 may come */
+    bool insists; /* on sending all of the body, unless it is refused */
     bool expects; /* a 100 before the body */
     uint32_t continue_ms;
     bool raw;      /* the body's chunks are not taken apart */
@@ -77,8 +79,10 @@ struct http_exchange_s {
     hbytes_t broken;   /* lines of a head that is malformed behind them */
     bool is_http;      /* the first line was one */
     hbytes_t held;     /* input behind a pause */
+    bool begun;        /* something of a response has come */
     uint32_t interims; /* responses 1xx that have come */
     bool has_head;
+    bool taken; /* the request: the status is below 300 */
     bool whole; /* the response */
     bool tunnel;
     bool shut; /* the program sends no more into it */

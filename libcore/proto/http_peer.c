@@ -104,19 +104,39 @@ static void on_dialled(hdial_t *dial, hio_t *io, int err, void *arg)
     exchange->times.connected_us = times.connected_us ? began_us + times.connected_us : 0;
     exchange->times.tls_us = times.tls_us ? began_us + times.tls_us : 0;
     exchange->step = hdial_step(dial);
-    conn = io ? http1_client__new(peer, io) : NULL;
+    conn = io && exchange->err == 0 ? http1_client__new(peer, io) : NULL;
     if (!io) {
         http_exchange__explain(exchange, err, "%s", hdial_error(dial));
+    } else if (exchange->err != 0) { /* aborted while the dial went on */
+        hio_abort(io, exchange->err);
     } else if (!conn) {
         hio_abort(io, -ENOMEM);
         http_exchange__explain(exchange, -ENOMEM, "%s", herr_str(-ENOMEM));
     }
     if (!conn) {
-        http_exchange__finish(exchange, exchange->err);
         http_peer__next(peer);
+        http_exchange__finish(exchange, exchange->err); /* last: the peer may go with it */
         return;
     }
     http1_client__begin(conn, exchange);
+}
+
+static void on_proxy_head(hdial_t *dial, size_t proxy, http_span_t head, int status, void *arg)
+{
+    http_exchange_t *exchange = arg;
+
+    exchange->dial_tells = true;
+    exchange->connect->head_cb(dial, proxy, head, status, arg);
+    exchange->dial_tells = false;
+}
+
+static void on_attempt(hdial_t *dial, const haddr_t *addr, int err, void *arg)
+{
+    http_exchange_t *exchange = arg;
+
+    exchange->dial_tells = true;
+    exchange->peer->options.dial.attempt_cb(dial, addr, err, arg);
+    exchange->dial_tells = false;
 }
 
 static int dial(http_exchange_t *exchange)
@@ -125,8 +145,16 @@ static int dial(http_exchange_t *exchange)
     hdial_options_t options = peer->options.dial;
     int err;
 
-    if (exchange->connect)
-        options.connect = exchange->connect;
+    if (!exchange->connect)
+        exchange->connect = options.connect;
+    if (exchange->connect) {
+        exchange->dial_connect = *exchange->connect;
+        if (exchange->connect->head_cb)
+            exchange->dial_connect.head_cb = on_proxy_head;
+        options.connect = &exchange->dial_connect;
+    }
+    if (options.attempt_cb)
+        options.attempt_cb = on_attempt;
     err =
         hdial_start(peer->loop, &peer->options.to, &options, on_dialled, exchange, &exchange->dial);
     if (err == 0)
@@ -171,11 +199,14 @@ void http_peer__next(http_peer_t *peer)
            (!hlist_empty(&peer->idle) || may_dial(peer))) {
         http_exchange_t *exchange = HLIST_ENTRY(peer->waiting.next, http_exchange_t, link);
         int err = http_peer__assign(exchange);
+        bool last = hlist_empty(&peer->waiting);
 
         if (err == 0)
             continue;
         http_exchange__explain(exchange, err, "%s", herr_str(err));
         http_exchange__finish(exchange, err);
+        if (last) /* the peer may have gone with it */
+            return;
     }
 }
 

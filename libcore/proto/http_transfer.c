@@ -391,8 +391,8 @@ static bool was_stale(http_transfer_t *t, int err)
     http_exchange_times_t times;
 
     http_exchange_times(t->exchange, &times);
-    if (t->has_head || t->repeated || !times.reused || t->fault != HTTP_FAULT_NONE ||
-        http_exchange_step(t->exchange) != HDIAL_STEP_DONE)
+    if (http_exchange_has_begun(t->exchange) || t->repeated || !times.reused ||
+        t->fault != HTTP_FAULT_NONE || http_exchange_step(t->exchange) != HDIAL_STEP_DONE)
         return false;
     if (err != HERR_TRUNCATED && err != -ECONNRESET && err != -EPIPE)
         return false;
@@ -499,6 +499,10 @@ static int begin_hop(http_transfer_t *t)
     if (err < 0 || http_transfer__find_login(t) < 0 || reach_server(t) < 0 ||
         http_transfer__send_head(t, &exchange_callbacks) < 0)
         return -EINVAL;
+    if (t->fault != HTTP_FAULT_NONE) /* aborted by what was told of the hop */
+        http_exchange_abort(t->exchange, -ECANCELED);
+    else if (t->paused)
+        http_exchange_pause(t->exchange);
     return 0;
 }
 

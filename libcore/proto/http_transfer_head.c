@@ -226,7 +226,7 @@ static void add_range(head_t *h)
         if (length > 0)
             add_format(h, "Content-Range", "bytes %lld-%lld/%lld", (long long)o->resume_from,
                        (long long)length - 1, (long long)length);
-    } else if (upload && o->range && !has_extra(h, "Content-Range")) {
+    } else if (upload && o->range && !o->form && !has_extra(h, "Content-Range")) {
         add_format(h, "Content-Range", "bytes %s/%lld", o->range, (long long)h->t->body_length);
     } else if (!upload && !has_extra(h, "Range")) {
         if (o->range)
@@ -530,6 +530,7 @@ static int start(head_t *h, const http_exchange_callbacks_t *callbacks)
         .http10 = is_old(t),
         .framed = true,
         .raw = t->options.raw,
+        .insists = true,
         .connect = http_transfer__connect(t),
         .continue_ms = t->options.expect_ms,
     };

@@ -1,0 +1,351 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "http_client_fixture.h"
+
+#include "base/herr.h"
+#include "proto/http_source.h"
+
+#define OK(body) "HTTP/1.1 200 OK\r\nContent-Length: " body
+#define PART_SIZE 50000 /* of a source that gives it over and over */
+#define PARTS 200
+
+/* ---- aborts ---------------------------------------------------------------------------------- */
+
+static void abort_at_head(http_transfer_t *transfer, http_hop_e hop,
+                          const http_exchange_response_t *response, void *userdata)
+{
+    on_head(transfer, hop, response, userdata);
+    http_transfer_abort(transfer, HTTP_FAULT_WRITE, "no room");
+}
+
+/* At the first head, and so at the request of CONNECT, that leaves. */
+static void abort_at_request(http_transfer_t *transfer, http_trace_e kind, http_span_t data,
+                             void *userdata)
+{
+    (void)data;
+    (void)userdata;
+    if (kind == HTTP_TRACE_HEAD_OUT)
+        http_transfer_abort(transfer, HTTP_FAULT_WRITE, "no room");
+}
+
+static void abort_at_text(http_transfer_t *transfer, http_trace_e kind, http_span_t data,
+                          void *userdata)
+{
+    (void)userdata;
+    if (kind == HTTP_TRACE_INFO && memmem(data.data, data.len, "Issue another", 13))
+        http_transfer_abort(transfer, HTTP_FAULT_WRITE, "no room");
+}
+
+static void begin(lab_t *lab, const char *text, const http_transfer_callbacks_t *with,
+                  http_transfer_options_t options)
+{
+    hurl_deinit(&lab->url);
+    assert_int_equal(hurl_parse(&lab->url, text, strlen(text), NULL, HURL_AS_GIVEN), 0);
+    options.url = &lab->url;
+    lab->closes = 0;
+    assert_int_equal(http_transfer_start(lab->client, &options, with, lab, &lab->transfer), 0);
+}
+
+static void open_proxied(lab_t *lab)
+{
+    hproxy_t proxy = {.type = HPROXY_HTTP, .host = "127.0.0.1"};
+    lab_t first;
+
+    lab_open(&first, (http_client_options_t){0});
+    http_client_free(first.client);
+    *lab = first;
+    proxy.port = ntohs(lab->addr.sin_port);
+    assert_int_equal(
+        http_client_new(lab->loop, &(http_client_options_t){.proxy = &proxy, .proxy_tunnel = true},
+                        &lab->client),
+        0);
+}
+
+static void an_abort_at_the_answer_of_a_proxy_ends_it(void **state)
+{
+    static const http_transfer_callbacks_t with = {.on_head = abort_at_head, .on_close = on_close};
+    char heard[HEARD_SIZE];
+    lab_t lab;
+
+    (void)state;
+    open_proxied(&lab);
+    begin(&lab, "http://test.example/", &with, (http_transfer_options_t){0});
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    says(&lab, "HTTP/1.1 200 OK\r\n\r\n");
+    ends(&lab);
+    assert_int_equal(lab.fault, HTTP_FAULT_WRITE);
+    assert_string_equal(lab.error, "no room");
+    lab_close(&lab);
+}
+
+static void an_abort_at_the_request_to_a_proxy_ends_it(void **state)
+{
+    static const http_transfer_callbacks_t with = {.on_trace = abort_at_request,
+                                                   .on_close = on_close};
+    lab_t lab;
+
+    (void)state;
+    open_proxied(&lab);
+    begin(&lab, "http://test.example/", &with, (http_transfer_options_t){0});
+    ends(&lab);
+    assert_int_equal(lab.fault, HTTP_FAULT_WRITE);
+    lab_close(&lab);
+}
+
+static void an_abort_between_two_hops_ends_it(void **state)
+{
+    static const http_transfer_callbacks_t with = {.on_trace = abort_at_text, .on_close = on_close};
+    char heard[HEARD_SIZE], text[64];
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, (http_client_options_t){0});
+    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(lab.addr.sin_port));
+    begin(&lab, text, &with, (http_transfer_options_t){.follow = true});
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    says(&lab, "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n");
+    ends(&lab);
+    assert_int_equal(lab.fault, HTTP_FAULT_WRITE);
+    lab_close(&lab);
+}
+
+/* ---- pauses ---------------------------------------------------------------------------------- */
+
+static void pause_at_redirect(http_transfer_t *transfer, http_hop_e hop,
+                              const http_exchange_response_t *response, void *userdata)
+{
+    on_head(transfer, hop, response, userdata);
+    if (hop == HTTP_HOP_REDIRECT)
+        http_transfer_pause(transfer);
+}
+
+static void a_pause_lasts_over_a_redirect(void **state)
+{
+    static const http_transfer_callbacks_t with = {
+        .on_head = pause_at_redirect, .on_body = on_body, .on_close = on_close};
+    char heard[HEARD_SIZE], text[64];
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, (http_client_options_t){0});
+    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(lab.addr.sin_port));
+    begin(&lab, text, &with, (http_transfer_options_t){.follow = true});
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    says(&lab, "HTTP/1.1 302 Found\r\nLocation: /b\r\nConnection: close\r\n\r\n");
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    says(&lab, OK("2\r\n\r\nok"));
+    for (int i = 0; i < 50; i++) {
+        hloop_wakeup(lab.loop);
+        assert_int_equal(hloop_run(lab.loop), 0);
+    }
+    assert_int_equal(lab.body_len, 0);
+    assert_int_equal(lab.closes, 0);
+    http_transfer_resume(lab.transfer);
+    ends(&lab);
+    assert_string_equal(lab.body, "ok");
+    lab_close(&lab);
+}
+
+/* ---- requests that are not seen to their end --------------------------------------------------- */
+
+/* What came says that the server has the request: it must not have it twice. */
+static void a_request_that_was_begun_to_be_answered_is_not_repeated(void **state)
+{
+    http_source_t *body = NULL;
+    char heard[HEARD_SIZE];
+    lab_t lab;
+
+    (void)state;
+    assert_int_equal(http_source_memory("hello", 5, &body), 0);
+    lab_open(&lab, (http_client_options_t){0});
+    start(&lab, "/", (http_transfer_options_t){0});
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    says(&lab, OK("2\r\n\r\nok"));
+    ends(&lab);
+    start(&lab, "/", (http_transfer_options_t){.body = body});
+    hear(&lab, "hello", heard);
+    says(&lab, "HTTP/1.1 100 Continue\r\n\r\n");
+    shutdown(lab.fd, SHUT_RDWR);
+    ends(&lab);
+    assert_int_not_equal(lab.fault, HTTP_FAULT_NONE);
+    http_source_free(body);
+    lab_close(&lab);
+}
+
+static void swallow(lab_t *lab, size_t *len)
+{
+    static char piece[65536];
+    ssize_t n = recv(lab->fd, piece, sizeof(piece), MSG_DONTWAIT);
+
+    *len += n > 0 ? (size_t)n : 0;
+}
+
+static void a_body_is_sent_whole_though_the_answer_came_early(void **state)
+{
+    size_t size = (size_t)PART_SIZE * PARTS, len = 0;
+    char *text = calloc(1, size);
+    http_source_t *body = NULL;
+    lab_t lab;
+
+    (void)state;
+    assert_non_null(text);
+    assert_int_equal(http_source_memory(text, size, &body), 0);
+    lab_open(&lab, (http_client_options_t){0});
+    start(&lab, "/", (http_transfer_options_t){.body = body, .expect = -1});
+    accept_one(&lab);
+    says(&lab, OK("2\r\n\r\nok"));
+    while (lab.closes == 0) {
+        swallow(&lab, &len);
+        hloop_wakeup(lab.loop);
+        assert_int_equal(hloop_run(lab.loop), 0);
+    }
+    while (len < size) {
+        size_t before = len;
+
+        swallow(&lab, &len);
+        if (len == before)
+            break;
+    }
+    assert_true(len > size); /* with the head */
+    assert_int_equal(lab.fault, HTTP_FAULT_NONE);
+    assert_int_equal(lab.info.uploaded, size);
+    assert_string_equal(lab.body, "ok");
+    http_source_free(body);
+    free(text);
+    lab_close(&lab);
+}
+
+/* ---- credentials ----------------------------------------------------------------------------- */
+
+static void credentials_of_the_url_stay_with_its_server(void **state)
+{
+    char heard[HEARD_SIZE], text[64];
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, (http_client_options_t){0});
+    snprintf(text, sizeof(text), "http://joe:pw@127.0.0.1:%d/", ntohs(lab.addr.sin_port));
+    start(&lab, text,
+          (http_transfer_options_t){.follow = true, .login = {.schemes = HTTP_LOGIN_DIGEST}});
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    says(&lab, "HTTP/1.1 401 Who\r\nContent-Length: 0\r\n"
+               "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n\r\n");
+    hear(&lab, "\r\n\r\n", heard);
+    assert_non_null(strstr(heard, "\r\nAuthorization: Digest username=\"joe\""));
+    snprintf(text, sizeof(text), "http://127.0.0.1:%d/b", ntohs(lab.addr.sin_port));
+    says(&lab, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ");
+    says(&lab, text);
+    says(&lab, "\r\n\r\n");
+    hear(&lab, "\r\n\r\n", heard);
+    assert_non_null(strstr(heard, "\r\nAuthorization: Digest username=\"joe\""));
+    snprintf(text, sizeof(text), "http://localhost:%d/c", ntohs(lab.addr.sin_port));
+    says(&lab, "HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\nLocation: ");
+    says(&lab, text);
+    says(&lab, "\r\n\r\n");
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    assert_null(strstr(heard, "Authorization"));
+    says(&lab, OK("2\r\n\r\nok"));
+    ends(&lab);
+    assert_int_equal(lab.fault, HTTP_FAULT_NONE);
+    lab_close(&lab);
+}
+
+/* ---- servers --------------------------------------------------------------------------------- */
+
+typedef struct crowd_s {
+    lab_t *lab;
+    char url[64];
+    hurl_t parsed;
+    http_transfer_t *transfer;
+} crowd_t;
+
+static void on_other_close(http_transfer_t *transfer, http_fault_e fault, void *userdata)
+{
+    int *closes = userdata;
+
+    (void)transfer;
+    (void)fault;
+    (*closes)++;
+}
+
+/* More servers than are remembered; the end of the first one's transfer begins another one, for
+ * which the first one is forgotten. */
+static void on_first_close(http_transfer_t *transfer, http_fault_e fault, void *userdata)
+{
+    static const http_transfer_callbacks_t other = {.on_close = on_other_close};
+    crowd_t *crowd = userdata;
+    http_transfer_options_t options = {.url = &crowd->parsed};
+
+    on_close(transfer, fault, crowd->lab);
+    assert_int_equal(hurl_parse(&crowd->parsed, "http://127.1.2.3:1/", 19, NULL, HURL_AS_GIVEN), 0);
+    assert_int_equal(http_transfer_start(crowd->lab->client, &options, &other, &crowd->lab->heads,
+                                         &crowd->transfer),
+                     0);
+}
+
+static void a_server_is_not_forgotten_while_it_is_at_work(void **state)
+{
+    static const http_transfer_callbacks_t first = {.on_close = on_first_close};
+    static const http_transfer_callbacks_t other = {.on_close = on_other_close};
+    http_transfer_options_t options = {0};
+    char text[64], heard[HEARD_SIZE];
+    crowd_t crowd = {0};
+    int closes = 0;
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, (http_client_options_t){0});
+    crowd.lab = &lab;
+    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(lab.addr.sin_port));
+    assert_int_equal(hurl_parse(&lab.url, text, strlen(text), NULL, HURL_AS_GIVEN), 0);
+    options.url = &lab.url;
+    assert_int_equal(http_transfer_start(lab.client, &options, &first, &crowd, &lab.transfer), 0);
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    for (int i = 1; i < 256; i++) {
+        hurl_t url = {0};
+        http_transfer_t *transfer;
+
+        snprintf(text, sizeof(text), "http://127.0.1.%d:1/", i);
+        assert_int_equal(hurl_parse(&url, text, strlen(text), NULL, HURL_AS_GIVEN), 0);
+        options.url = &url;
+        assert_int_equal(http_transfer_start(lab.client, &options, &other, &closes, &transfer), 0);
+        RUN_UNTIL(lab.loop, closes == i);
+        hurl_deinit(&url);
+    }
+    says(&lab, "x");
+    shutdown(lab.fd, SHUT_RDWR);
+    RUN_UNTIL(lab.loop, lab.closes == 1 && lab.heads == 1);
+    hurl_deinit(&crowd.parsed);
+    lab_close(&lab);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_abort_at_the_answer_of_a_proxy_ends_it),
+        cmocka_unit_test(an_abort_at_the_request_to_a_proxy_ends_it),
+        cmocka_unit_test(an_abort_between_two_hops_ends_it),
+        cmocka_unit_test(a_pause_lasts_over_a_redirect),
+        cmocka_unit_test(a_request_that_was_begun_to_be_answered_is_not_repeated),
+        cmocka_unit_test(a_body_is_sent_whole_though_the_answer_came_early),
+        cmocka_unit_test(credentials_of_the_url_stay_with_its_server),
+        cmocka_unit_test(a_server_is_not_forgotten_while_it_is_at_work),
+    };
+
+    return run_on_each_poller("http_transfer_end", tests, ARRAY_LENGTH(tests));
+}
