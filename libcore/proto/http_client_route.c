@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* Of an http proxy in the environment that has none, as curl reads it. */
+#define ENVIRONMENT_PORT 1080
+
 static bool is_secure(const hurl_t *url)
 {
     return url->scheme.len == 5 && memcmp(url->scheme.data, "https", 5) == 0;
@@ -75,6 +78,8 @@ static int find_proxy(const http_client_t *client, const http_route_t *r, const 
                             (uint16_t)url->port, why, sizeof(why));
     if (found < 0)
         hbytes_append_str(error, why);
+    else if (found > 0 && proxy->any_port && proxy->type == HPROXY_HTTP)
+        proxy->port = ENVIRONMENT_PORT;
     return found;
 }
 

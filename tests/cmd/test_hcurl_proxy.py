@@ -248,6 +248,12 @@ def test_the_environment_names_proxies(place):
             assert run(CURL, args, env)[0] == status, (env, args)
 
 
+def test_a_proxy_without_a_port_is_at_1080(place):
+    for env, args in (({"http_proxy": "http://127.0.0.2"}, []), ({}, ["-x", "127.0.0.2"])):
+        status, _, err = run(place.program("hcurl"), [*args, f"{place.web.url}/hello"], env)
+        assert status == 7 and "1080" in err, err
+
+
 def wire_of(place, program, args, answers):
     """What a proxy gets that says these answers, one after another, whatever it is asked."""
     heads = []
