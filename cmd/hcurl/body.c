@@ -263,7 +263,7 @@ int body_open(const body_plan_t *plan, hloop_t *loop, body_t *body, hbytes_t *wh
         status = open_form(plan, loop, body, why);
     else if (status == 0 && options->has_data && !query)
         status = open_data(options, body);
-    if (status == 0 && body->source && options->crlf)
+    if (status == 0 && options->crlf && body->source && http_source_length(body->source) != 0)
         status = convert(body);
     if (status != 0)
         body_close(body);

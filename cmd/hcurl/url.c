@@ -196,6 +196,7 @@ int url_encode_pair(const char *text, hbytes_t *out, hbytes_t *why)
     const char *mark = strchr(text, '='), *content;
     hbytes_t file = {0};
     size_t len, start;
+    bool named;
     int err = 0;
 
     if (!mark)
@@ -209,9 +210,10 @@ int url_encode_pair(const char *text, hbytes_t *out, hbytes_t *why)
         content = file.data ? file.data : "";
         len = file.len;
     }
-    if (err == 0 && mark > text)
+    named = mark > text && (*mark == '=' || len > 0); /* an empty file has no name, either */
+    if (err == 0 && named)
         err = hbytes_append(out, text, (size_t)(mark - text));
-    if (err == 0 && mark > text)
+    if (err == 0 && named)
         err = hbytes_append_char(out, '=');
     start = out->len;
     if (err == 0)

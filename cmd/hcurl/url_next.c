@@ -129,7 +129,7 @@ static int add_query(const url_options_t *o, char **text, const char *query, hby
         err = hbytes_append_char(&made, '?');
     if (err == 0 && url.query.len > 0)
         err = hbytes_append(&made, url.query.data, url.query.len);
-    if (err == 0 && *query && url.query.len > 0 && url.query.data[url.query.len - 1] != '&')
+    if (err == 0 && url.query.len > 0 && url.query.data[url.query.len - 1] != '&')
         err = hbytes_append_char(&made, '&');
     start = made.len;
     if (err == 0)

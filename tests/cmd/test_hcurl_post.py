@@ -104,6 +104,10 @@ LINES = r"""
 -T . -T data.txt @/echo @/echo
 -T . @/echo @/echo
 -d @/dev/null @/echo
+--data-urlencode a@/dev/null -d b @/echo
+--url-query a@/dev/null @/echo
+--crlf -d "" @/echo
+-G -d "" @/echo?q
 --data-binary @/dev/null @/echo
 """
 

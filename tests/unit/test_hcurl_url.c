@@ -176,6 +176,7 @@ static void queries_are_added(void **state)
     check("--url-query =/ h/?x&", NULL, "h/?x&%2F\n");
     check("-G h/a/../b", "x=%c3", "h/b?x=%C3\n");
     check("--url-query a -G h", "x", "h/?x\n");
+    check("-G h h/?a h/?a&", "", "h/\nh/?a&\nh/?a&\n");
     check("-T f --url-query a=b h/", NULL, "http://h/f?a=b <f\n");
     check("--url-query a http://h:x/ g", NULL,
           "-3 URL rejected: the port is no number from 0 to 65535\n");
