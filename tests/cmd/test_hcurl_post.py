@@ -104,7 +104,7 @@ LINES = r"""
 -T . -T data.txt @/echo @/echo
 -T . @/echo @/echo
 -d @/dev/null @/echo
---data-urlencode a@/dev/null -d b @/echo
+-d b --data-urlencode a@/dev/null @/echo
 --url-query a@/dev/null @/echo
 --crlf -d "" @/echo
 -G -d "" @/echo?q
