@@ -480,6 +480,11 @@ void http1_set_body_max(http1_parser_t *parser, uint64_t body_max)
     parser->body_max = body_max;
 }
 
+bool http1_head_is_full(const http1_parser_t *parser)
+{
+    return parser->full;
+}
+
 http_span_t http1_collected(const http1_parser_t *parser)
 {
     return (http_span_t){parser->head.data, parser->head.len};

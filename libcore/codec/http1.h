@@ -96,6 +96,7 @@ typedef struct http1_parser_s {
     uint8_t digits;      /* of the chunk size */
     uint8_t empty_lines; /* in front of the head */
     bool started;        /* the first line is whole */
+    bool full;           /* head_max was not enough */
     bool last;           /* no message follows on this connection */
 } http1_parser_t;
 
@@ -191,6 +192,9 @@ const char *http1_reason(const http1_parser_t *parser);
 /* What has been collected of a head that came in pieces, until it is whole; also after an error in
  * it. Empty if it came at once. */
 http_span_t http1_collected(const http1_parser_t *parser);
+
+/* After HERR_FRAME_SIZE in a head: it was head_max, not one line or the number of fields. */
+bool http1_head_is_full(const http1_parser_t *parser);
 
 /* The first field of this name that is known; NULL if there is none. Valid after HEAD, and after
  * TRAILERS for these. */

@@ -22,10 +22,11 @@ static int bad_line(http1_parser_t *p, int error, size_t left)
 {
     if (error != HERR_FRAME_SIZE)
         return bad_request(p, "a control character");
-    if (left < p->line_max)
+    if (left < p->line_max) {
+        p->full = p->state == HTTP1_IN_HEAD;
         return http1__fail(p, error, 431,
-                           p->state == HTTP1_IN_HEAD ? "the head is too long"
-                                                     : "the trailers are too long");
+                           p->full ? "the head is too long" : "the trailers are too long");
+    }
     return p->started ? http1__fail(p, error, 431, "a field is too long")
                       : http1__fail(p, error, 414, "the first line is too long");
 }

@@ -225,6 +225,7 @@ static void keep_lines(http_link_t *conn, http_span_t came)
     if (collected.len > 0)
         came = collected;
     rest = came;
+    exchange->is_full = http1_head_is_full(&conn->parser);
     exchange->is_http = http_line_next(&rest, &line) && is_status_line(line);
     if (exchange->is_http)
         hbytes_append(&text, came.data, came.len);

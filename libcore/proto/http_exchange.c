@@ -293,6 +293,11 @@ bool http_exchange_has_begun(const http_exchange_t *exchange)
     return exchange->begun;
 }
 
+bool http_exchange_head_is_full(const http_exchange_t *exchange)
+{
+    return exchange->is_full;
+}
+
 bool http_exchange_is_http(const http_exchange_t *exchange)
 {
     return exchange->is_http;

@@ -154,6 +154,9 @@ bool http_exchange_has_begun(const http_exchange_t *exchange);
 /* After an error in the head of the response: whether it began as one of HTTP/1 does; and its lines
  * before the one that is wrong, empty if there are none. Until on_close has returned. */
 bool http_exchange_is_http(const http_exchange_t *exchange);
+
+/* After HERR_FRAME_SIZE: whether it was the whole head, not one line or the number of fields. */
+bool http_exchange_head_is_full(const http_exchange_t *exchange);
 http_span_t http_exchange_broken_head(const http_exchange_t *exchange);
 
 /* The head of the request as it is sent. */

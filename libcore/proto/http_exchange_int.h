@@ -78,6 +78,7 @@ struct http_exchange_s {
 
     hbytes_t broken;   /* lines of a head that is malformed behind them */
     bool is_http;      /* the first line was one */
+    bool is_full;      /* the head was longer than head_max */
     hbytes_t held;     /* input behind a pause */
     bool begun;        /* something of a response has come */
     uint32_t interims; /* responses 1xx that have come */

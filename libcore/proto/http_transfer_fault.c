@@ -56,7 +56,7 @@ static http_fault_e fault_of_head(const http_transfer_t *t, int err)
     case HERR_UNSUPPORTED:
         return is_http ? HTTP_FAULT_CODING : HTTP_FAULT_VERSION;
     case HERR_FRAME_SIZE:
-        return HTTP_FAULT_RECEIVE;
+        return http_exchange_head_is_full(t->exchange) ? HTTP_FAULT_RECEIVE : HTTP_FAULT_TOO_LARGE;
     case HERR_TRUNCATED:
         return is_http ? HTTP_FAULT_PARTIAL : HTTP_FAULT_EMPTY;
     case -EPIPE:
