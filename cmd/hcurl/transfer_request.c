@@ -100,6 +100,10 @@ int transfer__fill(transfer_t *transfer, hbytes_t *why)
         return status;
     connect_apply_transfer(&operation->connect, options);
     options->path_as_is = operation->url.path_as_is;
+    if (options->path_as_is && options->sigv4) {
+        hbytes_append_str(why, "a request of --path-as-is cannot be signed (--aws-sigv4)");
+        return STATUS_ARGUMENT;
+    }
     options->fail_on_status = output_fails_on_status(t->output);
     if (from > 0)
         options->resume_from = from;

@@ -176,6 +176,13 @@ def test_requests_are_signed_as_curl_signs_them(lab, web, args):
     assert signed[0] == signed[1] and signed[1][1].startswith("AWS4-HMAC-SHA256 Credential=key/20260101/")
 
 
+def test_what_cannot_be_signed(lab, web):
+    hcurl, login = lab.program("hcurl"), ["-u", "key:secret", "--aws-sigv4"]
+    assert run(hcurl, [*login, "aws:amz:us-east-1:es", "--path-as-is", f"{URL}/echo"], web, lab.folder)[0] == 43
+    assert run(hcurl, [*login, ":amz", f"{URL}/echo"], web, lab.folder)[0] == 43
+    assert run(hcurl, [*login, "aws", "http://localhost:@PORT/echo"], web, lab.folder)[0] == 3
+
+
 # ---- passwords -----------------------------------------------------------------------------------
 
 
