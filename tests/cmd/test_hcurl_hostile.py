@@ -137,7 +137,6 @@ def bomb():
     return b"".join([packer.compress(bytes(1 << 20)) for _ in range(1000)]) + packer.flush()
 
 
-TOO_LONG = (1, 56, 100)  # which of them depends on what of it is too long, in curl
 PLAIN = b"x" * 5000
 PACKED = gzip.compress(PLAIN, mtime=0)
 DIGEST = b'Digest realm="r", nonce="n"'
@@ -178,17 +177,17 @@ FRAMING = {
     "a chunk without its end": (56, [CHUNKED + b"3\r\nabcXX0\r\n\r\n"], []),
     "an endless extension": (56, [CHUNKED + b"3;", Endless(b"x" * 1000)], []),
     "endless zeros": (56, [CHUNKED, Endless(b"0" * 1000)], []),
-    "no http without an end": (TOO_LONG, [Endless(b"y" * 1000)], []),
-    "an endless line": (TOO_LONG, [OK + b"X: ", Endless(b"y" * 1000)], []),
-    "an endless status line": (TOO_LONG, [b"HTTP/1.1 200 ", Endless(b"y" * 1000)], []),
+    "no http without an end": ((1, 100), [Endless(b"y" * 1000)], []),
+    "an endless line": (100, [OK + b"X: ", Endless(b"y" * 1000)], []),
+    "an endless status line": (100, [b"HTTP/1.1 200 ", Endless(b"y" * 1000)], []),
     "an endless head": (56, [OK, Endless(b"X-A: " + b"y" * 100 + b"\r\n")], []),
-    "endless fields": (TOO_LONG, [OK, Endless(b"a:b\r\n" * 100)], []),
+    "endless fields": (100, [OK, Endless(b"a:b\r\n" * 100)], []),
     "a line of 90 KB": (0, [OK + b"X: " + b"y" * 90000 + b"\r\nContent-Length: 2\r\n\r\nok"], []),
-    "a line of 150 KB": (TOO_LONG, [OK + b"X: " + b"y" * 150000 + b"\r\nContent-Length: 2\r\n\r\nok"], []),
+    "a line of 150 KB": (100, [OK + b"X: " + b"y" * 150000 + b"\r\nContent-Length: 2\r\n\r\nok"], []),
     "a head of 240 KB": (0, [sized(b"ok", *[b"X: " + b"y" * 1000] * 240)], []),
     "a head of 350 KB": (56, [sized(b"ok", *[b"X: " + b"y" * 1000] * 350)], []),
     "4,000 fields": (0, [sized(b"ok", *[b"a:b"] * 4000)], []),
-    "6,000 fields": (TOO_LONG, [sized(b"ok", *[b"a:b"] * 6000)], []),
+    "6,000 fields": (100, [sized(b"ok", *[b"a:b"] * 6000)], []),
     "a NUL in the head": (8, [sized(b"ok", b"X: a\0b")], []),
     "a CR in the head": (8, [sized(b"ok", b"X: a\rb")], []),
     "no colon": (8, [sized(b"ok", b"nocolon")], []),
