@@ -337,10 +337,10 @@ static void on_body(http_exchange_t *exchange, http_span_t data, void *userdata)
     if (t->fault != HTTP_FAULT_NONE)
         return;
     http_transfer__trace(t, HTTP_TRACE_DATA_IN, data.data, data.len);
-    if (t->hop == HTTP_HOP_FINAL) {
+    if (t->hop == HTTP_HOP_FINAL)
         http_transfer__take_body(t, data);
+    if (t->hop == HTTP_HOP_FINAL && !t->ignore_body)
         return;
-    }
     t->dropped += data.len;
     if (t->dropped > HTTP_CLIENT_DROP_MAX)
         move_on(t);

@@ -448,11 +448,17 @@ static void (*const steps[])(head_t *h) = {
 
 /* ---- the first line -------------------------------------------------------------------------- */
 
-static void set_method(http_transfer_t *t)
+static int set_method(http_transfer_t *t)
 {
     static const char *const names[] = {"GET", "HEAD", "POST", "PUT"};
+    const char *name = t->custom_method ? t->options.method : names[t->kind];
 
-    hstr_copy(t->method, sizeof(t->method), t->custom_method ? t->options.method : names[t->kind]);
+    hstr_copy(t->method, sizeof(t->method), name);
+    if (strlen(name) < sizeof(t->method))
+        return 0;
+    http_transfer__fail(t, HTTP_FAULT_USAGE, "the method is longer than %d characters",
+                        HTTP_CLIENT_METHOD_SIZE - 1);
+    return HERR_RANGE;
 }
 
 int http_transfer__write_url(const hurl_t *url, hbytes_t *out)
@@ -567,9 +573,10 @@ static int make_head(head_t *h, const http_exchange_callbacks_t *callbacks)
     h->fields = hmem_array(h->size_max, sizeof(*h->fields));
     if (!h->fields)
         return -ENOMEM;
-    set_method(h->t);
     set_body_length(h->t);
-    h->err = make_target(h);
+    h->err = set_method(h->t);
+    if (h->err == 0)
+        h->err = make_target(h);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && h->err == 0; i++)
         steps[i](h);
     return h->err < 0 ? h->err : start(h, callbacks);

@@ -11,6 +11,8 @@
 #include <ctype.h>
 #include <time.h>
 
+#define HTTP_PORT 80
+
 static bool is_secure(const http_transfer_t *t)
 {
     return t->url->scheme.len == 5;
@@ -84,8 +86,13 @@ static int make_secure(http_transfer_t *t)
     hbytes_t text = {0};
     hurl_t moved = {0};
     const hurl_t *url = t->url;
-    const char *rest = url->text + url->scheme.len;
-    int err = hbytes_printf(&text, "https%s", rest);
+    const char *start = url->text + url->scheme.len, *end = url->host.data + url->host.len;
+    int err = hbytes_printf(&text, "https%.*s", (int)(end - start), start);
+
+    if (url->port == HTTP_PORT && *end == ':')
+        end += 1 + strspn(end + 1, "0123456789");
+    if (err == 0)
+        err = hbytes_append_str(&text, end);
 
     if (err == 0)
         err = hurl_parse(&moved, text.data, text.len, NULL, HTTP_CLIENT_URL_FLAGS);

@@ -10,7 +10,10 @@
 #include "http_client_fixture.h"
 
 #include "base/herr.h"
+#include "proto/http_hsts.h"
 #include "proto/http_source.h"
+
+#include <time.h>
 
 #define OK(body) "HTTP/1.1 200 OK\r\nContent-Length: " body
 #define PART_SIZE 50000 /* of a source that gives it over and over */
@@ -227,6 +230,69 @@ static void a_body_is_sent_whole_though_the_answer_came_early(void **state)
     lab_close(&lab);
 }
 
+/* As if it had not changed: -z of a server that knows no conditions. */
+static void a_body_that_is_not_wanted_is_not_waited_for(void **state)
+{
+    static char piece[65536];
+    char heard[HEARD_SIZE];
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, (http_client_options_t){0});
+    start(
+        &lab, "/",
+        (http_transfer_options_t){.condition = HTTP_IF_MODIFIED_SINCE, .condition_s = 1577836800});
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    says(&lab, "HTTP/1.1 200 OK\r\nLast-Modified: Mon, 01 Jan 2001 00:00:00 GMT\r\n"
+               "Content-Length: 100000000000\r\n\r\n");
+    for (int i = 0; i < 10000 && lab.closes == 0; i++) {
+        (void)send(lab.fd, piece, sizeof(piece), MSG_NOSIGNAL | MSG_DONTWAIT);
+        hloop_wakeup(lab.loop);
+        assert_int_equal(hloop_run(lab.loop), 0);
+    }
+    assert_int_equal(lab.closes, 1);
+    assert_int_equal(lab.fault, HTTP_FAULT_NONE);
+    assert_int_equal(lab.info.status, 304);
+    assert_int_equal(lab.body_len, 0);
+    lab_close(&lab);
+}
+
+static void a_method_that_is_too_long_is_not_cut(void **state)
+{
+    char method[129];
+    lab_t lab;
+
+    (void)state;
+    memset(method, 'A', sizeof(method) - 1);
+    method[128] = '\0';
+    lab_open(&lab, (http_client_options_t){0});
+    start(&lab, "/", (http_transfer_options_t){.method = method});
+    ends(&lab);
+    assert_int_equal(lab.fault, HTTP_FAULT_USAGE);
+    lab_close(&lab);
+}
+
+/* RFC 6797 section 8.3. */
+static void the_port_of_http_becomes_that_of_https(void **state)
+{
+    http_hsts_t *hsts = NULL;
+    lab_t lab;
+
+    (void)state;
+    assert_int_equal(http_hsts_new(&hsts), 0);
+    assert_int_equal(http_hsts_set(hsts, "h.test", http_span("max-age=1000"), time(NULL)), 0);
+    lab_open(&lab, (http_client_options_t){.dial = {.numeric = true}});
+    start(&lab, "http://h.test:80/a", (http_transfer_options_t){.hsts = hsts});
+    ends(&lab);
+    assert_string_equal(lab.url_text, "https://h.test/a");
+    start(&lab, "http://h.test:8080/a", (http_transfer_options_t){.hsts = hsts});
+    ends(&lab);
+    assert_string_equal(lab.url_text, "https://h.test:8080/a");
+    lab_close(&lab);
+    http_hsts_free(hsts);
+}
+
 /* ---- credentials ----------------------------------------------------------------------------- */
 
 static void credentials_of_the_url_stay_with_its_server(void **state)
@@ -343,6 +409,9 @@ int main(void)
         cmocka_unit_test(a_pause_lasts_over_a_redirect),
         cmocka_unit_test(a_request_that_was_begun_to_be_answered_is_not_repeated),
         cmocka_unit_test(a_body_is_sent_whole_though_the_answer_came_early),
+        cmocka_unit_test(a_body_that_is_not_wanted_is_not_waited_for),
+        cmocka_unit_test(a_method_that_is_too_long_is_not_cut),
+        cmocka_unit_test(the_port_of_http_becomes_that_of_https),
         cmocka_unit_test(credentials_of_the_url_stay_with_its_server),
         cmocka_unit_test(a_server_is_not_forgotten_while_it_is_at_work),
     };
