@@ -55,13 +55,14 @@ typedef struct http1_options_s {
     size_t chunk_extensions_max;
 
     /* For peers that need it. Requests: any bytes but spaces and control characters in the target.
-     * Responses: folded lines (they become spaces), spaces before a colon (dropped), names of any characters, empty lines in
-     * front; Transfer-Encoding beats Content-Length and counts in HTTP/1.0, and the connection
-     * closes after it; in chunked framing LF alone, and spaces behind the size. */
+     * Responses: folded lines (they become spaces), spaces before a colon (dropped), names of any
+     * characters, empty lines in front; Transfer-Encoding beats Content-Length and counts in
+     * HTTP/1.0, and the connection closes after it; in chunked framing LF alone, and spaces behind
+     * the size. */
     bool lenient;
 
-    /* Responses: codings before chunked, or without it (the body then goes on to the close), are the
-     * program's to undo. Otherwise they are HERR_UNSUPPORTED. */
+    /* Responses: codings before chunked, or without it (the body then goes on to the close), are
+     * the program's to undo. Otherwise they are HERR_UNSUPPORTED. */
     bool any_coding;
 
     /* Responses: Content-Length is not believed: what is not in chunks goes on to the close. */

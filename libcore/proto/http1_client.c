@@ -210,8 +210,8 @@ static bool is_status_line(http_span_t line)
     return http_status_line(line, &minor, &status, &reason) == 0;
 }
 
-/* The lines of a head before the one that is wrong: what a person needs to see of it. came is all of
- * it, unless the parser has collected it. */
+/* The lines of a head before the one that is wrong, for people. came is all of it, unless the
+ * parser has collected it. */
 static void keep_lines(http_link_t *conn, http_span_t came)
 {
     http_exchange_t *exchange = conn->exchange;
@@ -222,8 +222,7 @@ static void keep_lines(http_link_t *conn, http_span_t came)
     bool chunked = false;
     size_t good = 0;
 
-    if (collected.len > 0)
-        came = collected;
+    came = collected.len > 0 ? collected : came;
     rest = came;
     exchange->is_full = http1_head_is_full(&conn->parser);
     exchange->is_http = http_line_next(&rest, &line) && is_status_line(line);
