@@ -29,6 +29,13 @@ static void set_payload(const http_transfer_t *t, aws_sigv4_t *request)
     request->payload_unknown = !http_source_bytes(t->options.body, &request->payload);
 }
 
+static http_fault_e fault_of(int err)
+{
+    if (err == -ENOMEM)
+        return HTTP_FAULT_MEMORY;
+    return err == HERR_RANGE ? HTTP_FAULT_URL : HTTP_FAULT_USAGE; /* the host names no service */
+}
+
 int http_transfer__sign(http_transfer_t *t, http_span_t host, hbytes_t *lines)
 {
     http_auth_hasher_t hasher = hdigest_hasher();
@@ -55,8 +62,8 @@ int http_transfer__sign(http_transfer_t *t, http_span_t host, hbytes_t *lines)
     set_payload(t, &request);
     err = aws_sigv4_sign(&request, &hasher, lines, &why);
     if (err < 0)
-        http_transfer__fail(t, err == -ENOMEM ? HTTP_FAULT_MEMORY : HTTP_FAULT_URL,
-                            "the request cannot be signed: %s", why ? why : herr_str(err));
+        http_transfer__fail(t, fault_of(err), "the request cannot be signed: %s",
+                            why ? why : herr_str(err));
     hmem_free(fields);
     return err;
 }
