@@ -141,8 +141,8 @@ static int parse_scheme(work_t *w)
         w->request->scheme && w->request->scheme[0] ? w->request->scheme : "aws:amz";
     http_span_t rest = http_span(scheme), host = w->request->host;
 
-    if (!next_part(&rest, ':', &w->provider))
-        return fail(w, HERR_SYNTAX, "the first provider of the signature is empty or too long");
+    if (strpbrk(scheme, "\r\n") || !next_part(&rest, ':', &w->provider))
+        return fail(w, HERR_SYNTAX, "the first provider is empty or too long, or a line ends");
     if (!next_part(&rest, ':', &w->vendor))
         w->vendor = w->provider;
     else if (next_part(&rest, ':', &w->region))

@@ -210,6 +210,8 @@ static void what_cannot_be_signed_is_refused(void **state)
     refuses(&r, HERR_SYNTAX);
     r.scheme = "1234567890123456789012345678901234567890123456789012345678901234567890";
     refuses(&r, HERR_SYNTAX);
+    r.scheme = "aws:amz:r:s\r\nX-Other: 1";
+    refuses(&r, HERR_SYNTAX);
     r.scheme = "";
     r.host = HTTP_SPAN("localhost");
     refuses(&r, HERR_RANGE);
