@@ -9,9 +9,10 @@
 
 /* ---- whose ----------------------------------------------------------------------------------- */
 
+/* A "%" that begins no %XX is itself: "50%" is a password that people have. */
 static int decode_part(hurl_part_t part, char **text)
 {
-    ssize_t len;
+    size_t len = 0;
 
     hmem_free(*text);
     *text = NULL;
@@ -20,8 +21,13 @@ static int decode_part(hurl_part_t part, char **text)
     *text = hmem_alloc(part.len + 1);
     if (!*text)
         return -ENOMEM;
-    len = hurl_decode(*text, part.len, part.data, part.len, false);
-    if (len < 0 || memchr(*text, '\0', (size_t)len))
+    for (size_t i = 0; i < part.len; i++, len++) {
+        if (part.len - i >= 3 && hurl_decode(*text + len, 1, part.data + i, 3, false) == 1)
+            i += 2;
+        else
+            (*text)[len] = part.data[i];
+    }
+    if (memchr(*text, '\0', len))
         return HERR_SYNTAX;
     (*text)[len] = '\0';
     return 0;

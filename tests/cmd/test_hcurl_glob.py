@@ -61,6 +61,8 @@ http://u:@127.0.0.1:@PORT/echo
 http://:p@127.0.0.1:@PORT/echo
 http://u%20%3a:p%40@127.0.0.1:@PORT/echo
 http://u@127.0.0.1:@PORT/echo
+http://u%zz:50%@127.0.0.1:@PORT/echo
+http://u%00:p@127.0.0.1:@PORT/echo
 http://u:p@127.0.0.1:@PORT/echo -u v:w
 http://127.1:@PORT/echo
 http://0x7f.1:@PORT/echo
