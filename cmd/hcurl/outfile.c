@@ -101,7 +101,7 @@ static int open_temp(outfile_t *file, unsigned mode, const struct stat *existing
         hmem_free(file->temp);
         file->temp = NULL;
     } else if (existing) {
-        (void)fchmod(fd, existing->st_mode & 07777);
+        (void)fchmod(fd, existing->st_mode & 0777); /* the rest was for other bytes */
     }
     return fd;
 }

@@ -50,12 +50,13 @@ void split__warn(split_t *split, const char *text)
 
 /* ---- the file that grows --------------------------------------------------------------------- */
 
-/* Ours alone: two that write the same ranges would not notice each other. */
+/* Ours alone: two that write the same ranges would not notice each other. A link is none of ours:
+ * it may lead anywhere. */
 static int open_part(split_t *split)
 {
     unsigned mode = split->job->file_mode ? split->job->file_mode : 0666;
 
-    split->fd = open(split->part_path, O_RDWR | O_CREAT | O_CLOEXEC, mode);
+    split->fd = open(split->part_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
     if (split->fd < 0)
         return fail_file(split, "open", split->part_path, -errno);
     if (flock(split->fd, LOCK_EX | LOCK_NB) == 0)

@@ -307,13 +307,13 @@ def test_it_is_replaced_by_a_whole_one(lab, web, how):
     folder = lab.folder / "here"
     folder.mkdir()
     (folder / "real").write_bytes(b"old")
-    (folder / "real").chmod(0o604)
+    (folder / "real").chmod(0o4604)
     (folder / "link").symlink_to("real")
     process = lab.run("hcurl", "-sS", how, web.url + "/hello", "-o", "link", cwd=folder)
     assert process.popen.returncode == 0, process.err()
     assert sorted(os.listdir(folder)) == ["link", "real"] and (folder / "link").is_symlink()
     assert (folder / "real").read_bytes() == b"hello\n"
-    assert (folder / "real").stat().st_mode & 0o777 == 0o604
+    assert (folder / "real").stat().st_mode & 0o7777 == 0o604
 
 
 @pytest.mark.parametrize("how", ["--remove-on-error", "--robust"])

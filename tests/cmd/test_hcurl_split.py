@@ -430,6 +430,15 @@ def test_a_target_that_was_there_stays_until_the_new_one_is_whole(lab, store):
     assert_whole(lab, split(lab, store), store)
 
 
+def test_a_part_that_is_a_link_is_not_followed(lab, store):
+    with open(lab.path("victim"), "w") as file:
+        file.write("precious")
+    os.symlink("victim", lab.path("out.part"))
+    assert split(lab, store).popen.returncode == 23
+    with open(lab.path("victim")) as file:
+        assert file.read() == "precious"
+
+
 def test_what_does_not_go_with_it_is_refused(lab, store):
     for args in (["-d", "x"], ["-I"], ["-r", "0-5"], ["-X", "DELETE"], ["-i"], ["-D", "-"]):
         process = split(lab, store, *args)
