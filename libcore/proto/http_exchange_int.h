@@ -126,6 +126,12 @@ int http1_client__send(http_exchange_t *exchange, const void *data, size_t len, 
 /* Goes on with input that was held, from the loop. */
 void http1_client__resume_later(http_link_t *conn);
 
+/* ---- http1_broken.c -------------------------------------------------------------------------- */
+
+/* Keeps the lines of a head before the one that is wrong, for people. came is all of it, unless the
+ * parser has collected it. */
+void http1_client__keep_lines(http_link_t *conn, http_span_t came);
+
 /* ---- http_exchange.c ------------------------------------------------------------------------- */
 
 /* Tells on_close and frees. From the loop only. */

@@ -1,5 +1,5 @@
-/* Bodies: the program's, from its source into the exchange; and the last response's, decoded, to the
- * program. */
+/* Bodies: the program's, from its source into the exchange; and the last response's, decoded, to
+ * the program. */
 #include "http_client_int.h"
 
 #include "../base/hmem.h"
