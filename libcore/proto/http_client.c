@@ -230,6 +230,7 @@ void http_client_free(http_client_t *client)
 
     if (!client)
         return;
+    client->closing = true;
     HLIST_FOREACH (node, next, &client->transfers)
         http_transfer__cancel(HLIST_ENTRY(node, http_transfer_t, link));
     while (!hlist_empty(&client->origins))

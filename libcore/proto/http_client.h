@@ -5,8 +5,8 @@
  *     http_client_t     how connections are made, and those that are kept
  *     http_transfer_t   a request and the hops that come of it; the last one's response is delivered
  *
- * All belong to the loop's thread. Callbacks never run inside a call. For a program without a loop of
- * its own: http_fetch.h. */
+ * All belong to the loop's thread. Callbacks never run inside a call, but for on_trace and those of
+ * the options inside http_transfer_start. For a program without a loop of its own: http_fetch.h. */
 #ifndef HNET_PROTO_HTTP_CLIENT_H
 #define HNET_PROTO_HTTP_CLIENT_H
 
@@ -234,8 +234,8 @@ typedef struct http_transfer_callbacks_s {
     void (*on_close)(http_transfer_t *transfer, http_fault_e fault, void *userdata);
 } http_transfer_callbacks_t;
 
-/* Begins. 0 and *transfer, -EINVAL, -ENOMEM; what is wrong with the URL or the fields comes as
- * on_close. */
+/* Begins. 0 and *transfer, -EINVAL, -ENOMEM, HERR_CLOSED (inside http_client_free); what is wrong
+ * with the URL or the fields comes as on_close. */
 int http_transfer_start(http_client_t *client, const http_transfer_options_t *options,
                         const http_transfer_callbacks_t *callbacks, void *userdata,
                         http_transfer_t **transfer);

@@ -61,6 +61,7 @@ struct http_client_s {
     hlist_t transfers;
     uint64_t connections;
     uint64_t transfer_count;
+    bool closing; /* no transfer begins any more */
 };
 
 /* Finds the way. 0; or a negative error, *fault, and one line in error. */

@@ -544,10 +544,10 @@ int http_transfer_start(http_client_t *client, const http_transfer_options_t *op
                         const http_transfer_callbacks_t *callbacks, void *userdata,
                         http_transfer_t **transfer)
 {
-    http_transfer_t *t = hmem_zalloc(sizeof(*t));
+    http_transfer_t *t = client->closing ? NULL : hmem_zalloc(sizeof(*t));
 
     if (!t)
-        return -ENOMEM;
+        return client->closing ? HERR_CLOSED : -ENOMEM;
     t->client = client;
     t->options = *options;
     t->callbacks = callbacks;

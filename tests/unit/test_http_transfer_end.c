@@ -400,6 +400,38 @@ static void a_server_is_not_forgotten_while_it_is_at_work(void **state)
     lab_close(&lab);
 }
 
+/* ---- a client that goes ---------------------------------------------------------------------- */
+
+static int restarts, last_start;
+
+static void start_again(http_transfer_t *transfer, http_fault_e fault, void *userdata)
+{
+    static const http_transfer_callbacks_t with = {.on_close = start_again};
+    lab_t *lab = userdata;
+    http_transfer_options_t options = {.url = &lab->url};
+
+    (void)transfer;
+    assert_int_equal(fault, HTTP_FAULT_CANCELLED);
+    if (++restarts < 10)
+        last_start = http_transfer_start(lab->client, &options, &with, lab, &lab->transfer);
+}
+
+static void nothing_begins_with_a_client_that_goes(void **state)
+{
+    static const http_transfer_callbacks_t with = {.on_close = start_again};
+    lab_t lab;
+
+    (void)state;
+    restarts = last_start = 0;
+    lab_open(&lab, (http_client_options_t){0});
+    begin(&lab, "http://127.0.0.1:1/", &with, (http_transfer_options_t){0});
+    http_client_free(lab.client);
+    lab.client = NULL;
+    assert_int_equal(restarts, 1);
+    assert_int_equal(last_start, HERR_CLOSED);
+    lab_close(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +446,7 @@ int main(void)
         cmocka_unit_test(the_port_of_http_becomes_that_of_https),
         cmocka_unit_test(credentials_of_the_url_stay_with_its_server),
         cmocka_unit_test(a_server_is_not_forgotten_while_it_is_at_work),
+        cmocka_unit_test(nothing_begins_with_a_client_that_goes),
     };
 
     return run_on_each_poller("http_transfer_end", tests, ARRAY_LENGTH(tests));
