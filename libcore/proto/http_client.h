@@ -1,9 +1,9 @@
-/* http_client: requests to any URL, with all that follows from them: redirects, challenges, cookies,
- * proxies, content codings, connections that are kept. Which version of HTTP carries a request is not
- * seen here.
+/* http_client: requests to any URL, with all that follows from them: redirects, challenges,
+ * cookies, proxies, content codings, connections that are kept. Which version of HTTP carries a
+ * request is not seen here.
  *
  *     http_client_t     how connections are made, and those that are kept
- *     http_transfer_t   a request and the hops that come of it; the last one's response is delivered
+ *     http_transfer_t   a request and the hops that come of it; the last one's response is told
  *
  * All belong to the loop's thread. Callbacks never run inside a call, but for on_trace and those of
  * the options inside http_transfer_start. For a program without a loop of its own: http_fetch.h. */
@@ -101,8 +101,8 @@ typedef struct http_client_options_s {
 /* 0 and *client; -EINVAL, -ENOMEM. */
 int http_client_new(hloop_t *loop, const http_client_options_t *options, http_client_t **client);
 
-/* Transfers that are under way end with HTTP_FAULT_CANCELLED inside this call. Before hloop_free, not from
- * callbacks. NULL is legal. */
+/* Transfers that are under way end with HTTP_FAULT_CANCELLED inside this call. Before hloop_free,
+ * not from callbacks. NULL is legal. */
 void http_client_free(http_client_t *client);
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
