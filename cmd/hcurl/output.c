@@ -228,8 +228,10 @@ int output__open(output_t *output)
     output->begun = true;
     if (output->name && !output->file.is_open) {
         err = outfile_open(&output->file, output->name, &how);
-        if (err)
+        if (err) {
+            output->begun = false;
             return output__fail(output, err, "open", output->name);
+        }
     }
     err = output->held.len > 0 ? write_plain(output, output->held.data, output->held.len) : 0;
     hbytes_clear(&output->held);
