@@ -115,8 +115,8 @@ static bool read_number(const char *text, int n, int *value)
 }
 
 /* Reads text to a pattern of its length: a is a letter of a day's name, b of a month's, D m H N S
- * Y are digits of day, month, hour, minute ..., d is a digit or a space of the day; all else stands for
- * itself. */
+ * Y are digits of day, month, hour, minute ..., d is a digit or a space of the day; all else stands
+ * for itself. */
 static bool read_pattern(const char *text, const char *pattern, moment_t *m)
 {
     int year = 0;

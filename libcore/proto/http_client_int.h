@@ -1,7 +1,7 @@
-/* The inside of http_client: clients and the servers they know (http_client.c, http_client_route.c);
- * transfers: their life (http_transfer.c), the request's head (_head), who asks (_login), what
- * follows from a response (_follow), bodies in both directions (_body), and what went wrong
- * (_fault). */
+/* The inside of http_client: clients and the servers they know (http_client.c, _route); transfers:
+ * their life (http_transfer.c), the request's head (_head), who asks (_login), what follows from a
+ * response (_follow), bodies in both directions (_body), what is told of them (_info), and what went
+ * wrong (_fault). */
 #ifndef HNET_PROTO_HTTP_CLIENT_INT_H
 #define HNET_PROTO_HTTP_CLIENT_INT_H
 
@@ -184,6 +184,12 @@ bool http_transfer__allows(http_transfer_t *t, unsigned schemes, const hurl_t *u
 /* Microseconds since its start. */
 uint64_t http_transfer__now_us(const http_transfer_t *t);
 
+/* ---- http_transfer_info.c -------------------------------------------------------------------- */
+
+/* Takes over what the exchange has measured so far, and where its connection goes. */
+void http_transfer__note_times(http_transfer_t *t);
+void http_transfer__note_addresses(http_transfer_t *t, hio_t *io);
+
 /* ---- http_transfer_connect.c ----------------------------------------------------------------- */
 
 /* How a proxy on the way is asked for a tunnel. */
@@ -192,7 +198,7 @@ const hdial_connect_options_t *http_transfer__connect(http_transfer_t *t);
 /* An address did not answer: others may. arg is the exchange. */
 void http_transfer__attempt(hdial_t *dial, const haddr_t *addr, int err, void *arg);
 
-/* ---- http_transfer_head.c  -------------------------------------------------------------------- */
+/* ---- http_transfer_head.c -------------------------------------------------------------------- */
 
 /* The program's field of this name; NULL: there is none. */
 const http_extra_t *http_transfer__extra(const http_transfer_t *t, const char *name);

@@ -187,53 +187,6 @@ static int set_limits(http_transfer_t *t)
     return err;
 }
 
-/* ---- what is measured ------------------------------------------------------------------------ */
-
-static uint64_t since_start(const http_transfer_t *t, uint64_t at_us)
-{
-    return at_us > t->started_us ? at_us - t->started_us : 0;
-}
-
-/* Steps that were not taken cost nothing: each is done when the one before it is. */
-static void note_times(http_transfer_t *t)
-{
-    http_transfer_info_t *info = &t->info;
-    http_exchange_times_t times;
-    http_hop_times_t *hop = t->hop_count ? &t->hops[t->hop_count - 1] : NULL;
-
-    http_exchange_times(t->exchange, &times);
-    info->resolved_us = since_start(t, times.resolved_us ? times.resolved_us : times.started_us);
-    info->connected_us = since_start(t, times.connected_us);
-    if (info->connected_us == 0)
-        info->connected_us = info->resolved_us;
-    info->tls_us = since_start(t, times.tls_us);
-    info->sent_us = since_start(t, times.sent_us);
-    info->first_byte_us = since_start(t, times.first_byte_us);
-    if (!hop)
-        return;
-    hop->resolved_us = since_start(t, times.resolved_us);
-    hop->connected_us = since_start(t, times.connected_us);
-    hop->tls_us = since_start(t, times.tls_us);
-    hop->sent_us = since_start(t, times.sent_us);
-    hop->first_byte_us = since_start(t, times.first_byte_us);
-    hop->reused = times.reused;
-}
-
-static void note_addresses(http_transfer_t *t, hio_t *io)
-{
-    http_transfer_info_t *info = &t->info;
-    const struct sockaddr *local = hio_localaddr(io), *remote = hio_peeraddr(io);
-
-    info->local_ip[0] = info->remote_ip[0] = '\0';
-    info->local_port = info->remote_port = 0;
-    if (remote->sa_family == AF_UNIX)
-        return;
-    haddr_ip(local, info->local_ip, sizeof(info->local_ip));
-    info->local_port = (uint16_t)haddr_port(local);
-    haddr_ip(remote, info->remote_ip, sizeof(info->remote_ip));
-    info->remote_port = (uint16_t)haddr_port(remote);
-}
-
 /* ---- the exchange ---------------------------------------------------------------------------- */
 
 static void on_begin(http_exchange_t *exchange, void *userdata)
@@ -246,7 +199,7 @@ static void on_begin(http_exchange_t *exchange, void *userdata)
     t->exchange = exchange; /* a kept connection begins inside http_exchange_start */
     t->info.connection_id = http_exchange_connection(exchange);
     http_exchange_times(exchange, &times);
-    note_addresses(t, io);
+    http_transfer__note_addresses(t, io);
     if (times.reused) {
         http_transfer__info(t, "Reusing the connection to %s, #%llu", t->origin->route.to.host,
                             (unsigned long long)t->info.connection_id);
@@ -314,7 +267,7 @@ static void on_head(http_exchange_t *exchange, const http_exchange_response_t *r
     t->repeated = false;
     t->info.status = response->status;
     note_version(t, response);
-    note_times(t);
+    http_transfer__note_times(t);
     t->hop = http_transfer__judge(t, response);
     if (t->hop_count > 0)
         t->hops[t->hop_count - 1].status = response->status;
@@ -427,7 +380,7 @@ static void on_exchange_close(http_exchange_t *exchange, int err, void *userdata
     http_transfer_t *t = userdata;
 
     t->exchange = exchange;
-    note_times(t);
+    http_transfer__note_times(t);
     if (t->hop_count > 0)
         t->hops[t->hop_count - 1].ended_us = http_transfer__now_us(t);
     if (err != 0 && !t->moving_on && !was_stale(t, err))
@@ -593,43 +546,4 @@ void http_transfer_abort(http_transfer_t *transfer, http_fault_e fault, const ch
         return;
     http_transfer__fail(transfer, fault, "%s", reason ? reason : "stopped");
     end_now(transfer);
-}
-
-const char *http_transfer_error(const http_transfer_t *transfer)
-{
-    if (transfer->fault == HTTP_FAULT_NONE)
-        return "";
-    return transfer->error.len > 0 ? transfer->error.data : "out of memory";
-}
-
-void http_transfer_info(const http_transfer_t *transfer, http_transfer_info_t *info)
-{
-    *info = transfer->info;
-    info->method = transfer->method;
-    info->redirect_url = transfer->redirect_url ? transfer->redirect_url : "";
-    info->content_type = transfer->content_type ? transfer->content_type : "";
-    info->referer = transfer->referer ? transfer->referer : "";
-    if (!transfer->closing)
-        info->total_us = http_transfer__now_us(transfer);
-}
-
-size_t http_transfer_hops(const http_transfer_t *transfer, const http_hop_times_t **hops)
-{
-    *hops = transfer->hops;
-    return transfer->hop_count;
-}
-
-hio_t *http_transfer_io(const http_transfer_t *transfer)
-{
-    return transfer->exchange ? http_exchange_io(transfer->exchange) : NULL;
-}
-
-void *http_transfer_userdata(const http_transfer_t *transfer)
-{
-    return transfer->userdata;
-}
-
-hloop_t *http_transfer_loop(const http_transfer_t *transfer)
-{
-    return transfer->client->loop;
 }

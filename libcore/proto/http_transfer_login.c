@@ -1,5 +1,5 @@
-/* Who asks: credentials of the URL, the program or its netrc; and the answers to challenges. What can
- * be said unasked is; Digest needs a nonce first, and a body is not sent for nothing: a request
+/* Who asks: credentials of the URL, the program or its netrc; and the answers to challenges. What
+ * can be said unasked is; Digest needs a nonce first, and a body is not sent for nothing: a request
  * without it finds out (the probe). */
 #include "http_client_int.h"
 

@@ -1,5 +1,5 @@
-/* A transfer survives any server: it ends once, and its body comes from the last response alone. The
- * first byte says how what the server sends is cut, the second what is asked:
+/* A transfer survives any server: it ends once, and its body comes from the last response alone.
+ * The first byte says how what the server sends is cut, the second what is asked:
  *
  *     1..2  GET, HEAD, POST, PUT      4  redirects are followed     8  credentials
  *       16  the server ends its half  32  the body is decoded      64  given up on the way

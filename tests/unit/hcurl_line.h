@@ -1,5 +1,5 @@
-/* hcurl_line: a command line in one text, words with a bar between them, for the tests of modules of
- * hcurl. Include it after cmocka.h. */
+/* hcurl_line: a command line in one text, words with a bar between them, for the tests of modules
+ * of hcurl. Include it after cmocka.h. */
 #ifndef HNET_TESTS_HCURL_LINE_H
 #define HNET_TESTS_HCURL_LINE_H
 

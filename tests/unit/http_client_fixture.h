@@ -6,8 +6,10 @@
 #include "loop_test.h"
 
 #include "proto/http_client.h"
+#include "proto/http_source.h"
 
 #define HEARD_SIZE 65536
+#define OK(body) "HTTP/1.1 200 OK\r\nContent-Length: " body
 
 typedef struct lab_s {
     hloop_t *loop;
@@ -160,6 +162,14 @@ static inline void ends(lab_t *lab)
 {
     RUN_UNTIL(lab->loop, lab->closes > 0);
     assert_int_equal(lab->closes, 1);
+}
+
+static inline http_source_t *source_of(const char *text)
+{
+    http_source_t *source;
+
+    assert_int_equal(http_source_memory(text, strlen(text), &source), 0);
+    return source;
 }
 
 #endif

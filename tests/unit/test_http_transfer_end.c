@@ -15,7 +15,6 @@
 
 #include <time.h>
 
-#define OK(body) "HTTP/1.1 200 OK\r\nContent-Length: " body
 #define PART_SIZE 50000 /* of a source that gives it over and over */
 #define PARTS 200
 
@@ -160,7 +159,7 @@ static void a_pause_lasts_over_a_redirect(void **state)
     lab_close(&lab);
 }
 
-/* ---- requests that are not seen to their end --------------------------------------------------- */
+/* ---- requests that are not seen to their end ------------------------------------------------- */
 
 /* What came says that the server has the request: it must not have it twice. */
 static void a_request_that_was_begun_to_be_answered_is_not_repeated(void **state)
