@@ -268,6 +268,9 @@ int http_transfer__secure(http_transfer_t *t);
 
 /* ---- http_transfer_fault.c ------------------------------------------------------------------- */
 
+/* What was asked for cannot be sent: says which part of it. */
+void http_transfer__blame(http_transfer_t *t);
+
 /* The exchange ended with err. */
 void http_transfer__explain(http_transfer_t *t, int err);
 

@@ -71,6 +71,52 @@ static http_fault_e fault_of_body(int err)
     return err == HERR_TRUNCATED ? HTTP_FAULT_PARTIAL : HTTP_FAULT_RECEIVE;
 }
 
+static bool is_line(const char *text)
+{
+    for (; *text; text++) {
+        if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static bool blame_field(http_transfer_t *t, const http_extra_t *field)
+{
+    bool named = http_is_token(http_span(field->name));
+
+    if (named && (!field->value || is_line(field->value)))
+        return false;
+    http_transfer__fail(t, HTTP_FAULT_USAGE,
+                        named ? "the header %.100s has a line end or another control character in "
+                                "its value"
+                              : "the header name \"%.100s\" has characters that no name may have",
+                        field->name);
+    return true;
+}
+
+void http_transfer__blame(http_transfer_t *t)
+{
+    const http_transfer_options_t *o = &t->options;
+    const char *agent = o->user_agent;
+
+    for (size_t i = 0; i < o->field_count; i++) {
+        if (blame_field(t, &o->fields[i]))
+            return;
+    }
+    for (size_t i = 0; i < o->proxy_field_count; i++) {
+        if (blame_field(t, &o->proxy_fields[i]))
+            return;
+    }
+    if (!http_is_token(http_span(t->method)))
+        http_transfer__fail(t, HTTP_FAULT_USAGE, "\"%.100s\" is no method", t->method);
+    else if (agent && !is_line(agent))
+        http_transfer__fail(t, HTTP_FAULT_USAGE, "the user agent has control characters in it");
+    else
+        http_transfer__fail(t, HTTP_FAULT_USAGE,
+                            "the target, the referer, the range or a cookie has characters that "
+                            "cannot be sent");
+}
+
 void http_transfer__explain(http_transfer_t *t, int err)
 {
     const char *text = http_exchange_error(t->exchange);

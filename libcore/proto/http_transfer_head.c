@@ -551,9 +551,7 @@ static int start(head_t *h, const http_exchange_callbacks_t *callbacks)
         connection && connection->value && http_list_has(http_span(connection->value), "upgrade");
     err = http_exchange_start(t->origin->peer, &request, callbacks, t, &t->exchange);
     if (err == -EINVAL)
-        http_transfer__fail(t, HTTP_FAULT_USAGE,
-                            "the request cannot be sent: its method, target or a header has "
-                            "characters that are not allowed there");
+        http_transfer__blame(t);
     else if (err == -ENOBUFS)
         http_transfer__fail(t, HTTP_FAULT_TOO_LARGE, "the head of the request is too large");
     t->expects = h->expects;
