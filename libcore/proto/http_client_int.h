@@ -1,7 +1,7 @@
 /* The inside of http_client: clients and the servers they know (http_client.c, _route); transfers:
  * their life (http_transfer.c), the request's head (_head), who asks (_login), what follows from a
- * response (_follow), bodies in both directions (_body), what is told of them (_info), and what went
- * wrong (_fault). */
+ * response (_follow), bodies in both directions (_body), what is told of them (_info), and what
+ * went wrong (_fault). */
 #ifndef HNET_PROTO_HTTP_CLIENT_INT_H
 #define HNET_PROTO_HTTP_CLIENT_INT_H
 

@@ -41,7 +41,7 @@ static void zero_is_success(void **state)
 
 static void what_is_no_error_code_is_unknown(void **state)
 {
-    const int codes[] = {1,     ECONNREFUSED,      -4000,   -4095,  -4096,
+    const int codes[] = {1,     ECONNREFUSED, -4000,   -4095,  -4096,
                          -5000, HERR_PIN - 1, INT_MIN, INT_MAX};
 
     (void)state;
