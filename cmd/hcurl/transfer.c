@@ -137,7 +137,7 @@ static bool try_again(transfer_t *t, int *status, const http_transfer_info_t *in
                              .refused = was_refused(*status, t->error.data ? t->error.data : ""),
                              .retry_after_s = wish_of_server(t),
                              .final = t->run->interrupted || *status == STATUS_CANCELLED ||
-                                      *status == STATUS_WRITE};
+                                      (*status == STATUS_WRITE && t->operation->retry.robust)};
     hbytes_t text = {0};
     uint32_t delay_ms = 0;
     bool again = went_wrong(t, *status) || retry_again(&t->retry, &end, now_us(), &delay_ms, &text);

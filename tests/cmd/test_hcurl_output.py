@@ -378,11 +378,10 @@ def test_an_error_of_writing_names_the_file(lab, web, args, name):
     assert run.status == 23 and name in run.err and run.err.startswith("hcurl: (23) "), run.err
 
 
-def test_what_cannot_be_written_is_not_tried_again(lab, web):
-    for how in (["--robust"], ["--retry", "5", "--retry-all-errors"]):
-        run = Run(lab, "hcurl", web, "@hello", "-o", "missing/file", *how)
-        assert run.status == 23 and len(run.requests) == 1
-        assert run.err == "hcurl: (23) cannot open missing/file: No such file or directory\n"
+def test_robust_does_not_try_again_what_cannot_be_written(lab, web):
+    run = Run(lab, "hcurl", web, "@hello", "-o", "missing/file", "--robust")
+    assert run.status == 23 and len(run.requests) == 1
+    assert run.err == "hcurl: (23) cannot open missing/file: No such file or directory\n"
 
 
 def test_stdout_that_is_full(lab, web):
