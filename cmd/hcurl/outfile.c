@@ -95,7 +95,7 @@ static int open_temp(outfile_t *file, unsigned mode, const struct stat *existing
         file->temp = temp_name(file->real ? file->real : file->path);
         if (!file->temp)
             return -ENOMEM;
-        fd = open_path(file->temp, O_EXCL, mode);
+        fd = open_path(file->temp, O_EXCL, existing ? existing->st_mode & 0777 : mode);
     }
     if (fd < 0) {
         hmem_free(file->temp);
@@ -134,8 +134,10 @@ static int open_whole(outfile_t *file, unsigned mode)
             return err;
     }
     fd = open_temp(file, mode, exists ? &st : NULL);
-    /* Where no file can be made, one that is there can still be written. */
-    return fd < 0 ? open_path(file->path, O_TRUNC, mode) : fd;
+    /* Where no file may be made, one that is there can still be written. */
+    if (fd == -EACCES || fd == -EPERM || fd == -EROFS)
+        return open_path(file->path, O_TRUNC, mode);
+    return fd;
 }
 
 static int open_as(outfile_t *file, const outfile_how_t *how)
