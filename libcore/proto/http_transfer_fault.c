@@ -50,7 +50,7 @@ static http_fault_e fault_of_head(const http_transfer_t *t, int err)
     http_exchange_times(t->exchange, &times);
     switch (err) {
     case HERR_PROTOCOL:
-        /* Who has spoken HTTP before errs in it now; a proxy that made a tunnel is somebody else. */
+        /* Who has spoken HTTP before errs in it; a proxy with its tunnel is somebody else. */
         return is_http || times.reused || (t->info.head_bytes > 0 && t->info.connect_status == 0)
                    ? HTTP_FAULT_REPLY
                    : HTTP_FAULT_VERSION;
