@@ -109,6 +109,11 @@ int hsocket_set_nonblocking(int fd, bool on)
     return flags == wanted || fcntl(fd, F_SETFL, wanted) == 0 ? 0 : -errno;
 }
 
+int hsocket_set_lowat(int fd, int bytes)
+{
+    return setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes)) < 0 ? -errno : 0;
+}
+
 int hsocket_set_nodelay(int fd, bool on)
 {
     return set_int(fd, IPPROTO_TCP, TCP_NODELAY, on);

@@ -62,6 +62,9 @@ int hsocket_peer(int fd, haddr_t *addr);
 int hsocket_set_nonblocking(int fd, bool on);
 int hsocket_set_nodelay(int fd, bool on);
 
+/* SO_RCVLOWAT: nobody is woken for fewer bytes than these; 1 is the usual. */
+int hsocket_set_lowat(int fd, int bytes);
+
 /* The identity of a bound UNIX path, to remove exactly this file later. device 0: none. */
 typedef struct hsocket_path_s {
     dev_t device;

@@ -14,10 +14,14 @@
 #include "http_coding.h"
 
 #define HTTP_CLIENT_URL_FLAGS (HURL_AS_GIVEN | HURL_PATH_AS_IS) /* of one that was read before */
-#define HTTP_CLIENT_ORIGINS_MAX 256    /* servers that are known without being asked */
-#define HTTP_CLIENT_DROP_MAX 1048576   /* of a body that nobody wants: more ends the connection */
-#define HTTP_CLIENT_BODY_SIZE 65536    /* read from a source at once, and decoded at once */
-#define HTTP_CLIENT_EXPECT_MIN 1048576 /* bodies past this ask before they are sent */
+#define HTTP_CLIENT_ORIGINS_MAX 256     /* servers that are known without being asked */
+#define HTTP_CLIENT_DROP_MAX 1048576    /* of a body that nobody wants: more ends the connection */
+#define HTTP_CLIENT_BODY_SIZE 65536     /* read from a source at once, and decoded at once */
+#define HTTP_CLIENT_EXPECT_MIN 1048576  /* bodies past this ask before they are sent */
+#define HTTP_CLIENT_LOWAT 131072        /* bytes for which a fast download is woken ... */
+#define HTTP_CLIENT_LOWAT_AFTER 4194304 /* ... after so many, ... */
+#define HTTP_CLIENT_LOWAT_LEFT 1048576  /* ... until no more than these are left, ... */
+#define HTTP_CLIENT_LOWAT_SPEED 64      /* ... if it has so many bytes a microsecond */
 #define HTTP_CLIENT_KEY_SIZE 2048
 #define HTTP_CLIENT_METHOD_SIZE 128
 #define HTTP_CLIENT_COOKIE_SIZE 16400 /* of a Cookie field that is sent: a jar has half of it */
@@ -144,6 +148,7 @@ struct http_transfer_s {
     http_coding_t *decoder;
     char *decoded;      /* HTTP_CLIENT_BODY_SIZE */
     uint64_t delivered; /* bytes of this response's body, decoded */
+    bool patient;       /* it is woken for large pieces */
     bool ignore_body;
     bool paused;
     bool old; /* somebody answered with HTTP/1.0 */

@@ -437,7 +437,7 @@ static int begin_hop(http_transfer_t *t)
 {
     int err;
 
-    t->has_head = t->moving_on = t->ignore_body = t->begun = false;
+    t->has_head = t->moving_on = t->ignore_body = t->patient = t->begun = false;
     hbytes_clear(&t->early);
     t->hop = HTTP_HOP_FINAL;
     t->dropped = t->info.downloaded = t->info.uploaded = 0;

@@ -239,9 +239,31 @@ static void decode(http_transfer_t *t, http_span_t in, http_coding_op_e op)
         fail_decoding(t, state);
 }
 
+/* A server that is faster than its client pays for waking it for every segment, and is slowed down
+ * by that. So a long body that comes fast is waited for in larger pieces, but for its end. Not
+ * where slowness has to be noticed, or the kernel's bytes are not the body's. */
+static void set_lowat(http_transfer_t *t)
+{
+    const http_transfer_info_t *info = &t->info;
+    int64_t left = info->download_total - (int64_t)info->downloaded;
+    hio_t *io = http_exchange_io(t->exchange);
+    uint64_t took_us = http_transfer__now_us(t) - info->first_byte_us;
+    bool patient = left >= HTTP_CLIENT_LOWAT_LEFT && info->downloaded >= HTTP_CLIENT_LOWAT_AFTER &&
+                   info->downloaded / HTTP_CLIENT_LOWAT_SPEED >= took_us;
+
+    if (!t->patient && (!patient || t->options.low_speed > 0 || t->receive_rate ||
+                        htls_is_tls(io) || t->client->options.silence_ms > 0))
+        return;
+    if (t->patient && left >= HTTP_CLIENT_LOWAT_LEFT)
+        return;
+    t->patient = patient;
+    (void)hsocket_set_lowat(hio_fd(io), patient ? HTTP_CLIENT_LOWAT : 1);
+}
+
 void http_transfer__take_body(http_transfer_t *t, http_span_t data)
 {
     t->info.downloaded += data.len;
+    set_lowat(t);
     if (t->ignore_body)
         return;
     if (!t->decoder)
