@@ -50,8 +50,8 @@ static int handshake(hio_t *io, void *ctx)
     return 0;
 }
 
-/* The socket has been emptied, and so has all that was read of it: asking OpenSSL once more, only to
- * be told so, costs a twentieth of a small request. */
+/* The socket has been emptied, and so has all that was read of it: asking OpenSSL once more, only
+ * to be told so, costs a twentieth of a small request. */
 static bool is_emptied(htls_t *tls)
 {
     if (!tls->drained || tls->received_len > 0 || OSSL.SSL_has_pending(tls->ssl) == 1)
