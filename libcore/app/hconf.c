@@ -4,16 +4,14 @@
  * well. */
 #include "hconf.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #ifdef HNET_WITH_INIH
 #include <ini.h>
 #endif
 
+#include "../base/hfile.h"
 #include "../base/hmem.h"
 #include "../base/hstr.h"
 #include "hopt_doc.h"
@@ -21,7 +19,6 @@
 #include "hsuggest.h"
 
 #define WORD_SIZE 128 /* a key or a heading in a message */
-#define READ_SIZE 16384
 
 struct hconf_s {
     hopt_list_t strings; /* each from hmem_strdup */
@@ -463,63 +460,14 @@ const char *hconf_inih_version(void)
 #endif
 }
 
-/* A descriptor of a plain file, or a negative error. Opening anything else must neither wait (a
- * FIFO without a writer) nor have an effect (a terminal). */
-static int open_file(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    struct stat st;
-    int status = 0;
-
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &st) < 0)
-        status = -errno;
-    else if (!S_ISREG(st.st_mode))
-        status = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-    if (status == 0)
-        return fd;
-    close(fd);
-    return status;
-}
-
-static int read_file(const char *path, hbytes_t *content)
-{
-    int fd = open_file(path);
-    int status = fd < 0 ? fd : 0;
-
-    while (status == 0) {
-        ssize_t n;
-
-        status = hbytes_reserve(content, READ_SIZE);
-        if (status < 0)
-            break;
-        n = read(fd, content->data + content->len, READ_SIZE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            status = n < 0 ? -errno : 0;
-            break;
-        }
-        content->len += (size_t)n;
-        if (content->len > HCONF_FILE_MAX)
-            status = -EFBIG;
-    }
-    if (fd >= 0)
-        close(fd);
-    return status;
-}
-
 int hconf_load(const char *path, const hconf_schema_t *schema, void *target, hconf_t **conf,
                hbytes_t *errors)
 {
     hconf_text_t text = {path, NULL, 0};
-    hbytes_t content;
-    int status;
+    hbytes_t content = {0};
+    int status = hfile_read(path, HCONF_FILE_MAX, &content);
 
     *conf = NULL;
-    hbytes_init(&content, HCONF_FILE_MAX + 2 * READ_SIZE);
-    status = read_file(path, &content);
     if (status < 0) {
         hbytes_printf(errors, "%s: %s\n", path,
                       status == -EINVAL ? "not a plain file" : herr_str(status));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/herr.h"
+#include "../base/hfile.h"
 #include "../base/hmem.h"
 
 void hhistory_init(hhistory_t *h, size_t max)
@@ -77,38 +78,14 @@ static void unescape(char *line)
     *to = '\0';
 }
 
-static int read_all(int fd, hbytes_t *text)
-{
-    char chunk[8192];
-    ssize_t n;
-
-    while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
-        int err = hbytes_append(text, chunk, (size_t)n);
-
-        if (err < 0)
-            return err == -ENOBUFS ? -EFBIG : err;
-    }
-    return n < 0 ? -errno : 0;
-}
-
+/* One that is not there yet is empty. */
 static int read_file(const char *path, hbytes_t *text)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat st;
-    int err;
+    int err = hfile_read(path, HHISTORY_FILE_MAX, text);
 
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
-    if (fstat(fd, &st) < 0)
-        err = -errno;
-    else if (!S_ISREG(st.st_mode))
-        err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-    else
-        err = read_all(fd, text);
-    close(fd);
     if (err == 0 && text->len > 0 && memchr(text->data, '\0', text->len))
         err = -EINVAL;
-    return err;
+    return err == -ENOENT ? 0 : err;
 }
 
 static int add_lines(hhistory_t *h, char *text)
