@@ -140,15 +140,15 @@ static bool take_wish(const retry_t *retry, int64_t seconds, uint64_t now_us, ui
     return true;
 }
 
-static void tell(const retry_t *retry, reason_e reason, uint32_t delay_ms, hbytes_t *text)
+static void tell(const retry_t *retry, const char *reason, uint32_t delay_ms, hbytes_t *text)
 {
     char fraction[8] = "";
 
     if (delay_ms % 1000 > 0)
         snprintf(fraction, sizeof(fraction), ".%03" PRIu32, delay_ms % 1000);
-    hbytes_printf(text, "%s: next try in %" PRIu32 "%s second%s, %" PRIu32 " retr%s left",
-                  reasons[reason], delay_ms / 1000, fraction, delay_ms == 1000 ? "" : "s",
-                  retry->left, retry->left > 1 ? "ies" : "y");
+    hbytes_printf(text, "next try in %" PRIu32 "%s second%s, %" PRIu32 " retr%s left: %s",
+                  delay_ms / 1000, fraction, delay_ms == 1000 ? "" : "s", retry->left,
+                  retry->left > 1 ? "ies" : "y", reason);
 }
 
 bool retry_again(retry_t *retry, const retry_end_t *end, uint64_t now_us, uint32_t *delay_ms,
@@ -156,6 +156,7 @@ bool retry_again(retry_t *retry, const retry_end_t *end, uint64_t now_us, uint32
 {
     const retry_options_t *options = retry->options;
     reason_e reason = find_reason(options, end);
+    bool has_words = end->status != STATUS_OK && end->error != NULL && end->error[0] != '\0';
 
     if (reason == REASON_NONE || end->final || retry->left == 0)
         return false;
@@ -167,7 +168,7 @@ bool retry_again(retry_t *retry, const retry_end_t *end, uint64_t now_us, uint32
     } else {
         *delay_ms = next_delay(retry);
     }
-    tell(retry, reason, *delay_ms, text);
+    tell(retry, has_words ? end->error : reasons[reason], *delay_ms, text);
     retry->left--;
     retry->done++;
     return true;

@@ -48,6 +48,7 @@ void retry_init(retry_t *retry, const retry_options_t *options, uint64_t now_us)
 /* How a try ended. */
 typedef struct retry_end_s {
     int status;            /* exit status */
+    const char *error;     /* what went wrong, for text; NULL or empty: only what the status says */
     int http_status;       /* 0: none came */
     bool refused;          /* the connection was */
     int64_t retry_after_s; /* what the server asks for; -1: nothing */
@@ -55,7 +56,7 @@ typedef struct retry_end_s {
 } retry_end_t;
 
 /* Whether there is another try: then true, *delay_ms until it begins, and why, one line, appended
- * to text ("a timeout: next try in 2 seconds, 3 retries left"). Otherwise false, and text may
+ * to text ("next try in 2 seconds, 3 retries left: a timeout"). Otherwise false, and text may
  * hold why not, where that is worth a warning. */
 bool retry_again(retry_t *retry, const retry_end_t *end, uint64_t now_us, uint32_t *delay_ms,
                  hbytes_t *text);

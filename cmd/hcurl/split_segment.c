@@ -13,11 +13,6 @@
 
 static void start(split_segment_t *segment);
 
-static uint64_t now_us(void)
-{
-    return htime_monotonic_ns() / 1000;
-}
-
 static bool is_complete(const split_range_t *range)
 {
     return range->next == range->end;
@@ -95,6 +90,7 @@ static bool try_again(split_segment_t *segment, int status)
     split_t *split = segment->split;
     retry_end_t end = {
         .status = status,
+        .error = segment->why.data,
         .http_status = segment->http_status,
         .refused = status == STATUS_CONNECT && segment->why.data &&
                    strstr(segment->why.data, herr_str(-ECONNREFUSED)),
@@ -103,7 +99,7 @@ static bool try_again(split_segment_t *segment, int status)
     };
     uint32_t delay_ms = 0;
     hbytes_t text = {0};
-    bool again = retry_again(&segment->retry, &end, now_us(), &delay_ms, &text);
+    bool again = retry_again(&segment->retry, &end, htime_monotonic_us(), &delay_ms, &text);
 
     if (text.len > 0)
         split__warn(split, text.data);
@@ -320,7 +316,7 @@ static int on_body(http_transfer_t *transfer, http_span_t data, void *userdata)
     split->result->downloaded += data.len;
     if (split->job->progress)
         hprogress_update(&split->progress, split->result->found + split->result->downloaded,
-                         split->result->size, now_us() * 1000);
+                         split->result->size, htime_monotonic_ns());
     return beyond && is_complete(range) ? -ECANCELED : 0;
 }
 
@@ -476,6 +472,6 @@ void split__segment_begin(split_segment_t *segment)
     if (!take_range(segment))
         return;
     segment->split->active++;
-    retry_init(&segment->retry, segment->split->job->retry, now_us());
+    retry_init(&segment->retry, segment->split->job->retry, htime_monotonic_us());
     start(segment);
 }

@@ -12,11 +12,6 @@
 #define VERIFY_UNSPECIFIED 1 /* X509_V_ERR_UNSPECIFIED: the certificate was refused */
 #define DATE_NOW() ((int64_t)(htime_real_ns() / HTIME_NS_PER_S))
 
-static uint64_t now_us(void)
-{
-    return htime_monotonic_ns() / 1000;
-}
-
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void set_error(transfer_t *t, const char *text)
@@ -129,10 +124,12 @@ static bool went_wrong(const transfer_t *t, int status)
     return t->went_on && status == STATUS_RANGE;
 }
 
-/* Whether another try follows. May change the status. */
+/* Whether another try follows; the error of one that does is the reason that is told for it. An
+ * error line is the last one's. May change the status. */
 static bool try_again(transfer_t *t, int *status, const http_transfer_info_t *info)
 {
     const retry_end_t end = {.status = *status,
+                             .error = t->error.data,
                              .http_status = info->status,
                              .refused = was_refused(*status, t->error.data ? t->error.data : ""),
                              .retry_after_s = wish_of_server(t),
@@ -140,8 +137,11 @@ static bool try_again(transfer_t *t, int *status, const http_transfer_info_t *in
                                       (*status == STATUS_WRITE && t->operation->retry.robust)};
     hbytes_t text = {0};
     uint32_t delay_ms = 0;
-    bool again = went_wrong(t, *status) || retry_again(&t->retry, &end, now_us(), &delay_ms, &text);
+    bool again = went_wrong(t, *status) ||
+                 retry_again(&t->retry, &end, htime_monotonic_us(), &delay_ms, &text);
 
+    if (!again)
+        tell(t, *status);
     if (text.len > 0) {
         report_break(t->run->report);
         report_warning(&transfer__globals(t)->report, "%s", text.data);
@@ -229,7 +229,6 @@ static void on_close(http_transfer_t *hop, http_fault_e fault, void *userdata)
     if (judged != status)
         set_error(t, why.len > 0 ? why.data : status_words(judged));
     hbytes_deinit(&why);
-    tell(t, judged);
     if (try_again(t, &judged, &info))
         return;
     judged = finish(t, judged, &info);
@@ -341,7 +340,7 @@ int transfer_new(run_t *run, const operation_t *operation, url_target_t *target,
     t->target = *target;
     t->number = number;
     t->first = first;
-    retry_init(&t->retry, &operation->retry, now_us());
+    retry_init(&t->retry, &operation->retry, htime_monotonic_us());
     memset(target, 0, sizeof(*target));
     *transfer = t;
     return 0;

@@ -103,6 +103,18 @@ def test_each_retry_is_told(lab, web):
     assert "1 retry left" not in done.err()
 
 
+def test_an_error_is_told_once(lab, web):
+    """That of the last try; those before it are the reasons that the warnings give."""
+    w = web(failing(100, 404))
+    for args in (["-f", "-sS"], ["-f", "-#"]):
+        done = hcurl(lab, *args, "--robust", "--retry", "2", "-o", lab.path("out"), f"{w.url}/it")
+        assert done.wait() == 22
+        errors = [line for line in done.err().splitlines() if line.startswith("hcurl: (22)")]
+        assert errors == ["hcurl: (22) The requested URL returned error: 404"]
+    assert "2 retries left: The requested URL returned error: 404" in " ".join(
+        done.err().replace("\nWarning:", "").split())
+
+
 def test_retry_after_is_obeyed(lab, web):
     w = web(failing(1, 503, "Retry-After: 1"))
     begin = time.monotonic()

@@ -112,9 +112,27 @@ static void a_refused_connection_when_it_is_asked_for(void **state)
 
     (void)state;
     assert_true(retry_again(&retry, &end, 0, &delay_ms, &text));
-    assert_string_equal(text.data, "connection refused: next try in 1 second, 2 retries left");
+    assert_string_equal(text.data, "next try in 1 second, 2 retries left: connection refused");
     end.refused = false;
     assert_false(retry_again(&retry, &end, 0, &delay_ms, &text));
+    hbytes_deinit(&text);
+}
+
+static void an_error_is_the_reason_that_is_told(void **state)
+{
+    const retry_options_t options = {.count = 2, .all_errors = true};
+    retry_end_t end = {.status = STATUS_HTTP, .error = "error 404", .retry_after_s = -1};
+    retry_t retry = begin(&options);
+    hbytes_t text = {0};
+    uint32_t delay_ms = 0;
+
+    (void)state;
+    assert_true(retry_again(&retry, &end, 0, &delay_ms, &text));
+    assert_string_equal(text.data, "next try in 1 second, 2 retries left: error 404");
+    hbytes_clear(&text);
+    end.error = "";
+    assert_true(retry_again(&retry, &end, 0, &delay_ms, &text));
+    assert_string_equal(text.data, "next try in 2 seconds, 1 retry left: it failed");
     hbytes_deinit(&text);
 }
 
@@ -211,6 +229,7 @@ int main(void)
         cmocka_unit_test(what_is_a_reason),
         cmocka_unit_test(all_errors_but_no_success),
         cmocka_unit_test(a_refused_connection_when_it_is_asked_for),
+        cmocka_unit_test(an_error_is_the_reason_that_is_told),
         cmocka_unit_test(the_time_for_all_of_it_runs_out),
         cmocka_unit_test(the_wish_of_the_server_counts),
         cmocka_unit_test(retry_after_is_seconds_or_a_date),
