@@ -55,11 +55,6 @@ static const report_options_t *report_of(const operate_t *o)
     return &o->options->globals.report;
 }
 
-static uint64_t now_us(void)
-{
-    return htime_monotonic_ns() / 1000;
-}
-
 /* ---- the exit status ------------------------------------------------------------------------- */
 
 /* Those after which nothing else can go well. */
@@ -240,7 +235,7 @@ static void begin_next(operate_t *o)
         fail(o, STATUS_MEMORY, &(hbytes_t){0});
         return;
     }
-    o->started_us = now_us();
+    o->started_us = htime_monotonic_us();
     switch (transfer_begin(active->transfer, &status)) {
     case TRANSFER_BEGUN:
         o->running++;
@@ -267,7 +262,8 @@ static void on_pause_over(htimer_t *timer)
 /* --rate: whether the next one has to wait, and then it does. */
 static bool has_to_wait(operate_t *o)
 {
-    uint64_t passed_ms = (now_us() - o->started_us) / 1000, rate_ms = options_of(o)->rate_ms;
+    uint64_t passed_ms = (htime_monotonic_us() - o->started_us) / 1000,
+             rate_ms = options_of(o)->rate_ms;
 
     if (o->pause != NULL)
         return true;

@@ -204,11 +204,6 @@ static void trace_fault(report_transfer_t *t)
 
 /* ---- progress -------------------------------------------------------------------------------- */
 
-static uint64_t now_us(void)
-{
-    return htime_monotonic_ns() / 1000;
-}
-
 static meter_figures_t figures_of(const report_transfer_t *t)
 {
     http_transfer_info_t info = {.download_total = -1, .upload_total = -1};
@@ -246,7 +241,7 @@ static void draw_one(report_transfer_t *t, bool end)
     if (report->options->progress_bar)
         meter_bar(&t->meter, &figures, report__columns(), &report->text);
     else
-        meter_table(&t->meter, &figures, now_us(), &report->text);
+        meter_table(&t->meter, &figures, htime_monotonic_us(), &report->text);
     write_progress(report, end);
 }
 
@@ -272,7 +267,8 @@ static void draw_all(report_t *report, bool end)
 
         add(&sums, &figures);
     }
-    meter_all(&report->all, &sums, report->begun, report->running, now_us(), &report->text);
+    meter_all(&report->all, &sums, report->begun, report->running, htime_monotonic_us(),
+              &report->text);
     write_progress(report, end);
 }
 
@@ -362,7 +358,7 @@ int report_new(const report_options_t *options, hloop_t *loop, outlet_t *out, bo
     report->out = out;
     report->parallel = parallel;
     hlist_init(&report->live);
-    meter_init(&report->all, 0, now_us());
+    meter_init(&report->all, 0, htime_monotonic_us());
     open_trace(report);
     *result = report;
     return 0;
@@ -392,7 +388,7 @@ report_transfer_t *report_begin(report_t *report, const report_begin_t *how)
     t->to_terminal = how->to_terminal;
     report->running++;
     hlist_push_back(&report->live, &t->node);
-    meter_init(&t->meter, how->resumed, now_us());
+    meter_init(&t->meter, how->resumed, htime_monotonic_us());
     begin_progress(t, how);
     return t;
 }

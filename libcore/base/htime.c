@@ -113,6 +113,11 @@ uint64_t htime_monotonic_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t htime_monotonic_us(void)
+{
+    return clock_ns(CLOCK_MONOTONIC) / 1000;
+}
+
 uint64_t htime_real_ns(void)
 {
     return clock_ns(CLOCK_REALTIME);

@@ -13,8 +13,9 @@ extern "C" {
 #define HTIME_NS_PER_MS 1000000ULL
 #define HTIME_NS_PER_S 1000000000ULL
 
-/* CLOCK_MONOTONIC in ns. */
+/* CLOCK_MONOTONIC in ns, and in us. */
 uint64_t htime_monotonic_ns(void);
+uint64_t htime_monotonic_us(void);
 
 /* CLOCK_REALTIME in ns since the epoch, and in ms. */
 uint64_t htime_real_ns(void);

@@ -6,11 +6,6 @@
 #include "../base/htime.h"
 #include "../codec/http1_write.h"
 
-static uint64_t clock_us(void)
-{
-    return htime_monotonic_ns() / 1000;
-}
-
 /* ---- the end of an exchange ------------------------------------------------------------------ */
 
 static void fail(http_link_t *conn, int err, const char *reason)
@@ -149,7 +144,7 @@ static void on_head(http_link_t *conn, const http1_message_t *m)
         return;
     }
     if (exchange->times.first_byte_us == 0)
-        exchange->times.first_byte_us = clock_us();
+        exchange->times.first_byte_us = htime_monotonic_us();
     exchange->has_head = true;
     exchange->taken = m->status < 300;
     conn->last |= !m->keep_alive;
@@ -445,7 +440,7 @@ int http1_client__send(http_exchange_t *exchange, const void *data, size_t len, 
     err = write_framed(exchange, data, len, end);
     if (err == 0 && end) {
         exchange->ended = true;
-        exchange->times.sent_us = clock_us();
+        exchange->times.sent_us = htime_monotonic_us();
         set_limits(exchange->conn);
         if (exchange->whole)
             http1_client__resume_later(exchange->conn);
@@ -468,7 +463,7 @@ static void send_early(http_exchange_t *exchange)
     if (err < 0)
         hio_abort(exchange->conn->io, err);
     if (exchange->ended && exchange->times.sent_us == 0)
-        exchange->times.sent_us = clock_us();
+        exchange->times.sent_us = htime_monotonic_us();
     set_limits(exchange->conn);
 }
 

@@ -179,7 +179,7 @@ int http_exchange_start(http_peer_t *peer, const http_exchange_request_t *reques
     e->repeatable = is_idempotent(e->method) && request->body_length != HTTP_BODY_UNKNOWN &&
                     request->body_length <= 0;
     e->early.size_max = HTTP_EXCHANGE_EARLY_MAX;
-    e->times.started_us = htime_monotonic_ns() / 1000;
+    e->times.started_us = htime_monotonic_us();
     err = make_head(e, request);
     if (err == 0)
         err = http_peer__assign(e);

@@ -249,7 +249,7 @@ void http_files_handle(http_stream_t *stream, void *files)
 
 int http_files_open_folder(http_files_t *files, http_span_t path)
 {
-    int err = http_files__check_root(files, htime_monotonic_ns() / 1000);
+    int err = http_files__check_root(files, htime_monotonic_us());
 
     if (err < 0)
         return err;

@@ -18,7 +18,7 @@ static int begin_hop(http_transfer_t *t);
 
 uint64_t http_transfer__now_us(const http_transfer_t *t)
 {
-    return htime_monotonic_ns() / 1000 - t->started_us;
+    return htime_monotonic_us() - t->started_us;
 }
 
 void http_transfer__fail(http_transfer_t *t, http_fault_e fault, const char *format, ...)
@@ -508,7 +508,7 @@ int http_transfer_start(http_client_t *client, const http_transfer_options_t *op
     t->url = options->url;
     t->home_port = options->url->port;
     t->home_secure = options->url->scheme.len == 5;
-    t->started_us = htime_monotonic_ns() / 1000;
+    t->started_us = htime_monotonic_us();
     t->info.id = client->transfer_count++;
     hlist_push_back(&client->transfers, &t->link);
     if (options->referer && !(t->referer = hmem_strdup(options->referer)))

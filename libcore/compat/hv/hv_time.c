@@ -94,7 +94,7 @@ unsigned int gettick_ms(void)
 
 unsigned long long gethrtime_us(void)
 {
-    return htime_monotonic_ns() / 1000;
+    return htime_monotonic_us();
 }
 
 unsigned long long gettimeofday_ms(void)
