@@ -22,6 +22,7 @@ typedef struct split_segment_s {
     retry_t retry;
     int http_status;
     int64_t retry_after_s;
+    bool refused;  /* the connection was */
     bool open;     /* asked without an end */
     bool accepted; /* the response is what was asked for: its body belongs to the range */
     hbytes_t why;  /* it failed, if that is not http_transfer_error */

@@ -92,8 +92,7 @@ static bool try_again(split_segment_t *segment, int status)
         .status = status,
         .error = segment->why.data,
         .http_status = segment->http_status,
-        .refused = status == STATUS_CONNECT && segment->why.data &&
-                   strstr(segment->why.data, herr_str(-ECONNREFUSED)),
+        .refused = segment->refused,
         .retry_after_s = segment->retry_after_s,
         .final = status == STATUS_WRITE,
     };
@@ -353,9 +352,9 @@ static int status_at_end(split_segment_t *segment, http_fault_e fault)
     return status_of_fault(fault);
 }
 
-static void keep_info(split_t *split, const http_transfer_t *transfer)
+static void keep_info(split_t *split, const http_transfer_info_t *info)
 {
-    http_transfer_info(transfer, &split->result->info);
+    split->result->info = *info;
     split->result->info.url = split->result->info.method = split->result->info.scheme = "";
     split->result->info.redirect_url = split->result->info.content_type = "";
     split->result->info.referer = "";
@@ -366,9 +365,12 @@ static void on_close(http_transfer_t *transfer, http_fault_e fault, void *userda
     split_segment_t *segment = userdata;
     split_t *split = segment->split;
     int status = status_at_end(segment, fault);
+    http_transfer_info_t info;
 
+    http_transfer_info(transfer, &info);
+    segment->refused = info.error == -ECONNREFUSED;
     if (split->result->info.total_us == 0)
-        keep_info(split, transfer);
+        keep_info(split, &info);
     end_report(segment);
     segment->transfer = NULL;
     if (status != 0 && segment->why.len == 0)

@@ -84,11 +84,6 @@ static int finish(transfer_t *t, int status, const http_transfer_info_t *info)
 
 /* ---- another try ----------------------------------------------------------------------------- */
 
-static bool was_refused(int status, const char *error)
-{
-    return status == STATUS_CONNECT && strstr(error, herr_str(-ECONNREFUSED)) != NULL;
-}
-
 static int64_t wish_of_server(const transfer_t *t)
 {
     header_t header;
@@ -131,7 +126,7 @@ static bool try_again(transfer_t *t, int *status, const http_transfer_info_t *in
     const retry_end_t end = {.status = *status,
                              .error = t->error.data,
                              .http_status = info->status,
-                             .refused = was_refused(*status, t->error.data ? t->error.data : ""),
+                             .refused = info->error == -ECONNREFUSED,
                              .retry_after_s = wish_of_server(t),
                              .final = t->run->interrupted || *status == STATUS_CANCELLED ||
                                       (*status == STATUS_WRITE && t->operation->retry.robust)};

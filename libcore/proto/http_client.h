@@ -280,6 +280,7 @@ typedef struct http_transfer_info_s {
     int64_t download_total, upload_total; /* as announced; -1: not known */
     bool condition_unmet;                 /* the document was not new enough; status is 304 then */
     bool through_proxy;                   /* an HTTP proxy was used */
+    int error; /* what a fault of the network came of: -ECONNREFUSED; 0: nothing is known */
     char local_ip[INET6_ADDRSTRLEN], remote_ip[INET6_ADDRSTRLEN];
     uint16_t local_port, remote_port;
 } http_transfer_info_t;

@@ -154,7 +154,6 @@ struct http_transfer_s {
     bool old; /* somebody answered with HTTP/1.0 */
 
     http_fault_e fault;
-    int error_code; /* behind it */
     bool closing;   /* on_close comes from the loop */
     htimer_t *close_timer, *total_timer, *speed_timer;
     hrate_t *receive_rate, *send_rate;

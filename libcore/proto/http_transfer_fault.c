@@ -123,7 +123,9 @@ void http_transfer__explain(http_transfer_t *t, int err)
     const char *text = http_exchange_error(t->exchange);
     http_fault_e fault;
 
-    t->error_code = err;
+    if (t->fault != HTTP_FAULT_NONE) /* that is why it ended */
+        return;
+    t->info.error = err;
     if (err == -ENOMEM)
         fault = HTTP_FAULT_MEMORY;
     else if (http_exchange_step(t->exchange) != HDIAL_STEP_DONE)

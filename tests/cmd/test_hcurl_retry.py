@@ -149,6 +149,12 @@ def test_unless_it_is_made_one(lab):
     assert "1 retry left" in done.err()
 
 
+def test_the_words_of_an_error_decide_nothing(lab):
+    done = hcurl(lab, "--retry", "2", "--retry-connrefused", "--unix-socket", "Connection refused", "http://a/")
+    assert done.wait() == 7
+    assert "No such file" in done.err() and "left" not in done.err()
+
+
 def test_it_is_there_at_last(lab, web):
     """A server that begins to listen while it is tried."""
     port = lab.port()
