@@ -1,0 +1,14 @@
+/* hnmap: finds hosts and their open ports, as nmap does. */
+#include "options.h"
+#include "scan.h"
+
+int main(int argc, char **argv)
+{
+    options_t options;
+    int status = options_parse(&options, argc, argv);
+
+    if (status == OPTIONS_RUN)
+        status = scan(&options);
+    options_free(&options);
+    return status;
+}

@@ -1,0 +1,91 @@
+/* options: hnmap's command line, checked. */
+#ifndef HNMAP_OPTIONS_H
+#define HNMAP_OPTIONS_H
+
+#include "app/hopt_doc.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What -s and -P ask for, as sets. */
+typedef enum scan_type_e {
+    SCAN_LIST = 1 << 0,    /* -sL */
+    SCAN_NO_PORT = 1 << 1, /* -sn */
+    SCAN_CONNECT = 1 << 2, /* -sT */
+    SCAN_VERSION = 1 << 3, /* -sV */
+} scan_type_e;
+
+typedef enum ping_type_e {
+    PING_NONE = 1 << 0, /* -Pn */
+    PING_SYN = 1 << 1,  /* -PS */
+} ping_type_e;
+
+typedef enum name_lookup_e {
+    NAMES_OF_UP_HOSTS = 0, /* default */
+    NAMES_NEVER,           /* -n */
+    NAMES_ALWAYS           /* -R */
+} name_lookup_e;
+
+typedef struct target_options_s {
+    hopt_list_t input_files; /* -iL */
+    const char *exclude, *exclude_file;
+    bool resolve_all, randomize;
+    const char *shard; /* "I/N" */
+    int family;        /* AF_INET, AF_INET6 */
+} target_options_t;
+
+typedef struct port_options_s {
+    const char *ports, *excluded;
+    bool fast, in_order;
+    const char *top;
+} port_options_t;
+
+/* Times in ms; those that are 0 come from the template. */
+typedef struct timing_options_s {
+    unsigned template;
+    uint32_t rtt_initial_ms, rtt_min_ms, rtt_max_ms;
+    uint32_t host_timeout_ms, delay_ms, delay_max_ms;
+    unsigned window_min, window_max;
+    const char *rate_min, *rate_max; /* a decimal number of probes a second */
+    int retries;                     /* -1: from the template */
+} timing_options_t;
+
+typedef struct output_options_s {
+    const char *normal, *xml, *grepable, *all, *json, *csv, *html;
+    bool append, open_only, reason, no_stylesheet;
+    const char *stylesheet;
+    int verbose, debug;
+    uint32_t stats_every_ms;
+    bool noninteractive;
+} output_options_t;
+
+typedef struct options_s {
+    target_options_t target;
+    port_options_t port;
+    timing_options_t timing;
+    output_options_t output;
+    unsigned scans; /* scan_type_e */
+    unsigned pings; /* ping_type_e */
+    const char *ping_ports;
+    int names; /* name_lookup_e */
+    const char *dns_servers;
+    bool system_dns;
+    bool has_seed;
+    uint64_t seed;
+    int privileged; /* -1: as the process is */
+    hopt_list_t operands;
+    int argc;
+    char *const *argv; /* as typed, for the files' first line */
+} options_t;
+
+/* Parses argv. OPTIONS_RUN, or the exit status after a page or a message. options_free in every
+ * case. */
+#define OPTIONS_RUN HOPT_RUN
+int options_parse(options_t *options, int argc, char **argv);
+void options_free(options_t *options);
+
+/* The manual's texts and the table of options; see manual.c. */
+extern const hopt_doc_t hnmap_doc;
+extern const hopt_t option_rows[];
+
+#endif

@@ -1,0 +1,7 @@
+#include "scan.h"
+
+int scan(const options_t *options)
+{
+    (void)options;
+    return 0;
+}
