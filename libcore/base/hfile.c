@@ -4,11 +4,15 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_SIZE 16384
+#define BOM "\xef\xbb\xbf"
+#define BOM_LEN (sizeof(BOM) - 1)
 
 static int check_plain(int fd)
 {
@@ -29,11 +33,23 @@ static int wait_readable(int fd)
     return poll(&wanted, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 }
 
+/* What cannot be taken is not read first. */
+static bool is_larger(int fd, size_t size_max)
+{
+    off_t at = lseek(fd, 0, SEEK_CUR);
+    struct stat st;
+
+    return at >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > at &&
+           (uint64_t)(st.st_size - at) > size_max;
+}
+
 /* Not by its size: that may be 0 (/proc), or grow meanwhile. */
-static int read_all(int fd, size_t size_max, hbytes_t *out)
+static int read_all(int fd, size_t size_max, bool is_text, hbytes_t *out)
 {
     char buf[READ_SIZE];
 
+    if (is_larger(fd, size_max))
+        return -EFBIG;
     for (;;) {
         ssize_t n = read(fd, buf, sizeof(buf));
         int err;
@@ -44,6 +60,8 @@ static int read_all(int fd, size_t size_max, hbytes_t *out)
             continue;
         if (n <= 0)
             return n < 0 ? -errno : 0;
+        if (is_text && memchr(buf, '\0', (size_t)n) != NULL)
+            return HERR_SYNTAX;
         if ((size_t)n > size_max)
             return -EFBIG;
         size_max -= (size_t)n;
@@ -62,22 +80,39 @@ int hfile_read(const char *path, size_t size_max, hbytes_t *out)
         return -errno;
     err = check_plain(fd);
     if (err == 0)
-        err = read_all(fd, size_max, out);
+        err = read_all(fd, size_max, false, out);
+    close(fd);
+    return err;
+}
+
+static int read_named(const char *name, size_t size_max, bool is_text, hbytes_t *out)
+{
+    int fd;
+    int err;
+
+    if (strcmp(name, "-") == 0)
+        return read_all(STDIN_FILENO, size_max, is_text, out);
+    fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    err = read_all(fd, size_max, is_text, out);
     close(fd);
     return err;
 }
 
 int hfile_read_named(const char *name, size_t size_max, hbytes_t *out)
 {
-    int fd;
-    int err;
+    return read_named(name, size_max, false, out);
+}
 
-    if (strcmp(name, "-") == 0)
-        return read_all(STDIN_FILENO, size_max, out);
-    fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
-    err = read_all(fd, size_max, out);
-    close(fd);
+int hfile_read_text(const char *name, size_t size_max, hbytes_t *out)
+{
+    size_t start = out->len;
+    int err = read_named(name, size_max, true, out);
+
+    if (err == 0 && out->len - start >= BOM_LEN && memcmp(out->data + start, BOM, BOM_LEN) == 0) {
+        out->len -= BOM_LEN;
+        memmove(out->data + start, out->data + start + BOM_LEN, out->len - start + 1);
+    }
     return err;
 }

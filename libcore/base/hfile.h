@@ -18,6 +18,10 @@ int hfile_read(const char *path, size_t size_max, hbytes_t *out);
  * standard input. 0 or the errors above, but for -EINVAL. */
 int hfile_read_named(const char *name, size_t size_max, hbytes_t *out);
 
+/* As hfile_read_named, for text: a byte order mark in front of it is left out, and HERR_SYNTAX says
+ * that there is a NUL in it, as soon as one has come. */
+int hfile_read_text(const char *name, size_t size_max, hbytes_t *out);
+
 /* Writes a file that is then as a whole the new one, or after an error the old one: a temporary
  * file in the same folder takes its place, with its rights (those of a new file if there is none;
  * only the owner's if it is not ours). A symbolic link stays one. What is no plain file is written

@@ -110,6 +110,49 @@ static void test_what_cannot_be_read_says_why(void **state)
     hbytes_deinit(&out);
 }
 
+static void write_file(const char *data, size_t len)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_text_has_no_mark_and_no_nul(void **state)
+{
+    hbytes_t out = {0};
+
+    (void)state;
+    assert_int_equal(hfile_read_text("/dev/zero", SIZE_MAX, &out), HERR_SYNTAX); /* it never ends */
+    assert_int_equal(out.len, 0);
+    assert_int_equal(hfile_read_text("/dev/null", 0, &out), 0);
+    assert_int_equal(hbytes_append_str(&out, "before:"), 0);
+    write_file("\xef\xbb\xbftext\n", 8);
+    assert_int_equal(hfile_read_text(path, 8, &out), 0);
+    assert_string_equal(out.data, "before:text\n");
+    assert_int_equal(out.len, 12);
+    hbytes_clear(&out);
+    write_file("\xef\xbb", 2);
+    assert_int_equal(hfile_read_text(path, 8, &out), 0);
+    assert_string_equal(out.data, "\xef\xbb");
+    write_file("a\0b", 3);
+    assert_int_equal(hfile_read_text(path, 8, &out), HERR_SYNTAX);
+    hbytes_deinit(&out);
+}
+
+static void test_a_large_file_is_not_read_to_find_that(void **state)
+{
+    hbytes_t out = {0};
+
+    (void)state;
+    assert_int_equal(truncate(path, (off_t)1 << 40), 0);
+    assert_int_equal(hfile_read(path, SIZE, &out), -EFBIG);
+    assert_int_equal(hfile_read_named(path, SIZE, &out), -EFBIG);
+    assert_int_equal(out.len, 0);
+    hbytes_deinit(&out);
+}
+
 static int scenario(void *arg)
 {
     hbytes_t out = {0};
@@ -133,6 +176,8 @@ int main(void)
         cmocka_unit_test(test_what_a_user_names_is_waited_for),
         cmocka_unit_test(test_what_cannot_be_read_says_why),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_text_has_no_mark_and_no_nul),
+        cmocka_unit_test(test_a_large_file_is_not_read_to_find_that),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
