@@ -32,7 +32,7 @@ def need_namespaces(lab):
         pytest.skip("no namespaces here")
 
 
-def lines(lab, command):
-    """The command lines under "Examples:" of the help."""
-    text = lab.run(command, "--help").out().decode().split("\nExamples:\n")[1]
+def lines(lab, command, *topic):
+    """The command lines under "Examples:" of the help (about this topic)."""
+    text = lab.run(command, "--help", *topic).out().decode().split("\nExamples:\n")[1]
     return re.findall(r"^  (\S.*)$", text.split("\n\n")[0], re.M)
