@@ -3,7 +3,6 @@
 #include "http_client_int.h"
 
 #include "../base/hmem.h"
-#include "../base/hstr.h"
 
 /* ---- TLS ------------------------------------------------------------------------------------- */
 
@@ -59,17 +58,37 @@ static int set_tls(http_client_t *client, const http_route_t *route, hdial_optio
 
 /* ---- servers --------------------------------------------------------------------------------- */
 
-static void make_key(const http_route_t *r, char *key, size_t size)
+/* With its NUL: no two lists of texts give the same bytes. */
+static int add_text(hbytes_t *key, const char *text)
 {
-    hbytes_t text = {.size_max = size};
-    char proxy[HENDPOINT_FORMAT_SIZE];
+    return hbytes_append(key, text ? text : "", text ? strlen(text) + 1 : 1);
+}
 
-    hbytes_printf(&text, "%d%d %s:%u %s %s", r->forward, r->tls, r->to.host, r->to.port, r->to.path,
-                  r->tls_name);
-    for (size_t i = 0; i < r->proxy_count; i++)
-        hbytes_printf(&text, " %s", hproxy_format(&r->proxies[i], proxy, sizeof(proxy)));
-    hstr_copy(key, size, text.data ? text.data : "");
-    hbytes_deinit(&text);
+static int add_proxy(hbytes_t *key, const hproxy_t *proxy)
+{
+    int err = hbytes_printf(key, "%d:%u ", (int)proxy->type, proxy->port);
+
+    if (err == 0)
+        err = add_text(key, proxy->host);
+    if (err == 0)
+        err = add_text(key, proxy->user);
+    return err == 0 ? add_text(key, proxy->password) : err;
+}
+
+/* All that makes connections differ: one that is kept must not serve what was to go another way, or
+ * as somebody else. A tunnel belongs to whom the proxy has let in. */
+static int make_key(const http_route_t *r, const http_login_t *proxy_login, hbytes_t *key)
+{
+    bool asks = r->tunnel && proxy_login->user;
+    const char *texts[] = {r->to.host, r->to.path, r->tls_name, asks ? proxy_login->user : NULL,
+                           asks ? proxy_login->password : NULL};
+    int err = hbytes_printf(key, "%d%d%d%d:%u ", r->forward, r->tls, r->tunnel, asks, r->to.port);
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && err == 0; i++)
+        err = add_text(key, texts[i]);
+    for (size_t i = 0; i < r->proxy_count && err == 0; i++)
+        err = add_proxy(key, &r->proxies[i]);
+    return err;
 }
 
 static void origin_free(http_origin_t *origin)
@@ -129,46 +148,62 @@ static int make_peer(http_origin_t *origin, http_fault_e *fault, hbytes_t *error
     return err;
 }
 
-static http_origin_t *find_origin(http_client_t *client, const char *key)
+static http_origin_t *find_origin(http_client_t *client, const hbytes_t *key)
 {
     hlist_t *node, *next;
 
     HLIST_FOREACH (node, next, &client->origins) {
         http_origin_t *origin = HLIST_ENTRY(node, http_origin_t, link);
 
-        if (strcmp(origin->key, key) == 0)
+        if (origin->key_len == key->len && memcmp(origin->key, key->data, key->len) == 0)
             return origin;
     }
     return NULL;
 }
 
-int http_client__origin(http_client_t *client, const http_route_t *route, http_origin_t **origin,
-                        http_fault_e *fault, hbytes_t *error)
+/* One that is in no list yet. */
+static int origin_new(http_client_t *client, const http_route_t *route, const hbytes_t *key,
+                      http_origin_t **origin, http_fault_e *fault, hbytes_t *error)
 {
-    char key[HTTP_CLIENT_KEY_SIZE];
-    http_origin_t *o;
+    http_origin_t *o = hmem_zalloc(sizeof(*o) + key->len);
     int err;
 
-    make_key(route, key, sizeof(key));
-    o = find_origin(client, key);
+    *fault = HTTP_FAULT_MEMORY;
+    if (!o)
+        return -ENOMEM;
+    memcpy(o->key, key->data, key->len);
+    o->key_len = key->len;
+    o->client = client;
+    o->route = *route;
+    err = make_peer(o, fault, error);
+    if (err < 0)
+        hmem_free(o);
+    else
+        *origin = o;
+    return err;
+}
+
+int http_client__origin(http_client_t *client, const http_route_t *route,
+                        const http_login_t *proxy_login, http_origin_t **origin,
+                        http_fault_e *fault, hbytes_t *error)
+{
+    hbytes_t key = {0};
+    http_origin_t *o = NULL;
+    int err = make_key(route, proxy_login, &key);
+
+    *fault = HTTP_FAULT_MEMORY;
+    if (err == 0)
+        o = find_origin(client, &key);
     if (o) {
         hlist_remove(&o->link);
-    } else {
+    } else if (err == 0) {
         make_room(client);
-        o = hmem_zalloc(sizeof(*o) + strlen(key) + 1);
-        *fault = HTTP_FAULT_MEMORY;
-        if (!o)
-            return -ENOMEM;
-        memcpy(o->key, key, strlen(key) + 1);
-        o->client = client;
-        o->route = *route;
-        err = make_peer(o, fault, error);
-        if (err < 0) {
-            hmem_free(o);
-            return err;
-        }
-        client->origin_count++;
+        err = origin_new(client, route, &key, &o, fault, error);
+        client->origin_count += err == 0;
     }
+    hbytes_deinit(&key);
+    if (err < 0)
+        return err;
     hlist_push_front(&client->origins, &o->link);
     o->users++;
     *origin = o;

@@ -22,7 +22,6 @@
 #define HTTP_CLIENT_LOWAT_AFTER 4194304 /* ... after so many, ... */
 #define HTTP_CLIENT_LOWAT_LEFT 1048576  /* ... until no more than these are left, ... */
 #define HTTP_CLIENT_LOWAT_SPEED 64      /* ... if it has so many bytes a microsecond */
-#define HTTP_CLIENT_KEY_SIZE 2048
 #define HTTP_CLIENT_METHOD_SIZE 128
 #define HTTP_CLIENT_COOKIE_SIZE 16400 /* of a Cookie field that is sent: a jar has half of it */
 #define HTTP_CLIENT_CHALLENGES_MAX 10 /* in a row, for one request */
@@ -51,7 +50,8 @@ typedef struct http_origin_s {
     http_route_t route;
     uint32_t users; /* transfers */
     bool old;       /* it answers with HTTP/1.0 on a connection that is kept */
-    char key[];
+    size_t key_len;
+    char key[]; /* what it is found by */
 } http_origin_t;
 
 struct http_client_s {
@@ -72,8 +72,10 @@ struct http_client_s {
 int http_client__route(http_client_t *client, const hurl_t *url, http_route_t *route,
                        http_fault_e *fault, hbytes_t *error);
 
-/* The server at the end of it; the transfer is one more of its users. Errors as above. */
-int http_client__origin(http_client_t *client, const http_route_t *route, http_origin_t **origin,
+/* The server at the end of it, and who asks an HTTP proxy on the way for a tunnel; the transfer is
+ * one more of its users. Errors as above. */
+int http_client__origin(http_client_t *client, const http_route_t *route,
+                        const http_login_t *proxy_login, http_origin_t **origin,
                         http_fault_e *fault, hbytes_t *error);
 
 /* One user less. NULL is legal. */
@@ -154,7 +156,7 @@ struct http_transfer_s {
     bool old; /* somebody answered with HTTP/1.0 */
 
     http_fault_e fault;
-    bool closing;   /* on_close comes from the loop */
+    bool closing; /* on_close comes from the loop */
     htimer_t *close_timer, *total_timer, *speed_timer;
     hrate_t *receive_rate, *send_rate;
     uint64_t speed_bytes; /* at the last look */

@@ -405,30 +405,37 @@ static const http_exchange_callbacks_t exchange_callbacks = {
 
 /* ---- hops ------------------------------------------------------------------------------------ */
 
-/* Its credentials are those that came with its address, else the transfer's. */
-static void set_proxy(http_transfer_t *t, const http_route_t *route)
+/* The credentials for its proxy: those that came with its address, else the transfer's. They live as
+ * long as both. */
+static http_login_t proxy_login_of(const http_transfer_t *t, const http_route_t *route)
 {
-    t->info.through_proxy = route->forward || route->tunnel;
-    t->proxy_login = t->options.proxy_login;
-    if (t->info.through_proxy && (route->http.user[0] || route->http.password[0])) {
-        t->proxy_login.user = route->http.user;
-        t->proxy_login.password = route->http.password;
+    http_login_t login = t->options.proxy_login;
+
+    if ((route->forward || route->tunnel) && (route->http.user[0] || route->http.password[0])) {
+        login.user = route->http.user;
+        login.password = route->http.password;
     }
+    return login;
 }
 
 static int reach_server(http_transfer_t *t)
 {
     http_fault_e fault = HTTP_FAULT_MEMORY;
     http_route_t route;
+    http_login_t login;
     hbytes_t why = {0};
     int err = http_client__route(t->client, t->url, &route, &fault, &why);
 
-    if (err == 0)
-        err = http_client__origin(t->client, &route, &t->origin, &fault, &why);
-    if (err == 0)
-        set_proxy(t, &t->origin->route);
-    else
+    if (err == 0) {
+        login = proxy_login_of(t, &route);
+        err = http_client__origin(t->client, &route, &login, &t->origin, &fault, &why);
+    }
+    if (err == 0) {
+        t->info.through_proxy = route.forward || route.tunnel;
+        t->proxy_login = proxy_login_of(t, &t->origin->route);
+    } else {
         http_transfer__fail(t, fault, "%s", why.len > 0 ? why.data : herr_str(err));
+    }
     hbytes_deinit(&why);
     return err;
 }

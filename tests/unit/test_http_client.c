@@ -303,6 +303,54 @@ static void nothing_comes_while_it_is_paused(void **state)
     lab_close(&lab);
 }
 
+/* ---- kept connections ------------------------------------------------------------------------ */
+
+static void get_through_tunnel(lab_t *lab, const char *user, bool opens)
+{
+    http_transfer_options_t options = {.proxy_login = {.user = user, .password = "p"}};
+    char heard[HEARD_SIZE];
+    int fd;
+
+    start(lab, "http://a.test/", options);
+    settle(lab->loop);
+    fd = accept4(lab->listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_int_equal(fd >= 0, opens);
+    if (opens) {
+        if (lab->fd >= 0)
+            close(lab->fd);
+        lab->fd = fd;
+        hear(lab, "\r\n\r\n", heard);
+        assert_non_null(strstr(heard, "CONNECT a.test:80 HTTP/1.1\r\n"));
+        assert_non_null(strstr(heard, "Proxy-Authorization: Basic "));
+        says(lab, "HTTP/1.1 200 OK\r\n\r\n");
+    }
+    hear(lab, "\r\n\r\n", heard);
+    assert_memory_equal(heard, "GET / HTTP/1.1\r\n", 16);
+    says(lab, OK("2\r\n\r\nok"));
+    ends(lab);
+    assert_int_equal(lab->fault, HTTP_FAULT_NONE);
+    assert_int_equal(lab->info.connects, opens ? 1 : 0);
+}
+
+static void a_tunnel_is_only_for_whom_the_proxy_has_let_in(void **state)
+{
+    hproxy_t proxy = {.type = HPROXY_HTTP, .host = "127.0.0.1"};
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, (http_client_options_t){0});
+    proxy.port = ntohs(lab.addr.sin_port);
+    http_client_free(lab.client);
+    assert_int_equal(
+        http_client_new(lab.loop, &(http_client_options_t){.proxy = &proxy, .proxy_tunnel = true},
+                        &lab.client),
+        0);
+    get_through_tunnel(&lab, "a", true);
+    get_through_tunnel(&lab, "a", false);
+    get_through_tunnel(&lab, "b", true);
+    lab_close(&lab);
+}
+
 /* ---- out of memory --------------------------------------------------------------------------- */
 
 static int one_redirect(void *arg)
@@ -367,6 +415,7 @@ int main(void)
         cmocka_unit_test(an_abort_comes_from_the_loop),
         cmocka_unit_test(a_client_that_goes_ends_its_transfers),
         cmocka_unit_test(nothing_comes_while_it_is_paused),
+        cmocka_unit_test(a_tunnel_is_only_for_whom_the_proxy_has_let_in),
         cmocka_unit_test(without_memory_it_ends_with_an_error),
     };
 
