@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/herr.h"
-#include "base/hfile.h"
 #include "base/hmem.h"
+#include "input.h"
 #include "proto/http_source_filter.h"
 #include "status.h"
 
@@ -17,20 +17,6 @@
 #define EXPECT_MIN (1 << 20) /* http_client asks for 100 beyond it */
 
 /* ---- options --------------------------------------------------------------------------------- */
-
-/* Line ends and NULs in a file are not sent by -d. */
-static void drop_line_ends(hbytes_t *data, size_t start)
-{
-    size_t n = start;
-
-    for (size_t i = start; i < data->len; i++) {
-        if (data->data[i] != '\r' && data->data[i] != '\n' && data->data[i] != '\0')
-            data->data[n++] = data->data[i];
-    }
-    if (data->data)
-        data->data[n] = '\0';
-    data->len = n;
-}
 
 /* Begins with the next piece. */
 static int begin(body_options_t *o, bool joined)
@@ -42,16 +28,13 @@ static int begin(body_options_t *o, bool joined)
 
 static int add_data(body_options_t *o, const char *arg, bool binary, hbytes_t *why)
 {
-    size_t start = o->data.len;
     int err;
 
     if (arg[0] != '@')
         return hbytes_append_str(&o->data, arg);
-    err = hfile_read_named(arg + 1, BODY_DATA_MAX, &o->data);
-    if (err < 0)
-        hbytes_printf(why, "%s: %s", arg + 1, herr_str(err));
-    else if (!binary)
-        drop_line_ends(&o->data, start);
+    err = input_read(arg + 1, BODY_DATA_MAX, binary ? INPUT_BYTES : INPUT_JOINED, &o->data, why);
+    if (err == -EFBIG)
+        hbytes_append_str(why, " (-X POST -T FILE sends any size)");
     return err;
 }
 

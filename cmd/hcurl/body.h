@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#define BODY_DATA_MAX ((size_t)1 << 36) /* bytes of all -d together */
+#define BODY_DATA_MAX ((size_t)1 << 30) /* bytes of all -d together: they are kept in memory */
 #define BODY_FIELDS_MAX 2
 
 /* All zero is the default. */

@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-#define CONFIG_FILE_MAX ((size_t)256 << 20) /* bytes */
-#define CONFIG_DEPTH_MAX 5                  /* files within one another */
+#define CONFIG_FILE_MAX ((size_t)64 << 20) /* bytes */
+#define CONFIG_DEPTH_MAX 5                 /* files within one another */
 
 typedef struct config_line_s {
     unsigned number;     /* from 1 on */

@@ -2,11 +2,11 @@
  * file or an expanded text. */
 #include "options.h"
 
-#include "base/hfile.h"
 #include "base/hmem.h"
 #include "base/hstr.h"
 #include "config.h"
 #include "help.h"
+#include "input.h"
 #include "refused.h"
 #include "status.h"
 
@@ -290,13 +290,7 @@ static int read_config(options_t *o, const char *path, hbytes_t *why)
                       CONFIG_DEPTH_MAX);
         return HERR_RANGE;
     }
-    status = hfile_read_named(path, CONFIG_FILE_MAX, &data);
-    if (status == 0 && data.len > 0 && memchr(data.data, '\0', data.len) != NULL) {
-        hbytes_printf(why, "%s: it is no text", shown);
-        status = HERR_SYNTAX;
-    } else if (status < 0) {
-        hbytes_printf(why, "cannot read config from '%s': %s", shown, herr_str(status));
-    }
+    status = input_read(path, CONFIG_FILE_MAX, INPUT_TEXT, &data, why);
     text = hbytes_take(&data, NULL);
     if (status < 0 || text == NULL) {
         hmem_free(text);
@@ -360,9 +354,9 @@ const hopt_t options_rows[] = {
     HOPT_INCLUDE(help_rows, options_t, help, help_options_t),
     HOPT_INCLUDE(operation_rows, options_t, now, operation_t),
     HOPT_INCLUDE(operate_rows, options_t, globals.operate, operate_options_t),
+    HOPT_INCLUDE(split_rows, options_t, globals.split, split_options_t),
     HOPT_INCLUDE(report_rows, options_t, globals.report, report_options_t),
     HOPT_INCLUDE(bench_rows, options_t, globals.bench, bench_options_t),
-    HOPT_INCLUDE(split_rows, options_t, globals.split, split_options_t),
     HOPT_INCLUDE(refused_rows, options_t, help, help_options_t),
     HOPT_END,
 };
@@ -381,10 +375,9 @@ static int take_argv(options_t *o, int argc, char *const argv[], hbytes_t *messa
         hopt_word_t word = {argv[i], i + 1 < argc ? argv[i + 1] : NULL, false, NULL};
 
         if (ended || argv[i][0] != '-') {
-            status = url_add(&o->now.url, argv[i]);
-            if (status < 0)
-                hbytes_append_str(message,
-                                  status == HERR_SYNTAX ? "the URL is empty" : herr_str(status));
+            status = url_add(&o->now.url, argv[i], message);
+            if (status < 0 && message->len == 0)
+                hbytes_append_str(message, herr_str(status));
         } else if (strcmp(argv[i], "--") == 0) {
             ended = true;
         } else {

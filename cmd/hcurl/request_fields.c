@@ -1,8 +1,8 @@
 /* Fields from the command line and from files. A field is one block: the name, a NUL, the value. */
 #include "request.h"
 
-#include "base/hfile.h"
 #include "base/hmem.h"
+#include "input.h"
 
 #include <string.h>
 
@@ -91,10 +91,10 @@ static int add_line(request_fields_t *fields, const char *line, size_t len)
     return err;
 }
 
-static int add_file(request_fields_t *fields, const char *name)
+static int add_file(request_fields_t *fields, const char *name, hbytes_t *why)
 {
-    hbytes_t text = {.size_max = REQUEST_FIELD_FILE_MAX};
-    int err = hfile_read_named(name, REQUEST_FIELD_FILE_MAX, &text);
+    hbytes_t text = {0};
+    int err = input_read(name, REQUEST_FIELD_FILE_MAX, INPUT_TEXT, &text, why);
     const char *at = text.data;
     size_t left = text.len;
 
@@ -104,7 +104,7 @@ static int add_file(request_fields_t *fields, const char *name)
         const char *line = at;
         size_t line_len = trim(&line, len);
 
-        if (line_len > 0 && line[0] != '#' && !memchr(line, '\0', line_len))
+        if (line_len > 0 && line[0] != '#')
             err = add_line(fields, line, line_len);
         at += len + (end != NULL);
         left -= len + (end != NULL);
@@ -115,13 +115,8 @@ static int add_file(request_fields_t *fields, const char *name)
 
 int request_fields_add(request_fields_t *fields, const char *text, hbytes_t *why)
 {
-    if (text[0] == '@') {
-        int err = add_file(fields, text + 1);
-
-        if (err)
-            hbytes_printf(why, "%s: %s", text + 1, herr_str(err));
-        return err;
-    }
+    if (text[0] == '@')
+        return add_file(fields, text + 1, why);
     if (!strpbrk(text, ":;"))
         return hbytes_printf(why, "'%s' does not look like a header", text);
     return add_line(fields, text, strlen(text));

@@ -4,10 +4,10 @@
 #include <strings.h>
 
 #include "base/herr.h"
-#include "base/hfile.h"
 #include "base/hmem.h"
+#include "input.h"
 
-#define DATA_FILE_MAX ((size_t)500 << 20) /* bytes of NAME@FILE */
+#define DATA_FILE_MAX ((size_t)100 << 20) /* bytes of NAME@FILE: three times that is kept */
 
 /* ---- items ----------------------------------------------------------------------------------- */
 
@@ -89,10 +89,10 @@ static int add_line(url_options_t *o, const char *text, size_t len)
     return add(o, line, true);
 }
 
-static int add_file(url_options_t *o, const char *name)
+static int add_file(url_options_t *o, const char *name, hbytes_t *why)
 {
     hbytes_t text = {0};
-    int err = hfile_read_named(name, URL_FILE_MAX, &text);
+    int err = input_read(name, URL_FILE_MAX, INPUT_TEXT, &text, why);
 
     for (size_t at = 0; err == 0 && at < text.len;) {
         const char *line = text.data + at;
@@ -100,24 +100,25 @@ static int add_file(url_options_t *o, const char *name)
         size_t len = end ? (size_t)(end - line) : text.len - at;
 
         at += len + 1;
-        if (strnlen(line, len) == len)
-            err = add_line(o, line, len);
+        err = add_line(o, line, len);
+        if (err == -ENOBUFS)
+            hbytes_printf(why, "'%s' has more than %zu URLs", name, URL_ITEMS_MAX);
     }
     hbytes_deinit(&text);
     return err;
 }
 
-int url_add(url_options_t *options, const char *url)
+int url_add(url_options_t *options, const char *url, hbytes_t *why)
 {
     if (url[0] == '@')
-        return add_file(options, url + 1);
-    return *url ? add(options, url, false) : HERR_SYNTAX;
+        return add_file(options, url + 1, why);
+    return *url ? add(options, url, false) : refuse(why, "the URL is empty");
 }
 
 static int on_url(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
 {
     (void)option;
-    return *arg ? url_add(opts, arg) : refuse(why, "the URL is empty");
+    return url_add(opts, arg, why);
 }
 
 static int next_output(url_options_t *o, url_item_t **item)
@@ -191,8 +192,25 @@ static int on_upload(const hopt_t *option, const char *arg, void *opts, hbytes_t
     return 0;
 }
 
+static void spaces_to_plus(hbytes_t *out, size_t start)
+{
+    size_t n = start;
+
+    for (size_t i = start; i < out->len; i++) {
+        bool space = out->len - i >= 3 && memcmp(out->data + i, "%20", 3) == 0;
+
+        out->data[n++] = space ? '+' : out->data[i];
+        i += space ? 2 : 0;
+    }
+    if (out->data)
+        out->data[n] = '\0';
+    out->len = n;
+}
+
 int url_encode_pair(const char *text, hbytes_t *out, hbytes_t *why)
 {
+    size_t file_max =
+        out->size_max && out->size_max < DATA_FILE_MAX ? out->size_max : DATA_FILE_MAX;
     const char *mark = strchr(text, '='), *content;
     hbytes_t file = {0};
     size_t len, start;
@@ -204,9 +222,7 @@ int url_encode_pair(const char *text, hbytes_t *out, hbytes_t *why)
     content = mark ? mark + 1 : text;
     len = strlen(content);
     if (mark && *mark == '@') {
-        err = hfile_read_named(content, DATA_FILE_MAX, &file);
-        if (err < 0)
-            hbytes_printf(why, "%s: %s", content, herr_str(err));
+        err = input_read(content, file_max, INPUT_BYTES, &file, why);
         content = file.data ? file.data : "";
         len = file.len;
     }
@@ -219,12 +235,8 @@ int url_encode_pair(const char *text, hbytes_t *out, hbytes_t *why)
     if (err == 0)
         err = hurl_encode(out, content, len);
     hbytes_deinit(&file);
-    for (char *space; err == 0 && start < out->len && (space = strstr(out->data + start, "%20"));) {
-        *space = '+';
-        memmove(space + 1, space + 3, out->len - (size_t)(space + 3 - out->data) + 1);
-        out->len -= 2;
-        start = (size_t)(space + 1 - out->data);
-    }
+    if (err == 0)
+        spaces_to_plus(out, start);
     return err;
 }
 
@@ -241,6 +253,8 @@ static int on_query(const hopt_t *option, const char *arg, void *opts, hbytes_t 
     if (err == 0)
         err = arg[0] == '+' ? hbytes_append_str(&o->query, arg + 1)
                             : url_encode_pair(arg, &o->query, why);
+    if (err == -ENOBUFS)
+        hbytes_printf(why, "the query is longer than %d bytes", URL_QUERY_MAX);
     return err;
 }
 

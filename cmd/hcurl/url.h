@@ -46,8 +46,9 @@ typedef struct url_options_s {
 
 extern const hopt_t url_rows[];
 
-/* An operand, or @FILE of them. 0; HERR_SYNTAX: it is empty; -errno, -ENOMEM, -ENOBUFS. */
-int url_add(url_options_t *options, const char *url);
+/* An operand, or @FILE of them. 0; HERR_SYNTAX: it is empty; -errno, -ENOMEM, -ENOBUFS; why has one
+ * line for what is the fault of url. */
+int url_add(url_options_t *options, const char *url, hbytes_t *why);
 
 /* Frees what the rows have collected. */
 void url_options_deinit(url_options_t *options);

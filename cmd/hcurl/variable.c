@@ -164,7 +164,7 @@ static int read_file(const char *name, const range_t *range, hbytes_t *content, 
     if (fd >= 0 && !is_stdin)
         close(fd);
     if (status < 0)
-        hbytes_printf(why, "%s: %s", is_stdin ? "standard input" : name, herr_str(status));
+        hbytes_printf(why, "cannot read '%s': %s", is_stdin ? "<stdin>" : name, herr_str(status));
     return status;
 }
 

@@ -106,9 +106,9 @@ def test_a_mistake_is_named(home, words, said):
 
 def test_a_file_that_cannot_be_read_is_26(home):
     said = usage(home, "-K", "none", "x", status=26)
-    assert said == "hcurl: option -K: cannot read config from 'none': No such file or directory\n"
+    assert said == "hcurl: option -K: cannot read 'none': No such file or directory\n"
     said = usage(home, "--variable", "a@none", "x", status=26)
-    assert said == "hcurl: option --variable: none: No such file or directory\n"
+    assert said == "hcurl: option --variable: cannot read 'none': No such file or directory\n"
 
 
 def test_mistakes_are_told_even_if_silence_was_asked_for(home):
@@ -382,7 +382,7 @@ def test_a_mistake_in_a_config_file_has_its_line(home):
     (home / "bad").write_text("\nurl\n")
     assert usage(home, "-K", "bad") == "hcurl: option -K: bad:2: option --url needs a value\n"
     (home / "bad").write_bytes(b"url = a\0b\n")
-    assert usage(home, "-K", "bad") == "hcurl: option -K: bad: it is no text\n"
+    assert usage(home, "-K", "bad") == "hcurl: option -K: cannot read 'bad': it is no text\n"
 
 
 def test_what_looks_like_a_mistake_in_a_config_file_is_warned_of(web, home):

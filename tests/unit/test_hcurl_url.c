@@ -43,7 +43,7 @@ static void parse(line_t *line, const char *text)
     line->result =
         hopt_parse(&spec, argc, line->argv, &line->options, &line->operands, &line->message);
     for (size_t i = 0; line->result == 0 && i < line->operands.count; i++)
-        line->result = url_add(&line->options, line->operands.items[i]);
+        line->result = url_add(&line->options, line->operands.items[i], &line->message);
 }
 
 static void drop(line_t *line)
