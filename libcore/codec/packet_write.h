@@ -1,5 +1,5 @@
-/* packet_write: probes as bytes: ARP and NDP questions, ICMP, TCP, UDP and other IP packets, with or
- * without an Ethernet header, into the caller's buffer, checksums and all. Nothing is allocated.
+/* packet_write: probes as bytes: ARP and NDP questions, ICMP, TCP, UDP and other IP packets, with
+ * or without an Ethernet header, into the caller's buffer, checksums and all.
  *
  * Every writer returns the length; -ENOBUFS when it does not fit (nothing of use is in buf then;
  * PACKET_WRITE_MAX plus the payload is always enough), -EINVAL for addresses of two families or of
@@ -117,14 +117,14 @@ typedef struct packet_patch_s {
 } packet_patch_t;
 
 /* 0, or as packet_write_tcp; -EINVAL with a payload. */
-int packet_template_init(packet_template_t *template_, const packet_envelope_t *envelope,
+int packet_template_init(packet_template_t *probe, const packet_envelope_t *envelope,
                          const packet_tcp_out_t *tcp);
 
 /* Makes bytes[0 .. len) the packet with these values. */
-void packet_template_patch(packet_template_t *template_, const packet_patch_t *patch);
+void packet_template_patch(packet_template_t *probe, const packet_patch_t *patch);
 
 /* Another next hop (PACKET_MAC_SIZE bytes), of a template with an Ethernet header. */
-void packet_template_set_link(packet_template_t *template_, const uint8_t *link_destination);
+void packet_template_set_link(packet_template_t *probe, const uint8_t *link_destination);
 
 #ifdef __cplusplus
 }

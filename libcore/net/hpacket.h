@@ -16,9 +16,9 @@
  *
  * The kernel knows nothing of connections that we probe: it answers the SYN/ACK to a SYN of ours
  * with a RST, which is just what a half-open scan wants, and what nmap relies on, too. Only a
- * program that goes on talking over raw packets would have to keep its port from the kernel. For the
- * same reason our source ports should not be ones that the kernel uses: a bound socket that is never
- * connected or listening keeps one of them free, ip_local_reserved_ports a range.
+ * program that goes on talking over raw packets would have to keep its port from the kernel. Our
+ * source ports should not be ones that the kernel gives to others: a socket that is bound, and
+ * neither connected nor listening, keeps one of them.
  *
  * All calls belong to the loop's thread. */
 #ifndef HNET_NET_HPACKET_H

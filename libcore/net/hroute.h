@@ -2,8 +2,8 @@
  * hop; and what interfaces, addresses and neighbours there are. Linux (rtnetlink).
  *
  * Calls are synchronous. Each is a question to this machine's own kernel, answered within the
- * system call that asks it (rtnetlink handles a request inside sendmsg), so there is nothing to wait
- * for: 5 to 20 us, no more than a stat(). A time limit (HROUTE_TIMEOUT_MS) is kept all the same.
+ * system call that asks it (rtnetlink handles a request inside sendmsg), so there is nothing to
+ * wait for, no more than with a stat(). A time limit (HROUTE_TIMEOUT_MS) is kept all the same.
  * Nothing is remembered between calls: whoever asks for many addresses of one prefix keeps the
  * answer, and knows when it may. Not thread-safe; a second thread opens its own.
  *
@@ -72,9 +72,9 @@ int hroute_new(hroute_t **route);
 void hroute_free(hroute_t *route); /* NULL is legal */
 
 /* Where a packet for dst goes. ifindex is an interface that it has to leave by, or 0; a link-local
- * IPv6 address needs one. With an interface that no route to dst leads over the kernel takes dst for
- * a neighbour there. source is the address to send from, or NULL for the kernel's choice; one that
- * is not of this machine is taken as it is.
+ * IPv6 address needs one. With an interface that no route to dst leads over the kernel takes dst
+ * for a neighbour there. source is the address to send from, or NULL for the kernel's choice; one
+ * that is not of this machine is taken as it is.
  * 0; -ENETUNREACH (no route, or one that says so), -EHOSTUNREACH, -EACCES (a route that prohibits
  * it), -ENODEV (no such interface), -ENETDOWN (it is down), -EADDRNOTAVAIL (it has no address to
  * send from), -EINVAL (no address, source of another family, link-local without interface),
