@@ -1,0 +1,35 @@
+/* output: reports. A format turns results into text; the sinks write it to standard output or to
+ * files, each opened before the scan begins. */
+#ifndef HNMAP_OUTPUT_H
+#define HNMAP_OUTPUT_H
+
+#include "options.h"
+#include "result.h"
+
+/* One format. Every call appends to out; 0 or -ENOMEM. state is a zeroed word of the format's own,
+ * for a whole run. Any call may be NULL. */
+typedef struct output_format_s {
+    const char *name, *extension;
+    int (*begin)(hbytes_t *out, const run_t *run);
+    int (*host)(hbytes_t *out, const run_t *run, const host_result_t *host, uint64_t *state);
+    int (*end)(hbytes_t *out, const run_t *run, uint64_t *state);
+    bool is_final; /* only the end writes (HTML): nothing is appended to, nothing resumed */
+} output_format_t;
+
+extern const output_format_t output_terminal, output_normal, output_grepable, output_xml;
+
+typedef struct output_s output_t;
+
+/* Opens what the options ask for; the normal format goes to standard output unless another one
+ * does. 0 and *output, or the exit status after a message: nothing was overwritten then. */
+int output_open(const output_options_t *options, output_t **output);
+/* Each to all of them, at once. 0, or -errno after a message (a disk is full, a reader has gone). */
+int output_begin(output_t *output, const run_t *run);
+int output_host(output_t *output, const run_t *run, const host_result_t *host);
+int output_end(output_t *output, const run_t *run);
+void output_free(output_t *output);
+
+/* Whether the normal report goes to standard output: then messages of progress may, too. */
+bool output_is_interactive(const output_t *output);
+
+#endif
