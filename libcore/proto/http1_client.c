@@ -363,6 +363,18 @@ static void tell_drained(http_exchange_t *exchange)
         exchange->callbacks->on_drained(exchange, exchange->userdata);
 }
 
+static void tell_resumed(http_link_t *conn)
+{
+    http_exchange_t *exchange = conn->exchange;
+
+    exchange->resumed = false;
+    if (!exchange->callbacks->on_resumed || exchange->paused || exchange->err != 0)
+        return;
+    conn->busy = true;
+    exchange->callbacks->on_resumed(exchange, exchange->userdata);
+    conn->busy = false;
+}
+
 static void resume(hio_t *io)
 {
     http_link_t *conn = hevent_userdata(io);
@@ -371,6 +383,8 @@ static void resume(hio_t *io)
 
     if (conn->exchange && conn->exchange->ready)
         tell_drained(conn->exchange);
+    if (conn->exchange && conn->exchange->resumed)
+        tell_resumed(conn);
     if (!conn->exchange || (!goes_on(conn) && !is_complete(conn->exchange)))
         return;
     held = conn->exchange->held;

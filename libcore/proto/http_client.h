@@ -240,8 +240,7 @@ int http_transfer_start(http_client_t *client, const http_transfer_options_t *op
                         const http_transfer_callbacks_t *callbacks, void *userdata,
                         http_transfer_t **transfer);
 
-/* Back-pressure: no on_body between the two, but for what is still to come of a piece that is being
- * decoded. */
+/* Back-pressure: no on_body between the two. */
 void http_transfer_pause(http_transfer_t *transfer);
 void http_transfer_resume(http_transfer_t *transfer);
 

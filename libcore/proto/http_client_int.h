@@ -153,7 +153,9 @@ struct http_transfer_s {
     bool patient;       /* it is woken for large pieces */
     bool ignore_body;
     bool paused;
-    bool old; /* somebody answered with HTTP/1.0 */
+    bool keeps;    /* a piece of the body is not taken yet, it came to a pause: */
+    hbytes_t kept; /* as it came, or what is not decoded of it */
+    bool old;      /* somebody answered with HTTP/1.0 */
 
     http_fault_e fault;
     bool closing; /* on_close comes from the loop */
@@ -258,6 +260,7 @@ void http_transfer__pump(http_transfer_t *t);
 /* The last response begins: what becomes of its body. */
 void http_transfer__begin_body(http_transfer_t *t, const http_exchange_response_t *response);
 void http_transfer__take_body(http_transfer_t *t, http_span_t data);
+void http_transfer__take_kept(http_transfer_t *t); /* behind a pause */
 void http_transfer__end_body(http_transfer_t *t);
 
 /* ---- http_transfer_store.c ------------------------------------------------------------------- */

@@ -274,8 +274,10 @@ void http_exchange_resume(http_exchange_t *exchange)
     if (!exchange->paused)
         return;
     exchange->paused = false;
-    if (exchange->conn && !exchange->conn->busy)
-        http1_client__resume_later(exchange->conn);
+    if (!exchange->conn || exchange->conn->busy)
+        return;
+    exchange->resumed = true;
+    http1_client__resume_later(exchange->conn);
 }
 
 const char *http_exchange_error(const http_exchange_t *exchange)

@@ -88,6 +88,7 @@ struct http_exchange_s {
     bool tunnel;
     bool shut; /* the program sends no more into it */
     bool paused;
+    bool resumed; /* which is to be told to the program */
 
     int err;
     hdial_step_e step;

@@ -84,6 +84,7 @@ static void transfer_free(http_transfer_t *t)
     hmem_free(t->content_type);
     hmem_free(t->redirect_url);
     hbytes_deinit(&t->early);
+    hbytes_deinit(&t->kept);
     hbytes_deinit(&t->error);
     hmem_free(t);
 }
@@ -318,6 +319,12 @@ static void on_body_end(http_exchange_t *exchange, void *userdata)
         http_transfer__end_body(t);
 }
 
+static void on_resumed(http_exchange_t *exchange, void *userdata)
+{
+    (void)exchange;
+    http_transfer__take_kept(userdata);
+}
+
 static void on_drained(http_exchange_t *exchange, void *userdata)
 {
     (void)exchange;
@@ -399,6 +406,7 @@ static const http_exchange_callbacks_t exchange_callbacks = {
     .on_body = on_body,
     .on_trailers = on_trailers,
     .on_body_end = on_body_end,
+    .on_resumed = on_resumed,
     .on_drained = on_drained,
     .on_close = on_exchange_close,
 };
@@ -444,8 +452,9 @@ static int begin_hop(http_transfer_t *t)
 {
     int err;
 
-    t->has_head = t->moving_on = t->ignore_body = t->patient = t->begun = false;
+    t->has_head = t->moving_on = t->ignore_body = t->patient = t->begun = t->keeps = false;
     hbytes_clear(&t->early);
+    hbytes_clear(&t->kept);
     t->hop = HTTP_HOP_FINAL;
     t->dropped = t->info.downloaded = t->info.uploaded = 0;
     t->info.download_total = t->info.upload_total = -1;

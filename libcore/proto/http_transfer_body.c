@@ -224,6 +224,17 @@ static bool deliver(http_transfer_t *t, http_span_t data)
     return t->fault == HTTP_FAULT_NONE;
 }
 
+/* Until http_transfer__take_kept. */
+static void keep_piece(http_transfer_t *t, http_span_t data)
+{
+    t->keeps = true;
+    if (hbytes_append(&t->kept, data.data, data.len) == 0)
+        return;
+    http_transfer__fail(t, HTTP_FAULT_MEMORY, "%s", herr_str(-ENOMEM));
+    fail_receiving(t);
+}
+
+/* A paused one is given nothing but at its end, which comes when it is not paused. */
 static void decode(http_transfer_t *t, http_span_t in, http_coding_op_e op)
 {
     int state;
@@ -231,6 +242,10 @@ static void decode(http_transfer_t *t, http_span_t in, http_coding_op_e op)
     do {
         hbuf_t out = {t->decoded, HTTP_CLIENT_BODY_SIZE};
 
+        if (t->paused && op == HTTP_CODING_RUN) {
+            keep_piece(t, in);
+            return;
+        }
         state = http_coding_step(t->decoder, &in, &out, op);
         if (!deliver(t, (http_span_t){t->decoded, HTTP_CLIENT_BODY_SIZE - out.len}))
             return;
@@ -260,18 +275,38 @@ static void set_lowat(http_transfer_t *t)
     (void)hsocket_set_lowat(hio_fd(io), patient ? HTTP_CLIENT_LOWAT : 1);
 }
 
+static void take(http_transfer_t *t, http_span_t data)
+{
+    if (t->decoder)
+        decode(t, data, HTTP_CODING_RUN);
+    else if (t->paused)
+        keep_piece(t, data);
+    else
+        deliver(t, data);
+}
+
 void http_transfer__take_body(http_transfer_t *t, http_span_t data)
 {
     t->info.downloaded += data.len;
     set_lowat(t);
     if (t->ignore_body)
         return;
-    if (!t->decoder)
-        deliver(t, data);
-    else if (t->options.size_max > 0 && t->info.downloaded > (uint64_t)t->options.size_max)
+    if (t->decoder && t->options.size_max > 0 && t->info.downloaded > (uint64_t)t->options.size_max)
         fail_size(t);
     else
-        decode(t, data, HTTP_CODING_RUN);
+        take(t, data);
+}
+
+void http_transfer__take_kept(http_transfer_t *t)
+{
+    hbytes_t kept = t->kept;
+
+    if (!t->keeps || t->fault != HTTP_FAULT_NONE)
+        return;
+    t->kept = (hbytes_t){0};
+    t->keeps = false;
+    take(t, (http_span_t){kept.data ? kept.data : "", kept.len});
+    hbytes_deinit(&kept);
 }
 
 void http_transfer__end_body(http_transfer_t *t)

@@ -9,6 +9,8 @@
 
 #include "http_client_fixture.h"
 
+#include "proto/http_coding.h"
+
 #include "base/herr.h"
 #include "proto/http_hsts.h"
 #include "proto/http_source.h"
@@ -128,6 +130,101 @@ static void pause_at_redirect(http_transfer_t *transfer, http_hop_e hop,
     on_head(transfer, hop, response, userdata);
     if (hop == HTTP_HOP_REDIRECT)
         http_transfer_pause(transfer);
+}
+
+#define ZEROS 1000000
+
+typedef struct sips_s {
+    lab_t lab; /* first: it is the userdata of on_close, too */
+    size_t pieces, len;
+} sips_t;
+
+static int take_a_sip(http_transfer_t *transfer, http_span_t data, void *userdata)
+{
+    sips_t *sips = userdata;
+
+    sips->pieces++;
+    sips->len += data.len;
+    http_transfer_pause(transfer);
+    return 0;
+}
+
+static void say_zeros(const lab_t *lab)
+{
+    static char zeros[ZEROS], packed[ZEROS / 100], head[256];
+    http_span_t in = {zeros, sizeof(zeros)};
+    hbuf_t out = {packed, sizeof(packed)};
+    http_coding_t *encoder;
+
+    assert_int_equal(http_encoder_new(HTTP_CODING_GZIP, 9, ZEROS, &encoder), 0);
+    assert_int_equal(http_coding_step(encoder, &in, &out, HTTP_CODING_FINISH), HTTP_CODING_END);
+    http_coding_free(encoder);
+    snprintf(head, sizeof(head),
+             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+             sizeof(packed) - out.len);
+    says(lab, head);
+    assert_int_equal(send(lab->fd, packed, sizeof(packed) - out.len, MSG_NOSIGNAL),
+                     (ssize_t)(sizeof(packed) - out.len));
+}
+
+/* A few bytes may become very many: they come no faster than they are taken. */
+static void a_pause_holds_within_what_is_decoded(void **state)
+{
+    static const http_transfer_callbacks_t with = {.on_body = take_a_sip, .on_close = on_close};
+    char heard[HEARD_SIZE], text[64];
+    sips_t sips = {.pieces = 0};
+
+    (void)state;
+    if (!(http_coding_available(HTTP_CODING_ALL) & HTTP_CODING_BIT(HTTP_CODING_GZIP)))
+        skip();
+    lab_open(&sips.lab, (http_client_options_t){0});
+    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(sips.lab.addr.sin_port));
+    begin(&sips.lab, text, &with, (http_transfer_options_t){.accept_encoding = "gzip"});
+    accept_one(&sips.lab);
+    hear(&sips.lab, "\r\n\r\n", heard);
+    say_zeros(&sips.lab);
+    for (size_t pieces = 1; sips.len < ZEROS; pieces++) {
+        RUN_UNTIL(sips.lab.loop, sips.pieces >= pieces);
+        settle(sips.lab.loop);
+        assert_int_equal(sips.pieces, pieces);
+        assert_int_equal(sips.lab.closes, 0);
+        http_transfer_resume(sips.lab.transfer);
+    }
+    assert_true(sips.pieces > 1);
+    ends(&sips.lab);
+    assert_int_equal(sips.lab.fault, HTTP_FAULT_NONE);
+    lab_close(&sips.lab);
+}
+
+static void pause_at_data(http_transfer_t *transfer, http_trace_e kind, http_span_t data,
+                          void *userdata)
+{
+    (void)data;
+    (void)userdata;
+    if (kind == HTTP_TRACE_DATA_IN)
+        http_transfer_pause(transfer);
+}
+
+static void a_pause_holds_what_is_being_traced(void **state)
+{
+    static const http_transfer_callbacks_t with = {
+        .on_trace = pause_at_data, .on_body = on_body, .on_close = on_close};
+    char heard[HEARD_SIZE], text[64];
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab, (http_client_options_t){0});
+    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(lab.addr.sin_port));
+    begin(&lab, text, &with, (http_transfer_options_t){0});
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    says(&lab, OK("2\r\n\r\nok"));
+    settle(lab.loop);
+    assert_int_equal(lab.body_len, 0);
+    http_transfer_resume(lab.transfer);
+    ends(&lab);
+    assert_string_equal(lab.body, "ok");
+    lab_close(&lab);
 }
 
 static void a_pause_lasts_over_a_redirect(void **state)
@@ -438,6 +535,8 @@ int main(void)
         cmocka_unit_test(an_abort_at_the_request_to_a_proxy_ends_it),
         cmocka_unit_test(an_abort_between_two_hops_ends_it),
         cmocka_unit_test(a_pause_lasts_over_a_redirect),
+        cmocka_unit_test(a_pause_holds_within_what_is_decoded),
+        cmocka_unit_test(a_pause_holds_what_is_being_traced),
         cmocka_unit_test(a_request_that_was_begun_to_be_answered_is_not_repeated),
         cmocka_unit_test(a_body_is_sent_whole_though_the_answer_came_early),
         cmocka_unit_test(a_body_that_is_not_wanted_is_not_waited_for),
