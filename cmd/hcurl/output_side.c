@@ -1,4 +1,5 @@
 /* What is kept beside the body: heads (-D), ETags, attributes and time of the file. */
+#include "input.h"
 #include "output_int.h"
 
 #include "base/hmem.h"
@@ -71,24 +72,18 @@ static int read_etag(output_t *output, hbytes_t *why)
 {
     const char *name = output->options->etag_compare;
     hbytes_t *tag = &output->etag_compare;
-    char text[4096];
-    ssize_t n = 0;
-    int fd;
+    int err;
 
     if (!name)
         return 0;
-    tag->size_max = OUTPUT_ETAG_MAX;
-    fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        report_warning(output->setup.report, "Failed to open %s: %s", name, herr_str(-errno));
-    while (fd >= 0 && (n = read(fd, text, sizeof(text))) > 0)
-        if (hbytes_append(tag, text, (size_t)n))
-            break;
-    if (fd >= 0)
-        close(fd);
-    if (n != 0) {
-        hbytes_printf(why, "cannot read an ETag from %s", name);
+    err = input_read(name, OUTPUT_ETAG_MAX, INPUT_BYTES, tag, why);
+    if (err == -ENOMEM)
+        return STATUS_MEMORY;
+    if (err == -EFBIG || err == -EISDIR)
         return STATUS_READ;
+    if (err) { /* as if it were empty: there may be none yet */
+        report_warning(output->setup.report, "%s", why->data ? why->data : herr_str(err));
+        hbytes_clear(why);
     }
     if (tag->len > 0) {
         tag->len = strcspn(tag->data, "\r\n");

@@ -51,10 +51,11 @@ const hopt_t store_rows[] = {
 typedef struct loaded_s {
     hlist_t node;
     const store_options_t *options;
-    hbytes_t cookies;           /* of -b NAME=VALUE */
-    bool keeps_cookies;         /* a file, "" or -c was named */
-    uint64_t jar, hsts, altsvc; /* changes that its files know of */
-    uint64_t written_ms;        /* when they were written last; 0: never */
+    hbytes_t cookies;                      /* of -b NAME=VALUE */
+    bool keeps_cookies;                    /* a file, "" or -c was named */
+    bool jar_lost, hsts_lost, altsvc_lost; /* see judge */
+    uint64_t jar, hsts, altsvc;            /* changes that its files know of */
+    uint64_t written_ms;                   /* when they were written last; 0: never */
 } loaded_t;
 
 struct store_s {
@@ -106,12 +107,14 @@ static void warn(hbytes_t *warnings, const char *what, const char *path, const c
 }
 
 /* What a load has returned. A file that is not there yet is what is expected at first; one that is
- * a folder is nobody's mistake, either: -b takes anything. 0 or -ENOMEM. */
-static int judge(ssize_t result, const char *what, const char *path, hbytes_t *warnings)
+ * a folder is nobody's mistake, either: -b takes anything. What is there and could not be read is
+ * *lost if it is written over later. 0 or -ENOMEM. */
+static int judge(ssize_t result, const char *what, const char *path, bool *lost, hbytes_t *warnings)
 {
     if (result == -ENOMEM)
         return -ENOMEM;
-    if (result < 0 && result != -ENOENT && result != -EISDIR)
+    *lost = result < 0 && result != -ENOENT && result != -EISDIR;
+    if (*lost)
         warn(warnings, what, path, "read", (int)result);
     return 0;
 }
@@ -135,6 +138,7 @@ static int load_cookies(store_t *store, loaded_t *loaded, hbytes_t *warnings)
     loaded->keeps_cookies = options->jar != NULL;
     for (size_t i = 0; err == 0 && i < options->cookies.count; i++) {
         const char *item = options->cookies.items[i];
+        bool lost = false;
 
         if (strchr(item, '=')) {
             err = add_cookies(loaded, item);
@@ -145,33 +149,38 @@ static int load_cookies(store_t *store, loaded_t *loaded, hbytes_t *warnings)
             err = http_cookie_jar_new(&store->jar);
         if (err == 0 && *item)
             err = judge(http_cookie_jar_load(store->jar, item, flags, now_s()), cookies_name, item,
-                        warnings);
+                        &lost, warnings);
+        if (lost && options->jar && strcmp(item, options->jar) == 0)
+            loaded->jar_lost = true;
     }
     if (err == 0 && loaded->keeps_cookies && !store->jar)
         err = http_cookie_jar_new(&store->jar);
     return err;
 }
 
-static int load_hsts(store_t *store, const hopt_list_t *files, hbytes_t *warnings)
+/* The last file is the one that is written. */
+static int load_hsts(store_t *store, loaded_t *loaded, hbytes_t *warnings)
 {
+    const hopt_list_t *files = &loaded->options->hsts;
     int err = store->hsts ? 0 : http_hsts_new(&store->hsts); /* without --hsts, too, as in curl */
 
     for (size_t i = 0; err == 0 && i < files->count; i++) {
         if (*files->items[i])
             err = judge(http_hsts_load(store->hsts, files->items[i], now_s()), hsts_name,
-                        files->items[i], warnings);
+                        files->items[i], &loaded->hsts_lost, warnings);
     }
     return err;
 }
 
-static int load_altsvc(store_t *store, const hopt_list_t *files, hbytes_t *warnings)
+static int load_altsvc(store_t *store, loaded_t *loaded, hbytes_t *warnings)
 {
+    const hopt_list_t *files = &loaded->options->altsvc;
     int err = files->count > 0 && !store->altsvc ? http_altsvc_new(&store->altsvc) : 0;
 
     for (size_t i = 0; err == 0 && i < files->count; i++) {
         if (*files->items[i])
             err = judge(http_altsvc_load(store->altsvc, files->items[i], now_s()), altsvc_name,
-                        files->items[i], warnings);
+                        files->items[i], &loaded->altsvc_lost, warnings);
     }
     return err;
 }
@@ -196,9 +205,9 @@ static int load(store_t *store, const store_options_t *options, hbytes_t *warnin
     hbytes_init(&loaded->cookies, COOKIES_MAX);
     err = load_cookies(store, loaded, warnings);
     if (err == 0)
-        err = load_hsts(store, &options->hsts, warnings);
+        err = load_hsts(store, loaded, warnings);
     if (err == 0)
-        err = load_altsvc(store, &options->altsvc, warnings);
+        err = load_altsvc(store, loaded, warnings);
     if (err < 0) {
         free_loaded(loaded);
         return err;
@@ -247,7 +256,8 @@ static void save_jar(store_t *store, loaded_t *loaded, hbytes_t *warnings)
     const char *path = loaded->options->jar;
     int err;
 
-    if (!path || strcmp(path, "-") == 0 || loaded->jar == http_cookie_jar_changes(store->jar))
+    if (!path || loaded->jar_lost || strcmp(path, "-") == 0 ||
+        loaded->jar == http_cookie_jar_changes(store->jar))
         return;
     err = http_cookie_jar_save(store->jar, path, now_s());
     if (err < 0)
@@ -268,7 +278,7 @@ static void save_hsts(store_t *store, loaded_t *loaded, hbytes_t *warnings)
     const char *path = last_of(&loaded->options->hsts);
     int err;
 
-    if (!path || loaded->hsts == http_hsts_changes(store->hsts))
+    if (!path || loaded->hsts_lost || loaded->hsts == http_hsts_changes(store->hsts))
         return;
     err = http_hsts_save(store->hsts, path, now_s());
     if (err < 0)
@@ -281,7 +291,7 @@ static void save_altsvc(store_t *store, loaded_t *loaded, hbytes_t *warnings)
     const char *path = last_of(&loaded->options->altsvc);
     int err;
 
-    if (!path || loaded->altsvc == http_altsvc_changes(store->altsvc))
+    if (!path || loaded->altsvc_lost || loaded->altsvc == http_altsvc_changes(store->altsvc))
         return;
     err = http_altsvc_save(store->altsvc, path, now_s());
     if (err < 0)

@@ -30,8 +30,8 @@ void store_free(store_t *store);
 
 /* Before a transfer of the operation whose options these are: loads the files that were not loaded
  * yet, and sets jar, cookies, hsts and altsvc in transfer; what they point to lives as long as the
- * store. Files that are there and cannot be read are told in `warnings`, a line each. 0; or the
- * exit status, and one line in error. */
+ * store. Files that are there and cannot be read are told in `warnings`, a line each, and are not
+ * written over later. 0; or the exit status, and one line in error. */
 int store_apply(store_t *store, const store_options_t *options, http_transfer_options_t *transfer,
                 hbytes_t *warnings, hbytes_t *error);
 
