@@ -2,7 +2,7 @@
  * memory. The order follows from n and a seed alone, so that it can be taken up again at any place,
  * and on another machine.
  *
- * A balanced Feistel network over the smallest power of two that holds n; what falls outside [0, n)
+ * A Feistel network over the smallest power of two that holds n; what falls outside [0, n)
  * is sent through again, which happens less than once per number on average. It is meant to
  * scatter, not to keep a secret: whoever sees enough of the order may find the seed. */
 #ifndef HNET_BASE_HPERMUTE_H
