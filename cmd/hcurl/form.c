@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "base/herr.h"
-#include "base/hfile.h"
 #include "base/hmem.h"
 #include "form_int.h"
+#include "input.h"
 
 #define HEADERS_FILE_MAX (1 << 20)
+#define HEADER_MAX 100000 /* of several lines */
 #define TYPE_ENDS "()<>@,;:\\\"[]?=\r\n "
 
 typedef struct parser_s {
@@ -160,7 +161,7 @@ static int add_header(form_field_t *field, const char *text, size_t len)
 static int fold_header(form_field_t *field, const char *text, size_t len)
 {
     char *last = (char *)(uintptr_t)field->headers.items[field->headers.count - 1];
-    hbytes_t joined = {0};
+    hbytes_t joined = {.size_max = HEADER_MAX};
     int err = hbytes_append_str(&joined, last);
 
     if (err == 0)
@@ -176,12 +177,10 @@ static int fold_header(form_field_t *field, const char *text, size_t len)
 static int read_header_file(form_field_t *field, const char *name, hbytes_t *why)
 {
     hbytes_t text = {0};
-    int err = hfile_read_named(name, HEADERS_FILE_MAX, &text);
+    int err = input_read(name, HEADERS_FILE_MAX, INPUT_TEXT, &text, why);
 
-    if (err < 0 && err != -ENOMEM) { /* curl goes on without */
-        hbytes_printf(why, "cannot read %s: %s", name, herr_str(err));
+    if (err == -ENOENT || err == -EACCES) /* curl goes on without */
         err = 0;
-    }
     for (size_t at = 0; err == 0 && at < text.len;) {
         const char *line = text.data + at;
         size_t len = strcspn(line, "\n");
@@ -193,6 +192,8 @@ static int read_header_file(form_field_t *field, const char *name, hbytes_t *why
             continue;
         err = line[0] == ' ' && field->headers.count > 0 ? fold_header(field, line, len)
                                                          : add_header(field, line, len);
+        if (err == -ENOBUFS)
+            hbytes_printf(why, "a header in '%s' is longer than %d bytes", name, HEADER_MAX);
     }
     hbytes_deinit(&text);
     return err;
@@ -305,7 +306,7 @@ static void tell_garbage(parser_t *p)
 /* ---- fields ---------------------------------------------------------------------------------- */
 
 /* "-": a file is read when it is sent, anything else now. */
-static int settle_stdin(form_field_t *field)
+static int settle_stdin(form_field_t *field, hbytes_t *why)
 {
     hbytes_t text = {0};
     struct stat st;
@@ -316,7 +317,7 @@ static int settle_stdin(form_field_t *field)
     field->kind = FIELD_STDIN;
     if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
         return 0;
-    err = hfile_read_named("-", FORM_STDIN_MAX, &text);
+    err = input_read("-", FORM_STDIN_MAX, INPUT_BYTES, &text, why);
     hmem_free(field->data);
     field->len = text.len;
     field->data = text.len > 0 ? hbytes_take(&text, NULL) : hmem_strdup("");
@@ -339,7 +340,7 @@ static int read_files(parser_t *p, form_field_t *files)
         file->told = true;
         err = read_part(p, file);
         if (err == 0)
-            err = settle_stdin(file);
+            err = settle_stdin(file, p->why);
         if (err < 0)
             return err;
     } while (*p->at == ',');
@@ -387,7 +388,7 @@ static int add_content(parser_t *p, form_field_t *parent, bool literal, form_fie
     field->len = strlen(field->data);
     if (file) {
         forbid(p, &field->filename, "filename");
-        err = settle_stdin(field);
+        err = settle_stdin(field, p->why);
     }
     tell_garbage(p);
     return err;

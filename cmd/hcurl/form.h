@@ -13,7 +13,7 @@
 
 #define FORM_FIELDS_MAX 100000           /* of a form */
 #define FORM_DEPTH_MAX 16                /* of =( within one another */
-#define FORM_STDIN_MAX ((size_t)1 << 31) /* bytes, where standard input is no file */
+#define FORM_STDIN_MAX ((size_t)1 << 30) /* bytes, where standard input is no file */
 
 typedef struct form_field_s form_field_t;
 

@@ -23,7 +23,10 @@ static int fail(builder_t *b, int err)
 {
     if (err == -ENOMEM)
         return STATUS_MEMORY;
-    hbytes_append_str(b->why, herr_str(err));
+    hbytes_append_str(b->why, err == -EINVAL
+                                  ? "a line end in the name, file name, type or a header "
+                                    "of a form field"
+                                  : herr_str(err));
     return STATUS_ARGUMENT;
 }
 
