@@ -22,6 +22,7 @@ BIN = pathlib.Path(os.environ.get("HNET_BIN") or ROOT / "build" / "bin")
 TIMEOUT = 100  # of any wait: long enough for a slow machine with sanitizers
 
 HELD_MAX = 200  # ports of one test
+IPV6 = socket.has_ipv6 and os.path.exists("/proc/net/if_inet6")
 
 STREAM, LISTENING = "0001", 0x10000  # the columns "Type" and "Flags" of /proc/net/unix
 
@@ -55,16 +56,30 @@ def stays_in_use(exchange, done, idle_s):
     return True
 
 
+def bound_to_all(port, kind):
+    """A socket that is bound to the port at every address, of IPv6 too where the machine has it."""
+    family, host = (socket.AF_INET6, "::") if IPV6 else (socket.AF_INET, "0.0.0.0")
+    s = socket.socket(family, kind)
+    try:
+        if IPV6:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if kind == socket.SOCK_STREAM:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((host, port))
+    except OSError:
+        s.close()
+        raise
+    return s
+
+
 @functools.lru_cache(None)
 def ports_can_be_held():
     """Whether the kernel lets a program listen on a port that another socket is bound to, when both
     ask for SO_REUSEADDR and the other one does not listen; Linux does."""
-    with socket.socket() as first, socket.socket() as second:
-        for s in (first, second):
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        first.bind(("127.0.0.1", 0))
+    with bound_to_all(0, socket.SOCK_STREAM) as first, socket.socket() as second:
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            second.bind(first.getsockname())
+            second.bind(("127.0.0.1", first.getsockname()[1]))
             second.listen()
         except OSError:
             return False
@@ -112,6 +127,17 @@ class Process:
             self.popen.stdin.flush()
         except BrokenPipeError as error:
             raise BrokenPipeError(f"{error}: {self}") from None
+
+    def accepted_by(self, server):
+        """The other end of the connection that it makes to this listening socket of the test."""
+        deadline = time.monotonic() + TIMEOUT
+        while not select.select([server], [], [], 0.05)[0]:
+            ended = not self.running() and not select.select([server], [], [], 0)[0]
+            if ended or time.monotonic() > deadline:
+                pytest.fail(f"did not connect: {self}")
+        peer, _ = server.accept()
+        peer.settimeout(TIMEOUT)
+        return peer
 
     def end_input(self):
         self.popen.stdin.close()
@@ -220,21 +246,18 @@ class Lab:
         path.write_bytes(data)
         return open(path, "rb")
 
-    def port(self, family=socket.AF_INET, kind=socket.SOCK_STREAM):
-        """A port of loopback that nobody listens on, held until the test ends."""
-        return self.hold(0, family, kind)
+    def port(self, kind=socket.SOCK_STREAM):
+        """A port that nobody uses at any address, held until the test ends."""
+        return self.hold(0, kind)
 
-    def hold(self, port, family=socket.AF_INET, kind=socket.SOCK_STREAM):
+    def hold(self, port, kind=socket.SOCK_STREAM):
         """The port, or None if it is taken. One for streams stays free for who asks for it and for
         SO_REUSEADDR, as servers do: it is held by a socket that does not listen, and the kernel
-        chooses it for nobody. One for datagrams is only known to be free now."""
-        s = socket.socket(family, kind)
-        if kind == socket.SOCK_STREAM:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        chooses it for nobody. At every address: a program that asks for 0.0.0.0 or for localhost
+        would else meet another test at 127.0.0.2 or ::1. One for datagrams is only known to be free now."""
         try:
-            s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", port))
+            s = bound_to_all(port, kind)
         except OSError:
-            s.close()
             return None
         port = s.getsockname()[1]
         if kind == socket.SOCK_STREAM and ports_can_be_held():
@@ -279,6 +302,13 @@ class Lab:
             process.stop()
         for s in self.held:
             s.close()
+
+
+def served(lab, *args, **options):
+    """hnc as a client of a socket of the test: the Process and the other end."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        hnc = lab.spawn("hnc", *args, *server.getsockname(), **options)
+        return hnc, hnc.accepted_by(server)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import TIMEOUT, stays_in_use, wait_until
+from conftest import TIMEOUT, served, stays_in_use, wait_until
 
 HOST = "127.0.0.1"
 IP_RECVTTL = 12  # Linux; not in the module
@@ -22,15 +22,6 @@ def listener(lab, *args, **options):
     lab.wait_bound(port)
     s = socket.create_connection((HOST, port), TIMEOUT)
     return hnc, s
-
-
-def served(lab, *args, **options):
-    with socket.create_server((HOST, 0)) as server:
-        server.settimeout(TIMEOUT)
-        hnc = lab.spawn("hnc", *args, HOST, server.getsockname()[1], **options)
-        peer, _ = server.accept()
-    peer.settimeout(TIMEOUT)
-    return hnc, peer
 
 
 BOTH = pytest.mark.parametrize("start", [listener, served], ids=["listener", "client"])

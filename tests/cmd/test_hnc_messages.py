@@ -204,8 +204,7 @@ def test_listening(lab, args):
     kind = socket.SOCK_DGRAM if "-u" in args else socket.SOCK_STREAM
     proto = "udp" if "-u" in args else "tcp"
     host = next((h for h in ("::1", "localhost") if h in args), HOST)
-    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
-    port = lab.port(family, kind)
+    port = lab.port(kind)
 
     def connect():
         lab.wait_bound(port, proto)

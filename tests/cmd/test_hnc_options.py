@@ -10,21 +10,11 @@ import subprocess
 import time
 
 import pytest
-from conftest import TIMEOUT
+from conftest import TIMEOUT, served
 
 HOST = "127.0.0.1"
 MIB = 1 << 20
 FAILED, USAGE = 1, 2  # as ncat has it; nc says 1 to both
-
-
-def served(lab, *args, **options):
-    """hnc as a client of a socket of the test: the Process and the other end."""
-    with socket.create_server((HOST, 0)) as server:
-        server.settimeout(TIMEOUT)
-        hnc = lab.spawn("hnc", *args, HOST, server.getsockname()[1], **options)
-        peer, _ = server.accept()
-    peer.settimeout(TIMEOUT)
-    return hnc, peer
 
 
 def receive_all(peer):

@@ -32,7 +32,7 @@ class Tcp6(Tcp4):
     name = "tcp6"
 
     def __init__(self, lab):
-        self.port = lab.port(socket.AF_INET6)
+        self.port = lab.port()
         self.nc = ["-6", "::1", self.port]
         self.socat_listen = f"TCP6-LISTEN:{self.port},bind=[::1],reuseaddr"
         self.socat_connect = f"TCP6:[::1]:{self.port}"
