@@ -77,11 +77,15 @@ static const char *heading_of(const char *topic)
     return topic;
 }
 
-/* Whether it is in the heading or in the option's name, whatever its case. */
+static bool has(const char *text, const char *word)
+{
+    return text != NULL && strcasestr(text, word) != NULL;
+}
+
+/* Whether it is in the heading or in one of the option's names, whatever its case. */
 static bool is_about(const char *heading, const hopt_t *row, void *ctx)
 {
-    return strcasestr(heading, heading_of(ctx)) != NULL ||
-           (row->long_name != NULL && strcasestr(row->long_name, ctx) != NULL);
+    return has(heading, heading_of(ctx)) || has(row->long_name, ctx) || has(row->alias, ctx);
 }
 
 static bool names_row(const hopt_t *row, const char *name)

@@ -34,8 +34,8 @@ static const hopt_term_t form_terms[] = {
 
 static const char *const variables[] = {
     "The format of -w is printed behind each transfer: \\n, \\r and \\t are a new line, a carriage "
-    "return and a tab, %% is a percent sign, and %{name} one of these. What is not known is empty. "
-    "Times are seconds since the transfer began.",
+    "return and a tab, %% is a percent sign, and %{name} one of these; some have a % of their own. "
+    "What is not known is empty. Times are seconds since the transfer began.",
     NULL};
 
 static const hopt_term_t variable_terms[] = {
@@ -43,14 +43,15 @@ static const hopt_term_t variable_terms[] = {
     {"http_connect", "the status that a proxy gave to CONNECT"},
     {"http_version, method, scheme", "of the last request"},
     {"url, url_effective", "the URL that was asked for, and the one that was asked last"},
-    {"url.scheme, url.user, url.password, url.options, url.host, url.port, url.path, url.query, "
-     "url.fragment, url.zoneid",
-     "parts of the first of these; urle.scheme and so on are parts of the last one"},
+    {"url.PART, urle.PART", "a part of the first or of the last of these: scheme, user, password, "
+                            "options, host, port, path, query, fragment, zoneid"},
     {"urlnum", "how many URLs were before it"},
     {"redirect_url", "where a redirect leads that was not followed"},
     {"num_redirects, num_connects, num_retries, num_headers", "how many there were"},
     {"content_type, referer", "of the last response and of the last request"},
-    {"header{name}, header_json", "a header of the last response; all of them as JSON"},
+    {"%header{NAME}, %header{NAME:all:SEPARATOR}",
+     "a header of the last response; this header of all responses"},
+    {"header_json", "all headers of the last response as JSON"},
     {"filename_effective", "the file that was written"},
     {"size_download, size_upload, size_delivered",
      "bytes of bodies that came, that were sent, that were written"},
@@ -64,7 +65,7 @@ static const hopt_term_t variable_terms[] = {
     {"time_starttransfer", "until the first byte came"},
     {"time_redirect", "that all redirects took"},
     {"time_total", "until the end"},
-    {"time{FORMAT}", "the date and time now, as strftime(3) has it, and %f for microseconds"},
+    {"%time{FORMAT}", "the date and time now in UTC, as strftime(3) has it; %f are microseconds"},
     {"local_ip, local_port, remote_ip, remote_port", "the ends of the connection"},
     {"proxy_used", "1 or 0"},
     {"ssl_verify_result, proxy_ssl_verify_result", "0: the certificate was good"},
@@ -74,7 +75,7 @@ static const hopt_term_t variable_terms[] = {
     {"json", "all of these as JSON"},
     {"ftp_entry_path, tls_earlydata", "of other protocols: empty, and 0"},
     {"onerror", "what follows is printed only if the transfer failed"},
-    {"stdout, stderr, output{FILE}, output{>>FILE}", "where the rest goes"},
+    {"stdout, stderr, %output{FILE}, %output{>>FILE}", "where the rest goes"},
     {NULL, NULL}};
 
 const hopt_section_t manual_sections[] = {

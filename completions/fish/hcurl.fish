@@ -225,6 +225,7 @@ complete -c hcurl -l no-parallel-immediate
 complete -c hcurl -l rate -x -d 'begin at most so many transfers in a time, one after another: 2/s, 10/m, 5/15s'
 complete -c hcurl -l fail-early -d 'end with the first transfer that fails'
 complete -c hcurl -l no-fail-early
+complete -c hcurl -l split -x -d 'download the file over N connections, and go on where that ended'
 complete -c hcurl -s 'v' -l verbose -d 'show heads, and what happens on the way; -vv when, -vvv the data, too'
 complete -c hcurl -s 's' -l silent -d 'no progress, warnings or errors'
 complete -c hcurl -l no-silent
@@ -254,4 +255,3 @@ complete -c hcurl -l count -x -d 'requests in all; without --bench: make each tr
 complete -c hcurl -l concurrency -x -d 'connections of a load run (10)'
 complete -c hcurl -l duration -x -d 'time of a load run (10s, unless there is a --count)'
 complete -c hcurl -l threads -x -d 'threads of a load run (1)'
-complete -c hcurl -l split -x -d 'download the file over N connections, and go on where that ended'

@@ -1,6 +1,7 @@
 /* hopt_doc: the standard options, --help and --version; the other pages have files of their own. */
 #include "hopt_doc.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -334,6 +335,19 @@ static void put_paragraphs(hopt_writer_t *w, const char *const *paragraphs, size
     }
 }
 
+/* Man pages have their titles in capitals, this text has not. */
+static void put_section(hopt_writer_t *w, const hopt_section_t *section, size_t width)
+{
+    hopt__printf(w, "\n%c", section->title[0]);
+    for (const char *c = section->title + 1; *c != '\0'; c++)
+        hopt__put_char(w, (char)tolower((unsigned char)*c));
+    hopt__put(w, ":\n");
+    put_paragraphs(w, section->paragraphs, width);
+    if (section->paragraphs != NULL && section->terms != NULL)
+        hopt__put_char(w, '\n');
+    put_term_list(w, section->terms, width);
+}
+
 static void write_text(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)
 {
     hopt_spec_t spec = hopt_doc_spec(doc);
@@ -342,11 +356,8 @@ static void write_text(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)
     put_paragraphs(w, doc->description, width);
     put_terms(w, "Operands", doc->operands, width);
     put_options(w, &spec, width, NULL, NULL);
-    for (const hopt_section_t *s = doc->sections; s != NULL && s->title != NULL; s++) {
-        hopt__printf(w, "\n%s\n", s->title);
-        put_paragraphs(w, s->paragraphs, width);
-        put_term_list(w, s->terms, width);
-    }
+    for (const hopt_section_t *s = doc->sections; s != NULL && s->title != NULL; s++)
+        put_section(w, s, width);
     put_terms(w, "Environment", doc->environment, width);
     put_terms(w, "Files", doc->files, width);
     put_terms(w, "Signals", doc->signals, width);

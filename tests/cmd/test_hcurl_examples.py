@@ -1,6 +1,7 @@
-"""Every example of hcurl's manual and of the README's part about it, run as it is printed; what the
-manual lists of -w, of globs and of forms; and that man/hcurl.1 has the same examples."""
+"""Every example of hcurl's manual and of the README's part about it, run as it is printed; and the
+variables of -w that the manual has."""
 
+import os
 import re
 
 import pytest
@@ -64,7 +65,7 @@ CASES = {
     VARIABLE: (VARIABLE, r"spaced\n"),
     SPLIT: (f"{SPLIT} && cmp big.iso ../site/big.iso && ls", r"big\.iso\n"),
     BENCH: (
-        f"""echo 'duration = 100ms' >/tmp/.hcurlrc
+        f"""echo 'count = 1000' >/tmp/.hcurlrc
         {BENCH}""",
         r"GET http://localhost:8080/\n100 connections, 1 thread, (?s:.*)\n  Statuses +[\d,]+ +200\n(?s:.*)",
     ),
@@ -90,6 +91,40 @@ def test_an_example_works_as_printed(lab, line):
     process = lab.run("unshare", *examples.namespace("sh", "-c", f"{PREPARE}{script}"))
     assert process.wait() == 0, str(process)
     assert re.fullmatch(output, process.out().decode()), str(process)
+
+
+# ---- what the manual lists ----------------------------------------------------------------------
+
+PARTS = re.compile(r"\b(scheme|user|password|options|host|port|path|query|fragment|zoneid)\b")
+
+
+def variables(lab):
+    """Those of -w in the manual, and what they mean."""
+    text = lab.run("hcurl", "--manual").out().decode().split("\nWrite-out:\n")[1].split("\nEnvironment:")[0]
+    return re.findall(r"(?m)^  (\S.*?)  +(\S.*)", re.sub(r"\n   +", "  ", text))
+
+
+@pytest.fixture
+def web():
+    web = Web()
+    yield web
+    web.close()
+
+
+def test_every_variable_of_the_manual_can_be_written(lab, web):
+    names = []
+    for term, meaning in variables(lab):
+        for name in term.split(", "):
+            whole = [name.replace("PART", part) for part in PARTS.findall(meaning)] if "PART" in name else [name]
+            names += [n if n[0] == "%" else f"%{{{n}}}" for n in whole]
+    assert len(names) > 60 and "%{urle.query}" in names and "%header{NAME}" in names
+    run = lab.run("hcurl", "-qs", "-o", "body", "-w", "".join(names), web.url, cwd=lab.folder)
+    assert (run.wait(), run.err()) == (0, "")
+
+
+@pytest.mark.parametrize("topic, option", [("include", "show-headers"), ("split", "--split"), ("post", "--data")])
+def test_help_is_found_by_the_words_that_users_know(lab, topic, option):
+    assert option in lab.run("hcurl", "--help", topic).out().decode()
 
 
 # ---- the README ---------------------------------------------------------------------------------

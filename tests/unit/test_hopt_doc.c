@@ -153,8 +153,8 @@ static void the_manual_as_text_has_it_all(void **state)
     expect_in(text, "hxx - read and write things\n\nUsage: hxx [options]");
     expect_in(text, "\n\nReads. Writes e.g. bytes! And \\ more.\n\n.Starts with");
     expect_in(text, "\n  -m, --mode=MODE ");
-    expect_in(text, "\nWORDS\n\nOne.\n\nTwo.\n");
-    expect_in(text, "\nNAMES\n  %{x}  a name of ours\n");
+    expect_in(text, "\nWords:\n\nOne.\n\nTwo.\n");
+    expect_in(text, "\nNames:\n  %{x}  a name of ours\n");
     expect_in(text, "\nEnvironment:\n  NO_COLOR  switches colour off\n");
     expect_in(text, "\nSignals:\n  SIGHUP  reads it again\n");
     expect_in(text, "\nExit status:\n  0  all went well\n");
