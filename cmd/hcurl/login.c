@@ -163,8 +163,10 @@ static int ask(const char *what, int index, login_pair_t *pair, hbytes_t *error)
     hstr_escape(user, sizeof(user), pair->user, strlen(pair->user));
     snprintf(prompt, sizeof(prompt), "Enter %s password for user '%s'%s:", what, user, where);
     len = hsecret_read(prompt, secret, sizeof(secret));
-    if (len == -ENXIO)
+    if (len == -ENXIO) {
+        fprintf(stderr, "%s\n", prompt); /* or it would seem to do nothing */
         len = read_line(secret, sizeof(secret));
+    }
     err = len < 0 ? (int)len : set_password(pair, secret);
     explicit_bzero(secret, sizeof(secret));
     if (!err)

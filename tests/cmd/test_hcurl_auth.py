@@ -192,6 +192,16 @@ def test_a_password_is_read_from_stdin_where_there_is_no_terminal(lab, web):
     assert (status, out) == (0, b"welcome\n")
 
 
+def test_who_is_asked_for_a_password_sees_it(lab, web):
+    """On stderr, as curl does it: a program that waits for stdin would seem to do nothing."""
+    words = ["-q", "-s", "-u", "u", f"{web.url}/basic"]
+    ours, theirs = (
+        lab.run(name, *words, data=b"p\n", start_new_session=True) for name in ("hcurl", "curl")
+    )
+    assert ours.err() == "Enter host password for user 'u':\n" == theirs.err()
+    assert ours.out() == b"welcome\n" == theirs.out()
+
+
 def test_nobody_sees_a_password_in_the_list_of_processes(lab):
     secrets = ["hidden1", "hidden2", "hidden3"]
     with socket.create_server(("127.0.0.1", 0)) as silent:
