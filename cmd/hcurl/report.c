@@ -58,7 +58,7 @@ struct report_transfer_s {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-void report__write(int fd, const char *data, size_t len)
+int report__write(int fd, const char *data, size_t len)
 {
     while (len > 0) {
         ssize_t n = write(fd, data, len);
@@ -68,23 +68,27 @@ void report__write(int fd, const char *data, size_t len)
 
             poll(&ready, 1, -1);
         } else if (n < 0 && errno != EINTR) {
-            return;
+            return -errno;
         } else if (n > 0) {
             data += n;
             len -= (size_t)n;
         }
     }
+    return 0;
 }
 
-static void write_text(report_t *report, int fd)
+static int write_text(report_t *report, int fd)
 {
+    int err = 0;
+
     if (fd == STDOUT_FILENO)
         (void)outlet_write(report->out, report->text.data, report->text.len);
     else
-        report__write(fd, report->text.data, report->text.len);
+        err = report__write(fd, report->text.data, report->text.len);
     if (report->text.cap > TEXT_KEPT_MAX)
         hbytes_deinit(&report->text);
     hbytes_clear(&report->text);
+    return err;
 }
 
 void report_break(report_t *report)
@@ -145,6 +149,18 @@ static void put_ids(const report_transfer_t *t, char *prefix, size_t size)
                  (unsigned long long)info.connection_id);
 }
 
+static void write_trace(report_t *report)
+{
+    int err = write_text(report, report->trace_fd);
+
+    if (err == 0 || report->trace_fd <= STDERR_FILENO)
+        return;
+    report_warning(report->options, "the trace's file %s: %s", report->options->trace_file,
+                   herr_str(err));
+    close(report->trace_fd);
+    report->trace_fd = -1;
+}
+
 static void put_trace(report_transfer_t *t, http_trace_e kind, http_span_t data)
 {
     report_t *report = t->report;
@@ -161,7 +177,7 @@ static void put_trace(report_transfer_t *t, http_trace_e kind, http_span_t data)
     if (trace_format(&report->trace, prefix, kind, data, &report->text) == 0 &&
         report->text.len > 0 && beside)
         report_break(report);
-    write_text(report, report->trace_fd);
+    write_trace(report);
 }
 
 /* A connection that is new tells whom it leads to, before anything is sent. */

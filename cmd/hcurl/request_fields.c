@@ -115,11 +115,17 @@ static int add_file(request_fields_t *fields, const char *name, hbytes_t *why)
 
 int request_fields_add(request_fields_t *fields, const char *text, hbytes_t *why)
 {
+    int err;
+
     if (text[0] == '@')
-        return add_file(fields, text + 1, why);
-    if (!strpbrk(text, ":;"))
-        return hbytes_printf(why, "'%s' does not look like a header", text);
-    return add_line(fields, text, strlen(text));
+        err = add_file(fields, text + 1, why);
+    else if (!strpbrk(text, ":;"))
+        err = hbytes_printf(why, "'%s' does not look like a header", text);
+    else
+        err = add_line(fields, text, strlen(text));
+    if (err == -ENOBUFS)
+        hbytes_printf(why, "there are more than %d headers", REQUEST_FIELDS_MAX);
+    return err;
 }
 
 void request_fields_deinit(request_fields_t *fields)
