@@ -211,7 +211,7 @@ def test_listening(lab, args):
         if kind == socket.SOCK_STREAM:
             s = socket.create_connection((host, port), TIMEOUT)  # localhost may be ::1 first
         else:
-            s = socket.socket(family, kind)
+            s = socket.socket(type=kind)
             s.connect((host, port))
         s.sendall(b"data")
         return s
