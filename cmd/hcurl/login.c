@@ -1,10 +1,10 @@
 #include "login.h"
 
 #include "app/hsecret.h"
-#include "base/hfile.h"
 #include "base/hmem.h"
 #include "base/hnetrc.h"
 #include "base/hstr.h"
+#include "input.h"
 #include "status.h"
 
 #include <pwd.h>
@@ -324,14 +324,14 @@ static int netrc_path(const login_options_t *o, hbytes_t *path)
 
 static int read_netrc(login_options_t *o, hbytes_t *error)
 {
-    hbytes_t path = {0};
+    hbytes_t path = {0}, why = {0};
     int err = netrc_path(o, &path);
 
     o->entries = hmem_zalloc(sizeof(*o->entries));
     if (!o->entries)
         err = -ENOMEM;
     if (!err)
-        err = hfile_read_named(path.data, HNETRC_FILE_MAX, &o->entries->text);
+        err = input_read(path.data, HNETRC_FILE_MAX, INPUT_TEXT, &o->entries->text, &why);
     if (o->entries) {
         o->entries->given_user = o->user.user;
         o->entries->optional = o->netrc_optional;
@@ -339,7 +339,8 @@ static int read_netrc(login_options_t *o, hbytes_t *error)
     if (err && err != -ENOMEM && (o->netrc_optional || o->user.user))
         err = 0;
     if (err)
-        hbytes_printf(error, ".netrc error: %s: %s", path.len ? path.data : "~", herr_str(err));
+        hbytes_printf(error, ".netrc error: %s", why.len ? why.data : herr_str(err));
+    hbytes_deinit(&why);
     hbytes_deinit(&path);
     return err == 0 ? STATUS_OK : err == -ENOMEM ? STATUS_MEMORY : STATUS_READ;
 }
