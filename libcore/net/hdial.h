@@ -36,7 +36,8 @@ typedef enum {
     HDIAL_STEP_DONE
 } hdial_step_e;
 
-/* An address did not answer; others may still be tried. For programs that tell each of them. */
+/* An address is tried (err 0), or did not answer; others may still be tried. For programs that tell
+ * each of them. */
 typedef void (*hdial_attempt_cb)(hdial_t *dial, const haddr_t *addr, int err, void *arg);
 
 /* The head of a CONNECT as it is sent (status 0), or of each of a proxy's answers to it, the 1xx
@@ -89,7 +90,8 @@ typedef struct hdial_options_s {
     htls_ctx_t *tls;             /* NULL: plain; a tls:// end point without one gives -EINVAL */
     const char *tls_name;        /* NULL: the host of the end point, localhost if it has none, and
                                     for a UNIX path none; "": no SNI, no name check */
-    hdial_attempt_cb attempt_cb; /* NULL: none */
+    hdial_attempt_cb attempt_cb; /* did not answer; NULL: none */
+    hdial_attempt_cb trying_cb;  /* is tried; NULL: none */
 } hdial_options_t;
 
 /* Once, from the loop and never inside hdial_start, unless cancelled: err 0 and a connected hio

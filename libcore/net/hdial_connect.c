@@ -172,6 +172,8 @@ static int attempt(hdial_t *dial, const haddr_t *addr)
         return -ENOMEM;
     attempt->dial = dial;
     attempt->addr = *addr;
+    if (dial->options.trying_cb)
+        dial->options.trying_cb(dial, addr, 0, dial->arg);
     err = start_attempt(dial, attempt);
     if (err)
         hmem_free(attempt);

@@ -64,7 +64,7 @@ hreconnect_t *hreconnect_new(hloop_t *loop, const struct sockaddr *addr, socklen
 /* The same by hdial: the name is looked up at each try, and proxies, TLS and time limits are as
  * dial says (NULL: defaults; connect_timeout_ms, if given, stands for its timeout_ms). What dial
  * points at lives as long as the hreconnect, its TLS contexts may be given back at once; its
- * attempt_cb gets the hreconnect as arg. */
+ * attempt_cb and trying_cb get the hreconnect as arg. */
 hreconnect_t *hreconnect_new_dial(hloop_t *loop, const hendpoint_t *to, const hdial_options_t *dial,
                                   const hreconnect_options_t *options);
 

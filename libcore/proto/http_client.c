@@ -139,6 +139,7 @@ static int make_peer(http_origin_t *origin, http_fault_e *fault, hbytes_t *error
     peer.dial.addr_count = r->addr_count;
     peer.dial.tls_name = r->tls_name;
     peer.dial.attempt_cb = http_transfer__attempt; /* all exchanges of it are transfers' */
+    peer.dial.trying_cb = http_transfer__attempt;
     peer.limits.any_coding = true;
     err = set_tls(client, r, &peer.dial, fault, error);
     if (err == 0) {

@@ -79,7 +79,7 @@ typedef int (*http_client_tls_cb)(bool proxy, htls_ctx_t **ctx, http_fault_e *fa
 /* What it points at is borrowed until http_client_free; strings and proxies are copied. 0 in a
  * number: the default. */
 typedef struct http_client_options_s {
-    hdial_options_t dial;             /* its proxies, addrs, tls_name, attempt_cb count not */
+    hdial_options_t dial;             /* its proxies, addrs, tls_name and callbacks count not */
     const hproxy_t *proxy;            /* NULL: none, or what the environment says */
     const hproxy_t *pre_proxy;        /* a SOCKS proxy through which the other one is reached */
     bool proxy_env;                   /* where proxy is NULL: hproxy_from_env */

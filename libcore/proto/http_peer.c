@@ -133,9 +133,10 @@ static void on_proxy_head(hdial_t *dial, size_t proxy, http_span_t head, int sta
 static void on_attempt(hdial_t *dial, const haddr_t *addr, int err, void *arg)
 {
     http_exchange_t *exchange = arg;
+    const hdial_options_t *options = &exchange->peer->options.dial;
 
     exchange->dial_tells = true;
-    exchange->peer->options.dial.attempt_cb(dial, addr, err, arg);
+    (err ? options->attempt_cb : options->trying_cb)(dial, addr, err, arg);
     exchange->dial_tells = false;
 }
 
@@ -155,6 +156,8 @@ static int dial(http_exchange_t *exchange)
     }
     if (options.attempt_cb)
         options.attempt_cb = on_attempt;
+    if (options.trying_cb)
+        options.trying_cb = on_attempt;
     err =
         hdial_start(peer->loop, &peer->options.to, &options, on_dialled, exchange, &exchange->dial);
     if (err == 0)

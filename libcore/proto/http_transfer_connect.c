@@ -55,8 +55,12 @@ void http_transfer__attempt(hdial_t *dial, const haddr_t *addr, int err, void *a
     char text[HADDR_FORMAT_SIZE];
 
     (void)dial;
-    http_transfer__info(http_exchange_userdata(arg), "connect to %s failed: %s",
-                        haddr_format(&addr->u.sa, addr->len, text, sizeof(text)), herr_str(err));
+    haddr_format(&addr->u.sa, addr->len, text, sizeof(text));
+    if (err == 0)
+        http_transfer__info(http_exchange_userdata(arg), "  Trying %s...", text);
+    else
+        http_transfer__info(http_exchange_userdata(arg), "connect to %s failed: %s", text,
+                            herr_str(err));
 }
 
 /* Up to the first space. */

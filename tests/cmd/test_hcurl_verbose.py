@@ -3,6 +3,8 @@
 
 import os
 import re
+import select
+import socket
 
 import pytest
 
@@ -115,6 +117,29 @@ def test_data_that_is_seen_is_not_announced(lab, web):
     assert "hello" in lines
     assert b"bytes data]" not in raw
     assert b"< HTTP/1.1 200 OK" in raw
+
+
+def test_an_address_is_told_before_it_answers(lab):
+    """Where nothing comes back, this is all there is to see."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        peers = []
+        port = server.getsockname()[1]
+        while fills(server, peers):
+            pass
+        run = lab.spawn("hcurl", "-qsv", f"http://127.0.0.1:{port}/", env=PLAIN)
+        run.wait_err(f"*   Trying 127.0.0.1:{port}...\n")
+        assert run.running()
+        for peer in peers:
+            peer.close()
+
+
+def fills(server, peers):
+    """Whether a further connection still fits into the backlog of a server that accepts none."""
+    peer = socket.socket()
+    peers.append(peer)
+    peer.setblocking(False)
+    peer.connect_ex(server.getsockname())
+    return select.select([], [peer], [], 0.2)[1]
 
 
 def test_lines_have_a_time_and_numbers(lab, web):

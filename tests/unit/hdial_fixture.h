@@ -23,7 +23,7 @@ typedef struct world_s {
 } world_t;
 
 typedef struct result_s {
-    int calls, err, attempts;
+    int calls, err, tried, attempts;
     int families[8]; /* of those that failed first */
     hdial_step_e step;
     hio_t *io;
@@ -47,6 +47,16 @@ static inline void on_dial(hdial_t *dial, hio_t *io, int err, void *arg)
     assert_true((r->step == HDIAL_STEP_DONE) == (err == 0));
 }
 
+static inline void on_trying(hdial_t *dial, const haddr_t *addr, int err, void *arg)
+{
+    result_t *r = arg;
+
+    (void)dial;
+    assert_true(addr->len > 0);
+    assert_int_equal(err, 0);
+    r->tried++;
+}
+
 static inline void on_attempt(hdial_t *dial, const haddr_t *addr, int err, void *arg)
 {
     result_t *r = arg;
@@ -54,6 +64,7 @@ static inline void on_attempt(hdial_t *dial, const haddr_t *addr, int err, void 
     (void)dial;
     assert_true(addr->len > 0);
     assert_true(err < 0);
+    assert_true(r->attempts < r->tried);
     if ((size_t)r->attempts < ARRAY_LENGTH(r->families))
         r->families[r->attempts] = addr->u.sa.sa_family;
     r->attempts++;
@@ -126,6 +137,7 @@ static inline void begin(world_t *w)
     assert_int_equal(hdns_new(w->loop, &options, &w->dns), 0);
     w->options.dns = w->dns;
     w->options.attempt_cb = on_attempt;
+    w->options.trying_cb = on_trying;
     bind_both(w);
 }
 

@@ -111,6 +111,7 @@ static void a_silent_address_does_not_keep_the_next_from_being_tried(void **stat
     dial_to(&w, "both.test", &r);
     assert_int_equal(r.err, 0);
     assert_string_equal(r.addr, with_port(&w, "127.0.0.1"));
+    assert_int_equal(r.tried, 2);
     assert_int_equal(r.attempts, 0);
     end(&w);
 }
