@@ -150,11 +150,11 @@ typedef struct packet_s {
  * see packet_check. */
 int packet_parse(packet_t *packet, packet_link_e link, const void *data, size_t len);
 
-/* Reads the packet that an ICMP error quotes, which may end 8 bytes behind its IP headers: then its
- * kind is still told, with ports and TCP's seq, or ICMP's type, id and seq. Its destination is whom
- * the error is about. Routers change TTL, length and checksums of what they quote: none of these is
- * held against it. 0, -EINVAL (packet is no error), or as packet_parse; quoted must not be
- * packet. */
+/* Reads the packet that an ICMP error quotes, which may end 8 bytes behind its IP headers: its kind
+ * is still told, with ports and TCP's seq, or ICMP's type, id and seq; one that ends before that is
+ * PACKET_OTHER. Its destination is whom the error is about. Routers change TTL, length and
+ * checksums of what they quote: none of these is held against it. 0, -EINVAL (packet is no error),
+ * or as packet_parse; quoted must not be packet. */
 int packet_quoted(packet_t *quoted, const packet_t *packet);
 
 /* ---- checksums ------------------------------------------------------------------------------- */
