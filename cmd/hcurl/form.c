@@ -144,13 +144,11 @@ static int read_word(parser_t *p, char **text)
 
 static int add_header(form_field_t *field, const char *text, size_t len)
 {
-    char *copy = hmem_alloc(len + 1);
+    char *copy = hmem_strndup(text, len);
     int err;
 
     if (!copy)
         return -ENOMEM;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
     err = hopt_list_add(&field->headers, copy);
     if (err < 0)
         hmem_free(copy);

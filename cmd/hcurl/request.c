@@ -20,11 +20,9 @@ static int set_text(char **to, const char *text, size_t len)
     char *copy = NULL;
 
     if (len > 0) {
-        copy = hmem_alloc(len + 1);
+        copy = hmem_strndup(text, len);
         if (!copy)
             return -ENOMEM;
-        memcpy(copy, text, len);
-        copy[len] = '\0';
     }
     hmem_free(*to);
     *to = copy;

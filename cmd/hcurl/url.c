@@ -76,11 +76,9 @@ static int add_line(url_options_t *o, const char *text, size_t len)
         len--;
     if (blanks >= len || text[blanks] == '#')
         return 0;
-    line = hmem_alloc(len + 1);
+    line = hmem_strndup(text, len);
     if (!line)
         return -ENOMEM;
-    memcpy(line, text, len);
-    line[len] = '\0';
     err = hopt_list_add(&o->lines, line);
     if (err < 0) {
         hmem_free(line);

@@ -70,11 +70,9 @@ static int store(variables_t *variables, const char *name, size_t name_len, hbyt
         if (status < 0)
             return status;
         v = &variables->items[variables->count];
-        v->name = hmem_alloc(name_len + 1);
+        v->name = hmem_strndup(name, name_len);
         if (v->name == NULL)
             return -ENOMEM;
-        memcpy(v->name, name, name_len);
-        v->name[name_len] = '\0';
         variables->count++;
     } else {
         hmem_free(v->content);

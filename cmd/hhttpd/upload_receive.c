@@ -121,15 +121,6 @@ static int publish_all(receiving_t *r)
     return 0;
 }
 
-static char *copy_path(http_span_t path)
-{
-    char *copy = hmem_alloc(path.len + 1);
-
-    if (copy)
-        snprintf(copy, path.len + 1, "%.*s", (int)path.len, path.data);
-    return copy;
-}
-
 /* NULL: it has been answered. The path names the folder, or the file in it. */
 static receiving_t *new_receiving(upload_t *upload, http_stream_t *stream, http_span_t folder,
                                   http_span_t path)
@@ -137,7 +128,7 @@ static receiving_t *new_receiving(upload_t *upload, http_stream_t *stream, http_
     uint64_t size_max = upload->host->settings->upload_max;
     int fd = http_files_open_folder(upload->host->files, folder);
     receiving_t *r = fd >= 0 ? hmem_zalloc(sizeof(*r)) : NULL;
-    char *copy = r ? copy_path(path) : NULL;
+    char *copy = r ? hmem_strndup(path.data, path.len) : NULL;
 
     if (!copy) {
         upload_refuse(stream, fd < 0 ? fd : -ENOMEM, NULL);

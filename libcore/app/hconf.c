@@ -128,12 +128,8 @@ static const hconf_section_t *find_section(const loader_t *l, const char *name, 
 /* A copy of the text that lives as long as the conf; NULL when out of memory. */
 static const char *keep_span(loader_t *l, const char *text, size_t len)
 {
-    char *copy = hmem_alloc(len + 1);
+    char *copy = hmem_strndup(text, len);
 
-    if (copy != NULL) {
-        memcpy(copy, text, len);
-        copy[len] = '\0';
-    }
     if (copy == NULL || hopt_list_add(&l->conf->strings, copy) != 0) {
         hmem_free(copy);
         l->error = -ENOMEM;

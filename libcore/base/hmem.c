@@ -73,10 +73,17 @@ void *hmem_array(size_t n, size_t size)
 
 char *hmem_strdup(const char *s)
 {
-    size_t size = strlen(s) + 1;
-    char *copy = hmem_alloc(size);
+    return hmem_strndup(s, strlen(s));
+}
 
-    if (copy)
-        memcpy(copy, s, size);
+char *hmem_strndup(const char *data, size_t len)
+{
+    char *copy = hmem_alloc(len + 1);
+
+    if (!copy)
+        return NULL;
+    if (len > 0)
+        memcpy(copy, data, len);
+    copy[len] = '\0';
     return copy;
 }

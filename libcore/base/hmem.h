@@ -33,6 +33,9 @@ void *hmem_array(size_t n, size_t size);
 /* A copy of a string; NULL when out of memory. Freed by hmem_free. */
 char *hmem_strdup(const char *s);
 
+/* The same of the len bytes at data, with a NUL behind them; data may be NULL without any. */
+char *hmem_strndup(const char *data, size_t len);
+
 #ifdef __cplusplus
 }
 #endif

@@ -19,11 +19,8 @@ static int keep_alpn(htls_t *tls)
         return !tls->ctx->options.alpn_required
                    ? 0
                    : htls__fail(tls, HERR_TLS, "the peer asks for no application protocol (ALPN)");
-    tls->alpn = hmem_zalloc(len + 1);
-    if (!tls->alpn)
-        return -ENOMEM;
-    memcpy(tls->alpn, name, len);
-    return 0;
+    tls->alpn = hmem_strndup((const char *)name, len);
+    return tls->alpn ? 0 : -ENOMEM;
 }
 
 static int handshake(hio_t *io, void *ctx)

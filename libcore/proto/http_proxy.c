@@ -312,12 +312,8 @@ static int keep_path(http_proxy_t *proxy, const hurl_t *url, const char *text)
     if (!path || url->path.len == 0 ||
         proxy->target_count > 0) /* nothing behind the host: the request's path stays */
         return 0;
-    proxy->path = hmem_alloc(url->path.len + 1);
-    if (!proxy->path)
-        return -ENOMEM;
-    memcpy(proxy->path, url->path.data, url->path.len);
-    proxy->path[url->path.len] = '\0';
-    return 0;
+    proxy->path = hmem_strndup(url->path.data, url->path.len);
+    return proxy->path ? 0 : -ENOMEM;
 }
 
 static int add_target(http_proxy_t *proxy, const http_proxy_options_t *o, const char *text,

@@ -72,10 +72,15 @@ static void realloc_keeps_the_content_and_takes_null(void **state)
 static void a_copy_of_a_string_is_terminated(void **state)
 {
     char *copy = hmem_strdup("hello"), *empty = hmem_strdup("");
+    char *part = hmem_strndup("hello", 4), *nothing = hmem_strndup(NULL, 0);
 
     (void)state;
     assert_string_equal(copy, "hello");
     assert_string_equal(empty, "");
+    assert_string_equal(part, "hell");
+    assert_string_equal(nothing, "");
+    hmem_free(part);
+    hmem_free(nothing);
     hmem_free(copy);
     hmem_free(empty);
 }
