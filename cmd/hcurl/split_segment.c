@@ -117,23 +117,17 @@ static bool try_again(split_segment_t *segment, int status)
 
 static bool find(const http_exchange_response_t *response, const char *name, http_span_t *value)
 {
-    for (size_t i = 0; i < response->field_count; i++) {
-        if (!http_span_ieq(response->fields[i].name, name))
-            continue;
-        *value = response->fields[i].value;
-        return true;
-    }
-    return false;
+    *value = http_field_named(response->fields, response->field_count, name);
+    return value->data != NULL;
 }
 
+/* NULL: there is none, or an empty one. */
 static char *copy_of(const http_exchange_response_t *response, const char *name)
 {
     http_span_t value;
-    hbytes_t copy = {0};
 
-    if (!find(response, name, &value) || hbytes_append(&copy, value.data, value.len) < 0)
-        return NULL;
-    return hbytes_take(&copy, NULL);
+    return find(response, name, &value) && value.len > 0 ? hmem_strndup(value.data, value.len)
+                                                         : NULL;
 }
 
 static void find_range(const http_exchange_response_t *response, http_content_range_t *range)

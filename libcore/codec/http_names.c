@@ -122,6 +122,24 @@ int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value, http
     return 0;
 }
 
+http_span_t http_field_value(const http_field_t *list, size_t count, http_field_e field)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].id == field)
+            return list[i].value;
+    }
+    return (http_span_t){NULL, 0};
+}
+
+http_span_t http_field_named(const http_field_t *list, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (http_span_ieq(list[i].name, name))
+            return list[i].value;
+    }
+    return (http_span_t){NULL, 0};
+}
+
 http_span_t http_method_name(http_method_e method)
 {
     return methods[method < HTTP_METHOD_COUNT ? method : HTTP_METHOD_OTHER];

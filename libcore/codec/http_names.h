@@ -97,6 +97,11 @@ http_field_e http_field_of(http_span_t name);
  * HERR_PROTOCOL. The line has no control characters (http_line_end). */
 int http_field_cut(http_span_t line, http_span_t *name, http_span_t *value, http_field_e *field);
 
+/* The value of the first of count fields that is this one, or has this name in any case; data NULL:
+ * there is none. */
+http_span_t http_field_value(const http_field_t *list, size_t count, http_field_e field);
+http_span_t http_field_named(const http_field_t *list, size_t count, const char *name);
+
 /* The name; "" for OTHER. */
 http_span_t http_method_name(http_method_e method);
 http_span_t http_field_name(http_field_e field);

@@ -123,20 +123,12 @@ const http_request_t *http_stream_request(const http_stream_t *stream)
 
 http_span_t http_request_field(const http_stream_t *stream, http_field_e field)
 {
-    for (size_t i = 0; i < stream->request.field_count; i++) {
-        if (stream->request.fields[i].id == field)
-            return stream->request.fields[i].value;
-    }
-    return (http_span_t){NULL, 0};
+    return http_field_value(stream->request.fields, stream->request.field_count, field);
 }
 
 http_span_t http_request_find(const http_stream_t *stream, const char *name)
 {
-    for (size_t i = 0; i < stream->request.field_count; i++) {
-        if (http_span_ieq(stream->request.fields[i].name, name))
-            return stream->request.fields[i].value;
-    }
-    return (http_span_t){NULL, 0};
+    return http_field_named(stream->request.fields, stream->request.field_count, name);
 }
 
 static bool span_is(http_span_t span, const char *text, size_t len)

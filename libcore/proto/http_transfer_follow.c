@@ -10,22 +10,7 @@
 
 static http_span_t find(const http_exchange_response_t *response, http_field_e id)
 {
-    for (size_t i = 0; i < response->field_count; i++) {
-        if (response->fields[i].id == id)
-            return response->fields[i].value;
-    }
-    return (http_span_t){0};
-}
-
-static char *copy_span(http_span_t span)
-{
-    char *text = hmem_alloc(span.len + 1);
-
-    if (text) {
-        memcpy(text, span.data, span.len);
-        text[span.len] = '\0';
-    }
-    return text;
+    return http_field_value(response->fields, response->field_count, id);
 }
 
 /* ---- redirects ------------------------------------------------------------------------------- */
@@ -69,7 +54,9 @@ static bool is_redirect(http_transfer_t *t, const http_exchange_response_t *resp
     t->location = NULL;
     if (response->status / 100 != 3 || location.len == 0)
         return false;
-    t->location = copy_span(location);
+    t->location = hmem_strndup(location.data, location.len);
+    if (!t->location)
+        http_transfer__fail(t, HTTP_FAULT_MEMORY, "%s", herr_str(-ENOMEM));
     return t->location != NULL;
 }
 
@@ -256,7 +243,7 @@ static void judge_last(http_transfer_t *t, const http_exchange_response_t *respo
     http_span_t type = find(response, HTTP_FIELD_CONTENT_TYPE);
 
     hmem_free(t->content_type);
-    t->content_type = type.data ? copy_span(type) : NULL;
+    t->content_type = type.data ? hmem_strndup(type.data, type.len) : NULL;
     if (response->has_body)
         t->info.download_total = response->content_length;
     if (is_failure(t, response->status)) {
