@@ -23,7 +23,6 @@
 #define HTTP_CLIENT_LOWAT_LEFT 1048576  /* ... until no more than these are left, ... */
 #define HTTP_CLIENT_LOWAT_SPEED 64      /* ... if it has so many bytes a microsecond */
 #define HTTP_CLIENT_METHOD_SIZE 128
-#define HTTP_CLIENT_COOKIE_SIZE 16400 /* of a Cookie field that is sent: a jar has half of it */
 #define HTTP_CLIENT_CHALLENGES_MAX 10 /* in a row, for one request */
 
 /* ---- servers --------------------------------------------------------------------------------- */
@@ -67,6 +66,9 @@ struct http_client_s {
     uint64_t transfer_count;
     bool closing; /* no transfer begins any more */
 };
+
+/* Whether its scheme is https. */
+bool http_client__is_secure(const hurl_t *url);
 
 /* Finds the way. 0; or a negative error, *fault, and one line in error. */
 int http_client__route(http_client_t *client, const hurl_t *url, http_route_t *route,

@@ -9,7 +9,7 @@
 /* Of an http proxy in the environment that has none, as curl reads it. */
 #define ENVIRONMENT_PORT 1080
 
-static bool is_secure(const hurl_t *url)
+bool http_client__is_secure(const hurl_t *url)
 {
     return url->scheme.len == 5 && memcmp(url->scheme.data, "https", 5) == 0;
 }
@@ -31,7 +31,7 @@ static int set_host(http_route_t *r, const hurl_t *url, http_fault_e *fault, hby
         snprintf(r->to.host + url->host.len, sizeof(r->to.host) - url->host.len, "%%%.*s",
                  (int)url->zone.len, url->zone.data);
     r->to.port = (uint16_t)url->port;
-    r->tls = is_secure(url);
+    r->tls = http_client__is_secure(url);
     memcpy(r->tls_name, url->host.data, url->host.len);
     return 0;
 }

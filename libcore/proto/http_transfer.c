@@ -464,7 +464,7 @@ static int begin_hop(http_transfer_t *t)
         t->hops[t->hop_count++] = (http_hop_times_t){.started_us = http_transfer__now_us(t)};
     err = http_transfer__secure(t);
     t->info.url = t->url->text;
-    t->info.scheme = t->url->scheme.len == 5 ? "https" : "http";
+    t->info.scheme = http_client__is_secure(t->url) ? "https" : "http";
     if (err < 0 || http_transfer__find_login(t) < 0 || reach_server(t) < 0 ||
         http_transfer__send_head(t, &exchange_callbacks) < 0)
         return -EINVAL;
@@ -484,7 +484,7 @@ static bool allows(unsigned schemes, const hurl_t *url)
 
     if (url->scheme.len == 4 && memcmp(url->scheme.data, "http", 4) == 0)
         which = HTTP_SCHEME_HTTP;
-    else if (url->scheme.len == 5 && memcmp(url->scheme.data, "https", 5) == 0)
+    else if (http_client__is_secure(url))
         which = HTTP_SCHEME_HTTPS;
     return which & (schemes ? schemes : all);
 }
@@ -523,7 +523,7 @@ int http_transfer_start(http_client_t *client, const http_transfer_options_t *op
     t->userdata = userdata;
     t->url = options->url;
     t->home_port = options->url->port;
-    t->home_secure = options->url->scheme.len == 5;
+    t->home_secure = http_client__is_secure(options->url);
     t->started_us = htime_monotonic_us();
     t->info.id = client->transfer_count++;
     hlist_push_back(&client->transfers, &t->link);

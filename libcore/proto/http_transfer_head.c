@@ -8,8 +8,8 @@
 #include "../codec/http_date.h"
 #include "http_cookie_jar.h"
 
+#include <assert.h>
 #include <stdio.h>
-#include <time.h>
 
 #define HEAD_OWN_MAX 32 /* fields of the client's own */
 
@@ -46,21 +46,21 @@ static void add(head_t *h, const char *name, const char *value)
     add_span(h, name, http_span(value));
 }
 
-/* A value that was made for this: owned from here on. */
+/* Keeps what fields point into until the head is sent: the same bytes, "" for none. */
+static http_span_t own(head_t *h, hbytes_t *text)
+{
+    http_span_t span = {text->data ? text->data : "", text->len};
+
+    assert(h->owned_count < HEAD_OWN_MAX);
+    h->owned[h->owned_count++] = hbytes_take(text, NULL);
+    return span;
+}
+
+/* A value that was made for this; none if it is empty. */
 static void add_made(head_t *h, const char *name, hbytes_t *value)
 {
-    size_t len = value->len;
-    char *text = hbytes_take(value, NULL);
-
-    if (!text)
-        return;
-    if (h->owned_count == HEAD_OWN_MAX) {
-        hmem_free(text);
-        h->err = -ENOBUFS;
-        return;
-    }
-    h->owned[h->owned_count++] = text;
-    add_span(h, name, (http_span_t){text, len});
+    if (value->len > 0)
+        add_span(h, name, own(h, value));
 }
 
 static void add_format(head_t *h, const char *name, const char *format, ...)
@@ -112,7 +112,7 @@ bool http_transfer__is_trusted(const http_transfer_t *t)
 
     return t->options.login_anywhere || t->url == first ||
            (same_part(t->url->host, first->host) && t->url->port == t->home_port &&
-            (t->url->scheme.len == 5) == t->home_secure);
+            http_client__is_secure(t->url) == t->home_secure);
 }
 
 /* HTTP/1.0: asked for, or what was answered to this transfer, or on this connection. */
@@ -187,7 +187,7 @@ static void add_signature(head_t *h)
     if (h->count > 0 && h->fields[0].id == HTTP_FIELD_HOST && !has_extra(h, "Host"))
         host = h->fields[0].value;
     h->err = http_transfer__sign(h->t, host, &lines);
-    rest = (http_span_t){lines.data, lines.len};
+    rest = own(h, &lines);
     while (h->err == 0 && http_line_next(&rest, &line)) {
         if (http_field_cut(line, &name, &value, &id) < 0)
             continue;
@@ -197,8 +197,6 @@ static void add_signature(head_t *h)
         h->fields[h->count - 1].name = name;
         h->fields[h->count - 1].id = id;
     }
-    if (h->owned_count < HEAD_OWN_MAX)
-        h->owned[h->owned_count++] = hbytes_take(&lines, NULL);
     hbytes_deinit(&lines);
 }
 
@@ -321,13 +319,13 @@ static void add_cookies(head_t *h)
 {
     const http_transfer_t *t = h->t;
     bool own = t->options.cookies && !has_extra(h, "Cookie") && http_transfer__is_trusted(t);
-    hbytes_t value = {.size_max = HTTP_CLIENT_COOKIE_SIZE};
+    hbytes_t value = {0};
     int full = t->options.jar ? http_transfer__read_jar(t, &value) : 0;
 
+    if (own && full == 0)
+        full = hbytes_printf(&value, "%s%s", value.len > 0 ? "; " : "", t->options.cookies);
     if (full < 0)
         h->err = full;
-    if (own && full == 0)
-        hbytes_printf(&value, "%s%s", value.len > 0 ? "; " : "", t->options.cookies);
     if (value.len > 0)
         add_made(h, "Cookie", &value);
     hbytes_deinit(&value);

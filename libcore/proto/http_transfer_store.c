@@ -13,11 +13,6 @@
 
 #define HTTP_PORT 80
 
-static bool is_secure(const http_transfer_t *t)
-{
-    return t->url->scheme.len == 5;
-}
-
 /* The host of the URL, or of the program's Host field: that is who the server thinks it is. */
 static void find_host(const http_transfer_t *t, char *host, size_t size, bool by_field)
 {
@@ -45,7 +40,7 @@ static http_cookie_site_t site_of(const http_transfer_t *t, char *host, size_t s
     return (http_cookie_site_t){
         .host = host,
         .host_is_address = http_store__is_address(host),
-        .secure = is_secure(t),
+        .secure = http_client__is_secure(t->url),
         .path = {t->url->path.data, t->url->path.len},
     };
 }
@@ -66,7 +61,7 @@ void http_transfer__keep(http_transfer_t *t, const http_exchange_response_t *res
 
     if (t->options.jar)
         http_cookie_jar_take(t->options.jar, response->fields, response->field_count, &site, now_s);
-    if (!is_secure(t) || (!t->options.hsts && !t->options.altsvc))
+    if (!http_client__is_secure(t->url) || (!t->options.hsts && !t->options.altsvc))
         return;
     find_host(t, host, sizeof(host), false);
     for (size_t i = 0; i < response->field_count; i++) {
@@ -116,7 +111,7 @@ int http_transfer__secure(http_transfer_t *t)
 {
     char host[HENDPOINT_HOST_SIZE];
 
-    if (!t->options.hsts || is_secure(t))
+    if (!t->options.hsts || http_client__is_secure(t->url))
         return 0;
     find_host(t, host, sizeof(host), false);
     return http_hsts_match(t->options.hsts, host, time(NULL)) ? make_secure(t) : 0;

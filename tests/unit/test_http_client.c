@@ -46,6 +46,24 @@ static void fields_stand_in_their_order(void **state)
     lab_close(&lab);
 }
 
+static void long_cookies_are_not_left_out(void **state)
+{
+    static char cookies[20000], heard[HEARD_SIZE];
+    lab_t lab;
+
+    (void)state;
+    memset(cookies, 'c', sizeof(cookies) - 1);
+    lab_open(&lab, (http_client_options_t){0});
+    start(&lab, "/", (http_transfer_options_t){.cookies = cookies});
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    assert_non_null(strstr(heard, "Cookie: cccc"));
+    says(&lab, OK("2\r\n\r\nok"));
+    ends(&lab);
+    assert_int_equal(lab.fault, HTTP_FAULT_NONE);
+    lab_close(&lab);
+}
+
 static void a_field_with_a_line_end_is_refused(void **state)
 {
     static const http_extra_t fields[] = {{"X-One", "1\r\nX-Two: 2"}};
@@ -403,6 +421,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_stand_in_their_order),
+        cmocka_unit_test(long_cookies_are_not_left_out),
         cmocka_unit_test(a_field_with_a_line_end_is_refused),
         cmocka_unit_test(a_connection_is_kept_for_the_next_transfer),
         cmocka_unit_test(a_kept_connection_that_was_closed_is_replaced),
