@@ -335,7 +335,8 @@ int htls__make(htls_ctx_t *ctx, const htls_cert_files_t *files, SSL_CTX **out,
 /* htls_own.c: the own certificate: from these files, or the self-signed one. */
 int htls__own(SSL_CTX *ssl_ctx, htls_ctx_t *ctx, const htls_cert_files_t *files,
               const htls_report_t *report);
-int htls__readable(const char *file, const htls_report_t *report); /* 0, or the error, told */
+/* 0, or the error, told. A file is then neither a folder nor too large to be one of ours. */
+int htls__readable(const char *path, bool is_file, const htls_report_t *report);
 
 int htls__session_new(SSL *ssl, SSL_SESSION *session); /* OpenSSL's callback */
 void htls__session_use(htls_t *tls);                   /* resume, if there is one for this name */

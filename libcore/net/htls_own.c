@@ -4,20 +4,30 @@
 #include "../base/hstr.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WHY_SIZE 256
 #define SECRET_SIZE 1024
+#define FILE_SIZE_MAX ((off_t)1 << 28) /* bytes of certificates, keys or revocation lists */
 
-int htls__readable(const char *file, const htls_report_t *report)
+/* Not by opening it: who writes to a FIFO would take that for its reader, which then goes. */
+static int access_of(const char *path, bool is_file)
 {
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int rc = fd < 0 ? -errno : 0;
+    struct stat st;
 
-    if (rc < 0)
-        return htls__report(report, rc, "%s: %s", file, herr_str(rc));
-    close(fd);
-    return 0;
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0 || stat(path, &st) < 0)
+        return -errno;
+    if (is_file && S_ISDIR(st.st_mode))
+        return -EISDIR;
+    return is_file && S_ISREG(st.st_mode) && st.st_size > FILE_SIZE_MAX ? -EFBIG : 0;
+}
+
+int htls__readable(const char *path, bool is_file, const htls_report_t *report)
+{
+    int rc = access_of(path, is_file);
+
+    return rc < 0 ? htls__report(report, rc, "%s: %s", path, herr_str(rc)) : 0;
 }
 
 typedef struct password_s {
@@ -58,7 +68,8 @@ static int bad_file(const char *what, const char *file, const password_t *passwo
                             password->why[0] ? ": " : "", password->why);
     if (password->given)
         return htls__report(report, HERR_CERTIFICATE, "%s: wrong password", file);
-    if (reason == PEM_R_NO_START_LINE || reason == ERR_R_UNSUPPORTED)
+    if (code == 0 || ERR_GET_LIB(code) == ERR_LIB_ASN1 || reason == ERR_R_ASN1_LIB ||
+        reason == PEM_R_NO_START_LINE || reason == ERR_R_UNSUPPORTED)
         return htls__report(report, HERR_CERTIFICATE, "%s: no %s in it, or of another format", file,
                             what);
     return htls__report(report, HERR_CERTIFICATE, "%s: %s", file, htls__reason());
@@ -84,7 +95,7 @@ static int check_key(SSL_CTX *ssl_ctx, bool used, const char *file, password_t *
 static int read_key(SSL_CTX *ssl_ctx, const char *file, password_t *password,
                     const htls_report_t *report)
 {
-    int rc = htls__readable(file, report);
+    int rc = htls__readable(file, true, report);
     bool used;
 
     if (rc < 0)
@@ -158,7 +169,7 @@ static int use_files(SSL_CTX *ssl_ctx, const htls_options_t *options,
                      const htls_cert_files_t *files, const htls_report_t *report)
 {
     password_t password = {.options = options, .file = files->cert};
-    int rc = htls__readable(files->cert, report);
+    int rc = htls__readable(files->cert, true, report);
 
     if (rc < 0)
         return rc;

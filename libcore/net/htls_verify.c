@@ -44,7 +44,7 @@ static int parse_list(htls_pins_t *pins, const char *text)
 
 static int read_key(htls_pins_t *pins, const char *file, const htls_report_t *report)
 {
-    int rc = htls__readable(file, report);
+    int rc = htls__readable(file, true, report);
     EVP_PKEY *key;
     BIO *bio;
 
@@ -139,7 +139,7 @@ static int add_crl(SSL_CTX *ssl_ctx, const char *file, const htls_report_t *repo
 {
     X509_STORE *store = OSSL.SSL_CTX_get_cert_store(ssl_ctx);
     X509_LOOKUP *lookup = OSSL.X509_STORE_add_lookup(store, OSSL.X509_LOOKUP_file());
-    int rc = htls__readable(file, report);
+    int rc = htls__readable(file, true, report);
 
     if (rc < 0)
         return rc;
@@ -157,9 +157,9 @@ static int trust_files(SSL_CTX *ssl_ctx, const htls_options_t *options, const ht
     int rc = 0;
 
     if (file)
-        rc = htls__readable(file, report);
+        rc = htls__readable(file, true, report);
     if (rc == 0 && dir)
-        rc = htls__readable(dir, report);
+        rc = htls__readable(dir, false, report);
     if (rc < 0)
         return rc;
     if (OSSL.SSL_CTX_load_verify_locations(ssl_ctx, file, dir) != 1)
