@@ -1,0 +1,434 @@
+/* The engine as its callers see it: hosts come and go, answers come in, probes are sent. */
+#include "base/hmem.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "engine_int.h"
+
+#define NEAR_US 5000 /* a round trip on the local link */
+#define HOST_WINDOW_MAX 2048
+#define SCAN_WINDOW_MAX 16384
+#define SCAN_WINDOW_FIRST 64
+#define CAP_SHARE 0.96 /* of rate_max; the rest is for bursts: both together pass it never */
+#define CAP_BURST_S 0.004
+#define FLOOR_BURST_S 0.05
+#define SEED_STEP 0x9e3779b97f4a7c15u
+#define SAMPLES_PER_RTT 16
+
+static bool are_valid(const engine_options_t *options)
+{
+    return options->tries >= 1 && options->tries <= ENGINE_TRIES_MAX && options->rtt_min_us >= 1 &&
+           options->rtt_min_us <= options->rtt_max_us && options->rtt_initial_us >= 1 &&
+           options->rtt_initial_us <= options->rtt_max_us &&
+           options->rtt_max_us <= ENGINE_TIMEOUT_MAX_US && options->rate_initial >= 0 &&
+           options->rate_min >= 0 && options->rate_max >= 0 &&
+           (options->rate_max == 0 || options->rate_min <= options->rate_max) &&
+           (options->window_max == 0 || options->window_min <= options->window_max) &&
+           (options->delay_max_us == 0 || options->delay_us <= options->delay_max_us);
+}
+
+int engine_new(const engine_options_t *options, const engine_method_t *method, void *context,
+               engine_t **engine)
+{
+    engine_t *e;
+
+    if (!are_valid(options))
+        return -EINVAL;
+    e = hmem_zalloc(sizeof(*e));
+    if (!e)
+        return -ENOMEM;
+    e->options = *options;
+    e->method = method;
+    e->context = context;
+    hlist_init(&e->ready);
+    hlist_init(&e->blocked);
+    hlist_init(&e->resting);
+    hlist_init(&e->ended);
+    engine__wheel_init(e, 0);
+    engine__flow_init(&e->flow, options, 0);
+    e->flow.window_top = SCAN_WINDOW_MAX;
+    if (e->flow.window < SCAN_WINDOW_FIRST)
+        e->flow.window = SCAN_WINDOW_FIRST;
+    engine__bucket_init(&e->most, options->rate_max * CAP_SHARE, options->rate_max * CAP_BURST_S,
+                        0);
+    engine__bucket_init(&e->least, options->rate_min, options->rate_min * FLOOR_BURST_S, 0);
+    *engine = e;
+    return 0;
+}
+
+static void host_free(engine_host_t *host)
+{
+    hlist_remove(&host->place);
+    hlist_remove(&host->sleep);
+    hmem_free(host->ring);
+    hmem_free(host);
+}
+
+static void free_all(hlist_t *list)
+{
+    while (!hlist_empty(list))
+        host_free(HLIST_ENTRY(list->next, engine_host_t, place));
+}
+
+void engine_free(engine_t *engine)
+{
+    if (!engine)
+        return;
+    free_all(&engine->ready);
+    free_all(&engine->blocked);
+    free_all(&engine->resting);
+    free_all(&engine->ended);
+    hmem_free(engine);
+}
+
+int engine_host_add(engine_t *engine, uint32_t count, uint64_t rtt_us, void *user, uint64_t now,
+                    engine_host_t **host)
+{
+    const engine_options_t *options = &engine->options;
+    engine_host_t *h;
+
+    if (count == 0 || count > ENGINE_PROBES_MAX)
+        return -EINVAL;
+    h = hmem_zalloc(sizeof(*h) + count);
+    if (!h)
+        return -ENOMEM;
+    h->engine = engine;
+    h->user = user;
+    h->count = count;
+    if (engine__flight_init(h) < 0) {
+        hmem_free(h);
+        return -ENOMEM;
+    }
+    now = engine__clock(engine, now);
+    h->end_us = options->host_timeout_us ? now + options->host_timeout_us : UINT64_MAX;
+    h->delay_us = options->delay_us;
+    h->seed = options->seed + ++engine->serial * SEED_STEP;
+    engine__rtt_init(&h->rtt, rtt_us);
+    engine__flow_init(&h->flow, options, now);
+    h->flow.window_top = HOST_WINDOW_MAX;
+    if (rtt_us && rtt_us < NEAR_US) {
+        engine__flow_near(&h->flow);
+        engine__flow_near(&engine->flow);
+    }
+    engine__round_begin(h, 0);
+    engine->stats.probes += count;
+    engine->stats.hosts++;
+    engine__move(h, &engine->ready);
+    *host = h;
+    return 0;
+}
+
+void engine_host_end(engine_t *engine, engine_host_t *host)
+{
+    (void)engine;
+    engine__end(host);
+}
+
+void *engine_host_user(const engine_host_t *host)
+{
+    return host->user;
+}
+
+/* ---- answers ---------------------------------------------------------------------------------- */
+
+/* try is the last one, and in flight. A few samples a round trip are enough. */
+static void measure(engine_host_t *host, uint32_t probe, uint64_t now)
+{
+    engine_t *engine = host->engine;
+    uint64_t age_us;
+
+    if (host->rtt.sampled_us && now - host->rtt.sampled_us < host->rtt.srtt_us / SAMPLES_PER_RTT)
+        return;
+    age_us = engine__flight_age(host, probe, now);
+    if (age_us == UINT64_MAX)
+        return;
+    engine__rtt_sample(&host->rtt, age_us, now);
+    engine__rtt_sample(&engine->rtt, age_us, now);
+    if (host->rtt.srtt_us < NEAR_US) {
+        engine__flow_near(&host->flow);
+        engine__flow_near(&engine->flow);
+    }
+}
+
+/* A try was answered, and those before it were lost. */
+static void count_tries(engine_host_t *host, unsigned lost, bool limited)
+{
+    host->tries.answered++;
+    host->tries.lost += lost;
+    if (!limited) {
+        host->firm.answered++;
+        host->firm.lost += lost;
+    }
+    if (limited && host->limited)
+        return;
+    host->engine->tries.answered++;
+    host->engine->tries.lost += lost;
+    host->engine->stats.lost += lost;
+}
+
+static void count_answer(engine__flow_t *flow, double weight, bool hit, uint64_t now)
+{
+    if (now < flow->hold_us)
+        return;
+    if (hit) {
+        flow->lost += weight;
+        flow->hits++;
+    } else {
+        flow->answered++;
+    }
+}
+
+/* A canary that is answered stands for all that timed out beside it. */
+static void weigh(engine_host_t *host, bool canary, bool limited, uint64_t now)
+{
+    double weight = host->canaried ? (double)host->timed_out / host->canaried : 1;
+
+    if (limited && (host->limited || (canary && host->engine->options.wait_for_limited)))
+        return;
+    count_answer(&host->flow, weight, canary, now);
+    if (!canary || engine__limit_blames_way(host, limited))
+        count_answer(&host->engine->flow, weight, canary, now);
+}
+
+/* The answer is that of `try`, negative: nobody knows; the probe was sent `tries` times. */
+static void learn(engine_host_t *host, uint32_t probe, int try, bool limited, uint64_t now)
+{
+    uint8_t state = host->state[probe];
+    unsigned tries = state & ENGINE__TRIES;
+    bool last = try == (int)tries - 1;
+    bool canary = last && tries == host->round + 2u;
+
+    if (last && state & ENGINE__IN_FLIGHT)
+        measure(host, probe, now);
+    else if (try >= 0)
+        engine__rtt_late(&host->rtt, engine__timeout(host->engine, host), now);
+    if (try >= 0)
+        count_tries(host, (unsigned)try, limited);
+    if (limited)
+        engine__limit_answer(host, try >= 0 ? try : (int)tries - 1, canary, now);
+    weigh(host, canary, limited, now);
+}
+
+bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int try, bool limited,
+                   uint64_t now)
+{
+    uint8_t *state;
+    int tries;
+
+    if (host->ended || probe >= host->count)
+        return false;
+    state = &host->state[probe];
+    tries = *state & ENGINE__TRIES;
+    if (tries == 0 || *state & ENGINE__ANSWERED)
+        return false;
+    if (try < 0 || try >= tries)
+        try = tries == 1 ? 0 : -1;
+    now = engine__clock(engine, now);
+    learn(host, probe, try, limited, now);
+    engine__flow_answered(&host->flow);
+    engine__flow_answered(&engine->flow);
+    if (*state & ENGINE__IN_FLIGHT) {
+        host->flow.in_flight--;
+        engine->flow.in_flight--;
+        host->canaries_out -= tries == host->round + 2 && host->canaries_out > 0;
+    }
+    *state = (uint8_t)(tries | ENGINE__ANSWERED);
+    host->answered++;
+    engine->stats.answered++;
+    engine->stats.done++;
+    engine__place(host, now);
+    return true;
+}
+
+void engine_ready(engine_t *engine)
+{
+    engine->busy_us = 0;
+}
+
+/* ---- run -------------------------------------------------------------------------------------- */
+
+static uint32_t flight_max(const engine_t *engine)
+{
+    unsigned most = engine->options.window_max;
+
+    return most && most < ENGINE_FLIGHT_MAX ? most : ENGINE_FLIGHT_MAX;
+}
+
+static bool may_send(engine_t *engine, uint64_t now)
+{
+    engine__bucket_fill(&engine->most, now);
+    engine__bucket_fill(&engine->least, now);
+    return now >= engine->busy_us && engine->flow.in_flight < flight_max(engine) &&
+           (engine->most.rate == 0 || engine->most.tokens >= 1);
+}
+
+/* The next host that sends; rate_min opens what windows and paces keep shut. */
+static engine_host_t *choose(engine_t *engine, uint64_t now)
+{
+    bool pushed = engine->least.rate > 0 && engine->least.tokens >= 1;
+
+    if (!may_send(engine, now))
+        return NULL;
+    if (!hlist_empty(&engine->ready) && (pushed || engine__flow_open(&engine->flow, now)))
+        return HLIST_ENTRY(engine->ready.next, engine_host_t, place);
+    if (!hlist_empty(&engine->blocked) && pushed)
+        return HLIST_ENTRY(engine->blocked.next, engine_host_t, place);
+    return NULL;
+}
+
+/* Back to where it was before a probe was sent that was not. */
+static void unsend(engine_host_t *host, uint32_t probe, uint32_t next, bool canary)
+{
+    host->state[probe] = (uint8_t)((host->state[probe] & ENGINE__TRIES) - 1);
+    engine__flight_pop_newest(host, probe);
+    engine__flow_unsent(&host->flow);
+    engine__flow_unsent(&host->engine->flow);
+    host->next = next;
+    if (canary)
+        host->canaries[host->canaries_n++] = probe;
+}
+
+static void was_sent(engine_t *engine, engine_host_t *host, unsigned try, uint64_t now)
+{
+    engine->stats.sent++;
+    engine->stats.repeated += try > 0;
+    engine__bucket_take(&engine->most);
+    engine__bucket_take(&engine->least);
+    host->sent_us = now;
+    host->next_us = now + host->delay_us;
+}
+
+/* Sends the next probe of a host. The books are kept before the method is called: it may answer at
+ * once, and end the host. */
+static void send_one(engine_t *engine, engine_host_t *host, uint64_t now)
+{
+    uint32_t next = host->next;
+    bool canary = host->canaries_n > 0;
+    uint32_t probe = engine__round_take(host);
+    unsigned try = host->state[probe] & ENGINE__TRIES;
+    engine_sent_e sent = ENGINE_BUSY;
+
+    host->state[probe] = (uint8_t)((try + 1) | ENGINE__IN_FLIGHT);
+    engine__flow_sent(&host->flow);
+    engine__flow_sent(&engine->flow);
+    if (engine__flight_push(host, probe, now) == 0)
+        sent = engine->method->send(engine->context, host, probe, try);
+    if (sent == ENGINE_BUSY)
+        engine->busy_us = now + ENGINE_BUSY_US;
+    if (sent == ENGINE_ANSWERED)
+        engine_answer(engine, host, probe, (int)try, false, now);
+    if (host->ended)
+        return;
+    if (sent == ENGINE_BUSY && host->state[probe] & ENGINE__IN_FLIGHT) {
+        unsend(host, probe, next, canary);
+    } else {
+        was_sent(engine, host, try, now);
+        host->canaries_out += canary && host->state[probe] & ENGINE__IN_FLIGHT;
+        host->canary_us = canary ? now : host->canary_us;
+    }
+    engine__place(host, now);
+    if (!host->ended)
+        engine__move(host, host->list);
+}
+
+static void finish(engine_t *engine)
+{
+    hlist_t ended;
+
+    hlist_init(&ended);
+    hlist_splice(&ended, &engine->ended);
+    while (!hlist_empty(&ended)) {
+        engine_host_t *host = HLIST_ENTRY(ended.next, engine_host_t, place);
+
+        hlist_remove(&host->place);
+        engine->stats.done += host->count - host->answered;
+        engine->stats.hosts--;
+        engine->method->done(engine->context, host);
+        host_free(host);
+    }
+}
+
+/* When the scan's flow, or rate_min, lets the next probe go. */
+static uint64_t next_send(engine_t *engine, uint64_t now)
+{
+    uint64_t at = UINT64_MAX;
+
+    if (!hlist_empty(&engine->ready))
+        at = engine__flow_open(&engine->flow, now) ? now
+                                                   : engine__bucket_wait(&engine->flow.pace, now);
+    if ((!hlist_empty(&engine->ready) || !hlist_empty(&engine->blocked)) &&
+        engine__bucket_wait(&engine->least, now) < at)
+        at = engine__bucket_wait(&engine->least, now);
+    if (at == UINT64_MAX || engine->flow.in_flight >= flight_max(engine))
+        return UINT64_MAX;
+    if (engine->most.rate > 0 && engine__bucket_wait(&engine->most, now) > at)
+        at = engine__bucket_wait(&engine->most, now);
+    if (engine->busy_us > at)
+        at = engine->busy_us;
+    return at <= now || at > now + ENGINE_WHEEL_TICK_US ? at : now + ENGINE_WHEEL_TICK_US;
+}
+
+uint64_t engine_run(engine_t *engine, uint64_t now)
+{
+    engine_host_t *host;
+    uint64_t next_us;
+    uint64_t wake_us;
+    hlist_t due;
+
+    hlist_init(&due);
+    now = engine__clock(engine, now);
+    engine__wake(engine, &due);
+    while (!hlist_empty(&due)) {
+        host = HLIST_ENTRY(due.next, engine_host_t, sleep);
+        hlist_remove(&host->sleep);
+        engine__place(host, now);
+    }
+    for (unsigned n = 0; n < ENGINE_RUN_MAX && (host = choose(engine, now)) != NULL; n++)
+        send_one(engine, host, now);
+    engine__epoch(engine, now);
+    finish(engine);
+    next_us = next_send(engine, now);
+    wake_us = engine__wheel_next(engine);
+    if (!hlist_empty(&engine->ended))
+        return now;
+    return next_us < wake_us ? next_us : wake_us;
+}
+
+/* ---- what is known ---------------------------------------------------------------------------- */
+
+bool engine_is_answered(const engine_host_t *host, uint32_t probe)
+{
+    return probe < host->count && host->state[probe] & ENGINE__ANSWERED;
+}
+
+unsigned engine_tries(const engine_host_t *host, uint32_t probe)
+{
+    return probe < host->count ? host->state[probe] & ENGINE__TRIES : 0;
+}
+
+void engine_host_rtt(const engine_t *engine, const engine_host_t *host, engine_rtt_t *rtt)
+{
+    *rtt = (engine_rtt_t){.srtt_us = host->rtt.srtt_us,
+                          .rttvar_us = host->rtt.var_us,
+                          .timeout_us = engine__timeout(engine, host)};
+}
+
+bool engine_host_timed_out(const engine_host_t *host)
+{
+    return host->timed_up;
+}
+
+bool engine_host_limited(const engine_host_t *host)
+{
+    return host->limited;
+}
+
+void engine_stats(const engine_t *engine, engine_stats_t *stats)
+{
+    *stats = engine->stats;
+    stats->in_flight = engine->flow.in_flight;
+    stats->window = engine->flow.window;
+    stats->rate = engine->flow.pace.rate;
+    stats->loss = engine__loss(engine);
+}

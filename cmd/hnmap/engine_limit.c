@@ -1,0 +1,117 @@
+/* Answers that a host limits: so many RST or ICMP errors a second, whatever is asked.
+ *
+ * Where silence may be taken as "not open" (RST), a limit is suspected when most probes are lost, all
+ * answers are of a limited kind, they are few, and round trips do not grow as they would before a
+ * full link. Then the pace is doubled for an epoch: answers that do not double are limited. From then
+ * on they say nothing of the way.
+ *
+ * Where it may not (wait_for_limited), a limited answer to a probe that was lost under the present
+ * delay doubles the delay, and what was tried before counts no more. So that a limit is met at all, a
+ * host that sends limited answers gets a pause between rounds: its bucket, of perhaps one a second,
+ * fills for the first of the next round, which gives the limit away. */
+#include "engine_int.h"
+
+#define LIMIT_RATE_MAX 1000.0 /* a second; faster is a link */
+#define LIMIT_SHARE 0.9
+#define LIMIT_LOSS 0.3
+#define RTT_SLACK_US 5000
+#define SUSPICIONS_MAX 3
+#define LIMITED_PACE 4000.0
+#define DELAY_FIRST_US 50000
+#define DELAY_MAX_US 1000000
+
+/* What is known of limited answers says nothing of the way. */
+static void disregard(engine_host_t *host)
+{
+    engine__tries_t *scan = &host->engine->tries;
+
+    scan->answered -= host->tries.answered - host->firm.answered;
+    scan->lost -= host->tries.lost - host->firm.lost;
+    host->limited = true;
+}
+
+static void slow_down(engine_host_t *host, uint64_t now)
+{
+    const engine_options_t *options = &host->engine->options;
+    uint64_t most = options->delay_max_us ? options->delay_max_us : DELAY_MAX_US;
+    uint64_t delay_us = host->delay_us < DELAY_FIRST_US / 2 ? DELAY_FIRST_US : 2 * host->delay_us;
+
+    if (now < host->slowed_us + 2 * host->delay_us + engine__timeout(host->engine, host))
+        return;
+    if (!host->limited)
+        disregard(host);
+    if (delay_us > most)
+        delay_us = most;
+    host->slowed_us = now;
+    host->round_void = host->round + 1;
+    if (delay_us > host->delay_us)
+        host->delay_us = delay_us;
+}
+
+void engine__limit_answer(engine_host_t *host, int try, bool canary, uint64_t now)
+{
+    host->flow.epoch_limited++;
+    if (!host->engine->options.wait_for_limited)
+        return;
+    host->hears_limited = true;
+    if (try >= 1 && (canary || try > host->round_void))
+        slow_down(host, now);
+}
+
+/* Whether round trips are as short as ever: before a full link they grow. */
+static bool is_flat(const engine__rtt_t *rtt)
+{
+    return rtt->srtt_us < 2 * rtt->least_us + RTT_SLACK_US;
+}
+
+bool engine__limit_blames_way(const engine_host_t *host, bool limited)
+{
+    const engine_t *engine = host->engine;
+
+    if (!limited)
+        return true;
+    if (host->limited || engine->options.wait_for_limited || engine->suspect == host)
+        return false;
+    return engine->stats.hosts > 1 || host->suspicions >= SUSPICIONS_MAX;
+}
+
+static bool looks_limited(const engine_host_t *host, const engine__epoch_t *epoch)
+{
+    return epoch->loss > LIMIT_LOSS && epoch->limited > 0 && epoch->limited < LIMIT_RATE_MAX &&
+           epoch->limited >= LIMIT_SHARE * epoch->answered && is_flat(&host->rtt);
+}
+
+static bool cleared(engine_host_t *host)
+{
+    host->suspicions = SUSPICIONS_MAX;
+    host->engine->suspect = NULL;
+    return false;
+}
+
+/* Whether loss in an epoch is, or may be, a limit's: then the flow does not shrink for it. */
+bool engine__limit_epoch(engine_host_t *host, const engine__epoch_t *epoch, uint64_t now)
+{
+    engine_t *engine = host->engine;
+    engine__flow_t *flow = &host->flow;
+
+    if (host->limited || (engine->suspect && engine->suspect != host))
+        return host->limited;
+    if (host->suspicions >= SUSPICIONS_MAX || !looks_limited(host, epoch))
+        return engine->suspect == host ? cleared(host) : false;
+    if (host->suspicions && epoch->sent >= 1.4 * host->suspect_sent) {
+        if (epoch->limited > 1.3 * host->suspect_answered + 10 / epoch->seconds)
+            return cleared(host);
+        disregard(host);
+        engine->suspect = NULL;
+        flow->pace.rate = LIMITED_PACE;
+        flow->pace_max = LIMITED_PACE;
+        return true;
+    }
+    engine->suspect = host;
+    host->suspicions++;
+    host->suspect_sent = epoch->sent;
+    host->suspect_answered = epoch->limited;
+    flow->pace.rate = 2 * (epoch->sent > flow->pace.rate ? epoch->sent : flow->pace.rate);
+    engine__flow_forget(flow, now + 2 * host->rtt.srtt_us);
+    return true;
+}

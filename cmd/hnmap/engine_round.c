@@ -1,0 +1,130 @@
+/* The rounds of a host: their order, the canaries that run ahead of them, and how many there are.
+ *
+ * In round r a probe is due that was sent r times. A canary of round r was sent once more, so it is
+ * passed over in round r + 1, and its answer is known by its tries: r + 2. */
+#include "engine_int.h"
+
+/* What is assumed before anything is known: 1 % of tries are lost, on the strength of fifty. */
+#define PRIOR_LOST 0.5
+#define PRIOR_TRIES 50.0
+#define LOSS_MAX 0.95
+#define ROUNDS_LEAST 2
+#define PAUSE_US 1200000
+
+void engine__round_begin(engine_host_t *host, unsigned round)
+{
+    host->round = (uint8_t)round;
+    host->next = 0;
+    host->timed_out = host->canaried = 0;
+    host->canaries_out = 0;
+    host->canaries_left = ENGINE_CANARIES_MAX;
+    if (!host->engine->options.in_order && host->count > 1)
+        hpermute_init(&host->order, host->count, host->seed + round);
+}
+
+static uint32_t probe_at(const engine_host_t *host, uint32_t i)
+{
+    if (host->engine->options.in_order || host->count == 1)
+        return i;
+    return (uint32_t)hpermute_at(&host->order, i);
+}
+
+static bool due(const engine_host_t *host, uint32_t probe)
+{
+    uint8_t state = host->state[probe];
+
+    return !(state & (ENGINE__ANSWERED | ENGINE__IN_FLIGHT)) &&
+           (state & ENGINE__TRIES) <= host->round;
+}
+
+bool engine__round_wants(engine_host_t *host)
+{
+    while (host->canaries_n && host->state[host->canaries[0]] & ENGINE__ANSWERED)
+        (void)engine__round_take(host); /* late, but there */
+    if (host->canaries_n)
+        return true;
+    /* In the first round nothing has been sent: nothing can be answered. */
+    while (host->round > 0 && host->next < host->count && !due(host, probe_at(host, host->next)))
+        host->next++;
+    return host->next < host->count;
+}
+
+uint32_t engine__round_take(engine_host_t *host)
+{
+    uint32_t probe;
+
+    if (!host->canaries_n)
+        return probe_at(host, host->next++);
+    probe = host->canaries[0];
+    host->canaries_n--;
+    for (unsigned i = 0; i < host->canaries_n; i++)
+        host->canaries[i] = host->canaries[i + 1];
+    return probe;
+}
+
+double engine__loss(const engine_t *engine)
+{
+    const engine__tries_t *tries = &engine->tries;
+
+    return (tries->lost + PRIOR_LOST) / (tries->answered + tries->lost + PRIOR_TRIES);
+}
+
+/* How many tries make a miss unlikely enough. */
+static unsigned tries_needed(const engine_host_t *host)
+{
+    const engine__tries_t *known = host->limited ? &host->firm : &host->tries;
+    double loss = (known->lost + PRIOR_TRIES * engine__loss(host->engine)) /
+                  (known->answered + known->lost + PRIOR_TRIES);
+    double miss = 1;
+    unsigned tries = 0;
+
+    if (loss > LOSS_MAX)
+        loss = LOSS_MAX;
+    while (tries < ENGINE_TRIES_MAX && miss > ENGINE_MISS_TOLERATED) {
+        miss *= loss;
+        tries++;
+    }
+    if (tries < ROUNDS_LEAST)
+        tries = ROUNDS_LEAST;
+    if (tries > host->engine->options.tries)
+        tries = host->engine->options.tries;
+    tries += host->round_void;
+    return tries < ENGINE_TRIES_MAX ? tries : ENGINE_TRIES_MAX;
+}
+
+bool engine__round_canary(engine_host_t *host, uint32_t probe)
+{
+    unsigned tries = host->state[probe] & ENGINE__TRIES;
+
+    if (host->canaries_n == ENGINE_CANARIES_MAX || host->canaries_left == 0 ||
+        tries >= tries_needed(host))
+        return false;
+    host->canaries_left--;
+    host->canaries[host->canaries_n++] = probe;
+    return true;
+}
+
+/* A host that limits answers is given time to fill its bucket: see engine_limit.c. */
+uint64_t engine__round_pause(const engine_host_t *host)
+{
+    return host->hears_limited ? host->sent_us + PAUSE_US : 0;
+}
+
+bool engine__round_over(engine_host_t *host, uint64_t now)
+{
+    uint32_t in_flight = host->flow.in_flight;
+
+    if (engine__round_wants(host))
+        return false;
+    /* Canaries are given a round trip to say something, and are not waited for. */
+    if (in_flight > host->canaries_out ||
+        (in_flight && now < host->canary_us + host->rtt.srtt_us + 4 * host->rtt.var_us))
+        return false;
+    if (host->answered == host->count)
+        return true;
+    if (host->round + 1u >= tries_needed(host))
+        return in_flight == 0;
+    if (now >= engine__round_pause(host))
+        engine__round_begin(host, host->round + 1);
+    return false;
+}
