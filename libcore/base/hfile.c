@@ -7,10 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_SIZE 16384
+#define OPEN_TRIES 16 /* of a file that is moved away while it is opened */
 #define BOM "\xef\xbb\xbf"
 #define BOM_LEN (sizeof(BOM) - 1)
 
@@ -115,4 +117,39 @@ int hfile_read_text(const char *name, size_t size_max, hbytes_t *out)
         memmove(out->data + start, out->data + start + BOM_LEN, out->len - start + 1);
     }
     return err;
+}
+
+/* Where the file system knows no locks there is none. 1: it is ours; 0: who had it has moved it away,
+ * the path is another file's. */
+static int lock(int fd, const char *path)
+{
+    struct stat ours, there;
+    int err = check_plain(fd);
+
+    if (err < 0)
+        return err;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return -EBUSY;
+    if (fstat(fd, &ours) < 0)
+        return -errno;
+    return lstat(path, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+int hfile_open_alone(const char *path, unsigned mode)
+{
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        int locked, fd;
+
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                  (mode_t)mode);
+        if (fd < 0)
+            return -errno;
+        locked = lock(fd, path);
+        if (locked > 0)
+            return fd;
+        close(fd);
+        if (locked < 0)
+            return locked;
+    }
+    return -EBUSY;
 }

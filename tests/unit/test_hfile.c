@@ -169,6 +169,71 @@ static void test_out_of_memory(void **state)
     oom_run(scenario, NULL);
 }
 
+/* ---- alone ----------------------------------------------------------------------------------- */
+
+static char moved_to[80]; /* while it is being locked; "": nowhere */
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation)
+{
+    if (moved_to[0])
+        assert_int_equal(rename(path, moved_to), 0);
+    moved_to[0] = '\0';
+    return __real_flock(fd, operation);
+}
+
+static ino_t file_of(int fd)
+{
+    struct stat st;
+
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    return st.st_ino;
+}
+
+static ino_t file_at(const char *name)
+{
+    int fd = open(name, O_RDONLY);
+    ino_t file = file_of(fd);
+
+    close(fd);
+    return file;
+}
+
+static void test_one_opens_a_file_alone(void **state)
+{
+    int fd = hfile_open_alone(path, 0666), again;
+
+    (void)state;
+    assert_int_equal(file_of(fd), file_at(path));
+    assert_int_equal(hfile_open_alone(path, 0666), -EBUSY);
+    close(fd);
+    again = hfile_open_alone(path, 0666);
+    assert_true(again >= 0);
+    close(again);
+    assert_int_equal(hfile_open_alone(dir, 0666), -EISDIR);
+    assert_int_equal(hfile_open_alone("/dev/null", 0666), -EINVAL);
+    assert_int_equal(hfile_open_alone("/proc/self/exe", 0666), -ELOOP);
+}
+
+static void test_a_file_that_was_moved_is_not_the_one_of_the_path(void **state)
+{
+    char other[80];
+    ino_t before = file_at(path);
+    int fd;
+
+    (void)state;
+    snprintf(other, sizeof(other), "%s.other", path);
+    memcpy(moved_to, other, sizeof(other));
+    fd = hfile_open_alone(path, 0600);
+    assert_int_equal(file_of(fd), file_at(path));
+    assert_int_equal(file_at(other), before);
+    assert_true(file_of(fd) != before);
+    close(fd);
+    assert_int_equal(rename(other, path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +241,8 @@ int main(void)
         cmocka_unit_test(test_what_a_user_names_is_waited_for),
         cmocka_unit_test(test_what_cannot_be_read_says_why),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_one_opens_a_file_alone),
+        cmocka_unit_test(test_a_file_that_was_moved_is_not_the_one_of_the_path),
         cmocka_unit_test(test_text_has_no_mark_and_no_nul),
         cmocka_unit_test(test_a_large_file_is_not_read_to_find_that),
     };
