@@ -11,11 +11,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE_SIZE ((size_t)256 * 1024) /* read at once for the checksum */
+#define NOT_NOTED "what has been downloaded cannot be written down"
 
 const hopt_t split_rows[] = {
     HOPT_UINT(0, "split", split_options_t, parts, 1, SPLIT_PARTS_MAX,
@@ -50,19 +50,34 @@ void split__warn(split_t *split, const char *text)
 
 /* ---- the file that grows --------------------------------------------------------------------- */
 
-/* Ours alone: two that write the same ranges would not notice each other. A link is none of ours:
- * it may lead anywhere. */
+static bool has_content(const split_t *split)
+{
+    struct stat st;
+
+    return fstat(split->fd, &st) < 0 || st.st_size > 0;
+}
+
+/* Ours alone: two that write the same ranges would not notice each other. What an earlier run has
+ * left has its notes beside it. */
 static int open_part(split_t *split)
 {
     unsigned mode = split->job->file_mode ? split->job->file_mode : 0666;
+    char text[512];
 
-    split->fd = open(split->part_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+    split->fd = hfile_open_alone(split->part_path, mode);
+    if (split->fd == -EBUSY)
+        split__fail(split, STATUS_WRITE, "another process is downloading this file");
+    else if (split->fd < 0)
+        fail_file(split, "open", split->part_path, split->fd);
     if (split->fd < 0)
-        return fail_file(split, "open", split->part_path, -errno);
-    if (flock(split->fd, LOCK_EX | LOCK_NB) == 0)
+        return split->fd;
+    if (!has_content(split) || access(split->state_path, F_OK) == 0)
         return 0;
-    split__fail(split, STATUS_WRITE, "another process is downloading this file");
-    return -EBUSY;
+    snprintf(text, sizeof(text),
+             "%.400s is there, and no notes beside it that it is of a download: it is not replaced",
+             split->part_path);
+    split__fail(split, STATUS_WRITE, text);
+    return -EEXIST;
 }
 
 /* Room for all of it, so that a full disk is told now. */
@@ -95,7 +110,7 @@ static void save(split_t *split)
         return;
     err = fdatasync(split->fd) < 0 ? -errno : split_state_write(&split->state, split->state_path);
     if (err < 0)
-        split__warn(split, "what has been downloaded cannot be written down");
+        split__warn(split, NOT_NOTED);
 }
 
 static void on_save(htimer_t *timer)
@@ -105,8 +120,13 @@ static void on_save(htimer_t *timer)
 
 int split__learned(split_t *split)
 {
-    int err = allocate(split);
+    int err;
 
+    /* The notes first: a file without is nobody's. */
+    if (split_state_write(&split->state, split->state_path) < 0)
+        split__warn(split, NOT_NOTED);
+    split->begun = true;
+    err = allocate(split);
     if (err < 0) {
         split->known = false; /* there is nothing to go on with */
         return err;
@@ -189,7 +209,6 @@ static void begin_anew(split_t *split)
     split_state_deinit(&split->state);
     split->known = split->ranged = split->changed = false;
     split->result->found = split->result->downloaded = 0;
-    unlink(split->state_path);
     begin(split);
 }
 
@@ -317,6 +336,8 @@ static void tidy(split_t *split)
         save(split);
         return;
     }
+    if (!split->begun && has_content(split)) /* of an earlier run */
+        return;
     unlink(split->part_path);
     unlink(split->state_path);
 }

@@ -38,6 +38,7 @@ struct split_s {
     bool whole;   /* asks without a range: there are none */
     bool changed; /* the file is another one: from the start, once all have ended */
     bool leave;   /* a signal */
+    bool begun;   /* the part holds what this run has put there */
     int status;   /* of what ended it all */
     int restarts;
     int fd;

@@ -439,6 +439,48 @@ def test_a_part_that_is_a_link_is_not_followed(lab, store):
         assert file.read() == "precious"
 
 
+def test_a_part_of_somebody_else_is_left_alone(lab, store):
+    with open(lab.path("out.part"), "w") as file:
+        file.write("precious")
+    process = split(lab, store)
+    assert process.popen.returncode == 23 and "out.part" in process.err()
+    with open(lab.path("out.part")) as file:
+        assert file.read() == "precious"
+    assert store.asked == [] and not os.path.exists(lab.path("out"))
+
+
+def test_what_is_left_of_another_url_stays_until_something_comes(lab, store):
+    leave_whole(lab, store, store.url + "/other")
+    store.web.routes["missing"] = lambda web, request, rest: response(404, b"")
+    process = lab.run("hcurl", "-q", "-sS", "--split", 4, "-o", lab.path("out"), store.web.url + "/missing")
+    assert process.popen.returncode == 22, process
+    assert os.path.getsize(lab.path("out.part")) == len(store.data)
+    assert os.path.exists(lab.path("out.part.ranges"))
+
+
+def test_a_run_that_was_killed_leaves_its_notes_in_any_case(lab):
+    """The server says nothing by which a file could be known again."""
+    store = Store(tag=None, date=None)
+    asked, over = threading.Event(), threading.Event()
+
+    def hold(first, answer):
+        if first == 0:
+            return answer
+        asked.set()
+        over.wait(60)
+        return answer
+
+    store.hook = hold
+    process = lab.spawn("hcurl", "-q", "-sS", "--split", 4, "-o", lab.path("out"), store.url)
+    assert asked.wait(60)
+    process.popen.kill()
+    process.popen.wait()
+    over.set()
+    store.hook = None
+    assert os.path.getsize(lab.path("out.part")) > 0
+    assert_whole(lab, split(lab, store), store)
+
+
 def test_what_does_not_go_with_it_is_refused(lab, store):
     for args in (["-d", "x"], ["-I"], ["-r", "0-5"], ["-X", "DELETE"], ["-i"], ["-D", "-"]):
         process = split(lab, store, *args)
