@@ -19,7 +19,7 @@ static const packet_link_e links[] = {PACKET_LINK_ETHERNET, PACKET_LINK_IP};
             for (packet_envelope_t e = envelope(families[i_ % 2], link), *e_once_ = &e; e_once_;   \
                  e_once_ = NULL)
 
-static packet_t parsed(packet_link_e link, const uint8_t *frame, ssize_t len)
+static packet_t written(packet_link_e link, const uint8_t *frame, ssize_t len)
 {
     packet_t packet;
 
@@ -115,7 +115,7 @@ static void arp_request(void **state)
         assert_int_equal(packet_write_arp_request(frame, size, our_mac, NULL, source, target),
                          -ENOBUFS);
     len = packet_write_arp_request(frame, sizeof(frame), our_mac, their_mac, source, target);
-    assert_memory_equal(parsed(PACKET_LINK_ETHERNET, frame, len).link_destination, their_mac, 6);
+    assert_memory_equal(written(PACKET_LINK_ETHERNET, frame, len).link_destination, their_mac, 6);
 }
 
 static void neighbour_solicitation(void **state)
@@ -126,7 +126,7 @@ static void neighbour_solicitation(void **state)
     packet_addr_t group = address("ff02::1:ff34:5678"), any = address("::");
     ssize_t len =
         packet_write_neighbour_solicitation(frame, sizeof(frame), our_mac, &source.v6, &target.v6);
-    packet_t packet = parsed(PACKET_LINK_ETHERNET, frame, len);
+    packet_t packet = written(PACKET_LINK_ETHERNET, frame, len);
 
     (void)state;
     assert_memory_equal(packet.link_destination, group_mac, sizeof(group_mac));
@@ -139,7 +139,7 @@ static void neighbour_solicitation(void **state)
     assert_memory_equal(packet.icmp.link_address, our_mac, PACKET_MAC_SIZE);
     assert_int_equal(packet_check(&packet), PACKET_CHECK_GOOD);
     len = packet_write_neighbour_solicitation(frame, sizeof(frame), our_mac, &any.v6, &target.v6);
-    packet = parsed(PACKET_LINK_ETHERNET, frame, len);
+    packet = written(PACKET_LINK_ETHERNET, frame, len);
     assert_true(packet.icmp.is_neighbour);
     assert_null(packet.icmp.link_address);
 }
@@ -154,7 +154,7 @@ static void echo(void **state)
     FOR_EACH_ENVELOPE(e, link)
     {
         ssize_t len = packet_write_icmp(frame, sizeof(frame), &e, &icmp);
-        packet_t packet = parsed(link, frame, len);
+        packet_t packet = written(link, frame, len);
 
         assert_envelope(&packet, &e);
         assert_int_equal(packet.kind, e.source.family == AF_INET ? PACKET_ICMP : PACKET_ICMPV6);
@@ -177,13 +177,13 @@ static void timestamp_and_netmask(void **state)
     packet_t packet;
 
     (void)state;
-    packet = parsed(PACKET_LINK_IP, frame, packet_write_icmp(frame, sizeof(frame), &v4, &icmp));
+    packet = written(PACKET_LINK_IP, frame, packet_write_icmp(frame, sizeof(frame), &v4, &icmp));
     assert_int_equal(packet.icmp.type, 13);
     assert_int_equal(packet.payload_len, 12);
     assert_int_equal(packet_check(&packet), PACKET_CHECK_GOOD);
     assert_int_equal(packet_write_icmp(frame, sizeof(frame), &v6, &icmp), -EINVAL);
     icmp.ask = PACKET_ASK_NETMASK;
-    packet = parsed(PACKET_LINK_IP, frame, packet_write_icmp(frame, sizeof(frame), &v4, &icmp));
+    packet = written(PACKET_LINK_IP, frame, packet_write_icmp(frame, sizeof(frame), &v4, &icmp));
     assert_int_equal(packet.icmp.type, 17);
     assert_int_equal(packet.payload_len, 4);
     icmp.payload = "x";
@@ -208,7 +208,7 @@ static void tcp_segment(void **state)
     FOR_EACH_ENVELOPE(e, link)
     {
         ssize_t len = packet_write_tcp(frame, sizeof(frame), &e, &tcp);
-        packet_t packet = parsed(link, frame, len);
+        packet_t packet = written(link, frame, len);
 
         assert_envelope(&packet, &e);
         assert_int_equal(packet.kind, PACKET_TCP);
@@ -243,7 +243,7 @@ static void tcp_options(void **state)
                                 .has_window_scale = choice & 8,
                                 .window_scale = 7};
         packet_t packet =
-            parsed(PACKET_LINK_IP, frame, packet_write_tcp(frame, sizeof(frame), &e, &tcp));
+            written(PACKET_LINK_IP, frame, packet_write_tcp(frame, sizeof(frame), &e, &tcp));
 
         assert_false(packet.tcp.bad_options);
         assert_int_equal(packet.tcp.options_len % 4, 0);
@@ -291,7 +291,7 @@ static void udp_datagram(void **state)
                                     .destination_port = 53,
                                     .payload = len ? payload : NULL,
                                     .payload_len = len};
-            packet_t packet = parsed(link, frame, packet_write_udp(frame, sizeof(frame), &e, &udp));
+            packet_t packet = written(link, frame, packet_write_udp(frame, sizeof(frame), &e, &udp));
 
             assert_envelope(&packet, &e);
             assert_int_equal(packet.kind, PACKET_UDP);
@@ -318,7 +318,7 @@ static void udp_checksum_is_never_zero(void **state)
 
         payload[0] = (uint8_t)(i >> 8);
         payload[1] = (uint8_t)i;
-        packet = parsed(PACKET_LINK_IP, frame, packet_write_udp(frame, sizeof(frame), &e, &udp));
+        packet = written(PACKET_LINK_IP, frame, packet_write_udp(frame, sizeof(frame), &e, &udp));
         assert_int_equal(packet_check(&packet), PACKET_CHECK_GOOD);
         assert_false(packet.transport[6] == 0 && packet.transport[7] == 0);
         seen |= packet.transport[6] == 0xff && packet.transport[7] == 0xff;
@@ -334,7 +334,7 @@ static void other_protocol(void **state)
     FOR_EACH_ENVELOPE(e, link)
     {
         packet_t packet =
-            parsed(link, frame, packet_write_ip(frame, sizeof(frame), &e, IPPROTO_SCTP, "abc", 3));
+            written(link, frame, packet_write_ip(frame, sizeof(frame), &e, IPPROTO_SCTP, "abc", 3));
 
         assert_envelope(&packet, &e);
         assert_int_equal(packet.kind, PACKET_OTHER);
@@ -415,7 +415,7 @@ static void longest_payloads(void **state)
     {
         size_t most = 65535 - 8 - (e.source.family == AF_INET ? 20 : 0);
         packet_udp_out_t udp = {.payload = big, .payload_len = most};
-        packet_t packet = parsed(link, frame, packet_write_udp(frame, sizeof(frame), &e, &udp));
+        packet_t packet = written(link, frame, packet_write_udp(frame, sizeof(frame), &e, &udp));
 
         assert_int_equal(packet.payload_len, most);
         assert_int_equal(packet_check(&packet), PACKET_CHECK_GOOD);
