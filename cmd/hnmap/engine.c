@@ -143,12 +143,12 @@ static void measure(engine_host_t *host, uint32_t probe, uint64_t now)
     age_us = engine__flight_age(host, probe, now);
     if (age_us == UINT64_MAX)
         return;
+    if (age_us < NEAR_US && !host->rtt.sampled_us)
+        engine__flow_near(&host->flow);
+    if (age_us < NEAR_US && !engine->rtt.sampled_us)
+        engine__flow_near(&engine->flow);
     engine__rtt_sample(&host->rtt, age_us, now);
     engine__rtt_sample(&engine->rtt, age_us, now);
-    if (host->rtt.srtt_us < NEAR_US) {
-        engine__flow_near(&host->flow);
-        engine__flow_near(&engine->flow);
-    }
 }
 
 /* A try was answered, and those before it were lost. */

@@ -21,7 +21,7 @@
 #define LOSS_HITS 3
 #define SHARE_ANSWERS 10
 #define SHARE_KEPT 0.7
-#define SHARE_FADES 0.9
+#define SHARE_FADES 0.98
 
 void engine__bucket_init(engine__bucket_t *bucket, double rate, double burst, uint64_t now)
 {
@@ -59,7 +59,7 @@ uint64_t engine__bucket_wait(const engine__bucket_t *bucket, uint64_t now)
     return wait_us < 1e15 ? bucket->filled_us + (uint64_t)wait_us + 1 : UINT64_MAX;
 }
 
-static void set_pace(engine__flow_t *flow, double rate)
+void engine__flow_pace(engine__flow_t *flow, double rate)
 {
     flow->pace.rate = rate < PACE_LEAST ? PACE_LEAST : rate;
     flow->pace.burst = flow->pace.rate * PACE_BURST_S < 1 ? 1 : flow->pace.rate * PACE_BURST_S;
@@ -69,7 +69,7 @@ void engine__flow_init(engine__flow_t *flow, const engine_options_t *options, ui
 {
     *flow = (engine__flow_t){.epoch_us = now, .pace_max = PACE_MAX};
     engine__bucket_init(&flow->pace, PACE_FIRST, 1, now);
-    set_pace(flow, options->rate_initial > 0 ? options->rate_initial : PACE_FIRST);
+    engine__flow_pace(flow, options->rate_initial > 0 ? options->rate_initial : PACE_FIRST);
     if (flow->pace_max < flow->pace.rate)
         flow->pace_max = flow->pace.rate;
     flow->window_floor = options->window_min > WINDOW_LEAST ? options->window_min : WINDOW_LEAST;
@@ -85,7 +85,7 @@ void engine__flow_near(engine__flow_t *flow)
     if (flow->shrunk)
         return;
     if (flow->pace.rate < PACE_NEAR_FIRST)
-        set_pace(flow, PACE_NEAR_FIRST);
+        engine__flow_pace(flow, PACE_NEAR_FIRST);
     if (flow->window < WINDOW_NEAR && flow->window_top >= WINDOW_NEAR)
         flow->window = WINDOW_NEAR;
 }
@@ -182,7 +182,7 @@ void engine__flow_grow(engine__flow_t *flow, const engine__epoch_t *epoch, bool 
 
         if (rate > flow->pace_max)
             rate = flow->pace_max > flow->pace.rate ? flow->pace_max : flow->pace.rate;
-        set_pace(flow, rate);
+        engine__flow_pace(flow, rate);
     }
     flow->paced = false;
     flow->epoch_sent = flow->epoch_answered = flow->epoch_limited = 0;
@@ -202,7 +202,7 @@ void engine__flow_shrink(engine__flow_t *flow, const engine__epoch_t *epoch, uin
     double window = through * (double)srtt_us * 1e-6;
 
     if (through < flow->pace.rate)
-        set_pace(flow, through);
+        engine__flow_pace(flow, through);
     if (window > flow->window / 2)
         window = flow->window / 2;
     flow->window = window > flow->window_floor ? window : flow->window_floor;

@@ -94,6 +94,7 @@ struct engine_host_s {
     bool ended, timed_up, limited, hears_limited;
     uint8_t suspicions;                    /* see engine_limit.c */
     double suspect_sent, suspect_answered; /* a second */
+    uint64_t cleared_us;                   /* not suspected before */
     uint64_t slowed_us;
     engine__record_t *ring;
     uint32_t ring_cap, ring_head, ring_n;
@@ -145,6 +146,7 @@ bool engine__bucket_take(engine__bucket_t *bucket); /* one token, if there is on
 uint64_t engine__bucket_wait(const engine__bucket_t *bucket, uint64_t now); /* for a token, until */
 
 void engine__flow_init(engine__flow_t *flow, const engine_options_t *options, uint64_t now);
+void engine__flow_pace(engine__flow_t *flow, double rate);
 bool engine__flow_open(engine__flow_t *flow, uint64_t now);
 void engine__flow_sent(engine__flow_t *flow);
 void engine__flow_unsent(engine__flow_t *flow);

@@ -12,11 +12,11 @@
 #include "engine_int.h"
 
 #define LIMIT_RATE_MAX 1000.0 /* a second; faster is a link */
-#define LIMIT_SHARE 0.9
-#define LIMIT_LOSS 0.3
+#define LIMIT_SHARE 0.5
 #define RTT_SLACK_US 5000
-#define SUSPICIONS_MAX 3
-#define LIMITED_PACE 4000.0
+#define SUSPICIONS_MAX 4
+#define CLEARED_US 2000000 /* before it is suspected again */
+#define LIMITED_PACE 5000.0
 #define DELAY_FIRST_US 50000
 #define DELAY_MAX_US 1000000
 
@@ -72,18 +72,19 @@ bool engine__limit_blames_way(const engine_host_t *host, bool limited)
         return true;
     if (host->limited || engine->options.wait_for_limited || engine->suspect == host)
         return false;
-    return engine->stats.hosts > 1 || host->suspicions >= SUSPICIONS_MAX;
+    return engine->stats.hosts > 1 || engine->now_us < host->cleared_us;
 }
 
 static bool looks_limited(const engine_host_t *host, const engine__epoch_t *epoch)
 {
-    return epoch->loss > LIMIT_LOSS && epoch->limited > 0 && epoch->limited < LIMIT_RATE_MAX &&
+    return epoch->limited > 0 && epoch->limited < LIMIT_RATE_MAX &&
            epoch->limited >= LIMIT_SHARE * epoch->answered && is_flat(&host->rtt);
 }
 
-static bool cleared(engine_host_t *host)
+static bool cleared(engine_host_t *host, uint64_t now)
 {
-    host->suspicions = SUSPICIONS_MAX;
+    host->suspicions = 0;
+    host->cleared_us = now + CLEARED_US;
     host->engine->suspect = NULL;
     return false;
 }
@@ -96,14 +97,16 @@ bool engine__limit_epoch(engine_host_t *host, const engine__epoch_t *epoch, uint
 
     if (host->limited || (engine->suspect && engine->suspect != host))
         return host->limited;
+    if (now < host->cleared_us)
+        return false;
     if (host->suspicions >= SUSPICIONS_MAX || !looks_limited(host, epoch))
-        return engine->suspect == host ? cleared(host) : false;
+        return cleared(host, now);
     if (host->suspicions && epoch->sent >= 1.4 * host->suspect_sent) {
         if (epoch->limited > 1.3 * host->suspect_answered + 10 / epoch->seconds)
-            return cleared(host);
+            return cleared(host, now);
         disregard(host);
         engine->suspect = NULL;
-        flow->pace.rate = LIMITED_PACE;
+        engine__flow_pace(flow, LIMITED_PACE);
         flow->pace_max = LIMITED_PACE;
         return true;
     }
@@ -111,7 +114,7 @@ bool engine__limit_epoch(engine_host_t *host, const engine__epoch_t *epoch, uint
     host->suspicions++;
     host->suspect_sent = epoch->sent;
     host->suspect_answered = epoch->limited;
-    flow->pace.rate = 2 * (epoch->sent > flow->pace.rate ? epoch->sent : flow->pace.rate);
+    engine__flow_pace(flow, 2 * (epoch->sent > flow->pace.rate ? epoch->sent : flow->pace.rate));
     engine__flow_forget(flow, now + 2 * host->rtt.srtt_us);
     return true;
 }

@@ -10,6 +10,7 @@
 #define LOSS_MAX 0.95
 #define ROUNDS_LEAST 2
 #define PAUSE_US 1200000
+#define CANARIES_SHARE 16 /* one of so many that time out, but for a few in each epoch */
 
 void engine__round_begin(engine_host_t *host, unsigned round)
 {
@@ -96,10 +97,12 @@ bool engine__round_canary(engine_host_t *host, uint32_t probe)
 {
     unsigned tries = host->state[probe] & ENGINE__TRIES;
 
-    if (host->canaries_n == ENGINE_CANARIES_MAX || host->canaries_left == 0 ||
+    bool more = host->canaried < host->timed_out / CANARIES_SHARE;
+
+    if (host->canaries_n == ENGINE_CANARIES_MAX || (host->canaries_left == 0 && !more) ||
         tries >= tries_needed(host))
         return false;
-    host->canaries_left--;
+    host->canaries_left -= host->canaries_left > 0;
     host->canaries[host->canaries_n++] = probe;
     return true;
 }
