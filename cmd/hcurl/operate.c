@@ -442,6 +442,8 @@ static int run_one(operate_t *o, const operation_t *operation, transfer_t *trans
         status = bench_one(o, &plan, &error);
     else
         status = split_one(o, operation, &plan, &result, &error);
+    o->signo = result.signo;
+    o->ended = o->ended || result.signo != 0;
     transfer_conclude(transfer, status, error.len > 0 ? error.data : NULL,
                       bench || status != 0 ? NULL : &result.info);
     hbytes_deinit(&error);
@@ -453,6 +455,8 @@ static void run_alone(operate_t *o)
     url_target_t target = {0};
     bool bench = bench_wanted(&o->options->globals.bench);
 
+    if (bench && o->options->globals.split.parts > 0)
+        report_warning(report_of(o), "--bench takes no notice of --split");
     while (!o->ended && walk(o, &target) == 1) {
         active_t *active = make(o, &target);
 

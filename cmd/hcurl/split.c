@@ -225,6 +225,7 @@ static void on_signal(hsignal_t *sig)
     split_t *split = hevent_userdata(sig);
 
     split->leave = true;
+    split->result->signo = hsignal_signo(sig);
     split__fail(split, STATUS_CANCELLED, "interrupted; the same command line goes on from here");
     split__stop(split);
 }

@@ -3,7 +3,8 @@
  * What has come is in PATH.part, and which ranges that are in PATH.part.ranges; when all is there,
  * and as long as was announced, PATH.part gets the name PATH. The same command line goes on where
  * another one ended, if the file has not changed at the server: ETag, else Last-Modified, and the
- * size tell. A server without ranges sends it all over one connection. */
+ * size tell. A server without ranges sends it all over one connection. A PATH.part with bytes in it
+ * and no notes beside it is not ours, and stays. */
 #ifndef HCURL_SPLIT_H
 #define HCURL_SPLIT_H
 
@@ -47,6 +48,7 @@ typedef struct split_result_s {
     uint64_t found;            /* bytes of it that were there before */
     uint64_t downloaded;       /* bytes that came now */
     uint32_t parts;            /* connections that were used at once; 1: no ranges */
+    int signo;                 /* the signal that has ended it; 0: none */
 } split_result_t;
 
 /* 0, and the file is there; or an exit status, and error (one line) says why: STATUS_USAGE (a

@@ -238,6 +238,12 @@ def test_a_signal_ends_it_with_a_report(lab, web):
     assert json.loads(process.out())["requests"] > 0
 
 
+def test_it_does_not_split(lab, web):
+    process = lab.run("hcurl", "-q", "--bench", "--split", "2", "--count", "5", web.url)
+    assert process.popen.returncode == 0, process
+    assert process.err() == "Warning: --bench takes no notice of --split\n"
+
+
 def test_over_tls_and_a_unix_socket(lab, tmp_path):
     pki = Pki(tmp_path)
     cert, key = pki.issue("site")
