@@ -37,9 +37,9 @@ static int call_verbose(const hopt_t *row, const char *arg, void *opts, hbytes_t
     (void)row;
     (void)arg;
     if (!o->verbose_again) {
-        o->verbose = 0;
-        if (!o->configured)
+        if (o->verbose >= 2 && !o->configured) /* that was said by -vv */
             o->trace_time = o->trace_ids = false;
+        o->verbose = 0;
     }
     o->verbose_again = true;
     o->verbose++;

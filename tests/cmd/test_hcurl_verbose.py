@@ -160,6 +160,7 @@ def test_each_further_v_of_a_word_tells_more(lab, web):
     assert first("-v", "-v").startswith("* ")
     assert re.match(when, first("-vv"))
     assert first("-vv", "-v").startswith("* ")
+    assert re.match(when.replace(r" \[0-\S+\]", ""), first("--trace-time", "-v"))
     assert first("-v", "--trace-config", "ids").startswith("[0-")
     assert "<= Recv data, 6 bytes (0x6)" in hcurl(lab, "-svvv", web.url + "/hello").err()
     assert hcurl(lab, "-sv", "--no-verbose", web.url + "/hello").err() == ""
