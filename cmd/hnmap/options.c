@@ -1,38 +1,31 @@
 /* One table of rows; what belongs together is checked after the parse. */
 #include "options.h"
 
+#include "base/hstr.h"
+#include "refused.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define LATER "it is not part of hnmap yet"
-#define NEVER "hnmap does not have it"
+#define LEVEL_MAX 10 /* of -v and -d */
 
-static const struct {
-    char letter;
-    scan_type_e type;
-} scan_letters[] = {
-    {'L', SCAN_LIST},    {'n', SCAN_NO_PORT}, {'P', SCAN_NO_PORT},
-    {'T', SCAN_CONNECT}, {'V', SCAN_VERSION},
-};
+/* ---- rows with a syntax of their own --------------------------------------------------------- */
 
 /* "TV": each letter is a way to scan. */
 static int take_scan(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
 {
+    static const char letters[] = "LnPT";
+    static const scan_type_e types[] = {SCAN_LIST, SCAN_NO_PORT, SCAN_NO_PORT, SCAN_CONNECT};
     options_t *o = opts;
 
     (void)option;
     for (; *arg; arg++) {
-        size_t i = 0;
+        const char *letter = strchr(letters, *arg);
 
-        while (i < sizeof(scan_letters) / sizeof(scan_letters[0]) && scan_letters[i].letter != *arg)
-            i++;
-        if (i == sizeof(scan_letters) / sizeof(scan_letters[0])) {
-            hbytes_printf(why, "-s%c: %s", *arg,
-                          strchr("SAFNXUWMOYZIC", *arg) ? LATER : "there is no such scan");
-            return strchr("SAFNXUWMOYZIC", *arg) ? HERR_UNSUPPORTED : HERR_SYNTAX;
-        }
-        o->scans |= scan_letters[i].type;
+        if (letter == NULL)
+            return refuse_scan(*arg, why);
+        o->scans |= types[letter - letters];
     }
     return 0;
 }
@@ -41,30 +34,121 @@ static int take_scan(const hopt_t *option, const char *arg, void *opts, hbytes_t
 static int take_ping(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
 {
     options_t *o = opts;
+    bool is_none = strcmp(arg, "n") == 0 || strcmp(arg, "N") == 0 || strcmp(arg, "0") == 0;
 
     (void)option;
-    switch (arg[0]) {
-    case 'n':
-    case '0':
-    case 'N':
-        o->pings |= PING_NONE;
-        return 0;
-    case 'S':
-        o->pings |= PING_SYN;
-        if (arg[1])
-            o->ping_ports = arg + 1;
-        return 0;
-    default:
-        hbytes_printf(why, "-P%s: %s", arg, LATER);
-        return HERR_UNSUPPORTED;
-    }
+    if (!is_none && arg[0] != 'S')
+        return refuse_ping(arg, why);
+    o->pings |= is_none ? PING_NONE : PING_SYN;
+    if (!is_none && arg[1] != '\0')
+        o->ping_ports = arg + 1;
+    return 0;
 }
+
+/* -T4, -T aggressive. */
+static int take_pace(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    static const char *const names[] = {"paranoid", "sneaky",     "polite",
+                                        "normal",   "aggressive", "insane"};
+    options_t *o = opts;
+
+    (void)option;
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (hstr_ieq(arg, names[i]) || (arg[0] == (char)('0' + i) && arg[1] == '\0')) {
+            o->timing.pace = i;
+            return 0;
+        }
+    hbytes_printf(why,
+                  "'%s' is neither 0 to 5 nor paranoid, sneaky, polite, normal, aggressive or "
+                  "insane",
+                  arg);
+    return HERR_SYNTAX;
+}
+
+/* -v, -vv, -v3: `arg` is NULL for the plain letter. */
+static int take_level(int *level, const char *arg, hbytes_t *why)
+{
+    uint64_t value;
+    int status;
+
+    if (arg == NULL || *arg == '\0') {
+        *level += *level < LEVEL_MAX;
+        return 0;
+    }
+    status = hstr_parse_u64(arg, 0, LEVEL_MAX, &value);
+    if (status < 0) {
+        hbytes_printf(why, "'%s' is no level from 0 to %d", arg, LEVEL_MAX);
+        return status;
+    }
+    *level = (int)value;
+    return 0;
+}
+
+/* The letters of -vvv and -ddd come as the value of the first. */
+static int take_letters(int *level, char letter, const char *arg, hbytes_t *why)
+{
+    int status = take_level(level, NULL, why);
+
+    if (arg == NULL || *arg == '\0')
+        return status;
+    if (strspn(arg, (char[]){letter, '\0'}) != strlen(arg))
+        return take_level(level, arg, why);
+    for (; *arg && status == 0; arg++)
+        status = take_level(level, NULL, why);
+    return status;
+}
+
+static int take_verbose(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    options_t *o = opts;
+
+    (void)option;
+    return take_letters(&o->output.verbose, 'v', arg, why);
+}
+
+static int take_debug(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    options_t *o = opts;
+
+    (void)option;
+    return take_letters(&o->output.debug, 'd', arg, why);
+}
+
+static int take_rate(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    options_t *o = opts;
+    const char *rest = arg;
+    uint64_t whole;
+    uint32_t billionths;
+
+    if (hstr_read_decimal(&rest, &whole, &billionths) < 0 || *rest != '\0' ||
+        (whole == 0 && billionths == 0) || whole > 10000000) {
+        hbytes_printf(why, "'%s' is no number of packets a second, such as 100 or 0.5", arg);
+        return HERR_SYNTAX;
+    }
+    *(strcmp(option->long_name, "min-rate") == 0 ? &o->timing.rate_min : &o->timing.rate_max) =
+        (double)whole + billionths / 1e9;
+    return 0;
+}
+
+static int take_seed(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    options_t *o = opts;
+
+    (void)option;
+    (void)why;
+    o->has_seed = true;
+    return hstr_parse_u64(arg, 0, UINT64_MAX, &o->seed);
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
 
 const hopt_t option_rows[] = {
     HOPT_GROUP("Targets"),
-    HOPT_LIST(0, "input-list", options_t, target.input_files,
-              "read targets from FILE, - for standard input", .pair = "iL", .arg_name = "FILE"),
-    HOPT_STRING(0, "exclude", options_t, target.exclude, "leave out these targets",
+    HOPT_LIST(0, NULL, options_t, target.input_files,
+              "read targets from FILE, - for standard input; may be given again", .pair = "iL",
+              .arg_name = "FILE"),
+    HOPT_STRING(0, "exclude", options_t, target.exclude, "leave out these targets: A,B,...",
                 .arg_name = "LIST"),
     HOPT_STRING(0, "excludefile", options_t, target.exclude_file, "leave out the targets in FILE",
                 .arg_name = "FILE"),
@@ -73,27 +157,133 @@ const hopt_t option_rows[] = {
     HOPT_FLAG(0, "randomize-hosts", options_t, target.randomize,
               "scan the hosts of all targets in random order", .alias = "randomize_hosts"),
     HOPT_STRING(0, "shard", options_t, target.shard,
-                "scan part I of N of the targets; all parts together miss and repeat nothing",
+                "scan part I of N of the targets; the parts together miss and repeat nothing",
                 .arg_name = "I/N"),
     HOPT_SET('6', NULL, options_t, target.family, AF_INET6, "scan IPv6"),
-    HOPT_GROUP("Ways to scan"),
-    HOPT_CALL('s', NULL, take_scan,
-              "T: connect; V: service versions; n: no ports; L: list the targets alone",
-              .arg_name = "LETTERS"),
+
+    HOPT_GROUP("Host discovery"),
     HOPT_CALL('P', NULL, take_ping,
-              "n: take every host for up; S[PORTS]: a host is up when one of these ports answers",
-              .arg_name = "TYPE"),
+              "n: take every host for up; S[PORTS]: a host is up when one of these TCP ports "
+              "answers (80,443)",
+              .arg_name = "TYPE", .filled = true),
+    HOPT_SET('n', NULL, options_t, names, NAMES_NEVER, "ask for no names of addresses"),
+    HOPT_SET('R', NULL, options_t, names, NAMES_ALWAYS,
+             "ask for the names of hosts that are down, too"),
+    HOPT_STRING(0, "dns-servers", options_t, dns_servers, "ask these name servers: A,B,...",
+                .arg_name = "LIST", .alias = "dns_servers"),
+
+    HOPT_GROUP("Scans and ports"),
+    HOPT_CALL('s', NULL, take_scan,
+              "T: ports by connect; n: no ports, only hosts; L: list the targets and send nothing",
+              .arg_name = "LETTERS", .filled = true),
+    HOPT_STRING('p', NULL, options_t, port.ports,
+                "these ports: 22,80-90,-100,60000-,-,http*,[1-1024]; T: and U: before those of a "
+                "protocol",
+                .arg_name = "PORTS"),
+    HOPT_STRING(0, "exclude-ports", options_t, port.excluded, "not these ports",
+                .arg_name = "PORTS"),
+    HOPT_FLAG('F', NULL, options_t, port.fast, "the 100 most popular ports instead of 1,000"),
+    HOPT_UINT(0, "top-ports", options_t, port.top, 1, 65536, "the NUMBER most popular ports",
+              .alias = "top_ports"),
+    HOPT_FLAG('r', NULL, options_t, port.in_order, "ports in ascending order, not in a random one"),
+
+    HOPT_GROUP("Timing"),
+    HOPT_CALL('T', NULL, take_pace, "from 0, or paranoid, to 5, or insane; 3 is normal",
+              .arg_name = "TEMPLATE", .filled = true),
+    HOPT_SPAN(0, "initial-rtt-timeout", options_t, timing.rtt_initial_ms,
+              "wait TIME for the first answers of a host", .alias = "initial_rtt_timeout"),
+    HOPT_SPAN(0, "min-rtt-timeout", options_t, timing.rtt_min_ms, "wait TIME at least",
+              .alias = "min_rtt_timeout"),
+    HOPT_SPAN(0, "max-rtt-timeout", options_t, timing.rtt_max_ms, "wait TIME at most",
+              .alias = "max_rtt_timeout"),
+    HOPT_INT(0, "max-retries", options_t, timing.retries, 0, 63,
+             "ask a silent port at most NUMBER times again", .alias = "max_retries"),
+    HOPT_SPAN(0, "host-timeout", options_t, timing.host_timeout_ms, "give a host up after TIME",
+              .alias = "host_timeout"),
+    HOPT_SPAN(0, "scan-delay", options_t, timing.delay_ms, "wait TIME between probes of a host",
+              .alias = "scan_delay"),
+    HOPT_SPAN(0, "max-scan-delay", options_t, timing.delay_max_ms,
+              "let that wait grow to TIME at most", .alias = "max_scan_delay"),
+    HOPT_UINT(0, "min-parallelism", options_t, timing.window_min, 1, 65535,
+              "keep NUMBER probes under way", .alias = "min_parallelism"),
+    HOPT_UINT(0, "max-parallelism", options_t, timing.window_max, 1, 65535,
+              "have at most NUMBER probes under way", .alias = "max_parallelism|M"),
+    HOPT_CALL(0, "min-rate", take_rate, "send NUMBER probes a second at least",
+              .arg_name = "NUMBER", .alias = "min_rate"),
+    HOPT_CALL(0, "max-rate", take_rate, "never send more than NUMBER probes a second",
+              .arg_name = "NUMBER", .alias = "max_rate"),
+    HOPT_CALL(0, "seed", take_seed, "what the random orders are made of", .arg_name = "NUMBER"),
+
+    HOPT_GROUP("Source"),
+    HOPT_STRING('S', NULL, options_t, source, "send from this address of ours",
+                .arg_name = "ADDRESS"),
+    HOPT_STRING('e', NULL, options_t, interface, "send through this interface", .arg_name = "NAME"),
+    HOPT_UINT('g', "source-port", options_t, source_port, 1, 65535, "send from this port",
+              .alias = "source_port"),
+
+    HOPT_GROUP("Output"),
+    HOPT_STRING(0, NULL, options_t, output.normal, "write the report to FILE; - is standard output",
+                .pair = "oN", .arg_name = "FILE"),
+    HOPT_STRING(0, NULL, options_t, output.xml, "write it as nmap's XML", .pair = "oX",
+                .arg_name = "FILE"),
+    HOPT_STRING(0, NULL, options_t, output.grepable, "write it in lines for grep", .pair = "oG",
+                .arg_name = "FILE"),
+    HOPT_STRING(0, NULL, options_t, output.all, "write BASE.nmap, BASE.xml and BASE.gnmap",
+                .pair = "oA", .arg_name = "BASE"),
+    HOPT_FLAG(0, "append-output", options_t, output.append, "append to files instead",
+              .alias = "append_output"),
+    HOPT_FLAG(0, "open", options_t, output.open_only, "show only ports that are, or may be, open"),
+    HOPT_FLAG(0, "reason", options_t, output.reason, "say why a host or a port is what it is"),
+    HOPT_CALL('v', "verbose", take_verbose, "say more; -vv or -v2 even more", .arg_name = "LEVEL",
+              .bare = ""),
+    HOPT_CALL('d', "debug", take_debug, "say what the scan does inside", .arg_name = "LEVEL",
+              .bare = ""),
+    HOPT_INCLUDE(refused_rows, options_t, operands, hopt_list_t),
     HOPT_END,
 };
 
+/* ---- what the table cannot know -------------------------------------------------------------- */
+
+static int misused(const char *text)
+{
+    fprintf(stderr, "hnmap: %s\nhnmap: try 'hnmap --help' for more information\n", text);
+    return 2;
+}
+
+static int check(const options_t *o)
+{
+    const timing_options_t *t = &o->timing;
+
+    if (o->operands.count == 0 && o->target.input_files.count == 0)
+        return misused("no target: try hnmap 192.168.1.0/24, or hnmap --help");
+    if ((o->scans & SCAN_LIST) && (o->scans & ~(unsigned)SCAN_LIST))
+        return misused("-sL sends nothing: it goes with no other scan");
+    if ((o->scans & SCAN_NO_PORT) && (o->scans & ~(unsigned)SCAN_NO_PORT))
+        return misused("-sn scans no ports: it goes with no port scan");
+    if ((o->pings & PING_NONE) && (o->pings & PING_SYN))
+        return misused("-Pn and -PS: either every host is up or it is asked");
+    if ((o->port.ports != NULL) + o->port.fast + (o->port.top > 0) > 1)
+        return misused("-p, -F and --top-ports: choose one");
+    if (t->window_min > 0 && t->window_max > 0 && t->window_min > t->window_max)
+        return misused("--min-parallelism is more than --max-parallelism");
+    if (t->rate_min > 0 && t->rate_max > 0 && t->rate_min > t->rate_max)
+        return misused("--min-rate is more than --max-rate");
+    return 0;
+}
+
 int options_parse(options_t *options, int argc, char **argv)
 {
+    int status;
+
     *options = (options_t){.target = {.family = AF_INET},
-                           .timing = {.template = 3, .retries = -1},
-                           .privileged = -1,
+                           .timing = {.pace = 3, .retries = -1},
                            .argc = argc,
                            .argv = argv};
-    return hopt_main_parse(&hnmap_doc, argc, argv, options, &options->operands);
+    status = hopt_main_parse(&hnmap_doc, argc, argv, options, &options->operands);
+    if (status != OPTIONS_RUN)
+        return status;
+    status = check(options);
+    return status == 0 ? OPTIONS_RUN : status;
 }
 
 void options_free(options_t *options)

@@ -12,7 +12,6 @@ typedef enum scan_type_e {
     SCAN_LIST = 1 << 0,    /* -sL */
     SCAN_NO_PORT = 1 << 1, /* -sn */
     SCAN_CONNECT = 1 << 2, /* -sT */
-    SCAN_VERSION = 1 << 3, /* -sV */
 } scan_type_e;
 
 typedef enum ping_type_e {
@@ -37,26 +36,23 @@ typedef struct target_options_s {
 typedef struct port_options_s {
     const char *ports, *excluded;
     bool fast, in_order;
-    const char *top;
+    unsigned top; /* --top-ports; 0: not given */
 } port_options_t;
 
 /* Times in ms; those that are 0 come from the template. */
 typedef struct timing_options_s {
-    unsigned template;
+    unsigned pace; /* -T, 0..5 */
     uint32_t rtt_initial_ms, rtt_min_ms, rtt_max_ms;
     uint32_t host_timeout_ms, delay_ms, delay_max_ms;
     unsigned window_min, window_max;
-    const char *rate_min, *rate_max; /* a decimal number of probes a second */
-    int retries;                     /* -1: from the template */
+    double rate_min, rate_max; /* probes a second */
+    int retries;               /* -1: from the template */
 } timing_options_t;
 
 typedef struct output_options_s {
-    const char *normal, *xml, *grepable, *all, *json, *csv, *html;
-    bool append, open_only, reason, no_stylesheet;
-    const char *stylesheet;
+    const char *normal, *xml, *grepable, *all; /* paths, "-" for standard output; NULL: none */
+    bool append, open_only, reason;
     int verbose, debug;
-    uint32_t stats_every_ms;
-    bool noninteractive;
 } output_options_t;
 
 typedef struct options_s {
@@ -69,10 +65,10 @@ typedef struct options_s {
     const char *ping_ports;
     int names; /* name_lookup_e */
     const char *dns_servers;
-    bool system_dns;
+    const char *source, *interface; /* -S, -e */
+    uint16_t source_port;           /* -g; 0: any */
     bool has_seed;
     uint64_t seed;
-    int privileged; /* -1: as the process is */
     hopt_list_t operands;
     int argc;
     char *const *argv; /* as typed, for the files' first line */

@@ -204,8 +204,17 @@ int output_begin(output_t *output, const run_t *run)
     return run_step(output, STEP_BEGIN, run, NULL);
 }
 
+bool output_is_told(const run_t *run, const host_result_t *host)
+{
+    if (host->state == HOST_DOWN && run->verbose == 0)
+        return false;
+    return !run->open_only || !host->has_ports || host->port_count > 0;
+}
+
 int output_host(output_t *output, const run_t *run, const host_result_t *host)
 {
+    if (!output_is_told(run, host))
+        return 0;
     return run_step(output, STEP_HOST, run, host);
 }
 

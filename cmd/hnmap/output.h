@@ -25,8 +25,14 @@ typedef struct output_s output_t;
 int output_open(const output_options_t *options, output_t **output);
 /* Each to all of them, at once. 0, or -errno after a message (a disk is full, a reader has gone). */
 int output_begin(output_t *output, const run_t *run);
+/* Hosts that output_is_told leaves out are passed over. */
 int output_host(output_t *output, const run_t *run, const host_result_t *host);
 int output_end(output_t *output, const run_t *run);
+
+/* As the original: a host that is down is told with -v alone, one without an open port not with
+ * --open. */
+bool output_is_told(const run_t *run, const host_result_t *host);
+
 void output_free(output_t *output);
 
 /* Whether the normal report goes to standard output: then messages of progress may, too. */

@@ -89,13 +89,13 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
     static const char *const words[] = {"Unknown", "Up", "Down", "Skipped"};
     char ip[HADDR_FORMAT_SIZE];
     const char *name = output_name(host);
-    int status = 0;
+    int status;
 
+    (void)run;
     (void)state;
     output_ip(host, ip);
-    if (!host->has_ports || !run->open_only || host->port_count > 0)
-        status = hbytes_printf(out, "Host: %s (%s)\tStatus: %s\n", ip, name ? name : "",
-                               words[host->state <= HOST_SKIPPED ? host->state : 0]);
+    status = hbytes_printf(out, "Host: %s (%s)\tStatus: %s\n", ip, name ? name : "",
+                           words[host->state <= HOST_SKIPPED ? host->state : 0]);
     if (status < 0 || (!host->has_ports && !host->timed_out))
         return status;
     status = hbytes_printf(out, "Host: %s (%s)", ip, name ? name : "");

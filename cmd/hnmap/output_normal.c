@@ -287,14 +287,9 @@ static int write_up_host(hbytes_t *out, const run_t *run, const host_result_t *h
 
 static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host, uint64_t *state)
 {
-    int status;
+    int status = write_who(out, host);
 
     (void)state;
-    if (host->state == HOST_DOWN && run->verbose == 0)
-        return 0;
-    if (run->open_only && host->has_ports && host->port_count == 0)
-        return 0;
-    status = write_who(out, host);
     if (status < 0)
         return status;
     if (host->state == HOST_DOWN)

@@ -249,12 +249,10 @@ static int open_host(hbytes_t *out, const host_result_t *host)
 
 static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host, uint64_t *state)
 {
-    int status;
+    int status = open_host(out, host);
 
+    (void)run;
     (void)state;
-    if (run->open_only && host->has_ports && host->port_count == 0)
-        return 0;
-    status = open_host(out, host);
     if (status == 0)
         status = write_addresses(out, host);
     if (status == 0)

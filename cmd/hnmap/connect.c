@@ -1,0 +1,258 @@
+/* The sockets hang on an epoll of their own, which hangs on the loop: a probe costs four system
+ * calls, and a refusal that comes at once (on this machine) three. */
+#include "connect.h"
+
+#include "base/hmem.h"
+#include "base/hstr.h"
+#include "event/hio.h"
+
+#include <net/if.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define RESERVED 64 /* descriptors for everything else: files, names, services */
+#define EVENTS 256
+
+typedef struct slot_s {
+    void *host;
+    uint32_t probe;
+    int fd;        /* -1: free */
+    uint32_t next; /* free ones: the next one, 0: none */
+    uint32_t uses; /* tells an event of the one before from its own */
+} slot_t;
+
+struct connect_s {
+    hloop_t *loop;
+    connect_cb cb;
+    connect_ready_cb ready;
+    void *context;
+    haddr_t source;
+    char interface[IF_NAMESIZE];
+    hio_t *io; /* of the epoll */
+    int epoll;
+    slot_t *slots; /* slot 0 is nobody's */
+    uint32_t slot_count, slot_max;
+    uint32_t free;
+};
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
+static uint32_t take_slot(connect_t *c)
+{
+    uint32_t number = c->free;
+
+    if (number != 0) {
+        c->free = c->slots[number].next;
+        return number;
+    }
+    if (c->slot_count > c->slot_max)
+        return 0;
+    if ((c->slot_count & (c->slot_count - 1)) == 0) {
+        slot_t *slots = hmem_realloc(c->slots, 2 * (size_t)c->slot_count * sizeof(*slots));
+
+        if (slots == NULL)
+            return 0;
+        c->slots = slots;
+    }
+    c->slots[c->slot_count] = (slot_t){.fd = -1};
+    return c->slot_count++;
+}
+
+static void free_slot(connect_t *c, uint32_t number)
+{
+    c->slots[number] = (slot_t){.fd = -1, .next = c->free, .uses = c->slots[number].uses + 1};
+    c->free = number;
+}
+
+static uint64_t event_key(const connect_t *c, uint32_t number)
+{
+    return (uint64_t)c->slots[number].uses << 32 | number;
+}
+
+/* ---- sockets --------------------------------------------------------------------------------- */
+
+static int prepare(const connect_t *c, int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    const int one = 1;
+
+    /* A port that accepts is left by a reset: nobody has to wait for the end of the connection, and
+     * its numbers are free at once. */
+    if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) < 0)
+        return -errno;
+    if (c->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->interface,
+                                      (socklen_t)strlen(c->interface)) < 0)
+        return -errno;
+    if (c->source.len == 0)
+        return 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+        bind(fd, &c->source.u.sa, c->source.len) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Asked from a free port to the same port of this machine, TCP connects to itself (RFC 9293 section
+ * 3.5, both sides at once): nobody listens there. */
+static bool is_itself(int fd)
+{
+    sockaddr_u local, peer;
+    socklen_t local_len = sizeof(local), peer_len = sizeof(peer);
+
+    return getsockname(fd, &local.sa, &local_len) == 0 &&
+           getpeername(fd, &peer.sa, &peer_len) == 0 && haddr_equal(&local.sa, &peer.sa);
+}
+
+static int outcome_of(int fd, int err)
+{
+    socklen_t len = sizeof(err);
+
+    if (err == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+        err = errno;
+    if (err == 0 && is_itself(fd))
+        err = ECONNREFUSED;
+    return -err;
+}
+
+static bool is_shortage(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM ||
+           err == EADDRNOTAVAIL || err == EAGAIN;
+}
+
+int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_t probe,
+                  uint32_t *number, int *err)
+{
+    uint32_t slot = take_slot(c);
+    struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT};
+    int fd;
+
+    if (slot == 0)
+        return -EAGAIN;
+    event.data.u64 = event_key(c, slot);
+    fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    *err = fd < 0 ? -errno : prepare(c, fd);
+    if (*err == 0)
+        *err = connect(fd, addr, haddr_len(addr)) == 0 ? outcome_of(fd, 0) : -errno;
+    if (*err == -EINPROGRESS && epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) == 0) {
+        c->slots[slot].fd = fd;
+        c->slots[slot].host = host;
+        c->slots[slot].probe = probe;
+        *number = slot;
+        return 0;
+    }
+    if (*err == -EINPROGRESS)
+        *err = -errno;
+    if (fd >= 0)
+        close(fd);
+    free_slot(c, slot);
+    return is_shortage(-*err) ? -EAGAIN : 1;
+}
+
+void connect_cancel(connect_t *c, uint32_t number)
+{
+    if (number == CONNECT_NONE)
+        return;
+    close(c->slots[number].fd);
+    free_slot(c, number);
+}
+
+static void finish(connect_t *c, uint64_t key)
+{
+    uint32_t number = (uint32_t)key;
+    slot_t slot = c->slots[number];
+    int err;
+
+    if (key != event_key(c, number))
+        return; /* cancelled in this turn */
+    err = outcome_of(slot.fd, 0);
+    close(slot.fd);
+    free_slot(c, number);
+    c->cb(c->context, slot.host, slot.probe, err);
+}
+
+static void on_readable(hio_t *io, void *buf, int len)
+{
+    connect_t *c = hevent_userdata(io);
+    struct epoll_event events[EVENTS];
+    int n = epoll_wait(c->epoll, events, EVENTS, 0);
+
+    (void)buf;
+    (void)len;
+    for (int i = 0; i < n; i++)
+        finish(c, events[i].data.u64);
+    if (n > 0)
+        c->ready(c->context);
+}
+
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+/* How many sockets may be open at once, of those wanted. */
+static unsigned raise_limit(unsigned wanted)
+{
+    struct rlimit limit;
+    rlim_t needed = (rlim_t)wanted + RESERVED;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return wanted;
+    if (limit.rlim_cur < needed) {
+        limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && getrlimit(RLIMIT_NOFILE, &limit) < 0)
+            return wanted;
+    }
+    if (limit.rlim_cur >= needed)
+        return wanted;
+    return limit.rlim_cur > RESERVED ? (unsigned)(limit.rlim_cur - RESERVED)
+                                     : (unsigned)limit.rlim_cur / 2;
+}
+
+int connect_new(hloop_t *loop, const connect_options_t *options, connect_cb cb,
+                connect_ready_cb ready, void *context, connect_t **connects)
+{
+    connect_t *c = hmem_zalloc(sizeof(*c));
+
+    if (c == NULL)
+        return -ENOMEM;
+    *c = (connect_t){.loop = loop, .cb = cb, .ready = ready, .context = context, .epoll = -1};
+    c->slot_max = raise_limit(options->sockets_max ? options->sockets_max : CONNECT_SOCKETS_MAX);
+    c->slot_count = 1;
+    c->slots = hmem_zalloc(sizeof(*c->slots));
+    if (options->source)
+        c->source = *options->source;
+    if (options->interface)
+        hstr_copy(c->interface, sizeof(c->interface), options->interface);
+    c->epoll = epoll_create1(EPOLL_CLOEXEC);
+    c->io = c->epoll < 0 || c->slots == NULL ? NULL : hio_get(loop, c->epoll);
+    if (c->io == NULL || c->slot_max == 0) {
+        int err = c->epoll < 0 || c->slot_max == 0 ? -EMFILE : -ENOMEM;
+
+        connect_free(c);
+        return err;
+    }
+    hevent_set_userdata(c->io, c);
+    hio_setcb_read(c->io, on_readable);
+    hio_read(c->io);
+    *connects = c;
+    return 0;
+}
+
+void connect_free(connect_t *c)
+{
+    if (c == NULL)
+        return;
+    for (uint32_t i = 1; i < c->slot_count; i++)
+        if (c->slots[i].fd >= 0)
+            close(c->slots[i].fd);
+    if (c->io)
+        hio_abort(c->io, 0);
+    else if (c->epoll >= 0)
+        close(c->epoll);
+    hmem_free(c->slots);
+    hmem_free(c);
+}
+
+unsigned connect_room(const connect_t *connects)
+{
+    return connects->slot_max;
+}

@@ -1,0 +1,54 @@
+/* host: one host while it is scanned. */
+#ifndef HNMAP_HOST_H
+#define HNMAP_HOST_H
+
+#include "base/hlist.h"
+#include "engine.h"
+#include "net/hdns.h"
+#include "result.h"
+#include "targets.h"
+
+typedef enum host_stage_e {
+    STAGE_PING, /* is it there? */
+    STAGE_WAIT, /* for a place among those whose ports are scanned */
+    STAGE_PORTS,
+    STAGE_DONE /* to be reported in its turn */
+} host_stage_e;
+
+/* What is known of a probe of the stage that runs. */
+typedef struct probe_s {
+    uint32_t number;            /* of what is under way for it, CONNECT_NONE: nothing */
+    uint8_t state, reason, ttl; /* port_state_e (PORT_UNKNOWN: no answer), reason_e */
+} probe_t;
+
+typedef struct host_s {
+    hlist_t node; /* in the order of the targets */
+    host_result_t result;
+    host_stage_e stage;
+    engine_host_t *engine; /* NULL: in no engine */
+    probe_t *probes;
+    uint32_t probe_count;
+    hdns_query_t *query; /* for its name; NULL: none is under way */
+    uint64_t done_us;    /* when it became STAGE_DONE */
+    char *asked;         /* owns result.asked */
+    void *scan;          /* whose it is, for callbacks */
+} host_t;
+
+/* A host of a target; its copy of the name is its own. NULL when out of memory. */
+host_t *host_new(const target_t *target);
+void host_free(host_t *host); /* cancels its query; NULL is legal */
+
+/* Gives it count probes without answers, in place of those it had. 0 or -ENOMEM. */
+int host_set_probes(host_t *host, uint32_t count);
+
+/* What the answer of a connect call means: a state and a reason; PORT_UNKNOWN for what says nothing
+ * about the port. */
+void host_take_connect(probe_t *probe, int err);
+
+/* Whether an address is this machine's own. */
+typedef struct local_s local_t;
+local_t *local_new(void); /* as the interfaces are now; NULL when out of memory */
+void local_free(local_t *local);
+bool local_has(const local_t *local, const struct sockaddr *addr);
+
+#endif

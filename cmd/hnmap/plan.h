@@ -1,0 +1,34 @@
+/* plan: what the options come down to: which addresses, which ports, how fast. */
+#ifndef HNMAP_PLAN_H
+#define HNMAP_PLAN_H
+
+#include "engine.h"
+#include "event/hloop.h"
+#include "options.h"
+#include "ports.h"
+#include "result.h"
+#include "targets.h"
+
+typedef struct plan_s {
+    const options_t *options;
+    targets_t *targets;
+    targets_cursor_t cursor;
+    names_t *names;
+    ports_t ports;
+    port_set_t ping_ports;
+    uint64_t seed;
+    engine_options_t ping_pace, port_pace;
+    haddr_t source; /* len 0: the kernel's choice */
+    run_t run;
+    hbytes_t args, tcp_ports; /* the texts that run points to */
+} plan_t;
+
+/* Reads every option, file and name; asks name servers in the loop, which it runs. 0; or the exit
+ * status after a message. plan_free in every case. */
+int plan_make(plan_t *plan, const options_t *options, hloop_t *loop);
+void plan_free(plan_t *plan);
+
+/* What -T says of the options that were not given; tries of a probe for pings and ports. */
+engine_options_t plan_pace(const timing_options_t *timing, bool pings);
+
+#endif

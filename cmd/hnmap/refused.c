@@ -1,0 +1,106 @@
+#include "refused.h"
+
+#include <string.h>
+
+#define LATER "it is not part of hnmap yet"
+#define SCRIPTS "there are no scripts in hnmap"
+#define EVASION "hnmap does not hide what it does"
+#define NMAP_DATA "hnmap uses none of nmap's data files"
+#define NOT_HERE "hnmap does not have it"
+
+#define FLAG(s, l, why) HOPT_REFUSED(s, l, NULL, why)
+#define VALUE(s, l, why) HOPT_REFUSED(s, l, "VALUE", why)
+#define PAIR(p, value, why) HOPT_REFUSED(0, NULL, value, why, .pair = p)
+
+const hopt_t refused_rows[] = {
+    PAIR("iR", "NUMBER", "hnmap scans only what is named to it"),
+    FLAG('A', NULL, LATER),
+    FLAG('O', NULL, LATER),
+    FLAG(0, "osscan-limit", LATER),
+    FLAG(0, "osscan-guess", LATER),
+    FLAG(0, "fuzzy", LATER),
+    FLAG(0, "traceroute", LATER),
+    FLAG(0, "system-dns", LATER),
+    VALUE(0, "script", SCRIPTS),
+    VALUE(0, "script-args", SCRIPTS),
+    VALUE(0, "script-args-file", SCRIPTS),
+    VALUE(0, "script-help", SCRIPTS),
+    VALUE(0, "script-timeout", SCRIPTS),
+    FLAG(0, "script-trace", SCRIPTS),
+    FLAG(0, "script-updatedb", SCRIPTS),
+    VALUE(0, "version-intensity", LATER),
+    FLAG(0, "version-light", LATER),
+    FLAG(0, "version-all", LATER),
+    FLAG(0, "version-trace", LATER),
+    FLAG(0, "allports", LATER),
+    VALUE(0, "port-ratio", "there are no measured ratios: use --top-ports"),
+    VALUE(0, "scanflags", LATER),
+    VALUE('b', NULL, NOT_HERE),
+    VALUE('I', NULL, NOT_HERE),
+    FLAG('f', NULL, EVASION),
+    VALUE(0, "mtu", EVASION),
+    VALUE('D', NULL, EVASION),
+    VALUE(0, "proxies", NOT_HERE),
+    VALUE(0, "proxy", NOT_HERE),
+    VALUE(0, "data", LATER),
+    VALUE(0, "data-string", LATER),
+    VALUE(0, "data-length", LATER),
+    VALUE(0, "ip-options", EVASION),
+    VALUE(0, "ttl", LATER),
+    VALUE(0, "spoof-mac", EVASION),
+    FLAG(0, "badsum", EVASION),
+    FLAG(0, "adler32", EVASION),
+    FLAG(0, "defeat-rst-ratelimit", LATER),
+    FLAG(0, "defeat-icmp-ratelimit", LATER),
+    VALUE(0, "nsock-engine", "the loop's poller is chosen with HNET_POLLER"),
+    VALUE(0, "min-hostgroup", LATER),
+    VALUE(0, "max-hostgroup", LATER),
+    PAIR("oS", "FILE", NOT_HERE),
+    PAIR("oM", "FILE", "it is called -oG"),
+    PAIR("oH", "FILE", NOT_HERE),
+    FLAG(0, "packet-trace", LATER),
+    FLAG(0, "iflist", LATER),
+    FLAG(0, "log-errors", NOT_HERE),
+    VALUE(0, "resume", LATER),
+    FLAG(0, "noninteractive", LATER),
+    VALUE(0, "stylesheet", LATER),
+    FLAG(0, "webxml", NMAP_DATA),
+    FLAG(0, "no-stylesheet", LATER),
+    VALUE(0, "stats-every", LATER),
+    VALUE(0, "datadir", NMAP_DATA),
+    VALUE(0, "servicedb", NMAP_DATA),
+    VALUE(0, "versiondb", NMAP_DATA),
+    FLAG(0, "send-eth", LATER),
+    FLAG(0, "send-ip", LATER),
+    FLAG(0, "privileged", LATER),
+    FLAG(0, "unprivileged", LATER),
+    FLAG(0, "release-memory", NOT_HERE),
+    FLAG(0, "disable-arp-ping", LATER),
+    FLAG(0, "discovery-ignore-rst", LATER),
+    FLAG(0, "unique", LATER),
+    HOPT_END,
+};
+
+int refuse_scan(char letter, hbytes_t *why)
+{
+    bool is_later = strchr("SAFNXUV", letter) != NULL;
+
+    if (letter == 'C')
+        hbytes_printf(why, "-sC: %s", SCRIPTS);
+    else if (is_later || strchr("WMOYZI", letter) != NULL)
+        hbytes_printf(why, "-s%c: %s", letter, is_later ? LATER : NOT_HERE);
+    else
+        hbytes_printf(why, "-s%c: there is no such scan", letter);
+    return is_later || strchr("CWMOYZI", letter) != NULL ? HERR_UNSUPPORTED : HERR_SYNTAX;
+}
+
+int refuse_ping(const char *type, hbytes_t *why)
+{
+    bool is_later = strchr("AUEPMRO", type[0]) != NULL;
+
+    hbytes_printf(why, "-P%s: %s", type,
+                  is_later         ? LATER
+                  : type[0] == 'Y' ? NOT_HERE
+                                   : "there is no such ping");
+    return is_later || type[0] == 'Y' ? HERR_UNSUPPORTED : HERR_SYNTAX;
+}
