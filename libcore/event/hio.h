@@ -218,7 +218,9 @@ int hio_reset(hio_t *io);
 int hio_connect(hio_t *io);
 
 /* Accepts connections of a listening socket: each new hio goes to the accept callback. Descriptor
- * shortage sheds connections and never spins. 0 or a negative error. */
+ * shortage sheds connections and never spins. Where the socket waits for a connection's first bytes
+ * (TCP_DEFER_ACCEPT, set before), these are read without asking the poller. 0 or a negative
+ * error. */
 int hio_accept(hio_t *io);
 
 /* ---- time limits, ms; 0: none ---------------------------------------------------------------- */

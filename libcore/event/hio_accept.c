@@ -81,6 +81,7 @@ static void accepted(hio_t *listener, int fd)
     io->flags |= HIO_FLAG_SERVER;
     io->priority = listener->priority;
     io->userdata = listener->userdata;
+    io->first_bytes = listener->ext->awaits_first_bytes;
     loop->stats.accepts++;
     if (!listener->ext->accept_cb) {
         hio_close(io);
@@ -111,6 +112,14 @@ void hio__accept_ready(hio_t *io)
     }
 }
 
+static bool awaits_first_bytes(int fd)
+{
+    int seconds = 0;
+    socklen_t len = sizeof(seconds);
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, &len) == 0 && seconds > 0;
+}
+
 int hio_accept(hio_t *io)
 {
     int one = 1;
@@ -121,8 +130,11 @@ int hio_accept(hio_t *io)
         return -EINVAL;
     if (!hio__ext(io))
         return -ENOMEM;
-    if (io->type == HIO_TYPE_TCP) /* accepted sockets inherit it */
+    if (io->type == HIO_TYPE_TCP) {
+        /* Accepted sockets inherit it. */
         setsockopt(io->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        io->ext->awaits_first_bytes = awaits_first_bytes(io->fd);
+    }
     hio__set_nonblocking(io->fd);
     open_spare(io->loop);
     io->flags |= HIO_FLAG_LISTEN | HIO_FLAG_READING;

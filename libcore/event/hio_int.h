@@ -133,6 +133,7 @@ typedef struct hio_ext_s {
     hio_event_cb drained_cb;
     hio_event_cb deferred_cb;
     haccept_cb accept_cb;
+    bool awaits_first_bytes; /* a listener's connections come with them */
     hconnect_cb connect_cb;
     hio_send_heartbeat_fn heartbeat_fn;
     int heartbeat_missed;
@@ -200,7 +201,8 @@ struct hio_s {
     uint16_t file_n;         /* pieces in the queue that are of files */
     bool sendfile_known : 1; /* whether the kernel can send them: */
     bool sendfile : 1;
-    bool paused; /* the program was reading, stopped, and may go on */
+    bool first_bytes : 1; /* accepted with them, and not read yet */
+    bool paused;          /* the program was reading, stopped, and may go on */
     bool has_sent;
     bool awaits_writable; /* somebody has bytes for it that are not queued here */
 };

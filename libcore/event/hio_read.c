@@ -281,6 +281,9 @@ static int start_reading(hio_t *io)
         hio__want(io, HV_READ, 0);
     if (io->ext && io->ext->filter && io->ext->filter->resume)
         hloop__add_work(io->loop, io, HIO_WORK_RESUME);
+    if (io->first_bytes)
+        hloop__add_work(io->loop, io, HIO_WORK_READ);
+    io->first_bytes = false;
     hio__read_pending(io);
     return 0;
 }

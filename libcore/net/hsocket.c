@@ -256,10 +256,13 @@ static int listen_path(int fd, const haddr_t *addr, int type, const hsocket_opti
 /* No SO_REUSEADDR for datagrams: there it would let a second server take the first one's port. */
 static int listen_plain(int fd, const haddr_t *addr, int type, const hsocket_options_t *o)
 {
+    bool tcp = type == SOCK_STREAM && addr->u.sa.sa_family != AF_UNIX;
     int err = 0;
 
-    if (type == SOCK_STREAM && addr->u.sa.sa_family != AF_UNIX && !o->no_reuse_addr)
+    if (tcp && !o->no_reuse_addr)
         err = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (!err && tcp && o->defer_accept_s > 0)
+        err = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, o->defer_accept_s);
     if (!err)
         err = bind_server(fd, addr, o);
     return err ? err : start_listening(fd, type, o);

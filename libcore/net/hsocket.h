@@ -29,6 +29,7 @@ typedef struct hsocket_options_s {
     int ttl;               /* unicast hop limit; 0: the system's */
     int min_ttl;           /* drop what arrives with less; 0: none */
     int backlog;           /* for listening; 0: SOMAXCONN */
+    int defer_accept_s;    /* accept TCP with its first bytes, after so long without; 0: at once */
     mode_t unix_mode;      /* permissions of a UNIX socket's path; 0: as the umask says */
     const char *interface; /* bind to this network interface; NULL: any */
     const haddr_t *source; /* connecting: bind to this address first; NULL: any */

@@ -248,6 +248,73 @@ static void accepted_sockets_are_ready_to_use(void **state)
     close(fd);
 }
 
+static int reads_n;
+
+static void on_read_close(hio_t *io, void *buf, int len)
+{
+    (void)buf;
+    reads_n += len == 1;
+    hio_close(io);
+}
+
+static void on_accept_read(hio_t *io)
+{
+    on_accept(io);
+    hio_setcb_read(io, on_read_close);
+}
+
+/* A connection of one message: the accept, and one more at the end that finds nobody. */
+static void first_bytes_are_read_without_the_poller(void **state)
+{
+    hloop_t *loop = new_loop();
+    struct sockaddr_in addr;
+    int fds[CONNECTIONS], second = 1;
+    int listener = bound_socket(SOCK_STREAM | SOCK_NONBLOCK, &addr);
+
+    (void)state;
+    reads_n = 0;
+    assert_int_equal(setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &second, sizeof(second)),
+                     0);
+    assert_non_null(haccept(loop, listener, on_accept_read));
+    settle(loop);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        fds[i] = plain_connect(&addr);
+        assert_int_equal(write(fds[i], "x", 1), 1);
+    }
+    system_calls = 0;
+    counting = true;
+    RUN_UNTIL(loop, reads_n == CONNECTIONS);
+    settle(loop);
+    counting = false;
+    assert_int_equal(accepted_n, CONNECTIONS);
+    assert_true(system_calls <= CONNECTIONS + 2);
+    hloop_free(&loop);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
+}
+
+/* Who says nothing is accepted too, a second later, and waits for its bytes as others do. */
+static void a_silent_connection_is_accepted_in_the_end(void **state)
+{
+    hloop_t *loop = new_loop();
+    struct sockaddr_in addr;
+    int listener = bound_socket(SOCK_STREAM | SOCK_NONBLOCK, &addr), second = 1, fd;
+
+    (void)state;
+    reads_n = 0;
+    assert_int_equal(setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &second, sizeof(second)),
+                     0);
+    assert_non_null(haccept(loop, listener, on_accept_read));
+    fd = plain_connect(&addr);
+    RUN_UNTIL(loop, accepted_n == 1);
+    settle(loop);
+    assert_int_equal(reads_n, 0);
+    assert_int_equal(write(fd, "x", 1), 1);
+    RUN_UNTIL(loop, reads_n == 1);
+    hloop_free(&loop);
+    close(fd);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -258,6 +325,8 @@ int main(void)
         TEST(a_listener_may_close_while_accepting),
         TEST(a_listener_that_stops_reading_accepts_later),
         TEST(accepted_sockets_are_ready_to_use),
+        TEST(first_bytes_are_read_without_the_poller),
+        TEST(a_silent_connection_is_accepted_in_the_end),
     };
 
     return run_on_each_poller("hio accepting", tests, ARRAY_LENGTH(tests));

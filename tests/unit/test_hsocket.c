@@ -106,6 +106,7 @@ static void sockets_are_nonblocking_and_close_on_exec(void **state)
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
     assert_int_equal(option_of(listener, SOL_SOCKET, SO_REUSEADDR), 1);
     assert_int_equal(option_of(listener, SOL_SOCKET, SO_REUSEPORT), 0);
+    assert_int_equal(option_of(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT), 0);
     close(fd);
     close(listener);
 }
@@ -245,6 +246,17 @@ static void a_refused_connection_is_refused_not_unconnected(void **state)
     assert_int_equal(peer.len, 0);
     close(fd);
     assert_int_equal(hsocket_connect(&addr, SOCK_STREAM, NULL, WAIT_MS), -ECONNREFUSED);
+}
+
+static void a_listener_may_wait_for_first_bytes(void **state)
+{
+    hsocket_options_t o = {.defer_accept_s = 1};
+    haddr_t addr = loopback(AF_INET);
+    int fd = listen_on(&addr, SOCK_STREAM, &o);
+
+    (void)state;
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT), 1);
+    close(fd);
 }
 
 static void a_connection_that_is_not_taken_times_out(void **state)
@@ -482,6 +494,7 @@ int main(void)
         cmocka_unit_test(ipv6_takes_ipv4_only_when_asked),
         cmocka_unit_test(a_client_binds_to_its_source_first),
         cmocka_unit_test(a_refused_connection_is_refused_not_unconnected),
+        cmocka_unit_test(a_listener_may_wait_for_first_bytes),
         cmocka_unit_test(a_connection_that_is_not_taken_times_out),
         cmocka_unit_test(a_live_unix_path_is_in_use_and_stays),
         cmocka_unit_test(a_stale_unix_path_is_replaced),
