@@ -130,6 +130,12 @@ static void close_one(listener_t *l)
     *l = (listener_t){0};
 }
 
+/* Clients of HTTP and of TLS speak first: one wake-up for the connection and its first request. */
+static hlisten_options_t options_for(const hendpoint_t *endpoint)
+{
+    return (hlisten_options_t){.endpoint = *endpoint, .socket.defer_accept_s = 1};
+}
+
 static int open_socket(listener_t *l, const hlisten_options_t *options)
 {
     int fd = hlisten_socket(options, &l->path);
@@ -154,7 +160,7 @@ static int probe(const hlisten_options_t *options)
 
 static int open_several(listener_t *l, int count)
 {
-    hlisten_options_t options = {.endpoint = l->endpoint};
+    hlisten_options_t options = options_for(&l->endpoint);
     haddr_t addr;
     int err = probe(&options);
 
@@ -172,7 +178,7 @@ static int open_several(listener_t *l, int count)
 
 static int open_one(listeners_t *all, const listen_t *wanted, uint64_t lanes, listener_t **opened)
 {
-    hlisten_options_t options = {.endpoint = wanted->endpoint};
+    hlisten_options_t options = options_for(&wanted->endpoint);
     listener_t *l = find_free(all);
     int err;
 

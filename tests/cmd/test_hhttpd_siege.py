@@ -265,6 +265,7 @@ def test_more_connections_than_files(hhttpd, www):
     crowd = [server.connect() for _ in range(4 * limit)]
     poll = select.poll()
     for one in crowd:
+        one.sendall(b"G")  # the silent ones are accepted a second later
         poll.register(one, select.POLLIN)
     wait_until(lambda: len(poll.poll(0)) >= 3 * limit, "those beyond the limit are closed")
     assert served(first)
