@@ -217,7 +217,7 @@ static int apply_interface(const connect_options_t *o, connect_t *c, hbytes_t *e
     return host ? set_source(o, host, c, error) : STATUS_OK;
 }
 
-/* The first port of the range that is free now. */
+/* The first port of the range that is free now: others follow, from it on. */
 static int apply_port(const connect_options_t *o, connect_t *c, hbytes_t *error)
 {
     int err = -EADDRINUSE;
@@ -315,6 +315,7 @@ int connect_apply(const connect_options_t *options, const login_pair_t *proxy_us
     if (!status)
         status = apply_dns(options, loop, connect, &client->dial);
     client->dial.family = options->family;
+    client->dial.port_last = options->port_last;
     apply_times(options, &client->dial);
     apply_socket(options, connect, &client->dial.socket);
     return status;

@@ -74,6 +74,8 @@ typedef struct hdial_options_s {
     int address_timeout_ms;   /* 0: HDIAL_ADDRESS_TIMEOUT_MS */
     int attempt_delay_ms;     /* 0: HDIAL_ATTEMPT_DELAY_MS; negative: one after another */
     hsocket_options_t socket; /* source address and port, interface, buffers ... */
+    uint16_t port_last;       /* the source's port up to this one: the first that is free for the
+                                 address; 0: only the source's */
     const haddr_t *addrs;     /* given: these are tried instead of resolving */
     size_t addr_count;
     const hproxy_t *proxies; /* the first is connected to, each reaches the next */

@@ -136,16 +136,12 @@ static void on_connect(hio_t *io)
     hdial__proceed(dial);
 }
 
-static int start_attempt(hdial_t *dial, attempt_t *attempt)
+static int connect_from(hdial_t *dial, attempt_t *attempt, const hsocket_options_t *socket)
 {
     int timeout_ms = dial->options.address_timeout_ms;
     int type = hendpoint_socktype(&dial->hop);
-    const haddr_t *source = dial->options.socket.source;
-    int err;
+    int err = hlisten_client(dial->loop, &attempt->addr, type, socket, &attempt->io);
 
-    if (source && source->u.sa.sa_family != attempt->addr.u.sa.sa_family)
-        return -EAFNOSUPPORT;
-    err = hlisten_client(dial->loop, &attempt->addr, type, &dial->options.socket, &attempt->io);
     if (err)
         return err;
     hevent_set_userdata(attempt->io, attempt);
@@ -160,6 +156,28 @@ static int start_attempt(hdial_t *dial, attempt_t *attempt)
         hio_abort(attempt->io, err);
     else
         hio_setcb_close(attempt->io, on_close);
+    return err;
+}
+
+/* A port that is free for one address may be taken for another. */
+static int start_attempt(hdial_t *dial, attempt_t *attempt)
+{
+    hsocket_options_t socket = dial->options.socket;
+    unsigned port, last = dial->options.port_last;
+    haddr_t source;
+    int err;
+
+    if (socket.source && socket.source->u.sa.sa_family != attempt->addr.u.sa.sa_family)
+        return -EAFNOSUPPORT;
+    if (!socket.source || last == 0)
+        return connect_from(dial, attempt, &socket);
+    source = *socket.source;
+    socket.source = &source;
+    port = haddr_port(&source.u.sa);
+    do {
+        haddr_set_port(&source.u.sa, (uint16_t)port);
+        err = connect_from(dial, attempt, &socket);
+    } while ((err == -EADDRINUSE || err == -EADDRNOTAVAIL) && port++ < last);
     return err;
 }
 

@@ -98,6 +98,17 @@ def test_no_more_connections_to_one_server_than_allowed(lab, web):
     assert w.connections <= 2
 
 
+def test_each_connection_takes_a_port_of_the_range(lab, web):
+    gate = Gate(3)
+    w = web(one=gate)
+    first = lab.port()
+    last = min(first + 100, 65535)
+    done = hcurl(lab, "-sSZ", "--local-port", f"{first}-{last}", "-w", "%{local_port}\n", *[f"{w.url}/one"] * 3)
+    assert done.wait() == 0, done
+    ports = {int(line) for line in done.out().split() if line != b"passed"}
+    assert len(ports) == 3 and min(ports) >= first and max(ports) <= last
+
+
 def test_files_of_their_own(lab, web):
     w = web()
     assert hcurl(lab, "-sZ", f"{w.url}/echo/[1-50]", "-o", lab.path("#1.txt")).wait() == 0
