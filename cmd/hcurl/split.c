@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,6 +56,29 @@ static bool has_content(const split_t *split)
     struct stat st;
 
     return fstat(split->fd, &st) < 0 || st.st_size > 0;
+}
+
+static int refuse(split_t *split, const char *path)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "%.400s is there, and no plain file: --split does not replace it",
+             path);
+    split__fail(split, STATUS_WRITE, text);
+    return -EEXIST;
+}
+
+/* A name is given to what has come in the end, so that it has to be known before whether that would
+ * take the place of a device. */
+static int check_places(split_t *split)
+{
+    struct stat st;
+
+    if (stat(split->path, &st) == 0 && !S_ISREG(st.st_mode))
+        return refuse(split, split->path);
+    if (lstat(split->state_path, &st) == 0 && !S_ISREG(st.st_mode))
+        return refuse(split, split->state_path);
+    return 0;
 }
 
 /* Ours alone: two that write the same ranges would not notice each other. What an earlier run has
@@ -322,8 +346,8 @@ static void finish(split_t *split)
     if (split->status != 0)
         return;
     set_time(split);
-    if (rename(split->part_path, split->job->path) < 0)
-        fail_file(split, "make", split->job->path, -errno);
+    if (rename(split->part_path, split->path) < 0)
+        fail_file(split, "make", split->path, -errno);
     else
         unlink(split->state_path);
 }
@@ -351,15 +375,32 @@ static bool is_fit(const http_transfer_options_t *t)
            (!t->method || strcmp(t->method, "GET") == 0);
 }
 
+/* A link stays a link. */
+static char *place_of(const char *path)
+{
+    char *real = realpath(path, NULL);
+    char *place;
+    struct stat st;
+
+    if (real == NULL || lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+        place = hmem_strdup(path);
+    else
+        place = hmem_strdup(real);
+    free(real);
+    return place;
+}
+
 static int prepare(split_t *split)
 {
     const split_job_t *job = split->job;
     hbytes_t part = {0}, state = {0};
     size_t count = job->transfer->field_count;
-    int err = hbytes_printf(&part, "%s.part", job->path);
+    int err;
 
+    split->path = place_of(job->path);
+    err = split->path == NULL ? -ENOMEM : hbytes_printf(&part, "%s.part", split->path);
     if (err == 0)
-        err = hbytes_printf(&state, "%s.part.ranges", job->path);
+        err = hbytes_printf(&state, "%s.part.ranges", split->path);
     split->part_path = hbytes_take(&part, NULL);
     split->state_path = hbytes_take(&state, NULL);
     split->fields = hmem_array(count + 1, sizeof(*split->fields));
@@ -371,7 +412,7 @@ static int prepare(split_t *split)
         memcpy(split->fields, job->transfer->fields, count * sizeof(*split->fields));
     for (size_t i = 0; i < SPLIT_PARTS_MAX; i++)
         split->segments[i].split = split;
-    return open_part(split);
+    return check_places(split) == 0 ? open_part(split) : -EEXIST;
 }
 
 int split_run(const split_job_t *job, split_result_t *result, hbytes_t *error)
@@ -401,6 +442,7 @@ int split_run(const split_job_t *job, split_result_t *result, hbytes_t *error)
     for (size_t i = 0; i < SPLIT_PARTS_MAX; i++)
         hbytes_deinit(&split->segments[i].why);
     split_state_deinit(&split->state);
+    hmem_free(split->path);
     hmem_free(split->part_path);
     hmem_free(split->state_path);
     hmem_free(split->fields);

@@ -42,6 +42,7 @@ struct split_s {
     int status;   /* of what ended it all */
     int restarts;
     int fd;
+    char *path; /* the job's, or what a link there leads to */
     char *part_path, *state_path;
     http_extra_t *fields; /* the job's, and If-Range at the end */
     split_segment_t segments[SPLIT_PARTS_MAX];

@@ -441,6 +441,33 @@ def test_a_part_that_is_a_link_is_not_followed(lab, store):
         assert file.read() == "precious"
 
 
+@pytest.mark.parametrize("name", ["out", "out.part.ranges"])
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_what_is_no_plain_file_is_not_replaced(lab, store, name, kind):
+    """Or the null device would be a file from then on, for who may do that."""
+    path = lab.folder / name
+    if kind == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(lab.folder / "fifo" if kind == "link" else path)
+    if kind == "link":
+        path.symlink_to("fifo")
+    process = split(lab, store)
+    assert process.wait() == 23
+    assert f"{'fifo' if (name, kind) == ('out', 'link') else name} is there, and no plain file" in process.err()
+    assert (path.is_fifo(), path.is_symlink(), path.is_dir()) == (kind != "folder", kind == "link", kind == "folder")
+    assert not (lab.folder / "out.part").exists() and store.asked == []
+
+
+def test_a_target_that_is_a_link_stays_one(lab, store):
+    (lab.folder / "place").mkdir()
+    (lab.folder / "place" / "real").write_bytes(b"old")
+    (lab.folder / "out").symlink_to("place/real")
+    assert_whole(lab, split(lab, store), store)
+    assert (lab.folder / "out").is_symlink()
+    assert [path.name for path in (lab.folder / "place").iterdir()] == ["real"]
+
+
 def test_a_part_of_somebody_else_is_left_alone(lab, store):
     with open(lab.path("out.part"), "w") as file:
         file.write("precious")
