@@ -40,21 +40,32 @@ static bool same_list(const hopt_list_t *a, const hopt_list_t *b)
     return true;
 }
 
+static bool same_fields(const request_fields_t *a, const request_fields_t *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!same_text(a->items[i].name, b->items[i].name) ||
+            !same_text(a->items[i].value, b->items[i].value))
+            return false;
+    return true;
+}
+
 static bool same_proxies(const connect_options_t *a, const connect_options_t *b)
 {
     return same_text(a->proxy, b->proxy) && a->proxy_type == b->proxy_type &&
            a->proxy_http10 == b->proxy_http10 && same_text(a->pre_proxy, b->pre_proxy) &&
-           a->tunnel == b->tunnel && same_text(a->no_proxy, b->no_proxy);
+           a->tunnel == b->tunnel && same_text(a->no_proxy, b->no_proxy) &&
+           same_fields(&a->fields, &b->fields); /* a tunnel may have been opened with them */
 }
 
 static bool same_sockets(const connect_options_t *a, const connect_options_t *b)
 {
     return same_text(a->interface, b->interface) && a->port_first == b->port_first &&
            a->port_last == b->port_last && a->family == b->family &&
-           a->connect_ms == b->connect_ms && a->no_keepalive == b->no_keepalive &&
-           a->keepalive_s == b->keepalive_s && a->keepalive_count == b->keepalive_count &&
-           a->delay == b->delay && a->fast_open == b->fast_open &&
-           a->eyeballs_ms == b->eyeballs_ms && a->tos == b->tos;
+           a->no_keepalive == b->no_keepalive && a->keepalive_s == b->keepalive_s &&
+           a->keepalive_count == b->keepalive_count && a->delay == b->delay &&
+           a->fast_open == b->fast_open && a->eyeballs_ms == b->eyeballs_ms && a->tos == b->tos;
 }
 
 static bool same_targets(const connect_options_t *a, const connect_options_t *b)
@@ -83,10 +94,18 @@ static bool same_tls(const tls_options_t *a, const tls_options_t *b)
            a->no_sessions == b->no_sessions;
 }
 
+/* 0: the usual time. */
+static uint32_t connect_ms_of(const operation_t *operation)
+{
+    if (operation->connect.connect_ms == 0 && operation->retry.robust)
+        return RETRY_ROBUST_CONNECT_MS;
+    return operation->connect.connect_ms;
+}
+
 static bool same(const operation_t *a, const operation_t *b)
 {
     return a == b ||
-           (a->request.http09 == b->request.http09 &&
+           (connect_ms_of(a) == connect_ms_of(b) && a->request.http09 == b->request.http09 &&
             a->request.ignore_length == b->request.ignore_length &&
             same_proxies(&a->connect, &b->connect) && same_sockets(&a->connect, &b->connect) &&
             same_targets(&a->connect, &b->connect) &&

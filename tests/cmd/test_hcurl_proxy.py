@@ -360,3 +360,13 @@ def test_many_tunnels_at_once(place):
     for thread in threads:
         thread.join()
     assert done == [(0, b"hello\n" * 8)] * 2
+
+
+@pytest.mark.parametrize("second, tunnels", [("X-Key: a", 1), ("X-Key: b", 2)])
+def test_a_tunnel_is_for_those_who_ask_for_it_with_the_same_fields(place, second, tunnels):
+    url, before = f"{place.web.url}/hello", place.web.connections
+    through = ["-x", f"{HOST}:{tinyproxy(place)}", "-p"]
+    status, out, _ = run(place.program("hcurl"), [*through, "--proxy-header", "X-Key: a", url, "--next", "-sS",
+                                                  *through, "--proxy-header", second, url])
+    assert (status, out) == (0, b"hello\n" * 2)
+    assert place.web.connections - before == tunnels
