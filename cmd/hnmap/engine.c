@@ -47,6 +47,7 @@ int engine_new(const engine_options_t *options, const engine_method_t *method, v
     hlist_init(&e->ended);
     engine__wheel_init(e, 0);
     engine__flow_init(&e->flow, options, 0);
+    e->flow.alone = true;
     e->flow.window_top = SCAN_WINDOW_MAX;
     if (e->flow.window < SCAN_WINDOW_FIRST)
         e->flow.window = SCAN_WINDOW_FIRST;
@@ -191,6 +192,19 @@ static void weigh(engine_host_t *host, bool canary, bool limited, uint64_t now)
         count_answer(&host->engine->flow, weight, canary, now);
 }
 
+/* A silent probe is done by a part with each try, and wholly when it is answered. */
+static void work(engine_host_t *host, double part)
+{
+    double room = (double)host->count - host->work;
+
+    if (part > room)
+        part = room;
+    if (part < -host->work)
+        part = -host->work;
+    host->work += part;
+    host->engine->stats.work += part;
+}
+
 /* The answer is that of `try`, negative: nobody knows; the probe was sent `tries` times. */
 static void learn(engine_host_t *host, uint32_t probe, int try, bool limited, uint64_t now)
 {
@@ -235,6 +249,7 @@ bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int tr
     }
     *state = (uint8_t)(tries | ENGINE__ANSWERED);
     host->answered++;
+    work(host, 1 - (double)tries / engine__round_tries(host));
     engine->stats.answered++;
     engine->stats.done++;
     engine__place(host, now);
@@ -289,12 +304,15 @@ static void unsend(engine_host_t *host, uint32_t probe, uint32_t next, bool cana
         host->canaries[host->canaries_n++] = probe;
 }
 
-static void was_sent(engine_t *engine, engine_host_t *host, unsigned try, uint64_t now)
+static void was_sent(engine_t *engine, engine_host_t *host, uint32_t probe, unsigned try,
+                     uint64_t now)
 {
     engine->stats.sent++;
     engine->stats.repeated += try > 0;
     engine__bucket_take(&engine->most);
     engine__bucket_take(&engine->least);
+    if (!(host->state[probe] & ENGINE__ANSWERED))
+        work(host, 1.0 / engine__round_tries(host));
     host->sent_us = now;
     host->next_us = now + host->delay_us;
 }
@@ -323,7 +341,7 @@ static void send_one(engine_t *engine, engine_host_t *host, uint64_t now)
     if (sent == ENGINE_BUSY && host->state[probe] & ENGINE__IN_FLIGHT) {
         unsend(host, probe, next, canary);
     } else {
-        was_sent(engine, host, try, now);
+        was_sent(engine, host, probe, try, now);
         host->canaries_out += canary && host->state[probe] & ENGINE__IN_FLIGHT;
         host->canary_us = canary ? now : host->canary_us;
     }
@@ -343,6 +361,7 @@ static void finish(engine_t *engine)
 
         hlist_remove(&host->place);
         engine->stats.done += host->count - host->answered;
+        engine->stats.work += host->count - host->work;
         engine->stats.hosts--;
         engine->method->done(engine->context, host);
         host_free(host);

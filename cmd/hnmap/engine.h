@@ -59,7 +59,8 @@ typedef struct engine_options_s {
     uint64_t seed;                   /* of the orders */
     bool in_order;                   /* probes in their order, not shuffled */
     bool wait_for_limited;           /* slow down until limited answers get through. Tries that the
-                                        limit swallowed do not count, up to ENGINE_TRIES_MAX */
+                                        limit swallowed do not count, up to ENGINE_TRIES_MAX. For UDP alone:
+                                        between rounds there are pauses of 1.2 s */
 } engine_options_t;
 
 typedef enum engine_sent_e {
@@ -125,6 +126,7 @@ typedef struct engine_stats_s {
     size_t hosts, in_flight;           /* now */
     double window, rate;               /* of the scan now: probes, probes a second */
     double loss;                       /* share of tries that are lost, estimated */
+    double work; /* as done, and a part for each try of those that are silent yet; of probes */
 } engine_stats_t;
 void engine_stats(const engine_t *engine, engine_stats_t *stats);
 

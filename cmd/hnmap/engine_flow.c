@@ -19,6 +19,12 @@
 #define PACE_STEP 1.05
 #define LOSS_ANSWERS 20 /* fewer say nothing of a share of 10 % */
 #define LOSS_HITS 3
+#define LOSS_GROWS 0.8 /* of what is tolerated: paces grow below it */
+#define LOSS_SAME 0.7  /* of the loss before: did not get better */
+#define LOSS_SAME_MAX 2
+#define SENT_LESS 0.8
+#define LOSS_MORE 1.3
+#define LOSS_TOLERATED_MAX 0.6
 #define SHARE_ANSWERS 10
 #define SHARE_KEPT 0.7
 #define SHARE_FADES 0.98
@@ -67,7 +73,8 @@ void engine__flow_pace(engine__flow_t *flow, double rate)
 
 void engine__flow_init(engine__flow_t *flow, const engine_options_t *options, uint64_t now)
 {
-    *flow = (engine__flow_t){.epoch_us = now, .pace_max = PACE_MAX};
+    *flow =
+        (engine__flow_t){.epoch_us = now, .pace_max = PACE_MAX, .tolerated = ENGINE_LOSS_TOLERATED};
     engine__bucket_init(&flow->pace, PACE_FIRST, 1, now);
     engine__flow_pace(flow, options->rate_initial > 0 ? options->rate_initial : PACE_FIRST);
     if (flow->pace_max < flow->pace.rate)
@@ -125,8 +132,7 @@ static bool is_lossy(const engine__flow_t *flow)
 {
     double heard = flow->answered + flow->lost;
 
-    return heard >= LOSS_ANSWERS && flow->hits >= LOSS_HITS &&
-           flow->lost > heard * ENGINE_LOSS_TOLERATED;
+    return heard >= LOSS_ANSWERS && flow->hits >= LOSS_HITS && flow->lost > heard * flow->tolerated;
 }
 
 /* The share of tries that were lost since it was last asked; negative while too little is known. */
@@ -148,7 +154,7 @@ bool engine__flow_epoch(engine__flow_t *flow, uint64_t srtt_us, uint64_t now,
 {
     uint64_t length_us = srtt_us > ENGINE_EPOCH_US ? srtt_us : ENGINE_EPOCH_US;
 
-    if (now >= flow->hold_us && is_lossy(flow)) /* the sooner the better */
+    if (now >= flow->hold_us && !flow->patient && is_lossy(flow)) /* the sooner the better */
         length_us = srtt_us > ENGINE_EPOCH_US / 4 ? srtt_us : ENGINE_EPOCH_US / 4;
     if (now - flow->epoch_us < length_us)
         return false;
@@ -177,7 +183,7 @@ void engine__flow_grow(engine__flow_t *flow, const engine__epoch_t *epoch, bool 
 {
     bool kept = keeps_share(flow) || !steady;
 
-    if (flow->paced && kept && epoch->loss < ENGINE_LOSS_TOLERATED / 2) {
+    if (flow->paced && kept && epoch->loss < flow->tolerated * LOSS_GROWS) {
         double rate = flow->pace.rate * (flow->shrunk ? PACE_STEP : 2);
 
         if (rate > flow->pace_max)
@@ -194,6 +200,33 @@ void engine__flow_forget(engine__flow_t *flow, uint64_t hold_us)
     flow->hold_us = hold_us;
 }
 
+/* Loss that stays the same however little is sent, while less gets through, is the way's nature, and
+ * nothing to give way to. */
+static bool is_natural(engine__flow_t *flow, const engine__epoch_t *epoch)
+{
+    bool same = epoch->loss > flow->loss_then * LOSS_SAME &&
+                epoch->sent < flow->sent_then * SENT_LESS &&
+                epoch->answered < flow->answered_then * SENT_LESS;
+
+    flow->loss_then = epoch->loss;
+    flow->sent_then = epoch->sent;
+    flow->answered_then = epoch->answered;
+    flow->loss_same = same ? flow->loss_same + 1 : 0;
+    if (flow->loss_same < LOSS_SAME_MAX)
+        return false;
+    flow->loss_same = 0;
+    flow->tolerated =
+        epoch->loss * LOSS_MORE < LOSS_TOLERATED_MAX ? epoch->loss * LOSS_MORE : LOSS_TOLERATED_MAX;
+    flow->threshold = ENGINE_FLIGHT_MAX;
+    flow->shrunk = false;
+    return true;
+}
+
+bool engine__flow_lossy(const engine__flow_t *flow, const engine__epoch_t *epoch)
+{
+    return epoch->loss > flow->tolerated;
+}
+
 /* Down to what got through, and not by more than it has to. */
 void engine__flow_shrink(engine__flow_t *flow, const engine__epoch_t *epoch, uint64_t srtt_us,
                          uint64_t hold_us)
@@ -201,6 +234,8 @@ void engine__flow_shrink(engine__flow_t *flow, const engine__epoch_t *epoch, uin
     double through = epoch->sent * (1 - epoch->loss) * 0.9;
     double window = through * (double)srtt_us * 1e-6;
 
+    if (flow->alone && is_natural(flow, epoch))
+        return;
     if (through < flow->pace.rate)
         engine__flow_pace(flow, through);
     if (window > flow->window / 2)

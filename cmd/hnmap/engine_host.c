@@ -40,9 +40,10 @@ static void look_at_epoch(engine_host_t *host, uint64_t now)
 
     if (!engine__flow_epoch(flow, srtt_us, now, &epoch))
         return;
-    if (epoch.loss > ENGINE_LOSS_TOLERATED && !engine__limit_epoch(host, &epoch, now)) {
+    if (engine__flow_lossy(flow, &epoch) && !engine__limit_epoch(host, &epoch, now)) {
         uint64_t timeout_us = engine__timeout(host->engine, host);
 
+        flow->alone = host->engine->stats.hosts == 1;
         engine__flow_shrink(flow, &epoch, srtt_us, now + timeout_us + srtt_us);
         host->timed_out = host->canaried = 0;
     }
@@ -57,7 +58,7 @@ void engine__epoch(engine_t *engine, uint64_t now)
 
     if (!engine__flow_epoch(&engine->flow, srtt_us, now, &epoch))
         return;
-    if (epoch.loss > ENGINE_LOSS_TOLERATED)
+    if (engine__flow_lossy(&engine->flow, &epoch))
         engine__flow_shrink(&engine->flow, &epoch, srtt_us,
                             now + engine__scan_timeout(engine) + srtt_us);
     engine__flow_grow(&engine->flow, &epoch, false);

@@ -37,9 +37,14 @@ typedef struct engine__flow_s {
     bool paced;       /* tokens let probes go in this epoch */
     uint32_t in_flight;
     uint32_t epoch_sent, epoch_answered, epoch_limited;
-    uint64_t epoch_us;           /* its beginning */
-    uint64_t hold_us;            /* until then what is heard is about the time before it shrank */
-    double share;                /* of what was sent in an epoch that was answered: the best */
+    uint64_t epoch_us; /* its beginning */
+    uint64_t hold_us;  /* until then what is heard is about the time before it shrank */
+    double share;      /* of what was sent in an epoch that was answered: the best */
+    double tolerated;  /* loss */
+    double loss_then, sent_then, answered_then; /* when it shrank last */
+    bool patient;                               /* epochs are not cut short */
+    bool alone;                                 /* nothing else takes the way */
+    uint8_t loss_same;                          /* so often it did not get better by that */
     double answered, lost, hits; /* since the loss was looked at; hits: canaries answered */
 } engine__flow_t;
 
@@ -84,6 +89,7 @@ struct engine_host_s {
     engine__flow_t flow;
     engine__rtt_t rtt;
     engine__tries_t tries, firm;    /* firm: answers of unlimited kinds */
+    double work;                    /* see engine_stats_t */
     uint32_t count, answered, next; /* next: the position within the round's order */
     uint32_t timed_out, canaried;   /* of this round: silent probes, canaries among them */
     uint32_t canaries[ENGINE_CANARIES_MAX];
@@ -154,6 +160,7 @@ void engine__flow_answered(engine__flow_t *flow);
 /* An epoch that is over, if one is. */
 bool engine__flow_epoch(engine__flow_t *flow, uint64_t srtt_us, uint64_t now,
                         engine__epoch_t *epoch);
+bool engine__flow_lossy(const engine__flow_t *flow, const engine__epoch_t *epoch);
 void engine__flow_grow(engine__flow_t *flow, const engine__epoch_t *epoch, bool steady);
 void engine__flow_shrink(engine__flow_t *flow, const engine__epoch_t *epoch, uint64_t srtt_us,
                          uint64_t hold_us);
@@ -163,6 +170,7 @@ void engine__flow_near(engine__flow_t *flow);
 
 /* engine_round: which probe of a host is next, and how often each is tried. */
 void engine__round_begin(engine_host_t *host, unsigned round);
+unsigned engine__round_tries(const engine_host_t *host);        /* that a silent probe gets */
 bool engine__round_canary(engine_host_t *host, uint32_t probe); /* sent again soon, if it may be */
 bool engine__round_wants(engine_host_t *host);                  /* has something to send */
 uint32_t engine__round_take(engine_host_t *host);               /* takes it */

@@ -13,6 +13,10 @@
 
 #define LIMIT_RATE_MAX 1000.0 /* a second; faster is a link */
 #define LIMIT_SHARE 0.5
+#define STEADY 1.3
+#define CHANCE 3
+#define SENT_MORE 1.4
+#define LOSS_HIGH 0.5
 #define RTT_SLACK_US 5000
 #define SUSPICIONS_MAX 4
 #define CLEARED_US 2000000 /* before it is suspected again */
@@ -84,9 +88,24 @@ static bool looks_limited(const engine_host_t *host, const engine__epoch_t *epoc
 static bool cleared(engine_host_t *host, uint64_t now)
 {
     host->suspicions = 0;
+    host->suspect_answered = 0;
     host->cleared_us = now + CLEARED_US;
+    host->flow.patient = false;
     host->engine->suspect = NULL;
     return false;
+}
+
+/* Answers came with what was sent, more than by chance. */
+static bool rises(const engine_host_t *host, const engine__epoch_t *epoch)
+{
+    return epoch->limited > STEADY * host->suspect_answered + CHANCE / epoch->seconds;
+}
+
+/* More was sent for nothing; or, where rounds are too short for that, most was lost again. */
+static bool is_proof(const engine_host_t *host, const engine__epoch_t *epoch)
+{
+    return epoch->sent >= SENT_MORE * host->suspect_sent ||
+           (host->suspicions > 1 && epoch->loss > LOSS_HIGH);
 }
 
 /* Whether loss in an epoch is, or may be, a limit's: then the flow does not shrink for it. */
@@ -101,9 +120,9 @@ bool engine__limit_epoch(engine_host_t *host, const engine__epoch_t *epoch, uint
         return false;
     if (host->suspicions >= SUSPICIONS_MAX || !looks_limited(host, epoch))
         return cleared(host, now);
-    if (host->suspicions && epoch->sent >= 1.4 * host->suspect_sent) {
-        if (epoch->limited > 1.3 * host->suspect_answered + 10 / epoch->seconds)
-            return cleared(host, now);
+    if (host->suspicions && rises(host, epoch))
+        return cleared(host, now);
+    if (host->suspicions && is_proof(host, epoch)) {
         disregard(host);
         engine->suspect = NULL;
         engine__flow_pace(flow, LIMITED_PACE);
@@ -111,10 +130,13 @@ bool engine__limit_epoch(engine_host_t *host, const engine__epoch_t *epoch, uint
         return true;
     }
     engine->suspect = host;
+    flow->patient = true;
     host->suspicions++;
     host->suspect_sent = epoch->sent;
-    host->suspect_answered = epoch->limited;
-    engine__flow_pace(flow, 2 * (epoch->sent > flow->pace.rate ? epoch->sent : flow->pace.rate));
+    if (epoch->limited > host->suspect_answered)
+        host->suspect_answered = epoch->limited;
+    if (flow->pace.rate < 2 * epoch->sent)
+        engine__flow_pace(flow, 2 * epoch->sent);
     engine__flow_forget(flow, now + 2 * host->rtt.srtt_us);
     return true;
 }

@@ -71,7 +71,7 @@ double engine__loss(const engine_t *engine)
 }
 
 /* How many tries make a miss unlikely enough. */
-static unsigned tries_needed(const engine_host_t *host)
+unsigned engine__round_tries(const engine_host_t *host)
 {
     const engine__tries_t *known = host->limited ? &host->firm : &host->tries;
     double loss = (known->lost + PRIOR_TRIES * engine__loss(host->engine)) /
@@ -100,7 +100,7 @@ bool engine__round_canary(engine_host_t *host, uint32_t probe)
     bool more = host->canaried < host->timed_out / CANARIES_SHARE;
 
     if (host->canaries_n == ENGINE_CANARIES_MAX || (host->canaries_left == 0 && !more) ||
-        tries >= tries_needed(host))
+        tries >= engine__round_tries(host))
         return false;
     host->canaries_left -= host->canaries_left > 0;
     host->canaries[host->canaries_n++] = probe;
@@ -125,7 +125,7 @@ bool engine__round_over(engine_host_t *host, uint64_t now)
         return false;
     if (host->answered == host->count)
         return true;
-    if (host->round + 1u >= tries_needed(host))
+    if (host->round + 1u >= engine__round_tries(host))
         return in_flight == 0;
     if (now >= engine__round_pause(host))
         engine__round_begin(host, host->round + 1);
