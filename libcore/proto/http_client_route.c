@@ -21,13 +21,15 @@ static bool is_http(hproxy_type_e type)
 
 static int set_host(http_route_t *r, const hurl_t *url, http_fault_e *fault, hbytes_t *error)
 {
+    size_t len = url->host.len + (url->zone.data ? 1 + url->zone.len : 0);
+
     *fault = HTTP_FAULT_URL;
-    if (url->host.len == 0 || url->host.len >= sizeof(r->to.host)) {
+    if (url->host.len == 0 || len >= sizeof(r->to.host)) {
         hbytes_printf(error, "the URL has %s", url->host.len == 0 ? "no host" : "too long a host");
         return HERR_RANGE;
     }
     memcpy(r->to.host, url->host.data, url->host.len);
-    if (url->zone.data && url->host.len + 1 + url->zone.len < sizeof(r->to.host))
+    if (url->zone.data)
         snprintf(r->to.host + url->host.len, sizeof(r->to.host) - url->host.len, "%%%.*s",
                  (int)url->zone.len, url->zone.data);
     r->to.port = (uint16_t)url->port;
