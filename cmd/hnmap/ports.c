@@ -277,6 +277,9 @@ static int read_items(reader_t *reader)
     }
     if (err == 0 && reader->bracket)
         return fail(reader, HERR_SYNTAX, "\"[\" without a \"]\" behind it");
+    if (err == 0 && reader->ports->tcp.count + reader->ports->udp.count == 0 &&
+        reader->ports->not_scanned == 0)
+        return fail(reader, HERR_SYNTAX, "no port is given; ports are given %s", example);
     return err;
 }
 
@@ -303,14 +306,14 @@ int ports_parse(ports_t *ports, const char *text, unsigned protocols, names_t *n
 
 /* ---- the most popular ones ---- */
 
-/* Behind the ranked ports come the others by number. */
+/* Behind the ranked ports come the others by number, and 0 at last. */
 static void add_top(port_set_t *set, unsigned n, unsigned protocol, const port_set_t *within,
                     const port_set_t *excluded)
 {
     size_t count;
     const uint16_t *ranked = ranking_ports(protocol, &count);
 
-    for (size_t i = 0; i < count + LAST_PORT && set->count < n; i++) {
+    for (size_t i = 0; i < count + PORT_COUNT && set->count < n; i++) {
         uint16_t port = i < count ? ranked[i] : (uint16_t)(i - count + 1);
 
         if ((within == NULL || port_set_has(within, port)) &&
