@@ -205,22 +205,24 @@ static void work(engine_host_t *host, double part)
     host->engine->stats.work += part;
 }
 
-/* The answer is that of `try`, negative: nobody knows; the probe was sent `tries` times. */
+/* The answer is that of `try`; negative: nobody knows. Then it cannot be measured (Karn), and is
+ * taken for the last one's in what is counted as lost, which errs on the side of one try more. */
 static void learn(engine_host_t *host, uint32_t probe, int try, bool limited, uint64_t now)
 {
     uint8_t state = host->state[probe];
-    unsigned tries = state & ENGINE__TRIES;
-    bool last = try == (int)tries - 1;
-    bool canary = last && tries == host->round + 2u;
+    int last = (state & ENGINE__TRIES) - 1;
+    int counted = try >= 0 ?
+    try : last
+        ;
+    bool canary = counted == last && last == host->round + 1;
 
-    if (last && state & ENGINE__IN_FLIGHT)
+    if (try == last && state & ENGINE__IN_FLIGHT)
         measure(host, probe, now);
     else if (try >= 0)
         engine__rtt_late(&host->rtt, engine__timeout(host->engine, host), now);
-    if (try >= 0)
-        count_tries(host, (unsigned)try, limited);
+    count_tries(host, (unsigned)counted, limited);
     if (limited)
-        engine__limit_answer(host, try >= 0 ? try : (int)tries - 1, canary, now);
+        engine__limit_answer(host, counted, canary, now);
     weigh(host, canary, limited, now);
 }
 
