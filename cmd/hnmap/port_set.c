@@ -1,17 +1,21 @@
 #include "port_set.h"
 
+#include <string.h>
+
 static uint64_t bit(unsigned port)
 {
     return UINT64_C(1) << (port % 64);
 }
 
-/* Counts anew: sets change seldom, and are asked for each probe. */
 static void count_ports(port_set_t *set)
 {
+    memset(set->in_block, 0, sizeof(set->in_block));
     set->count = 0;
     for (unsigned i = 0; i < PORT_SET_WORDS; i++) {
-        set->before[i] = (uint16_t)set->count;
-        set->count += (unsigned)__builtin_popcountll(set->words[i]);
+        unsigned count = (unsigned)__builtin_popcountll(set->words[i]);
+
+        set->in_block[i * 64 / PORT_SET_BLOCK] += (uint16_t)count;
+        set->count += count;
     }
 }
 
@@ -20,10 +24,14 @@ bool port_set_add(port_set_t *set, uint16_t first, uint16_t last)
     bool is_new = true;
 
     for (unsigned port = first; port <= last; port++) {
-        is_new = is_new && !port_set_has(set, (uint16_t)port);
+        if (port_set_has(set, (uint16_t)port)) {
+            is_new = false;
+            continue;
+        }
         set->words[port / 64] |= bit(port);
+        set->in_block[port / PORT_SET_BLOCK]++;
+        set->count++;
     }
-    count_ports(set);
     return is_new;
 }
 
@@ -64,15 +72,15 @@ int port_set_next(const port_set_t *set, int from)
 
 uint16_t port_set_at(const port_set_t *set, uint32_t index)
 {
-    unsigned word = 0;
+    unsigned block = 0, word, count;
     uint64_t rest;
 
-    /* the last word with at most index ports in front of it */
-    for (unsigned step = PORT_SET_WORDS / 2; step > 0; step /= 2)
-        if (set->before[word + step] <= index)
-            word += step;
-    rest = set->words[word];
-    for (uint32_t i = set->before[word]; i < index; i++)
+    for (; index >= set->in_block[block]; block++)
+        index -= set->in_block[block];
+    word = block * (PORT_SET_BLOCK / 64);
+    for (; index >= (count = (unsigned)__builtin_popcountll(set->words[word])); word++)
+        index -= count;
+    for (rest = set->words[word]; index > 0; index--)
         rest &= rest - 1;
     return (uint16_t)(word * 64 + (unsigned)__builtin_ctzll(rest));
 }
