@@ -3,6 +3,7 @@
 #include "bench.h"
 
 #include "app/hterm.h"
+#include "base/hfile.h"
 #include "base/hmem.h"
 #include "base/hstr.h"
 #include "bench_report.h"
@@ -353,20 +354,6 @@ static int status_of(const load_result_t *result)
     return result->faults[most] > 0 ? statuses[most] : 0;
 }
 
-static int write_all(int fd, const hbytes_t *text)
-{
-    size_t done = 0;
-
-    while (done < text->len) {
-        ssize_t n = write(fd, text->data + done, text->len - done);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
 static int report(bench_t *b, const load_options_t *options)
 {
     bench_facts_t facts = {
@@ -385,7 +372,7 @@ static int report(bench_t *b, const load_options_t *options)
     else
         bench_report_text(&facts, &text);
     if (err == 0)
-        err = write_all(b->job->out, &text);
+        err = hfile_write_all(b->job->out, text.data, text.len);
     hbytes_deinit(&text);
     if (err < 0)
         return say(b, STATUS_WRITE, herr_str(err));

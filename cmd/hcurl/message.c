@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/hterm.h"
+#include "base/hfile.h"
 #include "base/hstr.h"
 #include "report_int.h"
 
@@ -60,7 +61,7 @@ static void put_wrapped(const char *prefix, const char *text)
         text += n;
         len -= n;
     } while (len > 0 && status == 0);
-    report__write(STDERR_FILENO, out.data, out.len);
+    hfile_write_all(STDERR_FILENO, out.data, out.len);
     hbytes_deinit(&out);
 }
 
@@ -92,7 +93,7 @@ void report_error(const report_options_t *options, int status, const char *text)
     }
     hstr_escape(safe, sizeof(safe), text, strlen(text));
     n = snprintf(line, sizeof(line), "%s: (%d) %s\n", report_name(), status, safe);
-    report__write(STDERR_FILENO, line, (size_t)n);
+    hfile_write_all(STDERR_FILENO, line, (size_t)n);
 }
 
 void report_error_lines(const report_options_t *options, int status, const char *text)
@@ -109,8 +110,8 @@ void report_error_lines(const report_options_t *options, int status, const char 
         text += len + 1;
         len = strcspn(text, "\n");
         n = hstr_escape(safe, sizeof(safe), text, len);
-        report__write(STDERR_FILENO, line,
-                      (size_t)snprintf(line, sizeof(line), "%.*s\n", (int)n, safe));
+        hfile_write_all(STDERR_FILENO, line,
+                        (size_t)snprintf(line, sizeof(line), "%.*s\n", (int)n, safe));
     }
 }
 
@@ -122,7 +123,7 @@ static void put_line(const char *text)
 
     hstr_escape(safe, sizeof(safe), text, strlen(text));
     n = snprintf(line, sizeof(line), "%s: %s\n", report_name(), safe);
-    report__write(STDERR_FILENO, line, (size_t)n);
+    hfile_write_all(STDERR_FILENO, line, (size_t)n);
 }
 
 void report_usage(const char *text)
@@ -135,7 +136,7 @@ void report_usage(const char *text)
 
     if (text != NULL)
         put_line(text);
-    report__write(STDERR_FILENO, line, (size_t)n);
+    hfile_write_all(STDERR_FILENO, line, (size_t)n);
 }
 
 void report_warning(const report_options_t *options, const char *fmt, ...)

@@ -3,6 +3,7 @@
  * loop's from then on. */
 #include "outlet.h"
 
+#include "base/hfile.h"
 #include "base/hmem.h"
 #include "event/hio.h"
 
@@ -84,21 +85,6 @@ bool outlet_is_terminal(const outlet_t *outlet)
     return outlet->terminal;
 }
 
-static int write_all(outlet_t *outlet, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(outlet->fd, data, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        data += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* A pipe that is reported writable takes PIPE_BUF bytes without blocking. */
 static bool takes_at_once(const outlet_t *outlet, size_t len)
 {
@@ -130,7 +116,7 @@ static int write_some(outlet_t *outlet, const char *data, size_t len)
     int err;
 
     if (!outlet->may_wait || (!outlet->io && takes_at_once(outlet, len)))
-        return write_all(outlet, data, len);
+        return hfile_write_all(outlet->fd, data, len);
     if (!outlet->io) {
         err = open_io(outlet);
         if (err)

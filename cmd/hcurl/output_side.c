@@ -2,6 +2,7 @@
 #include "input.h"
 #include "output_int.h"
 
+#include "base/hfile.h"
 #include "base/hmem.h"
 #include "base/hurl.h"
 #include "codec/http_date.h"
@@ -52,16 +53,8 @@ int output__side_write(output_t *output, const output_side_t *side, const char *
 
     if (side->to_stdout)
         err = outlet_write(output->setup.out, data, len);
-    while (err == 0 && side->fd >= 0 && len > 0) {
-        ssize_t n = write(side->fd, data, len);
-
-        if (n < 0 && errno != EINTR)
-            err = -errno;
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
+    else if (side->fd >= 0)
+        err = hfile_write_all(side->fd, data, len);
     return err ? output__fail(output, err, "write the heads to", side->name) : 0;
 }
 

@@ -4,13 +4,13 @@
 #include "report.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "app/hterm.h"
+#include "base/hfile.h"
 #include "base/hlist.h"
 #include "base/hmem.h"
 #include "base/hstr.h"
@@ -58,25 +58,6 @@ struct report_transfer_s {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-int report__write(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-
-        if (n < 0 && errno == EAGAIN) {
-            struct pollfd ready = {.fd = fd, .events = POLLOUT};
-
-            poll(&ready, 1, -1);
-        } else if (n < 0 && errno != EINTR) {
-            return -errno;
-        } else if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
 static int write_text(report_t *report, int fd)
 {
     int err = 0;
@@ -84,7 +65,7 @@ static int write_text(report_t *report, int fd)
     if (fd == STDOUT_FILENO)
         (void)outlet_write(report->out, report->text.data, report->text.len);
     else
-        err = report__write(fd, report->text.data, report->text.len);
+        err = hfile_write_all(fd, report->text.data, report->text.len);
     if (report->text.cap > TEXT_KEPT_MAX)
         hbytes_deinit(&report->text);
     hbytes_clear(&report->text);
@@ -96,7 +77,7 @@ void report_break(report_t *report)
     if (report == NULL || !report->line_open)
         return;
     report->line_open = false;
-    report__write(STDERR_FILENO, "\n", 1);
+    hfile_write_all(STDERR_FILENO, "\n", 1);
 }
 
 /* ---- traces ---------------------------------------------------------------------------------- */

@@ -8,7 +8,4 @@
  * else 79. */
 size_t report__columns(void);
 
-/* Writes all of it, and waits where it has to. 0; -errno, and the rest is lost. */
-int report__write(int fd, const char *data, size_t len);
-
 #endif

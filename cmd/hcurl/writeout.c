@@ -2,6 +2,7 @@
  * elsewhere from there on, and at the end. */
 #include "writeout.h"
 
+#include "base/hfile.h"
 #include "report.h"
 #include "writeout_int.h"
 
@@ -28,21 +29,6 @@ typedef struct writer_s {
 
 /* ---- where it goes --------------------------------------------------------------------------- */
 
-static int write_fd(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
 static void flush(writer_t *w)
 {
     int err;
@@ -50,7 +36,8 @@ static void flush(writer_t *w)
     if (w->place == PLACE_STDOUT)
         err = outlet_write(w->outlet, w->out.data, w->out.len);
     else
-        err = write_fd(w->place == PLACE_FILE ? w->fd : STDERR_FILENO, w->out.data, w->out.len);
+        err = hfile_write_all(w->place == PLACE_FILE ? w->fd : STDERR_FILENO, w->out.data,
+                              w->out.len);
     if (w->error == 0)
         w->error = err;
     hbytes_clear(&w->out);

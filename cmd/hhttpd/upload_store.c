@@ -1,6 +1,7 @@
 #include "upload_store.h"
 
 #include "base/herr.h"
+#include "base/hfile.h"
 #include "base/hmem.h"
 #include "base/hstr.h"
 
@@ -102,20 +103,8 @@ int stored_open(int folder, const char *name, stored_t **out)
 
 int stored_write(stored_t *stored, const void *data, size_t len)
 {
-    const char *at = data;
-
     stored->size += len;
-    while (len > 0) {
-        ssize_t n = write(stored->fd, at, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        at += n;
-        len -= (size_t)n;
-    }
-    return 0;
+    return hfile_write_all(stored->fd, data, len);
 }
 
 /* ---- the name -------------------------------------------------------------------------------- */

@@ -27,10 +27,10 @@ static int check_plain(int fd)
     return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 }
 
-/* A standard input that somebody else made non-blocking. */
-static int wait_readable(int fd)
+/* A standard input or output that somebody else made non-blocking. */
+static int wait_for(int fd, short events)
 {
-    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    struct pollfd wanted = {.fd = fd, .events = events};
 
     return poll(&wanted, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 }
@@ -58,7 +58,7 @@ static int read_all(int fd, size_t size_max, bool is_text, hbytes_t *out)
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && errno == EAGAIN && wait_readable(fd) == 0)
+        if (n < 0 && errno == EAGAIN && wait_for(fd, POLLIN) == 0)
             continue;
         if (n <= 0)
             return n < 0 ? -errno : 0;
@@ -117,6 +117,23 @@ int hfile_read_text(const char *name, size_t size_max, hbytes_t *out)
         memmove(out->data + start, out->data + start + BOM_LEN, out->len - start + 1);
     }
     return err;
+}
+
+int hfile_write_all(int fd, const void *data, size_t len)
+{
+    const char *at = data;
+
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+
+        if (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_for(fd, POLLOUT) == 0)))
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
 }
 
 /* Where the file system knows no locks there is none. 1: it is ours; 0: who had it has moved it away,

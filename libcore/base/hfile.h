@@ -28,6 +28,9 @@ int hfile_read_text(const char *name, size_t size_max, hbytes_t *out);
  * to, and so is one in a folder that takes no new files. 0, -errno. */
 int hfile_replace(const char *path, const void *data, size_t len);
 
+/* Writes all of it, and waits for a reader where nothing else does. 0, -errno. */
+int hfile_write_all(int fd, const void *data, size_t len);
+
 /* Opens a plain file for reading and writing, and makes it, with these rights before the umask, if
  * there is none; nobody else who asks in this way gets it before it is closed, if the file system knows
  * locks. A symbolic link is not followed. The descriptor, which names the file that has the path then; -EBUSY: somebody has it;

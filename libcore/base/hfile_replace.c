@@ -23,21 +23,6 @@ typedef struct target_s {
     mode_t rights;
 } target_t;
 
-static int write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
 static int close_after(int fd, int err)
 {
     return close(fd) < 0 && err == 0 ? -errno : err;
@@ -68,7 +53,7 @@ static int write_in_place(const target_t *target, const char *data, size_t len)
 {
     int fd = open(target->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, MODE_NEW);
 
-    return fd < 0 ? -errno : close_after(fd, write_all(fd, data, len));
+    return fd < 0 ? -errno : close_after(fd, hfile_write_all(fd, data, len));
 }
 
 /* Opens a file that was not there. Its descriptor, or -errno. */
@@ -96,7 +81,7 @@ static int open_temporary(target_t *target)
 
 static int write_temporary(target_t *target, int fd, const char *data, size_t len)
 {
-    int err = write_all(fd, data, len);
+    int err = hfile_write_all(fd, data, len);
 
     if (err == 0 && target->exists && fchmod(fd, target->rights) < 0)
         err = -errno;

@@ -169,6 +169,39 @@ static void test_out_of_memory(void **state)
     oom_run(scenario, NULL);
 }
 
+/* The reader is slow, and the pipe does not wait for it. */
+static void test_all_of_it_is_written(void **state)
+{
+    static char data[SIZE * 5], got[SIZE * 5];
+    size_t len = 0;
+    ssize_t n;
+    int fds[2], status;
+    pid_t child;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (char)(i % 251);
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    child = fork();
+    if (child == 0) {
+        close(fds[0]);
+        _exit(hfile_write_all(fds[1], data, sizeof(data)) == 0 ? 0 : 1);
+    }
+    close(fds[1]);
+    while ((n = read(fds[0], got + len, sizeof(got) - len)) != 0) {
+        assert_true(n > 0 || errno == EAGAIN);
+        len += n > 0 ? (size_t)n : 0;
+        if (len == sizeof(got))
+            break;
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_memory_equal(got, data, sizeof(data));
+    close(fds[0]);
+    assert_int_equal(hfile_write_all(-1, "x", 1), -EBADF);
+    assert_int_equal(hfile_write_all(-1, "", 0), 0);
+}
+
 /* ---- alone ----------------------------------------------------------------------------------- */
 
 static char moved_to[80]; /* while it is being locked; "": nowhere */
@@ -241,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_what_a_user_names_is_waited_for),
         cmocka_unit_test(test_what_cannot_be_read_says_why),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_all_of_it_is_written),
         cmocka_unit_test(test_one_opens_a_file_alone),
         cmocka_unit_test(test_a_file_that_was_moved_is_not_the_one_of_the_path),
         cmocka_unit_test(test_text_has_no_mark_and_no_nul),
