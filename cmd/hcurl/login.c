@@ -8,6 +8,7 @@
 #include "status.h"
 
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,8 @@ static int ask(const char *what, int index, login_pair_t *pair, hbytes_t *error)
         fprintf(stderr, "%s\n", prompt); /* or it would seem to do nothing */
         len = read_line(secret, sizeof(secret));
     }
+    if (len == -ECANCELED)
+        raise(SIGINT); /* Ctrl-C was a character: a shell ends its loop, too */
     err = len < 0 ? (int)len : set_password(pair, secret);
     explicit_bzero(secret, sizeof(secret));
     if (!err)

@@ -4,12 +4,14 @@ the same bytes out, the same exit statuses."""
 
 import os
 import re
+import signal
 import socket
 import subprocess
 
 import pytest
 
 from hcurl_lab import Web, response
+from terminal import CTRL_C, Terminal
 
 CURL = "/usr/bin/curl"
 TIMEOUT = 60
@@ -200,6 +202,16 @@ def test_who_is_asked_for_a_password_sees_it(lab, web):
     )
     assert ours.err() == "Enter host password for user 'u':\n" == theirs.err()
     assert ours.out() == b"welcome\n" == theirs.out()
+
+
+def test_ctrl_c_at_the_question_ends_it_as_a_signal_would(lab, web):
+    web.forget()
+    terminal = Terminal([lab.program("hcurl"), "-q", "-s", "-u", "u", f"{web.url}/basic"])
+    terminal.wait(lambda: "Enter host password for user 'u':" in terminal.last(), "the question")
+    terminal.type("p" + CTRL_C)
+    assert terminal.wait_exit() == -signal.SIGINT
+    assert terminal.is_restored() and web.requests == []
+    terminal.close()
 
 
 def test_nobody_sees_a_password_in_the_list_of_processes(lab):
