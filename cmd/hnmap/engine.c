@@ -226,24 +226,22 @@ static void learn(engine_host_t *host, uint32_t probe, int try, bool limited, ui
     weigh(host, canary, limited, now);
 }
 
-bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int try, bool limited,
-                   uint64_t now)
+/* The state of a probe that waits for an answer; NULL: none is due. */
+static uint8_t *waiting(engine_host_t *host, uint32_t probe)
 {
-    uint8_t *state;
-    int tries;
+    uint8_t *state = &host->state[probe < host->count ? probe : 0];
 
-    if (host->ended || probe >= host->count)
-        return false;
-    state = &host->state[probe];
-    tries = *state & ENGINE__TRIES;
-    if (tries == 0 || *state & ENGINE__ANSWERED)
-        return false;
-    if (try < 0 || try >= tries)
-        try = tries == 1 ? 0 : -1;
-    now = engine__clock(engine, now);
-    learn(host, probe, try, limited, now);
-    engine__flow_answered(&host->flow);
-    engine__flow_answered(&engine->flow);
+    if (host->ended || probe >= host->count || (*state & ENGINE__TRIES) == 0 ||
+        *state & ENGINE__ANSWERED)
+        return NULL;
+    return state;
+}
+
+static void settle(engine_host_t *host, uint8_t *state, uint64_t now)
+{
+    engine_t *engine = host->engine;
+    int tries = *state & ENGINE__TRIES;
+
     if (*state & ENGINE__IN_FLIGHT) {
         host->flow.in_flight--;
         engine->flow.in_flight--;
@@ -255,7 +253,34 @@ bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int tr
     engine->stats.answered++;
     engine->stats.done++;
     engine__place(host, now);
+}
+
+bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int try, bool limited,
+                   uint64_t now)
+{
+    uint8_t *state = waiting(host, probe);
+    int tries;
+
+    if (state == NULL)
+        return false;
+    tries = *state & ENGINE__TRIES;
+    if (try < 0 || try >= tries)
+        try = tries == 1 ? 0 : -1;
+    now = engine__clock(engine, now);
+    learn(host, probe, try, limited, now);
+    engine__flow_answered(&host->flow);
+    engine__flow_answered(&engine->flow);
+    settle(host, state, now);
     return true;
+}
+
+bool engine_settle(engine_t *engine, engine_host_t *host, uint32_t probe, uint64_t now)
+{
+    uint8_t *state = waiting(host, probe);
+
+    if (state)
+        settle(host, state, engine__clock(engine, now));
+    return state != NULL;
 }
 
 void engine_ready(engine_t *engine)
@@ -302,6 +327,7 @@ static void unsend(engine_host_t *host, uint32_t probe, uint32_t next, bool cana
     engine__flow_unsent(&host->flow);
     engine__flow_unsent(&host->engine->flow);
     host->next = next;
+    host->canaries_out -= canary;
     if (canary)
         host->canaries[host->canaries_n++] = probe;
 }
@@ -332,19 +358,19 @@ static void send_one(engine_t *engine, engine_host_t *host, uint64_t now)
     host->state[probe] = (uint8_t)((try + 1) | ENGINE__IN_FLIGHT);
     engine__flow_sent(&host->flow);
     engine__flow_sent(&engine->flow);
+    host->canaries_out += canary;
     if (engine__flight_push(host, probe, now) == 0)
         sent = engine->method->send(engine->context, host, probe, try);
     if (sent == ENGINE_BUSY)
         engine->busy_us = now + ENGINE_BUSY_US;
     if (sent == ENGINE_ANSWERED)
-        engine_answer(engine, host, probe, (int)try, false, now);
+        engine_settle(engine, host, probe, now);
     if (host->ended)
         return;
     if (sent == ENGINE_BUSY && host->state[probe] & ENGINE__IN_FLIGHT) {
         unsend(host, probe, next, canary);
     } else {
         was_sent(engine, host, probe, try, now);
-        host->canaries_out += canary && host->state[probe] & ENGINE__IN_FLIGHT;
         host->canary_us = canary ? now : host->canary_us;
     }
     engine__place(host, now);

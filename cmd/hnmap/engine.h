@@ -66,7 +66,7 @@ typedef struct engine_options_s {
 typedef enum engine_sent_e {
     ENGINE_SENT,    /* wait for an answer */
     ENGINE_BUSY,    /* no room now: asked again when engine_ready was called or 10 ms have passed */
-    ENGINE_ANSWERED /* known already (a refused connect): as if engine_answer had been called */
+    ENGINE_ANSWERED /* known already (a refused connect): as if engine_settle had been called */
 } engine_sent_e;
 
 typedef struct engine_method_s {
@@ -97,6 +97,10 @@ void *engine_host_user(const engine_host_t *host);
  * of them under loss is taken for a limit and not for a full link. */
 bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int try, bool limited,
                    uint64_t now);
+
+/* A probe is done, by what is no answer of the way (an error of our own side, a name that was
+ * looked up): nothing is learnt from it. True: it was news. */
+bool engine_settle(engine_t *engine, engine_host_t *host, uint32_t probe, uint64_t now);
 
 /* The method has room again: engine_run wants to be called at once. */
 void engine_ready(engine_t *engine);

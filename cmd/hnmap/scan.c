@@ -129,18 +129,27 @@ static engine_t *engine_of(scan_t *s, const host_t *host)
     return host->stage == STAGE_PING ? s->pings : s->ports;
 }
 
+/* What only the far end can have said tells of the way; the rest, this machine may have said. */
+static bool is_answer(int err)
+{
+    return err == 0 || err == -ECONNREFUSED || err == -ECONNRESET;
+}
+
 static void on_connect(void *context, void *arg, uint32_t probe, int err)
 {
     scan_t *s = context;
     host_t *host = arg;
+    engine_t *engine = engine_of(s, host);
+    uint64_t now = htime_monotonic_us();
 
-    if (err ==
-        -ETIMEDOUT) { /* the kernel is more patient than the engine: no answer, and no news */
-        host->probes[probe].number = CONNECT_NONE;
+    host->probes[probe].number = CONNECT_NONE;
+    if (err == -ETIMEDOUT) /* the kernel is more patient than the engine: no news */
         return;
-    }
-    engine_answer(engine_of(s, host), host->engine, probe, -1, err == -ECONNREFUSED,
-                  htime_monotonic_us());
+    if (is_answer(err)) /* an earlier try has no socket any more */
+        engine_answer(engine, host->engine, probe, (int)engine_tries(host->engine, probe) - 1,
+                      err != 0, now);
+    else
+        engine_settle(engine, host->engine, probe, now);
     take_answer(s, host, probe, err);
 }
 
@@ -160,6 +169,7 @@ static engine_sent_e send_probe(void *context, engine_host_t *engine_host, uint3
     host_t *host = engine_host_user(engine_host);
     haddr_t addr = host->result.addr;
     probe_t *p = &host->probes[probe];
+    uint64_t begin = htime_monotonic_us();
     int err = 0, status;
 
     (void)try;
@@ -171,6 +181,8 @@ static engine_sent_e send_probe(void *context, engine_host_t *engine_host, uint3
         return ENGINE_BUSY;
     if (status == 0)
         return ENGINE_SENT;
+    if (host->result.srtt_us == 0 && is_answer(err))
+        host->result.srtt_us = htime_monotonic_us() - begin;
     take_answer(s, host, probe, err);
     return ENGINE_ANSWERED;
 }
