@@ -57,6 +57,18 @@ static void begin(lab_t *lab, const char *text, const http_transfer_callbacks_t 
     assert_int_equal(http_transfer_start(lab->client, &options, with, lab, &lab->transfer), 0);
 }
 
+/* A lab whose transfer has been heard. */
+static void ask(lab_t *lab, const http_transfer_callbacks_t *with, http_transfer_options_t options)
+{
+    char heard[HEARD_SIZE], text[64];
+
+    lab_open(lab, (http_client_options_t){0});
+    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(lab->addr.sin_port));
+    begin(lab, text, with, options);
+    accept_one(lab);
+    hear(lab, "\r\n\r\n", heard);
+}
+
 static void open_proxied(lab_t *lab)
 {
     hproxy_t proxy = {.type = HPROXY_HTTP, .host = "127.0.0.1"};
@@ -111,11 +123,7 @@ static void an_abort_between_two_hops_ends_it(void **state)
     lab_t lab;
 
     (void)state;
-    lab_open(&lab, (http_client_options_t){0});
-    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(lab.addr.sin_port));
-    begin(&lab, text, &with, (http_transfer_options_t){.follow = true});
-    accept_one(&lab);
-    hear(&lab, "\r\n\r\n", heard);
+    ask(&lab, &with, (http_transfer_options_t){.follow = true});
     says(&lab, "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n");
     ends(&lab);
     assert_int_equal(lab.fault, HTTP_FAULT_WRITE);
@@ -177,11 +185,7 @@ static void a_pause_holds_within_what_is_decoded(void **state)
     (void)state;
     if (!(http_coding_available(HTTP_CODING_ALL) & HTTP_CODING_BIT(HTTP_CODING_GZIP)))
         skip();
-    lab_open(&sips.lab, (http_client_options_t){0});
-    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(sips.lab.addr.sin_port));
-    begin(&sips.lab, text, &with, (http_transfer_options_t){.accept_encoding = "gzip"});
-    accept_one(&sips.lab);
-    hear(&sips.lab, "\r\n\r\n", heard);
+    ask(&sips.lab, &with, (http_transfer_options_t){.accept_encoding = "gzip"});
     say_zeros(&sips.lab);
     for (size_t pieces = 1; sips.len < ZEROS; pieces++) {
         RUN_UNTIL(sips.lab.loop, sips.pieces >= pieces);
@@ -213,11 +217,7 @@ static void a_pause_holds_what_is_being_traced(void **state)
     lab_t lab;
 
     (void)state;
-    lab_open(&lab, (http_client_options_t){0});
-    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(lab.addr.sin_port));
-    begin(&lab, text, &with, (http_transfer_options_t){0});
-    accept_one(&lab);
-    hear(&lab, "\r\n\r\n", heard);
+    ask(&lab, &with, (http_transfer_options_t){0});
     says(&lab, OK("2\r\n\r\nok"));
     settle(lab.loop);
     assert_int_equal(lab.body_len, 0);
@@ -235,11 +235,7 @@ static void a_pause_lasts_over_a_redirect(void **state)
     lab_t lab;
 
     (void)state;
-    lab_open(&lab, (http_client_options_t){0});
-    snprintf(text, sizeof(text), "http://127.0.0.1:%d/", ntohs(lab.addr.sin_port));
-    begin(&lab, text, &with, (http_transfer_options_t){.follow = true});
-    accept_one(&lab);
-    hear(&lab, "\r\n\r\n", heard);
+    ask(&lab, &with, (http_transfer_options_t){.follow = true});
     says(&lab, "HTTP/1.1 302 Found\r\nLocation: /b\r\nConnection: close\r\n\r\n");
     accept_one(&lab);
     hear(&lab, "\r\n\r\n", heard);
