@@ -359,6 +359,7 @@ static void send_one(engine_t *engine, engine_host_t *host, uint64_t now)
     engine__flow_sent(&host->flow);
     engine__flow_sent(&engine->flow);
     host->canaries_out += canary;
+    host->canary_us = canary ? now : host->canary_us;
     if (engine__flight_push(host, probe, now) == 0)
         sent = engine->method->send(engine->context, host, probe, try);
     if (sent == ENGINE_BUSY)
@@ -371,7 +372,6 @@ static void send_one(engine_t *engine, engine_host_t *host, uint64_t now)
         unsend(host, probe, next, canary);
     } else {
         was_sent(engine, host, probe, try, now);
-        host->canary_us = canary ? now : host->canary_us;
     }
     engine__place(host, now);
     if (!host->ended)
