@@ -3,12 +3,16 @@ the path asks for."""
 
 import gzip
 import hashlib
+import os
 import re
 import socket
 import struct
 import threading
 import zlib
 
+from terminal import Terminal
+
+PLAIN = {**os.environ, "COLUMNS": "79", "LC_ALL": "C"}
 RANGED = bytes(range(48, 123)) * 40  # 3,000 bytes
 TAG = '"v1"'
 
@@ -311,3 +315,16 @@ ROUTES = {
     "garbage": garbage, "folded": folded, "twice": twice, "big": big, "informed": informed,
     "refuse": refuse,
 }  # fmt: skip
+
+
+def hcurl(lab, *args, **environment):
+    return lab.run("hcurl", "-q", *args, env={**PLAIN, **environment})
+
+
+def shown(lab, *args, columns=80):
+    """What is on the screen of a terminal, and the bytes that drew it."""
+    run = Terminal([lab.program("hcurl"), "-q", *args], columns=columns, COLUMNS=None)
+    status, lines = run.wait_exit(), run.lines()
+    run.close()
+    assert status == 0, lines
+    return lines, run.raw.replace(b"\r\n", b"\n")

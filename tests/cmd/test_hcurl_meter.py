@@ -8,10 +8,8 @@ import threading
 
 import pytest
 
-from hcurl_lab import Web, response
-from terminal import Terminal
+from hcurl_lab import PLAIN, Web, hcurl, response, shown
 
-PLAIN = {**os.environ, "COLUMNS": "79", "LC_ALL": "C"}
 HEADING = (
     "  % Total    % Received % Xferd  Average Speed  Time    Time    Time   Current\n"
     "                                 Dload  Upload  Total   Spent   Left   Speed\n"
@@ -26,19 +24,6 @@ def web():
     web = Web()
     yield web
     web.close()
-
-
-def hcurl(lab, *args, **environment):
-    return lab.run("hcurl", "-q", *args, env={**PLAIN, **environment})
-
-
-def shown(lab, *args, columns=80):
-    """What is on the screen of a terminal, and the bytes that drew it."""
-    run = Terminal([lab.program("hcurl"), "-q", *args], columns=columns, COLUMNS=None)
-    status, lines = run.wait_exit(), run.lines()
-    run.close()
-    assert status == 0, lines
-    return lines, run.raw.replace(b"\r\n", b"\n")
 
 
 def raw_err(run):

@@ -8,10 +8,7 @@ import socket
 
 import pytest
 
-from hcurl_lab import Web
-from terminal import Terminal
-
-PLAIN = {**os.environ, "COLUMNS": "79", "LC_ALL": "C"}
+from hcurl_lab import PLAIN, Web, hcurl, shown
 
 
 @pytest.fixture
@@ -19,19 +16,6 @@ def web():
     web = Web()
     yield web
     web.close()
-
-
-def hcurl(lab, *args, **environment):
-    return lab.run("hcurl", "-q", *args, env={**PLAIN, **environment})
-
-
-def shown(lab, *args, columns=80):
-    """What is on the screen of a terminal, and the bytes that drew it."""
-    run = Terminal([lab.program("hcurl"), "-q", *args], columns=columns, COLUMNS=None)
-    status, lines = run.wait_exit(), run.lines()
-    run.close()
-    assert status == 0, lines
-    return lines, run.raw.replace(b"\r\n", b"\n")
 
 
 def of_both(lab, web, *args):
