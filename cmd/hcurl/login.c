@@ -168,8 +168,10 @@ static int ask(const char *what, int index, login_pair_t *pair, hbytes_t *error)
         fprintf(stderr, "%s\n", prompt); /* or it would seem to do nothing */
         len = read_line(secret, sizeof(secret));
     }
-    if (len == -ECANCELED)
-        raise(SIGINT); /* Ctrl-C was a character: a shell ends its loop, too */
+    if (len == -ECANCELED) { /* Ctrl-C was a character: a shell ends its loop, too */
+        signal(SIGINT, SIG_DFL);
+        raise(SIGINT);
+    }
     err = len < 0 ? (int)len : set_password(pair, secret);
     explicit_bzero(secret, sizeof(secret));
     if (!err)
