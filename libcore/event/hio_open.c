@@ -18,6 +18,8 @@ static hio_type_e socket_type(int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 ||
         getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
         return HIO_TYPE_UNKNOWN;
+    if (addr.ss_family == AF_PACKET)
+        return HIO_TYPE_NOTIFY; /* read past the hio, through a ring */
     if (addr.ss_family == AF_UNIX)
         return type == SOCK_DGRAM ? HIO_TYPE_UNIX_DGRAM : HIO_TYPE_UNIX_STREAM;
     return type == SOCK_DGRAM ? HIO_TYPE_UDP : HIO_TYPE_TCP;
