@@ -79,7 +79,7 @@ typedef struct hpacket_frame_s {
 typedef void (*hpacket_cb)(hpacket_t *packet, const hpacket_frame_t *frame, void *arg);
 
 /* The interface went down (-ENETDOWN; frames come again by themselves once it is up) or away
- * (-ENODEV). May close the hpacket. */
+ * (-ENODEV, or that it went down is all that is told). May close the hpacket. */
 typedef void (*hpacket_error_cb)(hpacket_t *packet, int err, void *arg);
 
 #define HPACKET_RING_SIZE (4u << 20)
