@@ -400,7 +400,8 @@ void transfer_conclude(transfer_t *transfer, int status, const char *error,
 {
     set_error(transfer, error != NULL ? error : "");
     tell(transfer, status);
-    write_out(transfer, status, info);
+    if (status != 0 || info != NULL)
+        write_out(transfer, status, info);
     save_store(transfer);
 }
 

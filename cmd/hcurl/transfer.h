@@ -52,7 +52,7 @@ typedef struct transfer_plan_s {
 int transfer_plan(transfer_t *transfer, transfer_plan_t *plan);
 
 /* What came of such requests: error (NULL: none) is told, and what -w asks for. info NULL: nothing
- * is known of them. */
+ * is known of them; with status 0 they were too many for -w. */
 void transfer_conclude(transfer_t *transfer, int status, const char *error,
                        const http_transfer_info_t *info);
 

@@ -238,6 +238,11 @@ def test_a_signal_ends_it_with_a_report(lab, web):
     assert json.loads(process.out())["requests"] > 0
 
 
+def test_nothing_is_printed_behind_the_report(lab, web):
+    process = lab.run("hcurl", "-q", "--bench-json", "--count", "5", "-w", "%{http_code}", web.url)
+    assert json.loads(process.out())["requests"] == 5
+
+
 def test_it_does_not_split(lab, web):
     process = lab.run("hcurl", "-q", "--bench", "--split", "2", "--count", "5", web.url)
     assert process.popen.returncode == 0, process
