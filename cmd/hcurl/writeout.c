@@ -168,6 +168,9 @@ static void open_output(writer_t *w, const char *text, size_t len)
     fd = open(name, flags, 0666);
     if (fd >= 0)
         go_to(w, PLACE_FILE, fd);
+    else
+        fprintf(stderr, "%s: --write-out: cannot open '%s': %s\n", report_name(), name,
+                herr_str(-errno));
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

@@ -198,6 +198,12 @@ def test_a_trace_that_cannot_be_written_is_told_once(tmp_path, web):
     assert run.stderr == b"Warning: the trace's file /dev/full: No space left on device\n"
 
 
+def test_a_file_of_write_out_that_cannot_be_is_told(tmp_path, web):
+    run = hcurl(tmp_path, "-w", "%output{no/file}x", web.url + "/hello")
+    assert (run.returncode, run.stdout) == (0, b"hello\nx")  # it goes where it went, as in curl
+    assert run.stderr == b"hcurl: --write-out: cannot open 'no/file': No such file or directory\n"
+
+
 # ---- text as it comes ----------------------------------------------------------------------------
 
 TEXTS = {  # words; the text, whose url is %s; what is asked
