@@ -70,6 +70,9 @@ struct http_client_s {
 /* Whether its scheme is https. */
 bool http_client__is_secure(const hurl_t *url);
 
+/* Whether both name the same host, on the same link. */
+bool http_client__same_host(const hurl_t *a, const hurl_t *b);
+
 /* Finds the way. 0; or a negative error, *fault, and one line in error. */
 int http_client__route(http_client_t *client, const hurl_t *url, http_route_t *route,
                        http_fault_e *fault, hbytes_t *error);

@@ -5,6 +5,7 @@
 #include "http_override.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 /* Of an http proxy in the environment that has none, as curl reads it. */
 #define ENVIRONMENT_PORT 1080
@@ -12,6 +13,16 @@
 bool http_client__is_secure(const hurl_t *url)
 {
     return url->scheme.len == 5 && memcmp(url->scheme.data, "https", 5) == 0;
+}
+
+static bool same_part(hurl_part_t a, hurl_part_t b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
+}
+
+bool http_client__same_host(const hurl_t *a, const hurl_t *b)
+{
+    return same_part(a->host, b->host) && same_part(a->zone, b->zone);
 }
 
 static bool is_http(hproxy_type_e type)

@@ -121,8 +121,8 @@ static int set_referer(http_transfer_t *t)
 
 static bool same_server(const hurl_t *a, const hurl_t *b)
 {
-    return a->port == b->port && a->host.len == b->host.len && a->scheme.len == b->scheme.len &&
-           memcmp(a->host.data, b->host.data, a->host.len) == 0;
+    return a->port == b->port && http_client__is_secure(a) == http_client__is_secure(b) &&
+           http_client__same_host(a, b);
 }
 
 /* That of an URL, which is another server's. */

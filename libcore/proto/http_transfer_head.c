@@ -101,17 +101,12 @@ static bool has_extra(const head_t *h, const char *name)
 
 /* ---- whose host is it ------------------------------------------------------------------------ */
 
-static bool same_part(hurl_part_t a, hurl_part_t b)
-{
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
-}
-
 bool http_transfer__is_trusted(const http_transfer_t *t)
 {
     const hurl_t *first = t->options.url;
 
     return t->options.login_anywhere || t->url == first ||
-           (same_part(t->url->host, first->host) && t->url->port == t->home_port &&
+           (http_client__same_host(t->url, first) && t->url->port == t->home_port &&
             http_client__is_secure(t->url) == t->home_secure);
 }
 
@@ -131,7 +126,7 @@ static void add_host(head_t *h)
     bool brackets = url->host_kind == HURL_HOST_IPV6;
     int len = (int)url->host.len;
 
-    if (extra && (http_transfer__is_trusted(t) || same_part(url->host, t->options.url->host))) {
+    if (extra && (http_transfer__is_trusted(t) || http_client__same_host(url, t->options.url))) {
         if (extra->value)
             add(h, "Host", extra->value);
         return;

@@ -9,6 +9,8 @@
 
 #include "http_client_fixture.h"
 
+#include "proto/http_override.h"
+
 #include "base/herr.h"
 #include "proto/http_source.h"
 
@@ -96,6 +98,53 @@ static void redirects_have_a_limit(void **state)
     assert_int_equal(lab.fault, HTTP_FAULT_REDIRECTS);
     assert_int_equal(lab.info.redirects, 2);
     lab_close(&lab);
+}
+
+/* The host of the first URL, and that of the redirect. */
+static void secrets_follow(const char *from, const char *to, bool expected)
+{
+    http_transfer_options_t options = {
+        .follow = true, .cookies = "a=b", .login = {.user = "u", .password = "p"}};
+    int port;
+    http_override_t *overrides;
+    char heard[HEARD_SIZE], text[256];
+    lab_t lab;
+
+    lab_open(&lab, (http_client_options_t){0});
+    http_client_free(lab.client);
+    port = ntohs(lab.addr.sin_port);
+    assert_int_equal(http_override_new(&overrides), 0);
+    snprintf(text, sizeof(text), "*:%d:127.0.0.1", port);
+    assert_int_equal(http_override_resolve(overrides, text, NULL), 0);
+    assert_int_equal(
+        http_client_new(lab.loop, &(http_client_options_t){.overrides = overrides}, &lab.client),
+        0);
+    snprintf(text, sizeof(text), "http://%s:%d/", from, port);
+    start(&lab, text, options);
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    snprintf(text, sizeof(text),
+             "HTTP/1.1 302 Found\r\nLocation: http://%s:%d/b\r\nConnection: close\r\n\r\n", to,
+             port);
+    says(&lab, text);
+    accept_one(&lab);
+    hear(&lab, "\r\n\r\n", heard);
+    assert_int_equal(strstr(heard, "Authorization") != NULL, expected);
+    assert_int_equal(strstr(heard, "Cookie") != NULL, expected);
+    says(&lab, OK("2\r\n\r\nok"));
+    ends(&lab);
+    lab_close(&lab);
+    http_override_free(overrides);
+}
+
+static void a_host_is_the_same_in_any_case(void **state)
+{
+    (void)state;
+    secrets_follow("A.test", "a.TEST", true);
+    secrets_follow("a.test", "a.tes", false);
+    secrets_follow("a.test", "b.a.test", false);
+    secrets_follow("[fe80::1%25a]", "[fe80::1%25a]", true);
+    secrets_follow("[fe80::1%25a]", "[fe80::1%25b]", false);
 }
 
 static void secrets_do_not_follow_to_another_host(void **state)
@@ -233,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_redirect_that_is_not_followed_is_told),
         cmocka_unit_test(redirects_have_a_limit),
         cmocka_unit_test(secrets_do_not_follow_to_another_host),
+        cmocka_unit_test(a_host_is_the_same_in_any_case),
         cmocka_unit_test(only_schemes_that_are_allowed_are_followed),
         cmocka_unit_test(digest_is_answered_and_the_body_is_not_sent_before),
         cmocka_unit_test(a_wrong_password_ends_with_the_401),
