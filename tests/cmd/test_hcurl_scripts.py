@@ -33,7 +33,7 @@ curl -s $W/json | python3 -c 'import json, sys; print(json.load(sys.stdin)["list
 curl -s -d @- $W/echo <<<"a=b"
 printf 'one\ntwo\n' | curl -s --data-binary @- $W/echo
 curl -s --json "{\"a\": $(echo 1)}" $W/echo
-tar c here | curl -s -T - $W/echo -o /dev/null -w '%{http_code}\n'
+seq 1000 | gzip -n | curl -s -T - $W/echo -o /dev/null -w '%{http_code}\n'
 curl -s $W/hello | curl -s --data-binary @- $W/echo
 find here -name '*.txt' -exec curl -s -H Expect: -T {} $W/echo/ \;
 curl -s -c jar $W/cookie -o /dev/null; curl -s -b jar $W/cookie; grep -v '^#' jar
