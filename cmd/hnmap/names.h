@@ -21,8 +21,8 @@ typedef struct names_s names_t;
 names_t *names_new(void);
 void names_free(names_t *names);
 
-/* The name of a port; NULL if it has none. protocol is one of the bits. Valid as long as names. When
- * the system's table finds no memory it is taken as empty. */
+/* The name of a port, NULL if it has none; valid as long as names. protocol is one of the bits.
+ * When there is no memory for the system's table it is taken as empty. */
 const char *names_of(names_t *names, unsigned protocol, uint16_t port);
 
 /* Adds the ports whose name is pattern, in which * stands for any text and ? for any character;

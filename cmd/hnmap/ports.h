@@ -3,7 +3,7 @@
  *     22,80-90,-100,60000-,-    numbers and ranges; an open end is 1 or 65535
  *     http,ssh*,?tp             services by name, with wildcards
  *     [1-1024],[http*]          only those of the range that are known: ranked or named
- *     U:53,161,T:80             protocols, until the next one; without: every one that is scanned */
+ *     U:53,161,T:80             protocols, until the next one; without: all that are scanned */
 #ifndef HNMAP_PORTS_H
 #define HNMAP_PORTS_H
 

@@ -2,7 +2,7 @@
 
 #include "names.h"
 
-/* clang-format off: a row is as long as it is */
+/* clang-format off */
 
 static const uint16_t tcp_ports[] = {
     /* nearly every network: web, shells, mail, names, files, Windows, printers, databases */

@@ -28,8 +28,8 @@ void hpermute_init(hpermute_t *permute, uint64_t n, uint64_t seed)
         permute->keys[i] = seed = mix(seed + UINT64_C(0x9e3779b97f4a7c15));
 }
 
-/* Either half is changed by a function of the other one and a key, in turn: each step can be undone,
- * so no two numbers become the same, whatever the widths of the halves. */
+/* Either half is changed by a function of the other one and a key, in turn. Such a step can be
+ * undone: no two numbers become the same, whatever the widths of the halves. */
 static uint64_t scatter(const hpermute_t *permute, uint64_t x)
 {
     uint64_t left = x >> permute->right_bits, right = x & permute->right_mask;
