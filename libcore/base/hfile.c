@@ -136,8 +136,8 @@ int hfile_write_all(int fd, const void *data, size_t len)
     return 0;
 }
 
-/* Where the file system knows no locks there is none. 1: it is ours; 0: who had it has moved it away,
- * the path is another file's. */
+/* Where the file system knows no locks there is none. 1: it is ours; 0: who had it has moved it
+ * away, the path is another file's. */
 static int lock(int fd, const char *path)
 {
     struct stat ours, there;

@@ -32,9 +32,9 @@ int hfile_replace(const char *path, const void *data, size_t len);
 int hfile_write_all(int fd, const void *data, size_t len);
 
 /* Opens a plain file for reading and writing, and makes it, with these rights before the umask, if
- * there is none; nobody else who asks in this way gets it before it is closed, if the file system knows
- * locks. A symbolic link is not followed. The descriptor, which names the file that has the path then; -EBUSY: somebody has it;
- * -EISDIR, -EINVAL for what is no plain file; -ELOOP; other -errno. */
+ * there is none; nobody else who asks in this way gets it before it is closed, if the file system
+ * knows locks. A symbolic link is not followed. The descriptor, of the file that has the path then;
+ * -EBUSY: somebody has it; -EISDIR, -EINVAL for what is no plain file; -ELOOP; other -errno. */
 int hfile_open_alone(const char *path, unsigned mode);
 
 #ifdef __cplusplus

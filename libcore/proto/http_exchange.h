@@ -112,8 +112,8 @@ typedef struct http_exchange_callbacks_s {
                         void *userdata);
     /* The response is whole (of a tunnel: the server sends no more). */
     void (*on_body_end)(http_exchange_t *exchange, void *userdata);
-    /* After http_exchange_resume, before anything else comes: what the program keeps of a piece that
-     * it could not take. It may pause again. */
+    /* After http_exchange_resume, before anything else comes: what the program keeps of a piece
+     * that it could not take. It may pause again. */
     void (*on_resumed)(http_exchange_t *exchange, void *userdata);
     /* The request may go on: there is room again; or, for the first time, the body may be written
      * (the connection stands, 100 has come). */

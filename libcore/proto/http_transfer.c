@@ -413,8 +413,8 @@ static const http_exchange_callbacks_t exchange_callbacks = {
 
 /* ---- hops ------------------------------------------------------------------------------------ */
 
-/* The credentials for its proxy: those that came with its address, else the transfer's. They live as
- * long as both. */
+/* The credentials for its proxy: those that came with its address, else the transfer's. They live
+ * as long as both. */
 static http_login_t proxy_login_of(const http_transfer_t *t, const http_route_t *route)
 {
     http_login_t login = t->options.proxy_login;
