@@ -286,6 +286,7 @@ static void excluded_ends_of_the_space(void **state)
     /* ranges that touch, overlap and lie within one another */
     leaves("10.0.0.0/28", "10.0.0.4-6,10.0.0.0/30,10.0.0.5,10.0.0.6-9,10.0.0.12", 5,
            "10.0.0.10 10.0.0.11 10.0.0.13 10.0.0.14 10.0.0.15");
+    leaves("10.0.0.0/29", "10.0.0.1-6,10.0.0.2", 2, "10.0.0.0 10.0.0.7");
 }
 
 static void lists_of_octets_meet_what_is_left_out(void **state)
@@ -295,6 +296,7 @@ static void lists_of_octets_meet_what_is_left_out(void **state)
     leaves("10.0.1,3.1", "10.0.3.0/24", 2, "10.0.1.1");
     /* those that are left out: few ranges, and a list that would become too many */
     leaves("10.0.0-1.0/30", "10.0.*.1-2", 8, "10.0.0.0 10.0.0.3 10.0.1.0 10.0.1.3");
+    leaves("10.0.0.0/30", "10.0.*.1-2", 2, "10.0.0.0 10.0.0.3");
     leaves("10.0.0-1.0/30 10.1.0.1", "*.*.*.1-2", 9, "10.0.0.0 10.0.0.3 10.0.1.0 10.0.1.3");
 }
 
@@ -311,6 +313,9 @@ static void excluded_ipv6_addresses(void **state)
     targets = targets_of(AF_INET6, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127");
     assert_int_equal(targets_exclude(targets, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff,::"), 0);
     are(targets, 1, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe");
+    targets = targets_of(AF_INET6, "ffff::/126 1::1");
+    assert_int_equal(targets_exclude(targets, "8000::/1,ffff::1"), 0);
+    are(targets, 1, "1::1");
 }
 
 static void an_address_is_asked_for(void **state)
