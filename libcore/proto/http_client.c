@@ -203,7 +203,7 @@ int http_client__origin(http_client_t *client, const http_route_t *route,
         client->origin_count += err == 0;
     }
     hbytes_deinit(&key);
-    if (err < 0)
+    if (!o)
         return err;
     hlist_push_front(&client->origins, &o->link);
     o->users++;
