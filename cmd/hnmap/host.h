@@ -5,6 +5,7 @@
 #include "base/hlist.h"
 #include "engine.h"
 #include "net/hdns.h"
+#include "raw.h"
 #include "result.h"
 #include "targets.h"
 
@@ -28,10 +29,12 @@ typedef struct host_s {
     engine_host_t *engine; /* NULL: in no engine */
     probe_t *probes;
     uint32_t probe_count;
-    hdns_query_t *query; /* for its name; NULL: none is under way */
-    uint64_t done_us;    /* when it became STAGE_DONE */
-    char *asked;         /* owns result.asked */
-    void *scan;          /* whose it is, for callbacks */
+    hdns_query_t *query;        /* for its name; NULL: none is under way */
+    uint64_t done_us;           /* when it became STAGE_DONE */
+    char *asked;                /* owns result.asked */
+    void *scan;                 /* whose it is, for callbacks */
+    raw_path_t path;            /* raw scans: the way to it */
+    struct host_s *next_in_map; /* see host_map */
 } host_t;
 
 /* A host of a target; its copy of the name is its own. NULL when out of memory. */

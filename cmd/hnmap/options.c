@@ -12,37 +12,57 @@
 
 /* ---- rows with a syntax of their own --------------------------------------------------------- */
 
-/* "TV": each letter is a way to scan. */
+/* "Tn": each letter is a way to scan. */
 static int take_scan(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
 {
-    static const char letters[] = "LnPT";
-    static const scan_type_e types[] = {SCAN_LIST, SCAN_NO_PORT, SCAN_NO_PORT, SCAN_CONNECT};
+    static const struct {
+        char letter;
+        scan_type_e type;
+    } types[] = {
+        {'L', SCAN_LIST}, {'n', SCAN_NO_PORT}, {'P', SCAN_NO_PORT}, {'T', SCAN_CONNECT},
+        {'S', SCAN_SYN},  {'A', SCAN_ACK},     {'F', SCAN_FIN},     {'N', SCAN_NULL},
+        {'X', SCAN_XMAS}, {'M', SCAN_MAIMON},
+    };
     options_t *o = opts;
 
     (void)option;
     for (; *arg; arg++) {
-        const char *letter = strchr(letters, *arg);
+        size_t i = 0;
 
-        if (letter == NULL)
+        while (i < sizeof(types) / sizeof(types[0]) && types[i].letter != *arg)
+            i++;
+        if (i == sizeof(types) / sizeof(types[0]))
             return refuse_scan(*arg, why);
-        o->scans |= types[letter - letters];
+        o->scans |= types[i].type;
     }
     return 0;
 }
 
-/* "n", "S22,80": a way to find out whether a host is there. */
+/* "n", "S22,80", "E": a way to find out whether a host is there. */
 static int take_ping(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
 {
+    static const struct {
+        char letter;
+        ping_type_e type;
+        bool has_ports;
+    } types[] = {
+        {'n', PING_NONE, false},    {'N', PING_NONE, false},      {'0', PING_NONE, false},
+        {'D', PING_NONE, false},    {'S', PING_SYN, true},        {'A', PING_ACK, true},
+        {'E', PING_ECHO, false},    {'I', PING_ECHO, false},      {'P', PING_TIMESTAMP, false},
+        {'M', PING_NETMASK, false}, {'R', PING_NEIGHBOUR, false},
+    };
     options_t *o = opts;
-    bool is_none = strcmp(arg, "n") == 0 || strcmp(arg, "N") == 0 || strcmp(arg, "0") == 0;
 
     (void)option;
-    if (!is_none && arg[0] != 'S')
-        return refuse_ping(arg, why);
-    o->pings |= is_none ? PING_NONE : PING_SYN;
-    if (!is_none && arg[1] != '\0')
-        o->ping_ports = arg + 1;
-    return 0;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (types[i].letter != arg[0] || (arg[1] != '\0' && !types[i].has_ports))
+            continue;
+        o->pings |= types[i].type;
+        if (arg[1] != '\0')
+            *(types[i].type == PING_SYN ? &o->syn_ports : &o->ack_ports) = arg + 1;
+        return 0;
+    }
+    return refuse_ping(arg, why);
 }
 
 /* -T4, -T aggressive. */
@@ -141,6 +161,15 @@ static int take_seed(const hopt_t *option, const char *arg, void *opts, hbytes_t
     return hstr_parse_u64(arg, 0, UINT64_MAX, &o->seed);
 }
 
+static int take_privileged(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    (void)option;
+    (void)arg;
+    (void)why;
+    ((options_t *)opts)->unprivileged = false;
+    return 0;
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 const hopt_t option_rows[] = {
@@ -162,10 +191,11 @@ const hopt_t option_rows[] = {
     HOPT_SET('6', NULL, options_t, target.family, AF_INET6, "scan IPv6"),
 
     HOPT_GROUP("Host discovery"),
-    HOPT_CALL('P', NULL, take_ping,
-              "n: take every host for up; S[PORTS]: a host is up when one of these TCP ports "
-              "answers (80,443)",
-              .arg_name = "TYPE", .filled = true),
+    HOPT_CALL(
+        'P', NULL, take_ping,
+        "n: take every host for up; it is up when it answers S[PORTS]: SYN, A[PORTS]: ACK, E: "
+        "an echo, P: a timestamp, M: a netmask, R: ARP or NDP, as always on the local link",
+        .arg_name = "TYPE", .filled = true),
     HOPT_SET('n', NULL, options_t, names, NAMES_NEVER, "ask for no names of addresses"),
     HOPT_SET('R', NULL, options_t, names, NAMES_ALWAYS,
              "ask for the names of hosts that are down, too"),
@@ -173,9 +203,11 @@ const hopt_t option_rows[] = {
                 .arg_name = "LIST", .alias = "dns_servers"),
 
     HOPT_GROUP("Scans and ports"),
-    HOPT_CALL('s', NULL, take_scan,
-              "T: ports by connect; n: no ports, only hosts; L: list the targets and send nothing",
-              .arg_name = "LETTERS", .filled = true),
+    HOPT_CALL(
+        's', NULL, take_scan,
+        "S: ports by half-open connections; T: by connect; A, F, N, X, M: by packets with ACK, "
+        "FIN, no flag, FIN PSH URG, FIN ACK; n: no ports, only hosts; L: list the targets",
+        .arg_name = "LETTERS", .filled = true),
     HOPT_STRING('p', NULL, options_t, port.ports,
                 "these ports: 22,80-90,-100,60000-,-,http*,[1-1024]; T: and U: before those of a "
                 "protocol",
@@ -186,6 +218,10 @@ const hopt_t option_rows[] = {
     HOPT_UINT(0, "top-ports", options_t, port.top, 1, 65536, "the NUMBER most popular ports",
               .alias = "top_ports"),
     HOPT_FLAG('r', NULL, options_t, port.in_order, "ports in ascending order, not in a random one"),
+
+    HOPT_STRING(0, "scanflags", options_t, flags,
+                "packets with these flags, as SYNFIN or a number; answers as for the -s given",
+                .arg_name = "FLAGS"),
 
     HOPT_GROUP("Timing"),
     HOPT_CALL('T', NULL, take_pace, "from 0, or paranoid, to 5, or insane; 3 is normal",
@@ -220,6 +256,11 @@ const hopt_t option_rows[] = {
     HOPT_STRING('e', NULL, options_t, interface, "send through this interface", .arg_name = "NAME"),
     HOPT_UINT('g', "source-port", options_t, source_port, 1, 65535, "send from this port",
               .alias = "source_port"),
+
+    HOPT_FLAG(0, "unprivileged", options_t, unprivileged,
+              "scan by connect, though packets of our own could be sent"),
+    HOPT_CALL(0, "privileged", take_privileged,
+              "send packets of our own, as is done anyway where the system lets us"),
 
     HOPT_GROUP("Output"),
     HOPT_STRING(0, NULL, options_t, output.normal, "write the report to FILE; - is standard output",
@@ -260,8 +301,10 @@ static int check(const options_t *o)
         return misused("-sL sends nothing: it goes with no other scan");
     if ((o->scans & SCAN_NO_PORT) && (o->scans & ~(unsigned)SCAN_NO_PORT))
         return misused("-sn scans no ports: it goes with no port scan");
-    if ((o->pings & PING_NONE) && (o->pings & PING_SYN))
-        return misused("-Pn and -PS: either every host is up or it is asked");
+    if ((o->scans & SCAN_TCP & ((o->scans & SCAN_TCP) - 1)) != 0)
+        return misused("only one way to scan TCP ports at a time");
+    if (o->pings & PING_NONE && o->pings & ~(unsigned)PING_NONE)
+        return misused("-Pn and another -P: either every host is up or it is asked");
     if ((o->port.ports != NULL) + o->port.fast + (o->port.top > 0) > 1)
         return misused("-p, -F and --top-ports: choose one");
     if (t->window_min > 0 && t->window_max > 0 && t->window_min > t->window_max)

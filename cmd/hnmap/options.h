@@ -11,12 +11,26 @@
 typedef enum scan_type_e {
     SCAN_LIST = 1 << 0,    /* -sL */
     SCAN_NO_PORT = 1 << 1, /* -sn */
-    SCAN_CONNECT = 1 << 2, /* -sT */
+    SCAN_CONNECT = 1 << 2, /* -sT, and so on */
+    SCAN_SYN = 1 << 3,
+    SCAN_ACK = 1 << 4,
+    SCAN_FIN = 1 << 5,
+    SCAN_NULL = 1 << 6,
+    SCAN_XMAS = 1 << 7,
+    SCAN_MAIMON = 1 << 8,
 } scan_type_e;
+
+#define SCAN_TCP                                                                                   \
+    (SCAN_CONNECT | SCAN_SYN | SCAN_ACK | SCAN_FIN | SCAN_NULL | SCAN_XMAS | SCAN_MAIMON)
 
 typedef enum ping_type_e {
     PING_NONE = 1 << 0, /* -Pn */
-    PING_SYN = 1 << 1,  /* -PS */
+    PING_SYN = 1 << 1,  /* -PS, and so on */
+    PING_ACK = 1 << 2,
+    PING_ECHO = 1 << 3,
+    PING_TIMESTAMP = 1 << 4,
+    PING_NETMASK = 1 << 5,
+    PING_NEIGHBOUR = 1 << 6, /* -PR: what is done anyway where it can be */
 } ping_type_e;
 
 typedef enum name_lookup_e {
@@ -60,10 +74,12 @@ typedef struct options_s {
     port_options_t port;
     timing_options_t timing;
     output_options_t output;
-    unsigned scans; /* scan_type_e */
-    unsigned pings; /* ping_type_e */
-    const char *ping_ports;
-    int names; /* name_lookup_e */
+    unsigned scans;                    /* scan_type_e */
+    unsigned pings;                    /* ping_type_e */
+    const char *syn_ports, *ack_ports; /* of -PS and -PA; NULL: the usual ones */
+    const char *flags;                 /* --scanflags */
+    bool unprivileged;                 /* no packets of our own, though they could be sent */
+    int names;                         /* name_lookup_e */
     const char *dns_servers;
     const char *source, *interface; /* -S, -e */
     uint16_t source_port;           /* -g; 0: any */

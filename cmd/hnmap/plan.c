@@ -6,8 +6,12 @@
 #include "lookup.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define PING_TRIES 3 /* of each probe that asks whether a host is there */
 
@@ -169,14 +173,145 @@ static int choose_ports(plan_t *plan)
     return 0;
 }
 
-static int choose_ping_ports(plan_t *plan)
+/* ---- ways of asking --------------------------------------------------------------------------- */
+
+static const scan_kind_t scan_kinds[] = {
+    {SCAN_CONNECT, "connect", 0, PORT_CLOSED, PORT_FILTERED},
+    {SCAN_SYN, "syn", PACKET_SYN, PORT_CLOSED, PORT_FILTERED},
+    {SCAN_ACK, "ack", PACKET_ACK, PORT_UNFILTERED, PORT_FILTERED},
+    {SCAN_FIN, "fin", PACKET_FIN, PORT_CLOSED, PORT_OPEN_FILTERED},
+    {SCAN_NULL, "null", 0, PORT_CLOSED, PORT_OPEN_FILTERED},
+    {SCAN_XMAS, "xmas", PACKET_FIN | PACKET_PSH | PACKET_URG, PORT_CLOSED, PORT_OPEN_FILTERED},
+    {SCAN_MAIMON, "maimon", PACKET_FIN | PACKET_ACK, PORT_CLOSED, PORT_OPEN_FILTERED},
+};
+
+/* "SYNFIN", "18", "0x12". */
+static int read_flags(const char *text, uint8_t *flags)
 {
-    const char *text = plan->options->ping_ports ? plan->options->ping_ports : "80,443";
+    static const struct {
+        const char *name;
+        uint8_t flag;
+    } names[] = {{"FIN", PACKET_FIN}, {"SYN", PACKET_SYN}, {"RST", PACKET_RST},
+                 {"PSH", PACKET_PSH}, {"ACK", PACKET_ACK}, {"URG", PACKET_URG},
+                 {"ECE", PACKET_ECE}, {"CWR", PACKET_CWR}};
+    char *end;
+    unsigned long value = strtoul(text, &end, 0);
+
+    *flags = (uint8_t)value;
+    if (*text != '\0' && *end == '\0')
+        return value <= 255 ? 0 : -ERANGE;
+    for (*flags = 0; *text;) {
+        size_t i = 0;
+
+        while (i < sizeof(names) / sizeof(names[0]) && strncasecmp(text, names[i].name, 3) != 0)
+            i++;
+        if (i == sizeof(names) / sizeof(names[0]))
+            return -EINVAL;
+        *flags |= names[i].flag;
+        text += 3;
+        text += *text == ',';
+    }
+    return 0;
+}
+
+/* Whether this process may send packets of its own making. */
+static bool may_send_raw(void)
+{
+    int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static const char *needs_raw(const options_t *o)
+{
+    if (o->scans & SCAN_TCP & ~(unsigned)SCAN_CONNECT)
+        return "this scan sends packets of our own, which needs root or CAP_NET_RAW; use -sT";
+    if (o->flags)
+        return "--scanflags needs root or CAP_NET_RAW";
+    if (o->pings & ~(unsigned)(PING_NONE | PING_SYN))
+        return "this -P sends packets of our own, which needs root or CAP_NET_RAW; use -PS or -Pn";
+    return NULL;
+}
+
+static int choose_way(plan_t *plan)
+{
+    const options_t *o = plan->options;
+    unsigned type = o->scans & SCAN_TCP;
+    bool may_raw = !o->unprivileged && may_send_raw();
+    const char *why = needs_raw(o);
+
+    plan->is_raw = may_raw && type != SCAN_CONNECT;
+    if (!may_raw && why)
+        return fail("", why, 2);
+    if (o->unprivileged == false && !may_raw && (o->scans & SCAN_LIST) == 0)
+        fprintf(stderr,
+                "hnmap: without CAP_NET_RAW: scanning by connect, which does not see a host "
+                "that drops what it does not serve\n");
+    if (type == 0)
+        type = plan->is_raw ? SCAN_SYN : SCAN_CONNECT;
+    for (size_t i = 0; i < sizeof(scan_kinds) / sizeof(scan_kinds[0]); i++)
+        if (scan_kinds[i].type == type)
+            plan->scan_kind = scan_kinds[i];
+    plan->scan = &plan->scan_kind;
+    if (o->flags && read_flags(o->flags, &plan->scan_kind.flags) < 0)
+        return fail("option --scanflags", "it takes names such as SYNFIN, or a number up to 255",
+                    2);
+    return 0;
+}
+
+/* ---- pings ----------------------------------------------------------------------------------- */
+
+static int add_ping(plan_t *plan, raw_probe_t probe)
+{
+    if (plan->ping_count == PLAN_PINGS_MAX)
+        return fail("options -P", "more than 64 probes for one host", 2);
+    plan->pings[plan->ping_count++] = probe;
+    return 0;
+}
+
+static int add_ping_ports(plan_t *plan, const char *option, const char *text, uint8_t flags)
+{
     static const ports_t none;
     ports_t ports = none;
-    int status = parse_ports(plan, &ports, "option -PS", text);
+    int status = parse_ports(plan, &ports, option, text);
 
-    plan->ping_ports = ports.tcp;
+    if (flags == PACKET_SYN)
+        plan->ping_ports = ports.tcp;
+    for (int port = port_set_next(&ports.tcp, 0); port >= 0 && status == 0;
+         port = port_set_next(&ports.tcp, port + 1))
+        if (plan->is_raw)
+            status = add_ping(
+                plan, (raw_probe_t){.kind = RAW_TCP, .flags = flags, .port = (uint16_t)port});
+    return status;
+}
+
+/* As nmap without any -P: an echo, SYN to 443, ACK to 80, a timestamp; by connect 80 and 443. */
+static int choose_pings(plan_t *plan)
+{
+    const options_t *o = plan->options;
+    bool is_v4 = o->target.family == AF_INET;
+    unsigned pings = o->pings & ~(unsigned)(PING_NONE | PING_NEIGHBOUR);
+    const char *syn = o->syn_ports ? o->syn_ports : plan->is_raw && pings == 0 ? "443" : "80";
+    int status = 0;
+
+    if (pings == 0)
+        pings = PING_ECHO | PING_SYN | PING_ACK | (is_v4 ? PING_TIMESTAMP : 0);
+    if (!plan->is_raw && o->syn_ports == NULL)
+        syn = "80,443";
+    if (!is_v4 && pings & (PING_TIMESTAMP | PING_NETMASK))
+        return fail("options -PP and -PM", "ICMPv6 has neither", 2);
+    if (pings & PING_ECHO && plan->is_raw)
+        status = add_ping(plan, (raw_probe_t){.kind = RAW_ECHO});
+    if (status == 0 && pings & PING_SYN)
+        status = add_ping_ports(plan, "option -PS", syn, PACKET_SYN);
+    if (status == 0 && pings & PING_ACK && plan->is_raw)
+        status = add_ping_ports(plan, "option -PA", o->ack_ports ? o->ack_ports : "80", PACKET_ACK);
+    if (status == 0 && pings & PING_TIMESTAMP && plan->is_raw)
+        status = add_ping(plan, (raw_probe_t){.kind = RAW_TIMESTAMP});
+    if (status == 0 && pings & PING_NETMASK && plan->is_raw)
+        status = add_ping(plan, (raw_probe_t){.kind = RAW_NETMASK});
     return status;
 }
 
@@ -235,7 +370,7 @@ static int describe(plan_t *plan)
     if (port_set_format(&plan->ports.tcp, &plan->tcp_ports) < 0)
         return out_of_memory();
     run->infos[run->info_count++] = (scan_info_t){
-        .type = "connect",
+        .type = plan->scan->name,
         .protocol = IPPROTO_TCP,
         .count = plan->ports.tcp.count,
         .ports = plan->tcp_ports.data,
@@ -263,9 +398,11 @@ int plan_make(plan_t *plan, const options_t *options, hloop_t *loop)
     plan->port_pace = plan_pace(&options->timing, false);
     plan->ping_pace.seed = plan->port_pace.seed = plan->seed;
     plan->port_pace.in_order = options->port.in_order;
-    status = choose_ports(plan);
+    status = choose_way(plan);
     if (status == 0)
-        status = choose_ping_ports(plan);
+        status = choose_ports(plan);
+    if (status == 0)
+        status = choose_pings(plan);
     if (status == 0)
         status = read_source(plan);
     if (status == 0)

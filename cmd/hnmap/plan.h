@@ -6,8 +6,19 @@
 #include "event/hloop.h"
 #include "options.h"
 #include "ports.h"
+#include "raw.h"
 #include "result.h"
 #include "targets.h"
+
+/* A way to scan TCP ports. */
+typedef struct scan_kind_s {
+    scan_type_e type;
+    const char *name;             /* in reports */
+    uint8_t flags;                /* packet_tcp_flag_e of a probe */
+    uint8_t at_reset, at_silence; /* port_state_e */
+} scan_kind_t;
+
+#define PLAN_PINGS_MAX 64
 
 typedef struct plan_s {
     const options_t *options;
@@ -15,7 +26,12 @@ typedef struct plan_s {
     targets_cursor_t cursor;
     names_t *names;
     ports_t ports;
-    port_set_t ping_ports;
+    bool is_raw;             /* with packets of our own, not by connect */
+    const scan_kind_t *scan; /* points to scan_kind */
+    scan_kind_t scan_kind;
+    port_set_t ping_ports;             /* by connect */
+    raw_probe_t pings[PLAN_PINGS_MAX]; /* raw, but for neighbours */
+    size_t ping_count;
     uint64_t seed;
     engine_options_t ping_pace, port_pace;
     haddr_t source; /* len 0: the kernel's choice */

@@ -85,6 +85,20 @@ uint16_t port_set_at(const port_set_t *set, uint32_t index)
     return (uint16_t)(word * 64 + (unsigned)__builtin_ctzll(rest));
 }
 
+int port_set_index(const port_set_t *set, uint16_t port)
+{
+    unsigned word = port / 64, block = port / PORT_SET_BLOCK;
+    int index = 0;
+
+    if (!port_set_has(set, port))
+        return -1;
+    for (unsigned i = 0; i < block; i++)
+        index += (int)set->in_block[i];
+    for (unsigned i = block * (PORT_SET_BLOCK / 64); i < word; i++)
+        index += __builtin_popcountll(set->words[i]);
+    return index + __builtin_popcountll(set->words[word] & (bit(port) - 1));
+}
+
 int port_set_format(const port_set_t *set, hbytes_t *out)
 {
     const char *comma = "";

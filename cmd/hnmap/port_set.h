@@ -34,6 +34,9 @@ int port_set_next(const port_set_t *set, int from);
 /* The port with an index below count, in ascending order; within 64 + 16 steps. */
 uint16_t port_set_at(const port_set_t *set, uint32_t index);
 
+/* The index of a port that is in the set; -1: it is not. */
+int port_set_index(const port_set_t *set, uint16_t port);
+
 /* Appends "1-10,22", as -oX and -oG have it; nothing for an empty set. 0, -ENOMEM. */
 int port_set_format(const port_set_t *set, hbytes_t *out);
 

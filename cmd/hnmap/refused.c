@@ -34,7 +34,6 @@ const hopt_t refused_rows[] = {
     FLAG(0, "version-trace", LATER),
     FLAG(0, "allports", LATER),
     VALUE(0, "port-ratio", "there are no measured ratios: use --top-ports"),
-    VALUE(0, "scanflags", LATER),
     VALUE('b', NULL, NOT_HERE),
     VALUE('I', NULL, NOT_HERE),
     FLAG('f', NULL, EVASION),
@@ -72,8 +71,6 @@ const hopt_t refused_rows[] = {
     VALUE(0, "versiondb", NMAP_DATA),
     FLAG(0, "send-eth", LATER),
     FLAG(0, "send-ip", LATER),
-    FLAG(0, "privileged", LATER),
-    FLAG(0, "unprivileged", LATER),
     FLAG(0, "release-memory", NOT_HERE),
     FLAG(0, "disable-arp-ping", LATER),
     FLAG(0, "discovery-ignore-rst", LATER),
@@ -83,20 +80,20 @@ const hopt_t refused_rows[] = {
 
 int refuse_scan(char letter, hbytes_t *why)
 {
-    bool is_later = strchr("SAFNXUV", letter) != NULL;
+    bool is_later = strchr("UV", letter) != NULL;
 
     if (letter == 'C')
         hbytes_printf(why, "-sC: %s", SCRIPTS);
-    else if (is_later || strchr("WMOYZI", letter) != NULL)
+    else if (is_later || strchr("WOYZI", letter) != NULL)
         hbytes_printf(why, "-s%c: %s", letter, is_later ? LATER : NOT_HERE);
     else
         hbytes_printf(why, "-s%c: there is no such scan", letter);
-    return is_later || strchr("CWMOYZI", letter) != NULL ? HERR_UNSUPPORTED : HERR_SYNTAX;
+    return is_later || strchr("CWOYZI", letter) != NULL ? HERR_UNSUPPORTED : HERR_SYNTAX;
 }
 
 int refuse_ping(const char *type, hbytes_t *why)
 {
-    bool is_later = strchr("AUEPMRO", type[0]) != NULL;
+    bool is_later = strchr("UO", type[0]) != NULL;
 
     hbytes_printf(why, "-P%s: %s", type,
                   is_later         ? LATER

@@ -1,0 +1,281 @@
+/* One way of asking for both engines: connect calls, or packets of our own. */
+#include "scan_int.h"
+
+#include "base/htime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint16_t scan__port_of(const scan_t *s, uint32_t probe)
+{
+    return port_set_at(&s->plan.ports.tcp, probe);
+}
+
+static engine_t *engine_of(scan_t *s, const host_t *host)
+{
+    return host->stage == STAGE_PING ? s->pings : s->ports;
+}
+
+static void warn_unreachable(scan_t *s, const host_t *host, int err)
+{
+    char ip[HADDR_FORMAT_SIZE];
+
+    if (s->warned_unreachable)
+        return;
+    s->warned_unreachable = true;
+    fprintf(stderr, "hnmap: cannot send to %s: %s; not told again\n",
+            haddr_ip(&host->result.addr.u.sa, ip, sizeof(ip)), herr_str(err));
+}
+
+/* A host that is asked whether it is there has said so. */
+static void host_answered(scan_t *s, host_t *host, uint8_t reason, uint8_t ttl)
+{
+    host->result.state = HOST_UP;
+    host->result.reason = reason;
+    host->result.ttl = ttl;
+    engine_host_end(s->pings, host->engine);
+}
+
+/* ---- by connect ------------------------------------------------------------------------------ */
+
+/* What only the far end can have said tells of the way; the rest, this machine may have said. */
+static bool is_answer(int err)
+{
+    return err == 0 || err == -ECONNREFUSED || err == -ECONNRESET;
+}
+
+static void take_connect(scan_t *s, host_t *host, uint32_t probe, int err)
+{
+    probe_t *p = &host->probes[probe];
+
+    host_take_connect(p, err);
+    if (p->reason == REASON_LOCAL_ERROR || p->reason == REASON_NET_UNREACH)
+        warn_unreachable(s, host, err);
+    if (host->stage == STAGE_PING && is_answer(err))
+        host_answered(s, host, p->reason, 0);
+}
+
+static void on_connect(void *context, void *arg, uint32_t probe, int err)
+{
+    scan_t *s = context;
+    host_t *host = arg;
+    engine_t *engine = engine_of(s, host);
+    uint64_t now = htime_monotonic_us();
+
+    host->probes[probe].number = CONNECT_NONE;
+    if (err == -ETIMEDOUT) /* the kernel is more patient than the engine: no news */
+        return;
+    if (is_answer(err)) /* an earlier try has no socket any more */
+        engine_answer(engine, host->engine, probe, (int)engine_tries(host->engine, probe) - 1,
+                      err != 0, now);
+    else
+        engine_settle(engine, host->engine, probe, now);
+    take_connect(s, host, probe, err);
+}
+
+static void on_connect_ready(void *context)
+{
+    scan_t *s = context;
+
+    engine_ready(s->pings);
+    engine_ready(s->ports);
+    scan__pump(s);
+}
+
+static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
+{
+    const port_set_t *ports = host->stage == STAGE_PING ? &s->plan.ping_ports : &s->plan.ports.tcp;
+    uint64_t begin = htime_monotonic_us();
+    probe_t *p = &host->probes[probe];
+    haddr_t addr = host->result.addr;
+    int err = 0, status;
+
+    connect_cancel(s->connects, p->number);
+    p->number = CONNECT_NONE;
+    haddr_set_port(&addr.u.sa, port_set_at(ports, probe));
+    status = connect_start(s->connects, &addr.u.sa, host, probe, &p->number, &err);
+    if (status == -EAGAIN)
+        return ENGINE_BUSY;
+    if (status == 0)
+        return ENGINE_SENT;
+    if (host->result.srtt_us == 0 && is_answer(err))
+        host->result.srtt_us = htime_monotonic_us() - begin;
+    take_connect(s, host, probe, err);
+    return ENGINE_ANSWERED;
+}
+
+void scan__cancel_probes(scan_t *s, host_t *host)
+{
+    for (uint32_t i = 0; i < host->probe_count && s->connects; i++) {
+        connect_cancel(s->connects, host->probes[i].number);
+        host->probes[i].number = CONNECT_NONE;
+    }
+    if (s->map)
+        host_map_remove(s->map, host);
+}
+
+/* ---- raw ------------------------------------------------------------------------------------- */
+
+static const raw_probe_t neighbour_probe = {.kind = RAW_NEIGHBOUR};
+
+static raw_probe_t probe_of(const scan_t *s, const host_t *host, uint32_t probe)
+{
+    if (host->stage == STAGE_PORTS)
+        return (raw_probe_t){
+            .kind = RAW_TCP, .flags = s->plan.scan->flags, .port = scan__port_of(s, probe)};
+    return host->path.is_neighbour ? neighbour_probe : s->plan.pings[probe];
+}
+
+uint32_t scan__ping_count(const scan_t *s, const host_t *host)
+{
+    if (s->connects)
+        return s->plan.ping_ports.count;
+    return host->path.is_neighbour ? 1 : (uint32_t)s->plan.ping_count;
+}
+
+/* The number of the probe that an answer is to; negative: none of this host's. */
+static int64_t number_of(const scan_t *s, const host_t *host, const raw_answer_t *answer)
+{
+    if (host->stage == STAGE_PORTS)
+        return answer->probe.kind == RAW_TCP
+                   ? port_set_index(&s->plan.ports.tcp, answer->probe.port)
+                   : -1;
+    for (uint32_t i = 0; i < host->probe_count; i++) {
+        raw_probe_t probe = probe_of(s, host, i);
+
+        if (probe.kind == answer->probe.kind &&
+            (probe.kind != RAW_TCP || probe.port == answer->probe.port))
+            return i;
+    }
+    return -1;
+}
+
+static void take_ping(scan_t *s, host_t *host, const raw_answer_t *answer)
+{
+    if (answer->is_error && !answer->is_from_host)
+        return; /* a router says that it is not there */
+    if (answer->mac) {
+        host->path.has_mac = host->result.has_mac = true;
+        memcpy(host->path.mac, answer->mac, PACKET_MAC_SIZE);
+        memcpy(host->result.mac, answer->mac, PACKET_MAC_SIZE);
+    }
+    host_answered(s, host, answer->reason, answer->ttl);
+}
+
+static void take_port(const scan_t *s, host_t *host, uint32_t number, const raw_answer_t *answer)
+{
+    probe_t *p = &host->probes[number];
+    const scan_kind_t *scan = s->plan.scan;
+
+    p->reason = answer->reason;
+    p->ttl = answer->ttl;
+    p->state = (uint8_t)(answer->is_error                 ? PORT_FILTERED
+                         : answer->tcp_flags & PACKET_RST ? scan->at_reset
+                                                          : PORT_OPEN);
+}
+
+static void on_answer(void *context, const raw_answer_t *answer)
+{
+    scan_t *s = context;
+    host_t *next;
+
+    for (host_t *host = host_map_find(s->map, &answer->host, NULL); host; host = next) {
+        int64_t number = number_of(s, host, answer);
+        bool is_limited = answer->is_error || answer->tcp_flags & PACKET_RST;
+
+        next = host_map_find(s->map, &answer->host, host);
+        if (number < 0 || host->engine == NULL)
+            continue;
+        if (!engine_answer(engine_of(s, host), host->engine, (uint32_t)number, answer->try,
+                           is_limited, answer->time_us))
+            continue;
+        if (host->stage == STAGE_PING)
+            take_ping(s, host, answer);
+        else
+            take_port(s, host, (uint32_t)number, answer);
+    }
+    scan__schedule(s);
+}
+
+static engine_sent_e send_raw(scan_t *s, host_t *host, uint32_t number, unsigned try)
+{
+    const raw_probe_t probe = probe_of(s, host, number);
+    int err = raw_send(s->raw, &host->path, &probe, try, htime_monotonic_us());
+
+    if (err == 0)
+        return ENGINE_SENT;
+    if (err == -EAGAIN)
+        return ENGINE_BUSY;
+    warn_unreachable(s, host, err);
+    host->probes[number].state = PORT_FILTERED;
+    host->probes[number].reason = err == -EHOSTUNREACH ? REASON_HOST_UNREACH : REASON_LOCAL_ERROR;
+    return ENGINE_ANSWERED;
+}
+
+bool scan__find_path(scan_t *s, host_t *host)
+{
+    int err;
+
+    if (s->raw == NULL)
+        return true;
+    err = raw_route(s->raw, &host->result.addr.u.sa, &host->path);
+    if (err == 0)
+        err = host_map_add(s->map, host);
+    if (err < 0)
+        warn_unreachable(s, host, err);
+    return err == 0;
+}
+
+/* ---- both ------------------------------------------------------------------------------------ */
+
+engine_sent_e scan__send(void *context, engine_host_t *engine_host, uint32_t probe, unsigned try)
+{
+    scan_t *s = context;
+    host_t *host = engine_host_user(engine_host);
+
+    return s->raw ? send_raw(s, host, probe, try) : send_connect(s, host, probe);
+}
+
+static int open_raw(scan_t *s)
+{
+    const plan_t *plan = &s->plan;
+    const packet_addr_t source = packet_addr(&plan->source.u.sa);
+    const raw_options_t how = {
+        .interface = plan->options->interface,
+        .source = plan->options->source ? &source : NULL,
+        .source_port = plan->options->source_port,
+        .seed = plan->seed,
+    };
+    int err = raw_new(s->loop, &how, on_answer, s, &s->raw);
+
+    if (err == 0)
+        s->map = host_map_new();
+    return err == 0 && s->map == NULL ? -ENOMEM : err;
+}
+
+static int open_connects(scan_t *s)
+{
+    const plan_t *plan = &s->plan;
+    const connect_options_t how = {
+        .sockets_max = plan->options->timing.window_max,
+        .source = plan->source.len > 0 ? &plan->source : NULL,
+        .interface = plan->options->interface,
+    };
+
+    return connect_new(s->loop, &how, on_connect, on_connect_ready, s, &s->connects);
+}
+
+int scan__open_probes(scan_t *s)
+{
+    int err;
+
+    if (s->plan.run.lists_only)
+        return 0;
+    err = s->plan.is_raw ? open_raw(s) : open_connects(s);
+    if (err == -ENODEV && s->plan.options->interface)
+        fprintf(stderr, "hnmap: option -e: there is no interface '%s'\n",
+                s->plan.options->interface);
+    else if (err < 0)
+        fprintf(stderr, "hnmap: cannot open what the scan needs: %s\n", herr_str(err));
+    return err < 0 ? 1 : 0;
+}

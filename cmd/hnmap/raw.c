@@ -1,0 +1,328 @@
+/* Interfaces are opened as the first host behind them comes. */
+#include "raw_int.h"
+
+#include "base/hmem.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define HOP_ASK_US 250000
+#define ACK_WINDOW 1024
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+/* SplitMix64's finish: every bit of the input moves every bit of the result. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+}
+
+static uint32_t number_of(const raw_t *raw, const packet_addr_t *host, uint16_t port)
+{
+    uint64_t words[2] = {0, 0};
+    uint64_t hash = raw->secret ^ port;
+
+    memcpy(words, &host->v6, host->family == AF_INET6 ? 16 : 4);
+    hash = mix(hash + words[0]);
+    return (uint32_t)mix(hash ^ words[1]);
+}
+
+uint32_t raw__cookie(const raw_t *raw, const packet_addr_t *host, uint16_t port, unsigned try)
+{
+    return (number_of(raw, host, port) & ~(RAW_TRIES - 1u)) | (try & (RAW_TRIES - 1u));
+}
+
+int raw__try_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint32_t number)
+{
+    if ((number ^ number_of(raw, host, port)) & ~(RAW_TRIES - 1u))
+        return -1;
+    return (int)(number & (RAW_TRIES - 1u));
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* A port that the kernel gives to nobody else meanwhile: bound, and not listening. */
+static int hold_port(raw_t *raw, uint16_t wanted)
+{
+    sockaddr_u addr = {.sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(wanted)}};
+    socklen_t len = sizeof(addr.sin6);
+
+    raw->port = wanted;
+    raw->held = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (raw->held < 0) { /* without IPv6 */
+        addr = (sockaddr_u){.sin = {.sin_family = AF_INET, .sin_port = htons(wanted)}};
+        len = sizeof(addr.sin);
+        raw->held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    }
+    if (raw->held < 0)
+        return -errno;
+    if (bind(raw->held, &addr.sa, len) < 0)
+        return wanted ? 0 : -errno; /* one that was asked for may be shared */
+    if (getsockname(raw->held, &addr.sa, &len) < 0)
+        return -errno;
+    raw->port = (uint16_t)haddr_port(&addr.sa);
+    return 0;
+}
+
+int raw_new(hloop_t *loop, const raw_options_t *options, raw_answer_cb cb, void *context,
+            raw_t **out)
+{
+    raw_t *raw = hmem_zalloc(sizeof(*raw));
+    hroute_link_t link;
+    int err;
+
+    if (raw == NULL)
+        return -ENOMEM;
+    *raw = (raw_t){.loop = loop, .cb = cb, .context = context, .held = -1};
+    raw->secret = mix(options->seed + 1);
+    raw->id = (uint16_t)mix(raw->secret);
+    if (options->source) {
+        raw->has_source = true;
+        raw->source = *options->source;
+    }
+    err = hroute_new(&raw->routes);
+    if (err == 0 && options->interface) {
+        err = hroute_link_named(raw->routes, options->interface, &link);
+        raw->ifindex = err == 0 ? link.index : 0;
+    }
+    if (err == 0)
+        err = hold_port(raw, options->source_port);
+    if (err < 0) {
+        raw_free(raw);
+        return err;
+    }
+    *out = raw;
+    return 0;
+}
+
+void raw_free(raw_t *raw)
+{
+    if (raw == NULL)
+        return;
+    for (unsigned i = 0; i < raw->link_count; i++) {
+        hpacket_close(raw->links[i]->packet);
+        hmem_free(raw->links[i]);
+    }
+    hroute_free(raw->routes);
+    if (raw->held >= 0)
+        close(raw->held);
+    hmem_free(raw);
+}
+
+/* ---- paths ----------------------------------------------------------------------------------- */
+
+static int open_link(raw_t *raw, const hroute_link_t *info, raw_link_t **out)
+{
+    hpacket_options_t options = {
+        .filter = {.tcp = {raw->port, raw->port},
+                   .icmp = true,
+                   .arp = info->kind == HROUTE_ETHERNET},
+        .on_frame = raw__on_frame,
+    };
+    raw_link_t *link;
+    int err;
+
+    for (unsigned i = 0; i < raw->link_count; i++)
+        if (raw->links[i]->info.index == info->index) {
+            *out = raw->links[i];
+            return 0;
+        }
+    if (raw->link_count == RAW_LINKS_MAX)
+        return -ENOBUFS;
+    link = hmem_zalloc(sizeof(*link));
+    if (link == NULL)
+        return -ENOMEM;
+    *link = (raw_link_t){.raw = raw, .info = *info, .template_flags = -1};
+    options.arg = link;
+    err = hpacket_open(&link->packet, raw->loop, info, &options);
+    if (err < 0) {
+        hmem_free(link);
+        return err;
+    }
+    raw->links[raw->link_count++] = link;
+    *out = link;
+    return 0;
+}
+
+static int find_hop(raw_link_t *link, const packet_addr_t *addr, raw_hop_t **hop)
+{
+    for (unsigned i = 0; i < link->hop_count; i++)
+        if (packet_addr_equal(&link->hops[i].addr, addr)) {
+            *hop = &link->hops[i];
+            return 0;
+        }
+    if (link->hop_count == RAW_HOPS_MAX)
+        return -ENOBUFS;
+    *hop = &link->hops[link->hop_count++];
+    **hop = (raw_hop_t){.addr = *addr};
+    return 0;
+}
+
+int raw_route(raw_t *raw, const struct sockaddr *destination, raw_path_t *path)
+{
+    const sockaddr_u *u = (const sockaddr_u *)destination;
+    unsigned zone = destination->sa_family == AF_INET6 ? u->sin6.sin6_scope_id : 0;
+    hroute_answer_t answer;
+    int err;
+
+    *path = (raw_path_t){.destination = packet_addr(destination)};
+    err = hroute_lookup(raw->routes, &path->destination, zone ? zone : raw->ifindex,
+                        raw->has_source ? &raw->source : NULL, &answer);
+    if (err == 0)
+        err = open_link(raw, &answer.link, &path->link);
+    if (err < 0)
+        return err;
+    path->source = answer.source;
+    path->is_local = answer.type == HROUTE_LOCAL;
+    path->link->source = answer.source;
+    if (answer.link.kind != HROUTE_ETHERNET)
+        return 0;
+    if (answer.has_gateway)
+        return find_hop(path->link, &answer.gateway, &path->hop);
+    path->is_neighbour = !answer.link.has_no_arp;
+    return 0;
+}
+
+/* ---- neighbours ------------------------------------------------------------------------------ */
+
+int raw__ask_neighbour(const raw_path_t *path, const packet_addr_t *target)
+{
+    const uint8_t *mac = path->link->info.mac;
+    uint8_t frame[PACKET_WRITE_MAX];
+    ssize_t len;
+
+    if (target->family == AF_INET6)
+        len = packet_write_neighbour_solicitation(frame, sizeof(frame), mac, &path->source.v6,
+                                                  &target->v6);
+    else
+        len =
+            packet_write_arp_request(frame, sizeof(frame), mac, NULL, path->source.v4, target->v4);
+    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
+}
+
+int raw__hop(raw_t *raw, const raw_path_t *path, uint64_t now_us)
+{
+    raw_hop_t *hop = path->hop;
+
+    if (hop->has_mac)
+        return 0;
+    if (hroute_neighbour(raw->routes, path->link->info.index, &hop->addr, hop->mac) == 0) {
+        hop->has_mac = true;
+        return 0;
+    }
+    if (hop->first_us == 0)
+        hop->first_us = now_us;
+    if (now_us - hop->first_us > RAW_HOP_WAIT_US)
+        return -EHOSTUNREACH;
+    if (hop->last_us == 0 || now_us - hop->last_us > HOP_ASK_US) {
+        hop->last_us = now_us;
+        raw__ask_neighbour(path, &hop->addr); /* asked again if it was not sent */
+    }
+    return -EAGAIN;
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static const uint8_t *next_mac(const raw_path_t *path)
+{
+    return path->hop ? path->hop->mac : path->mac;
+}
+
+static packet_envelope_t envelope_of(const raw_path_t *path)
+{
+    bool has_link = path->link->info.kind == HROUTE_ETHERNET;
+
+    return (packet_envelope_t){
+        .link_source = has_link ? path->link->info.mac : NULL,
+        .link_destination = has_link ? next_mac(path) : NULL,
+        .source = path->source,
+        .destination = path->destination,
+    };
+}
+
+static int send_icmp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsigned try)
+{
+    static const packet_ask_e asks[] = {
+        [RAW_ECHO] = PACKET_ASK_ECHO,
+        [RAW_TIMESTAMP] = PACKET_ASK_TIMESTAMP,
+        [RAW_NETMASK] = PACKET_ASK_NETMASK,
+    };
+    const packet_envelope_t envelope = envelope_of(path);
+    const packet_icmp_out_t icmp = {.ask = asks[probe->kind], .id = raw->id, .seq = (uint16_t)try};
+    uint8_t frame[PACKET_WRITE_MAX];
+    ssize_t len = packet_write_icmp(frame, sizeof(frame), &envelope, &icmp);
+
+    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
+}
+
+/* The packets of a scan differ in a few fields: the rest is kept. */
+static int prepare(raw_t *raw, const raw_path_t *path, uint8_t flags)
+{
+    raw_link_t *link = path->link;
+    const packet_envelope_t envelope = envelope_of(path);
+    packet_tcp_out_t tcp = {.window = ACK_WINDOW, .source_port = raw->port};
+    int err;
+
+    if (link->template_flags == flags && packet_addr_equal(&link->template_source, &path->source))
+        return 0;
+    if (flags == PACKET_SYN)
+        tcp = packet_tcp_syn(path->source.family, link->info.mtu);
+    tcp.flags = flags;
+    err = packet_template_init(&link->template, &envelope, &tcp);
+    link->template_flags = err == 0 ? flags : -1;
+    link->template_source = path->source;
+    return err;
+}
+
+static int send_tcp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsigned try)
+{
+    raw_link_t *link = path->link;
+    uint32_t cookie = raw__cookie(raw, &path->destination, probe->port, try);
+    const packet_patch_t patch = {
+        .destination = &path->destination,
+        .source_port = raw->port,
+        .destination_port = probe->port,
+        .seq = cookie,
+        .ack = probe->flags & PACKET_ACK ? cookie : 0,
+        .id = (uint16_t)(cookie >> 8),
+    };
+    int err = prepare(raw, path, probe->flags);
+
+    if (err < 0)
+        return err;
+    packet_template_patch(&link->template, &patch);
+    if (link->info.kind == HROUTE_ETHERNET)
+        packet_template_set_link(&link->template, next_mac(path));
+    return hpacket_send(link->packet, link->template.bytes, link->template.len);
+}
+
+int raw_send(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsigned try,
+             uint64_t now_us)
+{
+    int err = 0;
+
+    if (probe->kind == RAW_NEIGHBOUR)
+        err = raw__ask_neighbour(path, &path->destination);
+    else if (path->hop)
+        err = raw__hop(raw, path, now_us);
+    if (err == 0 && probe->kind == RAW_TCP)
+        err = send_tcp(raw, path, probe, try);
+    else if (err == 0 && probe->kind != RAW_NEIGHBOUR)
+        err = send_icmp(raw, path, probe, try);
+    return err == -ENOBUFS ? -EAGAIN : err;
+}
+
+uint64_t raw_dropped(raw_t *raw)
+{
+    uint64_t dropped = 0;
+
+    for (unsigned i = 0; i < raw->link_count; i++) {
+        hpacket_stats_t stats;
+
+        hpacket_stats(raw->links[i]->packet, &stats);
+        dropped += stats.dropped;
+    }
+    return dropped;
+}

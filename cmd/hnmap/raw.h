@@ -1,0 +1,87 @@
+/* raw: probes as packets of our own making, which needs CAP_NET_RAW: ARP and NDP on the link, ICMP,
+ * TCP with any flags. What comes back is told by the address it is about; an answer is believed
+ * only if it repeats what was made for that address, port and try (the TCP numbers, or the id of an
+ * echo), so that neither strays nor forgeries from the side count. */
+#ifndef HNMAP_RAW_H
+#define HNMAP_RAW_H
+
+#include "net/hpacket.h"
+#include "result.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RAW_LINKS_MAX 32
+#define RAW_HOPS_MAX 64         /* routers on one link */
+#define RAW_TRIES 64            /* that can be told apart */
+#define RAW_HOP_WAIT_US 3000000 /* for a router that does not answer ARP */
+
+typedef enum raw_kind_e {
+    RAW_NEIGHBOUR, /* ARP, or NDP for IPv6 */
+    RAW_ECHO,
+    RAW_TIMESTAMP,
+    RAW_NETMASK,
+    RAW_TCP /* with the flags of the probe */
+} raw_kind_e;
+
+typedef struct raw_probe_s {
+    raw_kind_e kind;
+    uint8_t flags; /* packet_tcp_flag_e */
+    uint16_t port;
+} raw_probe_t;
+
+typedef struct raw_s raw_t;
+typedef struct raw_link_s raw_link_t;
+typedef struct raw_hop_s raw_hop_t;
+
+/* How packets get to a host. A value; owns nothing. */
+typedef struct raw_path_s {
+    raw_link_t *link;
+    raw_hop_t *hop; /* the router; NULL: none is needed */
+    packet_addr_t source, destination;
+    bool is_neighbour; /* on an Ethernet of ours: it is there if it answers RAW_NEIGHBOUR */
+    bool is_local;     /* this machine */
+    bool has_mac;
+    uint8_t mac[PACKET_MAC_SIZE]; /* of a neighbour; the caller sets it from the answer */
+} raw_path_t;
+
+/* What came back. */
+typedef struct raw_answer_s {
+    packet_addr_t host; /* whom it is about; for an error not who sent it */
+    raw_probe_t probe;  /* flags are not known */
+    int try;            /* -1: not known */
+    uint8_t tcp_flags;  /* RAW_TCP answered by TCP: those that came; else 0 */
+    uint8_t reason;     /* reason_e */
+    uint8_t ttl;
+    bool is_error;      /* an ICMP error: the probe did not get there, or is refused */
+    bool is_from_host;  /* the host itself sent it */
+    const uint8_t *mac; /* of a neighbour; valid during the callback, NULL otherwise */
+    uint64_t time_us;
+} raw_answer_t;
+
+typedef void (*raw_answer_cb)(void *context, const raw_answer_t *answer);
+typedef struct raw_options_s {
+    const char *interface;       /* -e; NULL: as the routes say */
+    const packet_addr_t *source; /* -S; NULL: as the routes say */
+    uint16_t source_port;        /* -g; 0: one that is free, and held */
+    uint64_t seed;
+} raw_options_t;
+
+/* 0; -EPERM or -EACCES (no CAP_NET_RAW: nothing can be sent), -ENODEV (no such interface), -ENOMEM
+ * and the like. */
+int raw_new(hloop_t *loop, const raw_options_t *options, raw_answer_cb cb, void *context,
+            raw_t **raw);
+void raw_free(raw_t *raw); /* no callbacks; NULL is legal */
+
+/* The way to an address, and its interface opened. 0; what hroute_lookup and hpacket_open say. */
+int raw_route(raw_t *raw, const struct sockaddr *destination, raw_path_t *path);
+
+/* Sends a probe. 0; -EAGAIN: no room, or the router's link address is not known yet; -EHOSTUNREACH:
+ * the router does not answer; what hpacket_send says. */
+int raw_send(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsigned try,
+             uint64_t now_us);
+
+/* Packets that the kernel had to drop before they were looked at. */
+uint64_t raw_dropped(raw_t *raw);
+
+#endif

@@ -1,0 +1,57 @@
+/* raw_int: what the files of raw share. */
+#ifndef HNMAP_RAW_INT_H
+#define HNMAP_RAW_INT_H
+
+#include "raw.h"
+
+#include "codec/packet_write.h"
+
+struct raw_hop_s {
+    packet_addr_t addr;
+    bool has_mac;
+    uint8_t mac[PACKET_MAC_SIZE];
+    uint64_t first_us, last_us; /* when it was asked for; 0: not yet */
+};
+
+struct raw_link_s {
+    raw_t *raw;
+    hroute_link_t info;
+    hpacket_t *packet;
+    packet_addr_t source;       /* of the last path, for ARP of hops */
+    packet_template_t template; /* of the kind and addresses below */
+    packet_addr_t template_source;
+    int template_flags; /* -1: none yet */
+    raw_hop_t hops[RAW_HOPS_MAX];
+    unsigned hop_count;
+};
+
+struct raw_s {
+    hloop_t *loop;
+    hroute_t *routes;
+    unsigned ifindex; /* -e; 0: any */
+    bool has_source;
+    packet_addr_t source;
+    raw_answer_cb cb;
+    void *context;
+    uint64_t secret;
+    uint16_t port; /* TCP's source port */
+    uint16_t id;   /* of echoes */
+    int held;      /* the socket that keeps the port, or -1 */
+    raw_link_t *links[RAW_LINKS_MAX];
+    unsigned link_count;
+};
+
+/* The TCP number of a probe: it tells address, port and try, and nobody can guess it. */
+uint32_t raw__cookie(const raw_t *raw, const packet_addr_t *host, uint16_t port, unsigned try);
+/* The try that a number belongs to; -1: to none of ours. */
+int raw__try_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint32_t number);
+
+/* Asks for a router's link address, at most every 250 ms. 0 when it is known, -EAGAIN,
+ * -EHOSTUNREACH. */
+int raw__hop(raw_t *raw, const raw_path_t *path, uint64_t now_us);
+int raw__ask_neighbour(const raw_path_t *path, const packet_addr_t *target);
+
+/* What a frame of a link says. */
+void raw__on_frame(hpacket_t *packet, const hpacket_frame_t *frame, void *arg);
+
+#endif

@@ -1,0 +1,62 @@
+/* scan_int: what the files of a scan share. scan.c: its life, and the flow of hosts through it;
+ * stage.c: what a host goes through; probe.c: how probes are sent and answers understood. */
+#ifndef HNMAP_SCAN_INT_H
+#define HNMAP_SCAN_INT_H
+
+#include "connect.h"
+#include "event/hsignal.h"
+#include "event/htimer.h"
+#include "host.h"
+#include "host_map.h"
+#include "output.h"
+#include "plan.h"
+#include "raw.h"
+#include "scan.h"
+
+#define SCAN_SIGNALS 2
+
+typedef struct scan_s {
+    plan_t plan;
+    hloop_t *loop;
+    connect_t *connects; /* one of the two */
+    raw_t *raw;
+    host_map_t *map; /* of hosts that are probed raw */
+    engine_t *pings, *ports;
+    hdns_t *dns; /* NULL: no names */
+    local_t *local;
+    output_t *output;
+    htimer_t *timer;
+    hsignal_t *signals[SCAN_SIGNALS];
+    hlist_t hosts; /* in order */
+    size_t host_count, scanning;
+    bool is_posted; /* a pump is on its way */
+    bool exhausted; /* no target is left */
+    bool interrupted;
+    bool warned_unreachable;
+    int status;
+} scan_t;
+
+void scan__out_of_memory(scan_t *s);
+void scan__pump(scan_t *s);     /* lets everything go on; not inside of an engine's callbacks */
+void scan__schedule(scan_t *s); /* soon, once for all that comes until then */
+
+/* ---- stage.c ---- */
+extern const engine_method_t scan__ping_method, scan__port_method;
+void scan__begin_host(scan_t *s, host_t *host);
+void scan__begin_ports(scan_t *s, host_t *host);
+/* Ends what a host does now; is_whole: all its ports that are silent have had their tries. */
+void scan__end_ports(scan_t *s, host_t *host, bool is_whole);
+void scan__finish_host(host_t *host);
+
+/* ---- probe.c ---- */
+/* 0 or an exit status after a message: opens what the probes need. */
+int scan__open_probes(scan_t *s);
+/* The way to a host; false after a warning: there is none, and the host is down. */
+bool scan__find_path(scan_t *s, host_t *host);
+/* How many probes ask whether it is there. */
+uint32_t scan__ping_count(const scan_t *s, const host_t *host);
+engine_sent_e scan__send(void *context, engine_host_t *engine_host, uint32_t probe, unsigned try);
+void scan__cancel_probes(scan_t *s, host_t *host);
+uint16_t scan__port_of(const scan_t *s, uint32_t probe);
+
+#endif

@@ -1,0 +1,210 @@
+/* Is it there, which ports, its name: what a host goes through until it is reported. */
+#include "scan_int.h"
+
+#include "base/hmem.h"
+#include "base/htime.h"
+
+#include <string.h>
+
+/* On the local link an answer takes a ms, or some dozens from a radio that sleeps: it is not waited
+ * for as long as for one from far away. */
+#define NEIGHBOUR_RTT_US 50000
+#define SHOWN_MAX 25 /* ports of one state but open, per level of -v */
+
+void scan__finish_host(host_t *host)
+{
+    host->stage = STAGE_DONE;
+    host->engine = NULL;
+    host->done_us = htime_monotonic_us();
+    host->result.end = time(NULL);
+}
+
+/* ---- its name -------------------------------------------------------------------------------- */
+
+static void on_name(hdns_query_t *query, int err, const char *name, void *arg)
+{
+    host_t *host = arg;
+
+    (void)query;
+    host->query = NULL;
+    if (err == 0)
+        host->result.name = hmem_strdup(name); /* without memory: without a name */
+    scan__schedule(host->scan);
+}
+
+static void ask_name(scan_t *s, host_t *host)
+{
+    if (s->dns == NULL || host->query || host->result.name)
+        return;
+    /* An error is memory: the report goes without the name. */
+    if (hdns_reverse(s->dns, &host->result.addr.u.sa, on_name, host, &host->query) < 0)
+        host->query = NULL;
+}
+
+/* ---- is it there? ---------------------------------------------------------------------------- */
+
+static void take_rtt(const engine_t *engine, host_t *host)
+{
+    engine_rtt_t rtt;
+
+    engine_host_rtt(engine, host->engine, &rtt);
+    if (rtt.srtt_us == 0)
+        return;
+    host->result.srtt_us = rtt.srtt_us;
+    host->result.rttvar_us = rtt.rttvar_us;
+    host->result.timeout_us = rtt.timeout_us;
+}
+
+static void begin_stage(scan_t *s, host_t *host, host_stage_e stage, uint32_t probes)
+{
+    engine_t *engine = stage == STAGE_PING ? s->pings : s->ports;
+    uint64_t rtt_us = host->result.srtt_us;
+    int err = host_set_probes(host, probes);
+
+    if (stage == STAGE_PING && host->path.is_neighbour)
+        rtt_us = NEIGHBOUR_RTT_US;
+    host->stage = stage;
+    if (err == 0)
+        err = engine_host_add(engine, probes, rtt_us, host, htime_monotonic_us(), &host->engine);
+    if (err < 0) {
+        scan__out_of_memory(s);
+        scan__finish_host(host);
+    } else if (stage == STAGE_PORTS) {
+        s->scanning++;
+    }
+}
+
+static void host_is_down(scan_t *s, host_t *host, reason_e reason)
+{
+    host->result.state = HOST_DOWN;
+    host->result.reason = (uint8_t)reason;
+    if (s->map)
+        host_map_remove(s->map, host);
+    scan__finish_host(host);
+}
+
+static void host_is_up(scan_t *s, host_t *host, reason_e reason)
+{
+    host->result.state = HOST_UP;
+    host->result.reason = (uint8_t)reason;
+    host->stage = STAGE_WAIT;
+    ask_name(s, host);
+    if (!s->plan.run.pings_only)
+        return;
+    if (s->map)
+        host_map_remove(s->map, host);
+    scan__finish_host(host);
+}
+
+static void on_pinged(void *context, engine_host_t *engine_host)
+{
+    scan_t *s = context;
+    host_t *host = engine_host_user(engine_host);
+
+    take_rtt(s->pings, host);
+    if (s->connects)
+        scan__cancel_probes(s, host);
+    host->engine = NULL;
+    if (host->result.state == HOST_UP)
+        host_is_up(s, host, host->result.reason);
+    else
+        host_is_down(s, host, REASON_NO_RESPONSE);
+}
+
+void scan__begin_host(scan_t *s, host_t *host)
+{
+    bool is_local;
+
+    host->result.start = time(NULL);
+    if (s->plan.options->names == NAMES_ALWAYS || s->plan.run.lists_only)
+        ask_name(s, host);
+    if (s->plan.run.lists_only) {
+        host->result.reason = REASON_USER_SET;
+        scan__finish_host(host);
+        return;
+    }
+    if (!scan__find_path(s, host)) {
+        host_is_down(s, host, REASON_NO_RESPONSE);
+        return;
+    }
+    is_local = local_has(s->local, &host->result.addr.u.sa);
+    /* Where packets need a link address, asking for it is the way to find out, whatever -P says. */
+    if (is_local && (s->plan.options->pings & PING_NONE) == 0)
+        host_is_up(s, host, REASON_LOCALHOST);
+    else if (s->plan.options->pings & PING_NONE && (is_local || !host->path.is_neighbour))
+        host_is_up(s, host, REASON_USER_SET);
+    else
+        begin_stage(s, host, STAGE_PING, scan__ping_count(s, host));
+}
+
+/* ---- its ports ------------------------------------------------------------------------------- */
+
+void scan__begin_ports(scan_t *s, host_t *host)
+{
+    begin_stage(s, host, STAGE_PORTS, s->plan.ports.tcp.count);
+}
+
+/* The outcomes that are known; what had no answer is left out if it was not asked often enough,
+ * since the scan was interrupted. */
+static size_t collect(const scan_t *s, const host_t *host, bool is_whole, port_result_t *outcomes)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < host->probe_count; i++) {
+        const probe_t *p = &host->probes[i];
+
+        if (p->state == PORT_UNKNOWN && !is_whole)
+            continue;
+        outcomes[count++] = (port_result_t){
+            .number = scan__port_of(s, i),
+            .protocol = IPPROTO_TCP,
+            .state = p->state == PORT_UNKNOWN ? s->plan.scan->at_silence : p->state,
+            .reason = p->state == PORT_UNKNOWN ? REASON_NO_RESPONSE : p->reason,
+            .ttl = p->ttl,
+        };
+    }
+    return count;
+}
+
+static int divide(scan_t *s, host_t *host, bool is_whole)
+{
+    const run_t *run = &s->plan.run;
+    size_t shown_max = run->debug > 0 ? SIZE_MAX : (size_t)SHOWN_MAX * (size_t)(1 + run->verbose);
+    port_result_t *outcomes = hmem_alloc(host->probe_count * sizeof(*outcomes));
+    size_t count;
+    int err;
+
+    if (outcomes == NULL)
+        return -ENOMEM;
+    count = collect(s, host, is_whole, outcomes);
+    err = host_result_divide(&host->result, outcomes, count, shown_max, run->open_only);
+    hmem_free(outcomes);
+    for (size_t i = 0; i < host->result.port_count; i++)
+        host->result.ports[i].usual =
+            names_of(s->plan.names, PORTS_TCP, host->result.ports[i].number);
+    return err;
+}
+
+void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
+{
+    scan__cancel_probes(s, host);
+    if (host->engine)
+        take_rtt(s->ports, host);
+    if (host->engine && engine_host_timed_out(host->engine))
+        host->result.timed_out = true;
+    else if (divide(s, host, is_whole) < 0)
+        scan__out_of_memory(s);
+    hmem_free(host->probes);
+    host->probes = NULL;
+    host->probe_count = 0;
+    s->scanning--;
+    scan__finish_host(host);
+}
+
+static void on_scanned(void *context, engine_host_t *engine_host)
+{
+    scan__end_ports(context, engine_host_user(engine_host), true);
+}
+
+const engine_method_t scan__ping_method = {scan__send, on_pinged};
+const engine_method_t scan__port_method = {scan__send, on_scanned};
