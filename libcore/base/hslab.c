@@ -152,6 +152,9 @@ int hslab_refill(hslab_t *slab)
     chunk = slab->chunks[slab->first_partial];
     word = (uint32_t)__builtin_ctzll(chunk->summary);
     slab->run = word_of(slab, chunk, word, chunk->free_slots[word]);
+    /* The next run is likely the next word, and on the next page: finding where that is takes the
+     * processor longer than getting the memory, so it begins with that now. */
+    __builtin_prefetch(slab->run.objects + HSLAB_WORD_SLOTS * slab->object_size, 1);
     slab->taken += (uint32_t)__builtin_popcountll(slab->run.slots);
     mark(chunk, word, slab->run.slots);
     chunk->free_slots[word] = 0;
