@@ -119,7 +119,6 @@ static void an_abort_at_the_request_to_a_proxy_ends_it(void **state)
 static void an_abort_between_two_hops_ends_it(void **state)
 {
     static const http_transfer_callbacks_t with = {.on_trace = abort_at_text, .on_close = on_close};
-    char heard[HEARD_SIZE], text[64];
     lab_t lab;
 
     (void)state;
@@ -179,7 +178,6 @@ static void say_zeros(const lab_t *lab)
 static void a_pause_holds_within_what_is_decoded(void **state)
 {
     static const http_transfer_callbacks_t with = {.on_body = take_a_sip, .on_close = on_close};
-    char heard[HEARD_SIZE], text[64];
     sips_t sips = {.pieces = 0};
 
     (void)state;
@@ -213,7 +211,6 @@ static void a_pause_holds_what_is_being_traced(void **state)
 {
     static const http_transfer_callbacks_t with = {
         .on_trace = pause_at_data, .on_body = on_body, .on_close = on_close};
-    char heard[HEARD_SIZE], text[64];
     lab_t lab;
 
     (void)state;
@@ -231,7 +228,7 @@ static void a_pause_lasts_over_a_redirect(void **state)
 {
     static const http_transfer_callbacks_t with = {
         .on_head = pause_at_redirect, .on_body = on_body, .on_close = on_close};
-    char heard[HEARD_SIZE], text[64];
+    char heard[HEARD_SIZE];
     lab_t lab;
 
     (void)state;
