@@ -405,4 +405,4 @@ help:
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(LIB_SRCS) $(CMD_SRCS) $(UNIT_SRCS) $(UNIT_SHARED) \
     $(BENCH_SRCS) $(BENCH_SHARED))
--include $(patsubst %.c,$(BUILD)/fuzz/obj/%.d,$(LIB_SRCS) $(FUZZ_SRCS) $(FUZZ_SHARED))
+-include $(patsubst %.c,$(BUILD)/fuzz/obj/%.d,$(LIB_SRCS) $(CMD_SRCS) $(FUZZ_SRCS) $(FUZZ_SHARED))
