@@ -173,17 +173,25 @@ static int take_octet(reader_t *reader, octets_t *octets, unsigned octet, const 
     return err;
 }
 
+static bool block_has_any(const octets_t *octets, unsigned octet, unsigned first, unsigned size)
+{
+    for (unsigned value = first; value < first + size; value++)
+        if (octet_has(octets, octet, value))
+            return true;
+    return false;
+}
+
 /* The bits of each octet that do not count may be anything. */
 static void widen(octets_t *octets, unsigned bits)
 {
     for (unsigned octet = 0; octet < 4; octet++) {
         unsigned counting = bits <= 8 * octet ? 0 : bits - 8 * octet > 8 ? 8 : bits - 8 * octet;
-        unsigned rest = 255u >> counting;
+        unsigned size = 256u >> counting;
 
-        for (unsigned value = 0; value < 256 && rest != 0; value++)
-            for (unsigned other = value & ~rest;
-                 octet_has(octets, octet, value) && other <= (value | rest); other++)
-                octet_add(octets, octet, other);
+        for (unsigned first = 0; first < 256; first += size)
+            if (block_has_any(octets, octet, first, size))
+                for (unsigned value = first; value < first + size; value++)
+                    octet_add(octets, octet, value);
     }
 }
 
