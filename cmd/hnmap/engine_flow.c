@@ -21,7 +21,6 @@
 #define LOSS_HITS 3
 #define LOSS_GROWS 0.8 /* of what is tolerated: paces grow below it */
 #define LOSS_SAME 0.7  /* of the loss before: did not get better */
-#define LOSS_SAME_MAX 2
 #define SENT_LESS 0.8
 #define LOSS_MORE 1.3
 #define LOSS_TOLERATED_MAX 0.6
@@ -211,10 +210,8 @@ static bool is_natural(engine__flow_t *flow, const engine__epoch_t *epoch)
     flow->loss_then = epoch->loss;
     flow->sent_then = epoch->sent;
     flow->answered_then = epoch->answered;
-    flow->loss_same = same ? flow->loss_same + 1 : 0;
-    if (flow->loss_same < LOSS_SAME_MAX)
+    if (!same)
         return false;
-    flow->loss_same = 0;
     flow->tolerated =
         epoch->loss * LOSS_MORE < LOSS_TOLERATED_MAX ? epoch->loss * LOSS_MORE : LOSS_TOLERATED_MAX;
     flow->threshold = ENGINE_FLIGHT_MAX;

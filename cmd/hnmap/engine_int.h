@@ -44,7 +44,6 @@ typedef struct engine__flow_s {
     double loss_then, sent_then, answered_then; /* when it shrank last */
     bool patient;                               /* epochs are not cut short */
     bool alone;                                 /* nothing else takes the way */
-    uint8_t loss_same;                          /* so often it did not get better by that */
     double answered, lost, hits; /* since the loss was looked at; hits: canaries answered */
 } engine__flow_t;
 

@@ -360,10 +360,12 @@ static void nothing_to_do_wants_no_call(void **state)
 
 static void a_busy_method_is_left_alone_for_a_while(void **state)
 {
+    engine_options_t once = ordinary;
     hand_t hand;
 
     (void)state;
-    hand_begin(&hand, &ordinary, 5);
+    once.tries = 1;
+    hand_begin(&hand, &once, 5);
     hand.result = ENGINE_BUSY;
     for (int i = 0; i < 5; i++) {
         uint64_t next = hand_run(&hand);
@@ -490,6 +492,33 @@ static void round_trips_are_measured_against_their_own_try(void **state)
     engine_free(hand.engine);
 }
 
+static void a_canary_has_as_long_to_be_answered_as_any_other(void **state)
+{
+    engine_options_t twice = ordinary;
+    uint64_t canary_us = 0;
+    uint64_t last = 0;
+    hand_t hand;
+
+    (void)state;
+    twice.tries = 2;
+    hand_begin(&hand, &twice, 1);
+    engine_host_end(hand.engine, hand.host);
+    assert_int_equal(engine_host_add(hand.engine, 1, 1 * MS, &hand, hand.now, &hand.host), 0);
+    while (hand.dones < 2) {
+        uint64_t next;
+
+        last = hand.now;
+        next = hand_run(&hand);
+        if (hand.sends == 2 && canary_us == 0)
+            canary_us = last;
+        hand.now = next == UINT64_MAX ? last : next;
+    }
+    assert_true(canary_us < BEGIN + 50 * MS); /* it did not wait for the timeout */
+    assert_true(last >= canary_us + 100 * MS);
+    assert_int_equal(hand.sends, 2);
+    engine_free(hand.engine);
+}
+
 static void a_new_host_begins_with_the_estimate_of_the_scan(void **state)
 {
     engine_host_t *known;
@@ -582,6 +611,7 @@ int main(void)
         cmocka_unit_test(a_host_may_end_and_begin_in_callbacks),
         cmocka_unit_test(odd_answers_are_no_news),
         cmocka_unit_test(round_trips_are_measured_against_their_own_try),
+        cmocka_unit_test(a_canary_has_as_long_to_be_answered_as_any_other),
         cmocka_unit_test(a_new_host_begins_with_the_estimate_of_the_scan),
         cmocka_unit_test(the_clock_may_jump),
         cmocka_unit_test(out_of_memory_only_waits),
