@@ -10,9 +10,10 @@
 #include "targets.h"
 
 typedef enum host_stage_e {
-    STAGE_PING, /* is it there? */
-    STAGE_WAIT, /* for a place among those whose ports are scanned */
-    STAGE_PORTS,
+    STAGE_PING,  /* is it there? */
+    STAGE_WAIT,  /* for a place among those whose ports are scanned */
+    STAGE_PORTS, /* TCP */
+    STAGE_UDP,
     STAGE_DONE /* to be reported in its turn */
 } host_stage_e;
 
@@ -29,6 +30,8 @@ typedef struct host_s {
     engine_host_t *engine; /* NULL: in no engine */
     probe_t *probes;
     uint32_t probe_count;
+    port_result_t *outcomes; /* of the stages that are over, of ports in any order */
+    size_t outcome_count;
     hdns_query_t *query;        /* for its name; NULL: none is under way */
     uint64_t done_us;           /* when it became STAGE_DONE */
     char *asked;                /* owns result.asked */

@@ -21,7 +21,7 @@ static int take_scan(const hopt_t *option, const char *arg, void *opts, hbytes_t
     } types[] = {
         {'L', SCAN_LIST}, {'n', SCAN_NO_PORT}, {'P', SCAN_NO_PORT}, {'T', SCAN_CONNECT},
         {'S', SCAN_SYN},  {'A', SCAN_ACK},     {'F', SCAN_FIN},     {'N', SCAN_NULL},
-        {'X', SCAN_XMAS}, {'M', SCAN_MAIMON},
+        {'X', SCAN_XMAS}, {'M', SCAN_MAIMON},  {'U', SCAN_UDP},
     };
     options_t *o = opts;
 
@@ -206,7 +206,7 @@ const hopt_t option_rows[] = {
     HOPT_CALL(
         's', NULL, take_scan,
         "S: ports by half-open connections; T: by connect; A, F, N, X, M: by packets with ACK, "
-        "FIN, no flag, FIN PSH URG, FIN ACK; n: no ports, only hosts; L: list the targets",
+        "FIN, no flag, FIN PSH URG, FIN ACK; U: UDP; n: no ports, only hosts; L: list the targets",
         .arg_name = "LETTERS", .filled = true),
     HOPT_STRING('p', NULL, options_t, port.ports,
                 "these ports: 22,80-90,-100,60000-,-,http*,[1-1024]; T: and U: before those of a "

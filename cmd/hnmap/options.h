@@ -18,6 +18,7 @@ typedef enum scan_type_e {
     SCAN_NULL = 1 << 6,
     SCAN_XMAS = 1 << 7,
     SCAN_MAIMON = 1 << 8,
+    SCAN_UDP = 1 << 9,
 } scan_type_e;
 
 #define SCAN_TCP                                                                                   \

@@ -134,10 +134,11 @@ static int begin_walk(plan_t *plan)
 
 /* ---- ports ----------------------------------------------------------------------------------- */
 
-static int parse_ports(plan_t *plan, ports_t *ports, const char *option, const char *text)
+static int parse_ports(plan_t *plan, ports_t *ports, const char *option, const char *text,
+                       unsigned protocols)
 {
     char why[PORTS_ERROR_SIZE];
-    int err = ports_parse(ports, text, PORTS_TCP, plan->names, why, sizeof(why));
+    int err = ports_parse(ports, text, protocols, plan->names, why, sizeof(why));
 
     if (err == -ENOMEM)
         return out_of_memory();
@@ -149,8 +150,9 @@ static int choose_ports(plan_t *plan)
     const port_options_t *o = &plan->options->port;
     static const ports_t none;
     ports_t excluded = none;
-    int status =
-        o->excluded ? parse_ports(plan, &excluded, "option --exclude-ports", o->excluded) : 0;
+    int status = o->excluded ? parse_ports(plan, &excluded, "option --exclude-ports", o->excluded,
+                                           plan->protocols)
+                             : 0;
 
     if (status != 0)
         return status;
@@ -161,15 +163,15 @@ static int choose_ports(plan_t *plan)
                            : PORTS_DEFAULT,
                   PORTS_TCP, NULL, &excluded);
     } else {
-        status = parse_ports(plan, &plan->ports, "option -p", o->ports);
+        status = parse_ports(plan, &plan->ports, "option -p", o->ports, plan->protocols);
         if (status != 0)
             return status;
         if (plan->ports.repeated)
             fprintf(stderr, "hnmap: option -p: a port is named twice; it is asked once\n");
         ports_remove(&plan->ports, &excluded);
     }
-    if (plan->ports.tcp.count == 0)
-        return fail(o->ports ? "option -p" : "ports", "no TCP port is left to be scanned", 2);
+    if (plan->ports.tcp.count + plan->ports.udp.count == 0)
+        return fail("ports", "none is left to be scanned", 2);
     return 0;
 }
 
@@ -226,6 +228,8 @@ static bool may_send_raw(void)
 
 static const char *needs_raw(const options_t *o)
 {
+    if (o->scans & SCAN_UDP)
+        return "-sU sends packets of our own, which needs root or CAP_NET_RAW";
     if (o->scans & SCAN_TCP & ~(unsigned)SCAN_CONNECT)
         return "this scan sends packets of our own, which needs root or CAP_NET_RAW; use -sT";
     if (o->flags)
@@ -249,6 +253,10 @@ static int choose_way(plan_t *plan)
         fprintf(stderr,
                 "hnmap: without CAP_NET_RAW: scanning by connect, which does not see a host "
                 "that drops what it does not serve\n");
+    plan->protocols = (o->scans & SCAN_UDP ? PORTS_UDP : 0) |
+                      (type != 0 || (o->scans & SCAN_UDP) == 0 ? PORTS_TCP : 0);
+    if (o->scans & SCAN_UDP)
+        plan->is_raw = true;
     if (type == 0)
         type = plan->is_raw ? SCAN_SYN : SCAN_CONNECT;
     for (size_t i = 0; i < sizeof(scan_kinds) / sizeof(scan_kinds[0]); i++)
@@ -275,7 +283,7 @@ static int add_ping_ports(plan_t *plan, const char *option, const char *text, ui
 {
     static const ports_t none;
     ports_t ports = none;
-    int status = parse_ports(plan, &ports, option, text);
+    int status = parse_ports(plan, &ports, option, text, PORTS_TCP);
 
     if (flags == PACKET_SYN)
         plan->ping_ports = ports.tcp;
@@ -367,8 +375,18 @@ static int describe(plan_t *plan)
     };
     if (run->lists_only || run->pings_only)
         return 0;
-    if (port_set_format(&plan->ports.tcp, &plan->tcp_ports) < 0)
+    if (port_set_format(&plan->ports.tcp, &plan->tcp_ports) < 0 ||
+        port_set_format(&plan->ports.udp, &plan->udp_ports) < 0)
         return out_of_memory();
+    if (plan->ports.udp.count > 0)
+        run->infos[run->info_count++] = (scan_info_t){
+            .type = "udp",
+            .protocol = IPPROTO_UDP,
+            .count = plan->ports.udp.count,
+            .ports = plan->udp_ports.data,
+        };
+    if (plan->ports.tcp.count == 0)
+        return 0;
     run->infos[run->info_count++] = (scan_info_t){
         .type = plan->scan->name,
         .protocol = IPPROTO_TCP,
@@ -398,6 +416,8 @@ int plan_make(plan_t *plan, const options_t *options, hloop_t *loop)
     plan->port_pace = plan_pace(&options->timing, false);
     plan->ping_pace.seed = plan->port_pace.seed = plan->seed;
     plan->port_pace.in_order = options->port.in_order;
+    plan->udp_pace = plan->port_pace;
+    plan->udp_pace.wait_for_limited = true; /* silence would be taken for an open port */
     status = choose_way(plan);
     if (status == 0)
         status = choose_ports(plan);
@@ -422,4 +442,5 @@ void plan_free(plan_t *plan)
     names_free(plan->names);
     hbytes_deinit(&plan->args);
     hbytes_deinit(&plan->tcp_ports);
+    hbytes_deinit(&plan->udp_ports);
 }

@@ -26,6 +26,7 @@ typedef struct plan_s {
     targets_cursor_t cursor;
     names_t *names;
     ports_t ports;
+    unsigned protocols;      /* PORTS_TCP, PORTS_UDP: that are scanned */
     bool is_raw;             /* with packets of our own, not by connect */
     const scan_kind_t *scan; /* points to scan_kind */
     scan_kind_t scan_kind;
@@ -33,10 +34,10 @@ typedef struct plan_s {
     raw_probe_t pings[PLAN_PINGS_MAX]; /* raw, but for neighbours */
     size_t ping_count;
     uint64_t seed;
-    engine_options_t ping_pace, port_pace;
+    engine_options_t ping_pace, port_pace, udp_pace;
     haddr_t source; /* len 0: the kernel's choice */
     run_t run;
-    hbytes_t args, tcp_ports; /* the texts that run points to */
+    hbytes_t args, tcp_ports, udp_ports; /* the texts that run points to */
 } plan_t;
 
 /* Reads every option, file and name; asks name servers in the loop, which it runs. 0; or the exit

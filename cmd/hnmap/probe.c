@@ -6,16 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-uint16_t scan__port_of(const scan_t *s, uint32_t probe)
-{
-    return port_set_at(&s->plan.ports.tcp, probe);
-}
-
-static engine_t *engine_of(scan_t *s, const host_t *host)
-{
-    return host->stage == STAGE_PING ? s->pings : s->ports;
-}
-
 static void warn_unreachable(scan_t *s, const host_t *host, int err)
 {
     char ip[HADDR_FORMAT_SIZE];
@@ -59,7 +49,7 @@ static void on_connect(void *context, void *arg, uint32_t probe, int err)
 {
     scan_t *s = context;
     host_t *host = arg;
-    engine_t *engine = engine_of(s, host);
+    engine_t *engine = scan__engine_of(s, host);
     uint64_t now = htime_monotonic_us();
 
     host->probes[probe].number = CONNECT_NONE;
@@ -84,7 +74,6 @@ static void on_connect_ready(void *context)
 
 static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
 {
-    const port_set_t *ports = host->stage == STAGE_PING ? &s->plan.ping_ports : &s->plan.ports.tcp;
     uint64_t begin = htime_monotonic_us();
     probe_t *p = &host->probes[probe];
     haddr_t addr = host->result.addr;
@@ -92,7 +81,7 @@ static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
 
     connect_cancel(s->connects, p->number);
     p->number = CONNECT_NONE;
-    haddr_set_port(&addr.u.sa, port_set_at(ports, probe));
+    haddr_set_port(&addr.u.sa, port_set_at(scan__ports_of(s, host), probe));
     status = connect_start(s->connects, &addr.u.sa, host, probe, &p->number, &err);
     if (status == -EAGAIN)
         return ENGINE_BUSY;
@@ -120,10 +109,16 @@ static const raw_probe_t neighbour_probe = {.kind = RAW_NEIGHBOUR};
 
 static raw_probe_t probe_of(const scan_t *s, const host_t *host, uint32_t probe)
 {
-    if (host->stage == STAGE_PORTS)
-        return (raw_probe_t){
-            .kind = RAW_TCP, .flags = s->plan.scan->flags, .port = scan__port_of(s, probe)};
-    return host->path.is_neighbour ? neighbour_probe : s->plan.pings[probe];
+    raw_probe_t asked = {.kind = RAW_UDP};
+
+    if (host->stage == STAGE_PING)
+        return host->path.is_neighbour ? neighbour_probe : s->plan.pings[probe];
+    if (host->stage == STAGE_PORTS) {
+        asked.kind = RAW_TCP;
+        asked.flags = s->plan.scan->flags;
+    }
+    asked.port = port_set_at(scan__ports_of(s, host), probe);
+    return asked;
 }
 
 uint32_t scan__ping_count(const scan_t *s, const host_t *host)
@@ -136,9 +131,9 @@ uint32_t scan__ping_count(const scan_t *s, const host_t *host)
 /* The number of the probe that an answer is to; negative: none of this host's. */
 static int64_t number_of(const scan_t *s, const host_t *host, const raw_answer_t *answer)
 {
-    if (host->stage == STAGE_PORTS)
-        return answer->probe.kind == RAW_TCP
-                   ? port_set_index(&s->plan.ports.tcp, answer->probe.port)
+    if (host->stage != STAGE_PING)
+        return answer->probe.kind == (host->stage == STAGE_UDP ? RAW_UDP : RAW_TCP)
+                   ? port_set_index(scan__ports_of(s, host), answer->probe.port)
                    : -1;
     for (uint32_t i = 0; i < host->probe_count; i++) {
         raw_probe_t probe = probe_of(s, host, i);
@@ -162,16 +157,23 @@ static void take_ping(scan_t *s, host_t *host, const raw_answer_t *answer)
     host_answered(s, host, answer->reason, answer->ttl);
 }
 
+static port_state_e state_of(const scan_t *s, const raw_answer_t *answer)
+{
+    if (answer->probe.kind == RAW_UDP && answer->reason == REASON_PORT_UNREACH &&
+        answer->is_from_host)
+        return PORT_CLOSED;
+    if (answer->is_error)
+        return PORT_FILTERED;
+    return answer->tcp_flags & PACKET_RST ? (port_state_e)s->plan.scan->at_reset : PORT_OPEN;
+}
+
 static void take_port(const scan_t *s, host_t *host, uint32_t number, const raw_answer_t *answer)
 {
     probe_t *p = &host->probes[number];
-    const scan_kind_t *scan = s->plan.scan;
 
     p->reason = answer->reason;
     p->ttl = answer->ttl;
-    p->state = (uint8_t)(answer->is_error                 ? PORT_FILTERED
-                         : answer->tcp_flags & PACKET_RST ? scan->at_reset
-                                                          : PORT_OPEN);
+    p->state = (uint8_t)state_of(s, answer);
 }
 
 static void on_answer(void *context, const raw_answer_t *answer)
@@ -186,7 +188,7 @@ static void on_answer(void *context, const raw_answer_t *answer)
         next = host_map_find(s->map, &answer->host, host);
         if (number < 0 || host->engine == NULL)
             continue;
-        if (!engine_answer(engine_of(s, host), host->engine, (uint32_t)number, answer->try,
+        if (!engine_answer(scan__engine_of(s, host), host->engine, (uint32_t)number, answer->try,
                            is_limited, answer->time_us))
             continue;
         if (host->stage == STAGE_PING)

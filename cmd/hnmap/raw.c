@@ -2,12 +2,14 @@
 #include "raw_int.h"
 
 #include "base/hmem.h"
+#include "payload.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #define HOP_ASK_US 250000
 #define ACK_WINDOW 1024
+#define UDP_PAYLOAD_MAX 1200
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
@@ -117,6 +119,7 @@ static int open_link(raw_t *raw, const hroute_link_t *info, raw_link_t **out)
 {
     hpacket_options_t options = {
         .filter = {.tcp = {raw->port, raw->port},
+                   .udp = {raw->port, raw->port},
                    .icmp = true,
                    .arp = info->kind == HROUTE_ETHERNET},
         .on_frame = raw__on_frame,
@@ -298,6 +301,18 @@ static int send_tcp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe
     return hpacket_send(link->packet, link->template.bytes, link->template.len);
 }
 
+static int send_udp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe)
+{
+    const packet_envelope_t envelope = envelope_of(path);
+    packet_udp_out_t udp = {.source_port = raw->port, .destination_port = probe->port};
+    uint8_t frame[PACKET_WRITE_MAX + UDP_PAYLOAD_MAX];
+    ssize_t len;
+
+    udp.payload = payload_of(probe->port, &udp.payload_len);
+    len = packet_write_udp(frame, sizeof(frame), &envelope, &udp);
+    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
+}
+
 int raw_send(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsigned try,
              uint64_t now_us)
 {
@@ -309,6 +324,8 @@ int raw_send(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsig
         err = raw__hop(raw, path, now_us);
     if (err == 0 && probe->kind == RAW_TCP)
         err = send_tcp(raw, path, probe, try);
+    else if (err == 0 && probe->kind == RAW_UDP)
+        err = send_udp(raw, path, probe);
     else if (err == 0 && probe->kind != RAW_NEIGHBOUR)
         err = send_icmp(raw, path, probe, try);
     return err == -ENOBUFS ? -EAGAIN : err;

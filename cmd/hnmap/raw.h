@@ -21,7 +21,8 @@ typedef enum raw_kind_e {
     RAW_ECHO,
     RAW_TIMESTAMP,
     RAW_NETMASK,
-    RAW_TCP /* with the flags of the probe */
+    RAW_TCP, /* with the flags of the probe */
+    RAW_UDP  /* with what the service of the port may answer to */
 } raw_kind_e;
 
 typedef struct raw_probe_s {

@@ -62,6 +62,12 @@ static bool read_error(const raw_t *raw, const packet_t *packet, raw_answer_t *a
         answer->try = raw__try_of(raw, &quoted.destination, answer->probe.port, quoted.tcp.seq);
         return quoted.tcp.source_port == raw->port && answer->try >= 0;
     }
+    if (quoted.kind == PACKET_UDP) {
+        answer->probe.kind = RAW_UDP;
+        answer->probe.port = quoted.udp.destination_port;
+        answer->try = -1;
+        return quoted.udp.source_port == raw->port;
+    }
     answer->probe.kind = RAW_ECHO;
     answer->try = quoted.icmp.seq < RAW_TRIES ? quoted.icmp.seq : -1;
     return (quoted.kind == PACKET_ICMP || quoted.kind == PACKET_ICMPV6) &&
@@ -136,6 +142,15 @@ static bool read_tcp(const raw_t *raw, const packet_t *packet, raw_answer_t *ans
     return answer->try >= 0;
 }
 
+static bool read_udp(const raw_t *raw, const packet_t *packet, raw_answer_t *answer)
+{
+    answer->probe.kind = RAW_UDP;
+    answer->probe.port = packet->udp.source_port;
+    answer->reason = REASON_UDP_RESPONSE;
+    answer->try = -1;
+    return packet->udp.destination_port == raw->port;
+}
+
 static bool read_arp(const packet_t *packet, raw_answer_t *answer)
 {
     answer->probe.kind = RAW_NEIGHBOUR;
@@ -163,18 +178,23 @@ void raw__on_frame(hpacket_t *hpacket, const hpacket_frame_t *frame, void *arg)
     raw_t *raw = link->raw;
     raw_answer_t answer = {.time_us = frame->time_us};
     packet_t packet;
-    bool is_ours;
+    bool is_ours = false;
 
     if (packet_parse(&packet, hpacket_link(hpacket), frame->data, frame->len) < 0)
         return;
     answer.host = packet.source;
     answer.ttl = packet.ttl;
     answer.is_from_host = true;
-    is_ours = packet.kind == PACKET_TCP    ? read_tcp(raw, &packet, &answer)
-              : packet.kind == PACKET_ICMP ? read_icmp(raw, &packet, &answer)
-              : packet.kind == PACKET_ICMPV6
-                  ? read_icmpv6(raw, &packet, &answer)
-                  : packet.kind == PACKET_ARP && read_arp(&packet, &answer);
+    if (packet.kind == PACKET_TCP)
+        is_ours = read_tcp(raw, &packet, &answer);
+    else if (packet.kind == PACKET_UDP)
+        is_ours = read_udp(raw, &packet, &answer);
+    else if (packet.kind == PACKET_ICMP)
+        is_ours = read_icmp(raw, &packet, &answer);
+    else if (packet.kind == PACKET_ICMPV6)
+        is_ours = read_icmpv6(raw, &packet, &answer);
+    else if (packet.kind == PACKET_ARP)
+        is_ours = read_arp(&packet, &answer);
     if (!is_ours)
         return;
     if (answer.probe.kind == RAW_NEIGHBOUR)

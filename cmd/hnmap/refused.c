@@ -80,7 +80,7 @@ const hopt_t refused_rows[] = {
 
 int refuse_scan(char letter, hbytes_t *why)
 {
-    bool is_later = strchr("UV", letter) != NULL;
+    bool is_later = letter == 'V';
 
     if (letter == 'C')
         hbytes_printf(why, "-sC: %s", SCRIPTS);

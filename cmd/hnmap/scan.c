@@ -54,7 +54,8 @@ static bool feed(scan_t *s)
 
 static size_t scanning_max(const scan_t *s)
 {
-    size_t max = PROBES_MEMORY / (s->plan.ports.tcp.count * (sizeof(probe_t) + 1));
+    size_t count = (size_t)s->plan.ports.tcp.count + s->plan.ports.udp.count;
+    size_t max = PROBES_MEMORY / (count * (sizeof(probe_t) + 1));
 
     return max > 0 ? max : 1;
 }
@@ -171,6 +172,7 @@ void scan__pump(scan_t *s)
         when = engine_run(s->pings, now);
         is_fed = promote(s) || is_fed;
         when = sooner(when, engine_run(s->ports, htime_monotonic_us()));
+        when = sooner(when, engine_run(s->udp, htime_monotonic_us()));
         when = sooner(when, report(s, htime_monotonic_us()));
         if (is_fed)
             when = sooner(when, now);
@@ -192,7 +194,7 @@ static void stop_early(scan_t *s)
     HLIST_FOREACH (pos, next, &s->hosts) {
         host_t *host = HLIST_ENTRY(pos, host_t, node);
 
-        if (host->stage == STAGE_PORTS)
+        if (host->stage == STAGE_PORTS || host->stage == STAGE_UDP)
             scan__end_ports(s, host, false);
         else if (host->stage == STAGE_WAIT)
             scan__finish_host(host);
@@ -232,6 +234,8 @@ static int prepare(scan_t *s)
 
     if (err == 0)
         err = engine_new(&plan->port_pace, &scan__port_method, s, &s->ports);
+    if (err == 0)
+        err = engine_new(&plan->udp_pace, &scan__port_method, s, &s->udp);
     if (err == 0 && plan->options->names != NAMES_NEVER)
         err = lookup_new(s->loop, plan->options, &s->dns);
     if (err == 0)
@@ -279,6 +283,7 @@ static void free_scan(scan_t *s)
         host_free(HLIST_ENTRY(pos, host_t, node));
     engine_free(s->pings);
     engine_free(s->ports);
+    engine_free(s->udp);
     connect_free(s->connects);
     raw_free(s->raw);
     host_map_free(s->map);

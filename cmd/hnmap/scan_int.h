@@ -20,9 +20,9 @@ typedef struct scan_s {
     hloop_t *loop;
     connect_t *connects; /* one of the two */
     raw_t *raw;
-    host_map_t *map; /* of hosts that are probed raw */
-    engine_t *pings, *ports;
-    hdns_t *dns; /* NULL: no names */
+    host_map_t *map;               /* of hosts that are probed raw */
+    engine_t *pings, *ports, *udp; /* one for each stage that sends */
+    hdns_t *dns;                   /* NULL: no names */
     local_t *local;
     output_t *output;
     htimer_t *timer;
@@ -42,6 +42,9 @@ void scan__schedule(scan_t *s); /* soon, once for all that comes until then */
 
 /* ---- stage.c ---- */
 extern const engine_method_t scan__ping_method, scan__port_method;
+engine_t *scan__engine_of(const scan_t *s, const host_t *host);
+/* The ports of the stage that a host is in. */
+const port_set_t *scan__ports_of(const scan_t *s, const host_t *host);
 void scan__begin_host(scan_t *s, host_t *host);
 void scan__begin_ports(scan_t *s, host_t *host);
 /* Ends what a host does now; is_whole: all its ports that are silent have had their tries. */
@@ -57,6 +60,5 @@ bool scan__find_path(scan_t *s, host_t *host);
 uint32_t scan__ping_count(const scan_t *s, const host_t *host);
 engine_sent_e scan__send(void *context, engine_host_t *engine_host, uint32_t probe, unsigned try);
 void scan__cancel_probes(scan_t *s, host_t *host);
-uint16_t scan__port_of(const scan_t *s, uint32_t probe);
 
 #endif

@@ -19,6 +19,18 @@ void scan__finish_host(host_t *host)
     host->result.end = time(NULL);
 }
 
+engine_t *scan__engine_of(const scan_t *s, const host_t *host)
+{
+    return host->stage == STAGE_PING ? s->pings : host->stage == STAGE_UDP ? s->udp : s->ports;
+}
+
+const port_set_t *scan__ports_of(const scan_t *s, const host_t *host)
+{
+    if (host->stage == STAGE_PING)
+        return &s->plan.ping_ports;
+    return host->stage == STAGE_UDP ? &s->plan.ports.udp : &s->plan.ports.tcp;
+}
+
 /* ---- its name -------------------------------------------------------------------------------- */
 
 static void on_name(hdns_query_t *query, int err, const char *name, void *arg)
@@ -57,7 +69,6 @@ static void take_rtt(const engine_t *engine, host_t *host)
 
 static void begin_stage(scan_t *s, host_t *host, host_stage_e stage, uint32_t probes)
 {
-    engine_t *engine = stage == STAGE_PING ? s->pings : s->ports;
     uint64_t rtt_us = host->result.srtt_us;
     int err = host_set_probes(host, probes);
 
@@ -65,12 +76,11 @@ static void begin_stage(scan_t *s, host_t *host, host_stage_e stage, uint32_t pr
         rtt_us = NEIGHBOUR_RTT_US;
     host->stage = stage;
     if (err == 0)
-        err = engine_host_add(engine, probes, rtt_us, host, htime_monotonic_us(), &host->engine);
+        err = engine_host_add(scan__engine_of(s, host), probes, rtt_us, host, htime_monotonic_us(),
+                              &host->engine);
     if (err < 0) {
         scan__out_of_memory(s);
         scan__finish_host(host);
-    } else if (stage == STAGE_PORTS) {
-        s->scanning++;
     }
 }
 
@@ -141,62 +151,98 @@ void scan__begin_host(scan_t *s, host_t *host)
 
 void scan__begin_ports(scan_t *s, host_t *host)
 {
-    begin_stage(s, host, STAGE_PORTS, s->plan.ports.tcp.count);
+    s->scanning++;
+    if (s->plan.ports.tcp.count > 0)
+        begin_stage(s, host, STAGE_PORTS, s->plan.ports.tcp.count);
+    else
+        begin_stage(s, host, STAGE_UDP, s->plan.ports.udp.count);
+    if (host->stage == STAGE_DONE)
+        s->scanning--;
 }
 
-/* The outcomes that are known; what had no answer is left out if it was not asked often enough,
- * since the scan was interrupted. */
-static size_t collect(const scan_t *s, const host_t *host, bool is_whole, port_result_t *outcomes)
+/* Adds the outcomes of the stage that is over. What had no answer is left out if it was not asked
+ * often enough, since the scan was interrupted. */
+static int collect(const scan_t *s, host_t *host, bool is_whole)
 {
-    size_t count = 0;
+    const port_set_t *ports = scan__ports_of(s, host);
+    bool is_udp = host->stage == STAGE_UDP;
+    port_result_t *all =
+        hmem_realloc(host->outcomes, (host->outcome_count + host->probe_count) * sizeof(*all));
 
+    if (all == NULL)
+        return -ENOMEM;
+    host->outcomes = all;
     for (uint32_t i = 0; i < host->probe_count; i++) {
         const probe_t *p = &host->probes[i];
+        bool is_silent = p->state == PORT_UNKNOWN;
 
-        if (p->state == PORT_UNKNOWN && !is_whole)
+        if (is_silent && !is_whole)
             continue;
-        outcomes[count++] = (port_result_t){
-            .number = scan__port_of(s, i),
-            .protocol = IPPROTO_TCP,
-            .state = p->state == PORT_UNKNOWN ? s->plan.scan->at_silence : p->state,
-            .reason = p->state == PORT_UNKNOWN ? REASON_NO_RESPONSE : p->reason,
+        all[host->outcome_count++] = (port_result_t){
+            .number = port_set_at(ports, i),
+            .protocol = is_udp ? IPPROTO_UDP : IPPROTO_TCP,
+            .state = !is_silent ? p->state
+                     : is_udp   ? PORT_OPEN_FILTERED
+                                : s->plan.scan->at_silence,
+            .reason = is_silent ? REASON_NO_RESPONSE : p->reason,
             .ttl = p->ttl,
         };
     }
-    return count;
+    return 0;
 }
 
-static int divide(scan_t *s, host_t *host, bool is_whole)
+static int divide(scan_t *s, host_t *host)
 {
     const run_t *run = &s->plan.run;
     size_t shown_max = run->debug > 0 ? SIZE_MAX : (size_t)SHOWN_MAX * (size_t)(1 + run->verbose);
-    port_result_t *outcomes = hmem_alloc(host->probe_count * sizeof(*outcomes));
-    size_t count;
-    int err;
+    int err = host_result_divide(&host->result, host->outcomes, host->outcome_count, shown_max,
+                                 run->open_only);
 
-    if (outcomes == NULL)
-        return -ENOMEM;
-    count = collect(s, host, is_whole, outcomes);
-    err = host_result_divide(&host->result, outcomes, count, shown_max, run->open_only);
-    hmem_free(outcomes);
-    for (size_t i = 0; i < host->result.port_count; i++)
-        host->result.ports[i].usual =
-            names_of(s->plan.names, PORTS_TCP, host->result.ports[i].number);
+    for (size_t i = 0; i < host->result.port_count; i++) {
+        port_result_t *port = &host->result.ports[i];
+
+        port->usual = names_of(s->plan.names, port->protocol == IPPROTO_UDP ? PORTS_UDP : PORTS_TCP,
+                               port->number);
+    }
     return err;
+}
+
+static void free_probes(host_t *host)
+{
+    hmem_free(host->probes);
+    hmem_free(host->outcomes);
+    host->probes = NULL;
+    host->outcomes = NULL;
+    host->probe_count = 0;
+    host->outcome_count = 0;
 }
 
 void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
 {
-    scan__cancel_probes(s, host);
+    bool is_timed_out = host->engine && engine_host_timed_out(host->engine);
+    int err = 0;
+
+    if (s->connects)
+        scan__cancel_probes(s, host);
     if (host->engine)
-        take_rtt(s->ports, host);
-    if (host->engine && engine_host_timed_out(host->engine))
+        take_rtt(scan__engine_of(s, host), host);
+    if (is_timed_out)
         host->result.timed_out = true;
-    else if (divide(s, host, is_whole) < 0)
+    else
+        err = collect(s, host, is_whole);
+    if (err == 0 && !is_timed_out && is_whole && host->stage == STAGE_PORTS &&
+        s->plan.ports.udp.count > 0) {
+        begin_stage(s, host, STAGE_UDP, s->plan.ports.udp.count);
+        if (host->stage == STAGE_UDP)
+            return;
+    }
+    if (err == 0 && !is_timed_out)
+        err = divide(s, host);
+    if (err < 0)
         scan__out_of_memory(s);
-    hmem_free(host->probes);
-    host->probes = NULL;
-    host->probe_count = 0;
+    if (s->map)
+        host_map_remove(s->map, host);
+    free_probes(host);
     s->scanning--;
     scan__finish_host(host);
 }
