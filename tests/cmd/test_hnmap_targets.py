@@ -207,6 +207,31 @@ def test_a_mistake_in_a_file_is_told_with_its_line(lab, data, message):
         assert str(path) + message in process.err(), process
 
 
+def test_a_file_adds_to_the_words_of_the_command_line(lab):
+    """nmap scans the file alone, and says nothing of the words."""
+    path = lab.folder / "list"
+    path.write_bytes(b"10.0.0.1")
+    words = ["10.0.0.9", "-iL", str(path)]
+    assert listed(lab, NMAP, words) == ["10.0.0.1"]
+    assert sorted(listed(lab, "hnmap", words)) == ["10.0.0.1", "10.0.0.9"]
+
+
+def test_a_name_that_is_to_be_left_out_must_have_an_address(lab):
+    for name in NMAP, "hnmap":
+        process = lab.run(name, "-sL", "-n", "10.0.0.0/30", "--exclude", "nosuch.invalid")
+        assert process.popen.returncode != 0, process
+        assert "nosuch.invalid" in process.err()
+        assert "scan report" not in process.out().decode()
+
+
+def test_a_name_without_an_address_is_told_and_the_others_are_scanned(lab):
+    for name in NMAP, "hnmap":
+        process = lab.run(name, "-sL", "-n", "nosuch.invalid", "10.0.0.1")
+        assert process.popen.returncode == 0, process
+        assert 'ailed to resolve "nosuch.invalid"' in process.err()
+        assert "scan report for 10.0.0.1" in process.out().decode()
+
+
 def test_a_file_that_is_not_there(lab):
     process = lab.run("hnmap", "-sL", "-n", "-iL", "/nonexistent/list")
     assert process.popen.returncode != 0
