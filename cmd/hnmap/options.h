@@ -68,6 +68,8 @@ typedef struct output_options_s {
     const char *normal, *xml, *grepable, *all; /* paths, "-" for standard output; NULL: none */
     bool append, open_only, reason;
     int verbose, debug;
+    uint32_t stats_every_ms; /* 0: never */
+    bool noninteractive;
 } output_options_t;
 
 typedef struct options_s {

@@ -34,6 +34,16 @@ static bool is_answer(int err)
     return err == 0 || err == -ECONNREFUSED || err == -ECONNRESET;
 }
 
+static void port_is_open(scan_t *s, const host_t *host, uint32_t probe)
+{
+    char ip[HADDR_FORMAT_SIZE];
+
+    s->open_count++;
+    view_say(s->view, "Discovered open port %u/%s on %s",
+             port_set_at(scan__ports_of(s, host), probe), host->stage == STAGE_UDP ? "udp" : "tcp",
+             haddr_ip(&host->result.addr.u.sa, ip, sizeof(ip)));
+}
+
 static void take_connect(scan_t *s, host_t *host, uint32_t probe, int err)
 {
     probe_t *p = &host->probes[probe];
@@ -43,6 +53,8 @@ static void take_connect(scan_t *s, host_t *host, uint32_t probe, int err)
         warn_unreachable(s, host, err);
     if (host->stage == STAGE_PING && is_answer(err))
         host_answered(s, host, p->reason, 0);
+    else if (host->stage == STAGE_PORTS && err == 0)
+        port_is_open(s, host, probe);
 }
 
 static void on_connect(void *context, void *arg, uint32_t probe, int err)
@@ -167,13 +179,15 @@ static port_state_e state_of(const scan_t *s, const raw_answer_t *answer)
     return answer->tcp_flags & PACKET_RST ? (port_state_e)s->plan.scan->at_reset : PORT_OPEN;
 }
 
-static void take_port(const scan_t *s, host_t *host, uint32_t number, const raw_answer_t *answer)
+static void take_port(scan_t *s, host_t *host, uint32_t number, const raw_answer_t *answer)
 {
     probe_t *p = &host->probes[number];
 
     p->reason = answer->reason;
     p->ttl = answer->ttl;
     p->state = (uint8_t)state_of(s, answer);
+    if (p->state == PORT_OPEN)
+        port_is_open(s, host, number);
 }
 
 static void on_answer(void *context, const raw_answer_t *answer)

@@ -103,6 +103,7 @@ static uint64_t report(scan_t *s, uint64_t now)
         if (host->query && now < host->done_us + NAME_WAIT_US && !s->interrupted)
             return reported > 0 ? 0 : host->done_us + NAME_WAIT_US;
         count_host(&s->plan.run, &host->result);
+        view_clear(s->view);
         if (output_host(s->output, &s->plan.run, &host->result) < 0)
             s->status = 1;
         host_free(host);
@@ -244,6 +245,9 @@ static int prepare(scan_t *s)
     if (err == 0 && s->local == NULL)
         err = -ENOMEM;
     if (err == 0)
+        err = view_new(s->loop, &plan->options->output, &s->plan.run,
+                       output_is_interactive(s->output), scan__progress, s, &s->view);
+    if (err == 0)
         return scan__open_probes(s);
     fprintf(stderr, "hnmap: cannot begin: %s\n", herr_str(err));
     return 1;
@@ -252,14 +256,15 @@ static int prepare(scan_t *s)
 static void run(scan_t *s)
 {
     run_t *run = &s->plan.run;
-    uint64_t begin = htime_monotonic_us();
 
+    s->begin_us = htime_monotonic_us();
     run->start = time(NULL);
     if (output_begin(s->output, run) < 0)
         s->status = 1;
     scan__pump(s);
     if (s->status == 0 && !(s->exhausted && hlist_empty(&s->hosts)))
         hloop_run(s->loop);
+    view_clear(s->view);
     if (s->status > 128) {
         int status = s->status;
 
@@ -267,8 +272,10 @@ static void run(scan_t *s)
         stop_early(s);
         s->status = status;
     }
+    view_free(s->view);
+    s->view = NULL;
     run->end = time(NULL);
-    run->elapsed_s = (double)(htime_monotonic_us() - begin) / 1e6;
+    run->elapsed_s = (double)(htime_monotonic_us() - s->begin_us) / 1e6;
     if (s->status == 1 && run->error == NULL)
         run->error = "failed";
     if (output_end(s->output, run) < 0 && s->status == 0)
@@ -289,6 +296,7 @@ static void free_scan(scan_t *s)
     host_map_free(s->map);
     hdns_free(s->dns);
     local_free(s->local);
+    view_free(s->view);
     htimer_del(s->timer);
     for (size_t i = 0; i < SCAN_SIGNALS; i++)
         hsignal_del(s->signals[i]);

@@ -12,6 +12,7 @@
 #include "plan.h"
 #include "raw.h"
 #include "scan.h"
+#include "view.h"
 
 #define SCAN_SIGNALS 2
 
@@ -25,6 +26,9 @@ typedef struct scan_s {
     hdns_t *dns;                   /* NULL: no names */
     local_t *local;
     output_t *output;
+    view_t *view;
+    uint64_t begin_us;
+    uint64_t open_count; /* ports that were found open */
     htimer_t *timer;
     hsignal_t *signals[SCAN_SIGNALS];
     hlist_t hosts; /* in order */
@@ -39,6 +43,9 @@ typedef struct scan_s {
 void scan__out_of_memory(scan_t *s);
 void scan__pump(scan_t *s);     /* lets everything go on; not inside of an engine's callbacks */
 void scan__schedule(scan_t *s); /* soon, once for all that comes until then */
+
+/* ---- progress.c: a view_progress_cb of a scan_t ---- */
+void scan__progress(void *context, progress_t *progress);
 
 /* ---- stage.c ---- */
 extern const engine_method_t scan__ping_method, scan__port_method;
