@@ -292,8 +292,19 @@ static void nothing_to_send_from(void **state)
     assert_int_equal(look_up("192.0.2.1", 0, "192.0.2.200", &(hroute_answer_t){0}), 0);
 }
 
+/* Its peer's address is none of ours. */
+static int find_end(const hroute_address_t *addr, void *arg)
+{
+    packet_addr_t end = address("10.79.0.1"), peer = address("10.79.0.2");
+
+    assert_false(packet_addr_equal(&addr->addr, &peer));
+    *(bool *)arg |= packet_addr_equal(&addr->addr, &end);
+    return 0;
+}
+
 static void a_tunnel(void **state)
 {
+    bool has_end = false;
     hroute_link_t link;
     hroute_answer_t answer;
 
@@ -309,6 +320,8 @@ static void a_tunnel(void **state)
     answer = found("10.79.0.2", 0, NULL);
     assert_int_equal(answer.link.index, link.index);
     assert_addr(&answer.source, "10.79.0.1");
+    assert_int_equal(hroute_each_address(route, find_end, &has_end), 0);
+    assert_true(has_end);
 }
 
 static void neighbour_cache(void **state)
@@ -353,12 +366,14 @@ static int count_address(const hroute_address_t *addr, void *arg)
 /* More than one datagram of the kernel's. */
 static void long_lists(void **state)
 {
-    int links = 0, addresses = 0;
+    int links = 0, addresses = 0, calls = 0;
 
     (void)state;
     enter();
     run("(for i in $(seq 64); do echo link add many$i type veth peer name more$i; "
         "echo addr add 10.80.0.$i/32 dev many$i; done) | ip -batch -");
+    assert_int_equal(hroute_each_link(route, give_up, &calls), 42);
+    assert_int_equal(calls, 1);
     assert_int_equal(hroute_each_link(route, count_link, &links), 0);
     assert_int_equal(hroute_each_address(route, count_address, &addresses), 0);
     assert_int_equal(links, 2 * 64 + 2);

@@ -187,6 +187,10 @@ static void ipv6_fragment_that_is_not_the_first(void **state)
     assert_int_equal(packet.fragment_offset, 0x05a8);
     assert_int_equal(packet.protocol, IPPROTO_UDP);
     assert_int_equal(packet.payload_len, 4);
+    m.data[40] = IPPROTO_DSTOPTS; /* that header is in the first fragment, these are no options */
+    packet = parsed(&m, PACKET_LINK_IP);
+    assert_int_equal(packet.kind, PACKET_FRAGMENT);
+    assert_int_equal(packet.payload_len, 4);
 }
 
 static void chain_of_extensions_is_bounded(void **state)
@@ -282,6 +286,11 @@ static size_t samples(maker_t *made)
     ADD(m, IPPROTO_ICMPV6, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2);
     ADD(m, 1, 4, 0, 0, 0, 0, 0, 0);
     add(m, made[1].data + 14, made[1].len - 14);
+    m++;
+    add_ethernet(m, 0x88a8);
+    ADD(m, 0, 5, 0x81, 0, 0, 6, 8, 0);
+    add_ipv4(m, IPPROTO_TCP, 20, 0);
+    add_tcp(m, 5);
     m++;
     return (size_t)(m - made);
 }
