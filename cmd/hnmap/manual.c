@@ -4,30 +4,100 @@
 static const char *const usage[] = {"[options] TARGET...", NULL};
 
 static const char *const description[] = {
-    "hnmap tells which hosts of a network are up and which of their ports are open, with the "
-    "options, the targets and the outputs of nmap.",
+    "hnmap tells which hosts of a network are up and which of their ports are open. It takes "
+    "nmap's "
+    "options, targets and ports, and writes nmap's reports, so that what reads those reads these. "
+    "Scan only what you are allowed to.",
+    "First each target is asked whether it is there; then, unless -sn is given, the ports of those "
+    "that are: the 1,000 TCP ports that are most popular today, by a ranking of hnmap's own, or "
+    "those of -p, -F or --top-ports.",
+    "With the right to send packets of its own (root, or CAP_NET_RAW) hnmap asks hosts of the "
+    "local "
+    "link by ARP or NDP and others by an ICMP echo and timestamp, a SYN to port 443 and an ACK to "
+    "port 80, and scans by half-open connections (-sS). Without it both go by connect, which does "
+    "not see a host that drops what it does not serve; hnmap then says so, and refuses what needs "
+    "packets of its own.",
+    "How fast it goes is found out while it goes: windows and rates grow with what is answered, "
+    "and "
+    "shrink only where repeated probes show that some were lost because there were too many. "
+    "A port that is silent is asked at least twice, and more often the more is lost on the way. "
+    "So a host that drops everything costs a few waits and not one for each port. A port is "
+    "reported closed only when something said so.",
+    "Hosts are reported in the order of the targets, each as soon as all in front of it are.",
     NULL,
 };
 
 static const hopt_term_t operands[] = {
-    {"TARGET", "An address, a name, a network (10.0.0.0/24, example.com/28), or octets with lists "
-               "and ranges (10.0.3-5,7.1-)."},
+    {"ADDRESS", "192.0.2.1, or with -6 2001:db8::1 and fe80::1%eth0."},
+    {"NETWORK", "192.0.2.0/24, 2001:db8::/120; with bits also behind a name: example.com/28."},
+    {"RANGES", "Octets with lists, ranges and open ends: 10.0.3-5,7.1-20, 10.0.*.1. IPv4 only."},
+    {"NAME", "Its first address, or all of them with --resolve-all."},
     {NULL, NULL},
 };
 
+static const char *const states[] = {"What is said of a port:", NULL};
+
+static const hopt_term_t state_terms[] = {
+    {"open", "Something accepts connections, or answers datagrams."},
+    {"closed", "The host says that nothing is there."},
+    {"filtered", "No answer however often it was asked, or a router that forbids it: a filter "
+                 "stands in front of it."},
+    {"unfiltered", "It can be reached; whether it is open an ACK scan cannot tell."},
+    {"open|filtered", "No answer where one would say that it is closed: -sU, -sF, -sN, -sX, -sM."},
+    {NULL, NULL},
+};
+
+static const char *const key_text[] = {
+    "While it runs, a terminal shows how far it is. v and V make it more and less verbose, d and D "
+    "the same for what it says of its inside, ? tells these keys, and any other key prints the "
+    "status.",
+    NULL,
+};
+
+static const char *const limits[] = {
+    "Memory is bounded however large the targets are: at most 4,096 hosts are in work at a time, "
+    "and of those as many as fit into 8 MiB have their ports scanned. --max-rate is never passed. "
+    "A "
+    "scan by connect uses as many sockets as the system lets it have; fewer make it slower, not "
+    "wrong.",
+    NULL,
+};
+
+static const hopt_section_t sections[] = {
+    {"STATES", states, state_terms},
+    {"KEYS", key_text, NULL},
+    {"LIMITS", limits, NULL},
+    {NULL, NULL, NULL},
+};
+
 static const hopt_term_t examples[] = {
-    {"hnmap -sL 192.168.1.0/30", "List what would be scanned."},
+    {"hnmap 192.168.1.0/24", "The hosts of a network, and their most popular open ports."},
+    {"hnmap -sn -n 10.0.0.0/24", "Only which hosts there are, without their names."},
+    {"hnmap -sL 10.0.0.0/30", "List what would be scanned; nothing is sent to it."},
+    {"hnmap -p- --open example.com", "Every TCP port of a host; those that are open."},
+    {"hnmap -sSU -p T:22,80,U:53,161 10.0.0.1", "TCP and UDP ports."},
+    {"hnmap -Pn -F -oA today -iL hosts.txt",
+     "Hosts of a file, taken for up, into today.nmap, today.xml and today.gnmap."},
+    {"hnmap -n -oG - 10.0.0.0/24 | grep /open/", "In lines, for grep."},
+    {"hnmap --shard 1/4 --seed 7 --randomize-hosts 10.0.0.0/8 -p 443",
+     "A quarter of a large scan, in random order; other machines do the rest."},
     {NULL, NULL},
 };
 
 static const hopt_term_t exit_status[] = {
-    {"0", "The scan has ended, whatever it found."},
-    {"1", "The scan could not be done, or a file not written."},
-    {"2", "Bad usage: an unknown option, a bad target or port."},
+    {"0", "The scan has ended, whatever it found; also when a name of several was not found."},
+    {"1", "The scan could not be done to its end, or a file not be written."},
+    {"2", "Bad usage: an unknown option, a bad target or port, or no right to what was asked for."},
+    {"130, 143", "SIGINT or SIGTERM ended it; what was found until then is reported."},
     {NULL, NULL},
 };
 
-static const char *const see_also[] = {"hnc(1)", "hcurl(1)", NULL};
+static const hopt_term_t signals[] = {
+    {"SIGINT, SIGTERM", "End the scan: what is known is reported, and every file is whole."},
+    {NULL, NULL},
+};
+
+static const char *const see_also[] = {"nmap(1)", "hnc(1)", "hcurl(1)", NULL};
 
 const hopt_doc_t hnmap_doc = {
     .name = "hnmap",
@@ -36,8 +106,10 @@ const hopt_doc_t hnmap_doc = {
     .usage = usage,
     .description = description,
     .operands = operands,
+    .sections = sections,
     .examples = examples,
     .exit_status = exit_status,
+    .signals = signals,
     .see_also = see_also,
     .operand = HOPT_OPERAND_HOST,
 };
