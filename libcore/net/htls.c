@@ -254,17 +254,24 @@ static void free_tls(htls_t *tls)
     hmem_free(tls);
 }
 
+/* Clearing goes through the whole queue, and it is nearly always empty. */
+static void clear_errors(void)
+{
+    if (OSSL.ERR_peek_error() != 0)
+        OSSL.ERR_clear_error();
+}
+
 static ssize_t on_read(hio_t *io, void *ctx, void *buf, size_t size)
 {
     (void)io;
-    OSSL.ERR_clear_error();
+    clear_errors();
     return htls__read(ctx, buf, size);
 }
 
 static ssize_t on_write(hio_t *io, void *ctx, const struct iovec *iov, int n)
 {
     (void)io;
-    OSSL.ERR_clear_error();
+    clear_errors();
     return htls__write(ctx, iov, n);
 }
 

@@ -45,11 +45,13 @@ static ssize_t receive(const htls_t *tls, char *buf, size_t size)
 static ssize_t transmit(const htls_t *tls, const struct iovec *iov, int count)
 {
     const struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0);
     ssize_t n;
 
     if (tls->below)
         return htls__write(tls->below, iov, count);
-    n = sendmsg(tls->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0));
+    n = count == 1 ? send(tls->fd, iov->iov_base, iov->iov_len, flags) /* the cheaper call */
+                   : sendmsg(tls->fd, &msg, flags);
     return n < 0 ? -errno : n;
 }
 
@@ -200,13 +202,26 @@ static ssize_t receive_handshake(htls_t *tls, char *buf, size_t size)
     return n;
 }
 
+/* Whether the kernel has the keys: settled with the handshake, asked for until then. */
+static bool kernel_receives(const htls_t *tls, BIO *bio)
+{
+    return tls->established ? tls->ktls_receive
+                            : OSSL.BIO_ctrl(bio, BIO_CTRL_GET_KTLS_RECV, 0, NULL) > 0;
+}
+
+static bool kernel_sends(const htls_t *tls, BIO *bio)
+{
+    return tls->established ? tls->ktls_send
+                            : OSSL.BIO_ctrl(bio, BIO_CTRL_GET_KTLS_SEND, 0, NULL) > 0;
+}
+
 static int on_read(BIO *bio, char *buf, int size)
 {
     htls_t *tls = tls_of(bio);
     ssize_t n;
 
     OSSL.BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
-    if (OSSL.BIO_ctrl(bio, BIO_CTRL_GET_KTLS_RECV, 0, NULL) > 0)
+    if (kernel_receives(tls, bio))
         return OSSL.BIO_meth_get_read(OSSL.BIO_s_socket())(bio, buf, size);
     if (tls->drained && tls->received_len == 0)
         return try_again(bio, BIO_FLAGS_READ);
@@ -221,7 +236,7 @@ static int on_write(BIO *bio, const char *buf, int len)
     ssize_t n;
 
     OSSL.BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
-    if (OSSL.BIO_ctrl(bio, BIO_CTRL_GET_KTLS_SEND, 0, NULL) > 0)
+    if (kernel_sends(tls, bio))
         return OSSL.BIO_meth_get_write(OSSL.BIO_s_socket())(bio, buf, len);
     if (tls->full)
         return try_again(bio, BIO_FLAGS_WRITE);
