@@ -131,7 +131,7 @@ void *engine_host_user(const engine_host_t *host)
     return host->user;
 }
 
-/* ---- answers ---------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* try is the last one, and in flight. A few samples a round trip are enough. */
 static void measure(engine_host_t *host, uint32_t probe, uint64_t now)
@@ -288,7 +288,7 @@ void engine_ready(engine_t *engine)
     engine->busy_us = 0;
 }
 
-/* ---- run -------------------------------------------------------------------------------------- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 static uint32_t flight_max(const engine_t *engine)
 {
@@ -442,7 +442,7 @@ uint64_t engine_run(engine_t *engine, uint64_t now)
     return next_us < wake_us ? next_us : wake_us;
 }
 
-/* ---- what is known ---------------------------------------------------------------------------- */
+/* ---- what is known --------------------------------------------------------------------------- */
 
 bool engine_is_answered(const engine_host_t *host, uint32_t probe)
 {

@@ -1,23 +1,23 @@
-/* engine: decides which probe is sent when. It knows hosts, probes by number and time, and nothing of
- * packets: a method (connect, raw, ping) sends what it is asked to and tells what was answered.
+/* engine: decides which probe is sent when. It knows hosts, probes by number and time, and nothing
+ * of packets: a method (connect, raw, ping) sends what it is asked to and tells what was answered.
  *
  * Every host has probes 0..count-1. They are sent in rounds, each in an order of its own; when a
  * round is over (each of its probes is answered, or was not within the host's timeout) what is
  * unanswered is sent again in the next. A few that time out are sent again at once (canaries), so
- * that loss is seen before the round is over. A host is done when each of its probes is answered or
- * given up, or when engine_host_end says so (one answer is enough to know that a host is up).
+ * that loss is seen before the round is over. A host is done when each of its probes is answered
+ * or given up, or when engine_host_end says so (one answer is enough to know that a host is up).
  *
  * How often: a silent probe is sent until the chance that an answer was missed is below
  * ENGINE_MISS_TOLERATED, at the loss that is measured: twice on a clean path, three or four times
  * where 2 % are lost; never more often than options.tries.
  *
- * How fast: a probe may leave when the window of its host has room or its pace has a token, and the
- * same holds for those of the scan. Windows grow with answers (RFC 5681 section 3.1, slow start);
- * the pace doubles every 100 ms while it is what holds the host back and nothing shows loss. Loss is
- * seen where canaries are answered: below ENGINE_LOSS_TOLERATED of the answers nothing shrinks, for
- * a lossy link is not a full one; above, window and pace fall to what got through. Silence is no
- * loss. The timeout follows RFC 6298 between the limits of the options; an answer is measured only
- * against the try that it answers (Karn).
+ * How fast: a probe may leave when the window of its host has room or its pace has a token, and
+ * the same holds for those of the scan. Windows grow with answers (RFC 5681 section 3.1, slow
+ * start); the pace doubles every 100 ms while it is what holds the host back and nothing shows
+ * loss. Loss is seen where canaries are answered: below ENGINE_LOSS_TOLERATED of the answers
+ * nothing shrinks, for a lossy link is not a full one; above, window and pace fall to what got
+ * through. Silence is no loss. The timeout follows RFC 6298 between the limits of the options; an
+ * answer is measured only against the try that it answers (Karn).
  *
  * Limits: hosts limit the rate of some answers (RST, ICMP errors; see engine_answer). For RST the
  * engine goes on at a moderate pace and does not wait: what is open answers without a limit, what
@@ -58,9 +58,9 @@ typedef struct engine_options_s {
                                         never passed, within any 100 ms */
     uint64_t seed;                   /* of the orders */
     bool in_order;                   /* probes in their order, not shuffled */
-    bool wait_for_limited;           /* slow down until limited answers get through. Tries that the
-                                        limit swallowed do not count, up to ENGINE_TRIES_MAX. For UDP alone:
-                                        between rounds there are pauses of 1.2 s */
+    bool wait_for_limited; /* slow down until limited answers get through; tries that the limit
+                              swallowed do not count, up to ENGINE_TRIES_MAX. For UDP alone: there
+                              are pauses of 1.2 s between rounds */
 } engine_options_t;
 
 typedef enum engine_sent_e {
@@ -91,10 +91,10 @@ int engine_host_add(engine_t *engine, uint32_t count, uint64_t rtt_us, void *use
 void engine_host_end(engine_t *engine, engine_host_t *host);
 void *engine_host_user(const engine_host_t *host);
 
-/* A probe was answered: by its try'th sending, or by an unknown one (try < 0). Answers to
- * probes that were not sent, are answered or belong to given-up ones are legal; false says that it
- * was no news. `limited` is for answers of a kind that hosts limit (RST, ICMP errors): a steady rate
- * of them under loss is taken for a limit and not for a full link. */
+/* A probe was answered: by its try'th sending, or by an unknown one (try < 0). Answers to probes
+ * that were not sent, are answered or belong to given-up ones are legal; false says that it was no
+ * news. `limited` is for answers of a kind that hosts limit (RST, ICMP errors): a steady rate of
+ * them under loss is taken for a limit and not for a full link. */
 bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int try, bool limited,
                    uint64_t now);
 
@@ -106,15 +106,15 @@ bool engine_settle(engine_t *engine, engine_host_t *host, uint32_t probe, uint64
 void engine_ready(engine_t *engine);
 
 /* Sends what may be sent now, gives up what is due, runs callbacks. Returns when it wants to be
- * called again (now: at once, after what else there is to do), UINT64_MAX if only an answer or a new
- * host can make it go on. To be called after answers and new hosts, too. */
+ * called again (now: at once, after what else there is to do), UINT64_MAX if only an answer or a
+ * new host can make it go on. To be called after answers and new hosts, too. */
 uint64_t engine_run(engine_t *engine, uint64_t now);
 
 /* Whether a probe has been answered; how often it was sent. */
 bool engine_is_answered(const engine_host_t *host, uint32_t probe);
 unsigned engine_tries(const engine_host_t *host, uint32_t probe);
 
-/* The host's estimate; all 0 before the first answer. timeout is what a probe sent now would get. */
+/* The host's estimate, 0 before the first answer; timeout is what a probe sent now would get. */
 typedef struct engine_rtt_s {
     uint64_t srtt_us, rttvar_us, timeout_us;
 } engine_rtt_t;

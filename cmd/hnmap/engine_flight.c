@@ -1,7 +1,7 @@
 /* The probes of a host in flight: a ring of (probe, time), oldest first. All wait for the same
- * timeout, so the oldest is the first to be due, and no probe needs a timer. A probe that is answered
- * leaves its record behind until that is the oldest: a record whose probe is not in flight is none.
- * A probe is sent again only after its record is gone, so none has two that count. */
+ * timeout, so the oldest is the first to be due, and no probe needs a timer. A probe that is
+ * answered leaves its record behind until that is the oldest: a record whose probe is not in
+ * flight is none. A probe is sent again only after its record is gone, so none has two. */
 #include "base/hmem.h"
 
 #include <errno.h>
@@ -97,9 +97,9 @@ uint64_t engine__flight_age(const engine_host_t *host, uint32_t probe, uint64_t 
     return UINT64_MAX;
 }
 
-/* A probe that should have been answered by now: one of a few is sent again at once. Its record goes,
- * so that it does not stand for the new one. Not so soon after the flow has shrunk: what was lost
- * before is known. */
+/* A probe that should have been answered by now: one of a few is sent again at once. Its record
+ * goes, so that it does not stand for the new one. Not so soon after the flow has shrunk: what was
+ * lost before is known. */
 static void overdue(engine_host_t *host, engine__record_t *record, uint64_t now)
 {
     if ((host->state[record->probe] & ENGINE__TRIES) != host->round + 1u ||

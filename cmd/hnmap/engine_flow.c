@@ -1,10 +1,10 @@
-/* What a way takes: a window of probes in flight, which answers open, and a pace, which lets probes
- * go where nothing answers. Every probe takes a token, so the pace is the rate below which the
- * window holds nobody back, and adds nothing above.
+/* What a way takes: a window of probes in flight, which answers open, and a pace, which lets
+ * probes go where nothing answers. Every probe takes a token, so the pace is the rate below which
+ * the window holds nobody back, and adds nothing above.
  *
  * Windows start slowly and go on linearly behind a loss (RFC 5681). The pace doubles in each epoch
- * in which it was what let probes go and answers kept their share: as the order is shuffled, a share
- * that falls while the pace rises is the way's limit and no property of the ports. */
+ * in which it was what let probes go and answers kept their share: as the order is shuffled, a
+ * share that falls while the pace rises is the way's limit and no property of the ports. */
 #include "engine_int.h"
 
 #define WINDOW_FIRST 10 /* RFC 6928 */
@@ -199,8 +199,8 @@ void engine__flow_forget(engine__flow_t *flow, uint64_t hold_us)
     flow->hold_us = hold_us;
 }
 
-/* Loss that stays the same however little is sent, while less gets through, is the way's nature, and
- * nothing to give way to. */
+/* Loss that stays the same however little is sent, while less gets through, is the way's nature,
+ * and nothing to give way to. */
 static bool is_natural(engine__flow_t *flow, const engine__epoch_t *epoch)
 {
     bool same = epoch->loss > flow->loss_then * LOSS_SAME &&

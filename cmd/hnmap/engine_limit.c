@@ -1,14 +1,14 @@
 /* Answers that a host limits: so many RST or ICMP errors a second, whatever is asked.
  *
- * Where silence may be taken as "not open" (RST), a limit is suspected when most probes are lost, all
- * answers are of a limited kind, they are few, and round trips do not grow as they would before a
- * full link. Then the pace is doubled for an epoch: answers that do not double are limited. From then
- * on they say nothing of the way.
+ * Where silence may be taken as "not open" (RST), a limit is suspected when most probes are lost,
+ * all answers are of a limited kind, they are few, and round trips do not grow as they would
+ * before a full link. Then the pace is doubled for an epoch: answers that do not double are
+ * limited. From then on they say nothing of the way.
  *
  * Where it may not (wait_for_limited), a limited answer to a probe that was lost under the present
- * delay doubles the delay, and what was tried before counts no more. So that a limit is met at all, a
- * host that sends limited answers gets a pause between rounds: its bucket, of perhaps one a second,
- * fills for the first of the next round, which gives the limit away. */
+ * delay doubles the delay, and what was tried before counts no more. So that a limit is met at
+ * all, a host that sends limited answers gets a pause between rounds: its bucket, of perhaps one a
+ * second, fills for the first of the next round, which gives the limit away. */
 #include "engine_int.h"
 
 #define LIMIT_RATE_MAX 1000.0 /* a second; faster is a link */
@@ -119,7 +119,7 @@ bool engine__limit_epoch(engine_host_t *host, const engine__epoch_t *epoch, uint
     if (now < host->cleared_us)
         return false;
     if (host->suspicions >= SUSPICIONS_MAX || !looks_limited(host, epoch))
-        return cleared(host, now);
+        return engine->suspect == host ? cleared(host, now) : false;
     if (host->suspicions && rises(host, epoch))
         return cleared(host, now);
     if (host->suspicions && is_proof(host, epoch)) {

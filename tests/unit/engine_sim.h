@@ -19,6 +19,7 @@ typedef enum sim_port_e { SIM_SILENT, SIM_OPEN, SIM_CLOSED } sim_port_e;
 typedef struct sim_s sim_t;
 
 typedef struct sim_network_s {
+    uint64_t timer_us; /* wake-ups come at multiples of it, as an event loop's do; 0: exactly */
     uint64_t rtt_us, jitter_us; /* the round trip, and what is added to it at most */
     double loss;                /* each way */
     double link_rate;           /* packets a second on the way there; 0: any */
@@ -228,6 +229,7 @@ static inline double sim_run(sim_t *sim, uint64_t until)
     engine_stats_t stats;
 
     while (sim->hosts_live && sim->now < until) {
+        uint64_t timer_us = sim->network.timer_us ? sim->network.timer_us : 1;
         uint64_t next = engine_run(sim->engine, sim->now);
 
         sim->runs++;
@@ -236,6 +238,8 @@ static inline double sim_run(sim_t *sim, uint64_t until)
             sim->in_flight_most = stats.in_flight;
         if (!sim->hosts_live)
             break;
+        if (next > sim->now && next < UINT64_MAX - timer_us)
+            next = (next + timer_us - 1) / timer_us * timer_us;
         if (sim->heap.n && hheap_top(&sim->heap)->key < next)
             next = hheap_top(&sim->heap)->key;
         assert_true(next != UINT64_MAX);

@@ -1,5 +1,5 @@
-/* The engine on networks that lose, delay, queue and limit: how long it takes, by a clock of its own,
- * and that nothing is missed. Every run follows from its seed. */
+/* The engine on networks that lose, delay, queue and limit: how long it takes, by a clock of its
+ * own, and that nothing is missed. Every run follows from its seed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -231,6 +231,12 @@ static void limited_resets_are_found_out_and_not_waited_for(void **state)
     assert_int_equal(run.limited, 20);
     assert_true(run.worst_s < 10);
 
+    run.network.timer_us = 1 * MS;
+    run_all(&run);
+    assert_int_equal(run.misses, 0);
+    assert_int_equal(run.limited, 20);
+    assert_true(run.worst_s < 10);
+
     run.network.rtt_us = 20 * MS;
     run.network.limit_burst = 5;
     run.rtt_us = 0;
@@ -369,7 +375,7 @@ static void hosts_far_away_are_found_among_near_ones(void **state)
     for (uint32_t i = 0; i < 256; i++)
         sim_add(&sim, 1, 0);
     sim_run(&sim, sim.now + 100 * MS); /* the near ones have answered */
-    sim.network.rtt_us = 500 * MS; /* more than three timeouts */
+    sim.network.rtt_us = 500 * MS;     /* more than three timeouts */
     for (uint32_t i = 0; i < 256; i++)
         sim_add(&sim, 1, 0);
     sim_run(&sim, UINT64_MAX);
