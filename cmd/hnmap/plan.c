@@ -145,30 +145,42 @@ static int parse_ports(plan_t *plan, ports_t *ports, const char *option, const c
     return err < 0 ? fail(option, why, 2) : 0;
 }
 
+/* What -p names, without what it does not scan. */
+static int read_ports(plan_t *plan, ports_t *named)
+{
+    int status = parse_ports(plan, named, "option -p", plan->options->port.ports, plan->protocols);
+
+    if (status != 0)
+        return status;
+    if (named->repeated)
+        fprintf(stderr, "hnmap: option -p: a port is named twice; it is asked once\n");
+    if (named->not_scanned)
+        fprintf(stderr, "hnmap: option -p: ports of %s are named, which is not scanned (see -s)\n",
+                named->not_scanned & PORTS_UDP ? "UDP" : "TCP");
+    return 0;
+}
+
 static int choose_ports(plan_t *plan)
 {
     const port_options_t *o = &plan->options->port;
     static const ports_t none;
-    ports_t excluded = none;
-    int status = o->excluded ? parse_ports(plan, &excluded, "option --exclude-ports", o->excluded,
-                                           plan->protocols)
-                             : 0;
+    ports_t excluded = none, named = none;
+    unsigned top = o->fast ? PORTS_FAST : o->top;
+    int status = 0;
 
+    if (o->excluded)
+        status =
+            parse_ports(plan, &excluded, "option --exclude-ports", o->excluded, plan->protocols);
+    if (status == 0 && o->ports)
+        status = read_ports(plan, &named);
     if (status != 0)
         return status;
-    if (o->ports == NULL) {
-        ports_top(&plan->ports,
-                  o->fast  ? PORTS_FAST
-                  : o->top ? o->top
-                           : PORTS_DEFAULT,
-                  PORTS_TCP, NULL, &excluded);
-    } else {
-        status = parse_ports(plan, &plan->ports, "option -p", o->ports, plan->protocols);
-        if (status != 0)
-            return status;
-        if (plan->ports.repeated)
-            fprintf(stderr, "hnmap: option -p: a port is named twice; it is asked once\n");
+    if (o->ports && top == 0) {
+        plan->ports = named;
         ports_remove(&plan->ports, &excluded);
+    } else {
+        ports_top(&plan->ports, top ? top : PORTS_DEFAULT, plan->protocols,
+                  o->ports ? &named : NULL, &excluded);
     }
     if (plan->ports.tcp.count + plan->ports.udp.count == 0)
         return fail("ports", "none is left to be scanned", 2);
