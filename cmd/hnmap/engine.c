@@ -10,7 +10,8 @@
 #define HOST_WINDOW_MAX 2048
 #define SCAN_WINDOW_MAX 16384
 #define SCAN_WINDOW_FIRST 64
-#define CAP_SHARE 0.96 /* of rate_max; the rest is for bursts: both together pass it never */
+#define SCAN_PACE_MAX 10000.0 /* towards silence; other hosts tell when it is too much */
+#define CAP_SHARE 0.96        /* of rate_max; the rest is for bursts: both together pass it never */
 #define CAP_BURST_S 0.004
 #define FLOOR_BURST_S 0.05
 #define SEED_STEP 0x9e3779b97f4a7c15u
@@ -48,6 +49,8 @@ int engine_new(const engine_options_t *options, const engine_method_t *method, v
     engine__wheel_init(e, 0);
     engine__flow_init(&e->flow, options, 0);
     e->flow.alone = true;
+    if (e->flow.pace_max < SCAN_PACE_MAX)
+        e->flow.pace_max = SCAN_PACE_MAX;
     e->flow.window_top = SCAN_WINDOW_MAX;
     if (e->flow.window < SCAN_WINDOW_FIRST)
         e->flow.window = SCAN_WINDOW_FIRST;
@@ -160,6 +163,8 @@ static void count_tries(engine_host_t *host, unsigned lost, bool limited)
     if (!limited) {
         host->firm.answered++;
         host->firm.lost += lost;
+        host->engine->firm.answered++;
+        host->engine->firm.lost += lost;
     }
     if (limited && host->limited)
         return;

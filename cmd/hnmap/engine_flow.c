@@ -11,7 +11,8 @@
 #define WINDOW_LEAST 2
 #define PACE_FIRST 1000.0
 #define PACE_LEAST 50.0
-#define PACE_MAX 10000.0 /* towards silence, which does not tell when it is too much */
+#define PACE_MAX 4000.0 /* towards silence, which does not tell when it is too much */
+#define PACE_CALM 2000.0
 #define PACE_NEAR_FIRST 5000.0
 #define PACE_NEAR_MAX 20000.0
 #define WINDOW_NEAR 32
@@ -94,6 +95,15 @@ void engine__flow_near(engine__flow_t *flow)
         engine__flow_pace(flow, PACE_NEAR_FIRST);
     if (flow->window < WINDOW_NEAR && flow->window_top >= WINDOW_NEAR)
         flow->window = WINDOW_NEAR;
+}
+
+void engine__flow_calm(engine__flow_t *flow)
+{
+    if (flow->pace_max <= PACE_CALM)
+        return;
+    flow->pace_max = flow->pace_max > 2 * PACE_CALM ? flow->pace_max / 2 : PACE_CALM;
+    if (flow->pace.rate > flow->pace_max)
+        engine__flow_pace(flow, flow->pace_max);
 }
 
 bool engine__flow_open(engine__flow_t *flow, uint64_t now)

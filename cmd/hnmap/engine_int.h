@@ -120,7 +120,7 @@ struct engine_s {
     uint64_t serial;  /* of hosts: their orders differ */
     engine__flow_t flow;
     engine__rtt_t rtt;
-    engine__tries_t tries;
+    engine__tries_t tries, firm;
     engine__bucket_t most, least; /* rate_max and rate_min */
     const engine_host_t *suspect; /* see engine_limit.c */
     engine_stats_t stats;
@@ -166,6 +166,8 @@ void engine__flow_shrink(engine__flow_t *flow, const engine__epoch_t *epoch, uin
 void engine__flow_forget(engine__flow_t *flow, uint64_t hold_us);
 /* The way is short: it may begin faster. */
 void engine__flow_near(engine__flow_t *flow);
+/* It goes on towards silence, more slowly: what was too fast before may get through now. */
+void engine__flow_calm(engine__flow_t *flow);
 
 /* engine_round: which probe of a host is next, and how often each is tried. */
 void engine__round_begin(engine_host_t *host, unsigned round);

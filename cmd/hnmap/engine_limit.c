@@ -1,9 +1,10 @@
 /* Answers that a host limits: so many RST or ICMP errors a second, whatever is asked.
  *
- * Where silence may be taken as "not open" (RST), a limit is suspected when most probes are lost,
- * all answers are of a limited kind, they are few, and round trips do not grow as they would
- * before a full link. Then the pace is doubled for an epoch: answers that do not double are
- * limited. From then on they say nothing of the way.
+ * Where silence may be taken as "not open" (RST), a limit is suspected when many probes are lost,
+ * most answers are of a limited kind, they are few, and round trips do not grow as they would
+ * before a full link. It is proven when other answers of the scan are not lost; or when the host's
+ * pace is doubled, one host at a time, and its answers do not follow. From then on they say nothing
+ * of the way.
  *
  * Where it may not (wait_for_limited), a limited answer to a probe that was lost under the present
  * delay doubles the delay, and what was tried before counts no more. So that a limit is met at
@@ -17,6 +18,7 @@
 #define CHANCE 3
 #define SENT_MORE 1.4
 #define LOSS_HIGH 0.5
+#define FIRM_ANSWERS 50
 #define RTT_SLACK_US 5000
 #define SUSPICIONS_MAX 4
 #define CLEARED_US 2000000 /* before it is suspected again */
@@ -108,27 +110,45 @@ static bool is_proof(const engine_host_t *host, const engine__epoch_t *epoch)
            (host->suspicions > 1 && epoch->loss > LOSS_HIGH);
 }
 
+/* Other answers are not lost: then it is not the way that loses the limited ones. */
+static bool is_clean(const engine_t *engine)
+{
+    const engine__tries_t *firm = &engine->firm;
+
+    return firm->answered >= FIRM_ANSWERS &&
+           firm->lost < ENGINE_LOSS_TOLERATED / 2 * (firm->answered + firm->lost);
+}
+
+static void convict(engine_host_t *host)
+{
+    engine_t *engine = host->engine;
+
+    disregard(host);
+    if (engine->suspect == host)
+        engine->suspect = NULL;
+    engine__flow_pace(&host->flow, LIMITED_PACE);
+    host->flow.pace_max = LIMITED_PACE;
+}
+
 /* Whether loss in an epoch is, or may be, a limit's: then the flow does not shrink for it. */
 bool engine__limit_epoch(engine_host_t *host, const engine__epoch_t *epoch, uint64_t now)
 {
     engine_t *engine = host->engine;
     engine__flow_t *flow = &host->flow;
 
-    if (host->limited || (engine->suspect && engine->suspect != host))
-        return host->limited;
+    if (host->limited)
+        return true;
     if (now < host->cleared_us)
         return false;
-    if (host->suspicions >= SUSPICIONS_MAX || !looks_limited(host, epoch))
+    if (host->suspicions >= SUSPICIONS_MAX || !looks_limited(host, epoch) ||
+        (host->suspicions && rises(host, epoch)))
         return engine->suspect == host ? cleared(host, now) : false;
-    if (host->suspicions && rises(host, epoch))
-        return cleared(host, now);
-    if (host->suspicions && is_proof(host, epoch)) {
-        disregard(host);
-        engine->suspect = NULL;
-        engine__flow_pace(flow, LIMITED_PACE);
-        flow->pace_max = LIMITED_PACE;
+    if (is_clean(engine) || (host->suspicions && is_proof(host, epoch))) {
+        convict(host);
         return true;
     }
+    if (engine->suspect && engine->suspect != host)
+        return true; /* one at a time; the scan's flow sees to it if it is the way after all */
     engine->suspect = host;
     flow->patient = true;
     host->suspicions++;

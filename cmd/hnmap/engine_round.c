@@ -127,7 +127,10 @@ bool engine__round_over(engine_host_t *host, uint64_t now)
         return true;
     if (host->round + 1u >= engine__round_tries(host))
         return in_flight == 0;
-    if (now >= engine__round_pause(host))
-        engine__round_begin(host, host->round + 1);
+    if (now < engine__round_pause(host))
+        return false;
+    if (!host->limited && host->engine->suspect != host)
+        engine__flow_calm(&host->flow);
+    engine__round_begin(host, host->round + 1);
     return false;
 }

@@ -69,6 +69,22 @@ static sim_port_e few_up(const sim_t *sim, uint32_t host, uint32_t probe)
     return host % 1771 == 3 ? SIM_OPEN : SIM_SILENT;
 }
 
+/* Hosts of four kinds: open, filtered, with limited resets, and half filtered. */
+static sim_port_e mixed(const sim_t *sim, uint32_t host, uint32_t probe)
+{
+    (void)sim;
+    switch (host % 4) {
+    case 1:
+        return probe % 500 == 77 ? SIM_OPEN : SIM_SILENT;
+    case 2:
+        return probe % 300 == 5 ? SIM_OPEN : SIM_CLOSED;
+    case 3:
+        return probe % 2 ? SIM_SILENT : SIM_OPEN;
+    default:
+        return SIM_OPEN;
+    }
+}
+
 /* What is scanned, and what came of all seeds together. */
 typedef struct run_s {
     sim_network_t network;
@@ -315,6 +331,42 @@ static void many_hosts_share_a_full_link(void **state)
     assert_true(run.repeats < 0.3);
 }
 
+static void a_slow_link_before_silence_costs_no_port(void **state)
+{
+    run_t run = {.network = {.rtt_us = 10 * MS,
+                             .timer_us = 1 * MS,
+                             .link_rate = 2000,
+                             .link_queue = 50,
+                             .port = one_open},
+                 .options = &ordinary,
+                 .hosts = 1,
+                 .count = 10000,
+                 .seeds = 50};
+
+    (void)state;
+    run_all(&run);
+    assert_int_equal(run.misses, 0);
+}
+
+static void hosts_that_limit_are_told_from_those_beside_them(void **state)
+{
+    run_t run = {.network = {.rtt_us = 1 * MS,
+                             .timer_us = 1 * MS,
+                             .limit_rate = 100,
+                             .limit_burst = 100,
+                             .port = mixed},
+                 .options = &ordinary,
+                 .hosts = 37,
+                 .count = 1000,
+                 .seeds = 5};
+
+    (void)state;
+    run_all(&run);
+    assert_int_equal(run.misses, 0);
+    assert_int_equal(run.limited, 5 * 9);
+    assert_true(run.worst_s < 5);
+}
+
 static void a_link_of_256_addresses_is_done_in_three_timeouts(void **state)
 {
     run_t run = {.network = {.rtt_us = 300, .port = seventh_up},
@@ -412,6 +464,8 @@ int main(void)
         cmocka_unit_test(limited_errors_are_waited_for_where_silence_means_open),
         cmocka_unit_test(a_full_link_is_found_and_kept_full),
         cmocka_unit_test(many_hosts_share_a_full_link),
+        cmocka_unit_test(a_slow_link_before_silence_costs_no_port),
+        cmocka_unit_test(hosts_that_limit_are_told_from_those_beside_them),
         cmocka_unit_test(a_link_of_256_addresses_is_done_in_three_timeouts),
         cmocka_unit_test(and_where_one_in_a_hundred_is_lost_each_way),
         cmocka_unit_test(dead_hosts_cost_their_tries_alone),
