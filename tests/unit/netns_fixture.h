@@ -8,6 +8,8 @@
 #ifndef HNET_TESTS_NETNS_FIXTURE_H
 #define HNET_TESTS_NETNS_FIXTURE_H
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -48,6 +50,29 @@ static inline int socket_in(int ns, int family, int type)
     assert_int_equal(setns(netns.ours, CLONE_NEWNET), 0);
     assert_true(fd >= 0);
     return fd;
+}
+
+/* Goes on until a host answers: the kernel tells its own parts late that a link is up, and what is
+ * sent before that is lost. A closed port refuses, whatever else may happen. */
+static inline void await_host(int from, const char *ip)
+{
+    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(9)};
+    struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
+    bool is_v4 = inet_pton(AF_INET, ip, &sin.sin_addr) == 1;
+    bool answers = false;
+
+    assert_true(is_v4 || inet_pton(AF_INET6, ip, &sin6.sin6_addr) == 1);
+    for (int tries = 0; !answers && tries < 10000; tries++) {
+        int fd = socket_in(from, is_v4 ? AF_INET : AF_INET6, SOCK_STREAM);
+        int rc = is_v4 ? connect(fd, (struct sockaddr *)&sin, sizeof(sin))
+                       : connect(fd, (struct sockaddr *)&sin6, sizeof(sin6));
+
+        answers = rc < 0 && errno == ECONNREFUSED;
+        close(fd);
+        if (!answers)
+            usleep(1000);
+    }
+    assert_true(answers);
 }
 
 static inline int new_netns(void)
@@ -99,6 +124,10 @@ static inline bool netns_enter(void)
     run("ip link set hnet0 addrgenmode none && ip link set hnet0 up && "
         "ip neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 dev hnet0 && "
         "ip neigh add fd77::2 lladdr 02:00:00:00:00:02 dev hnet0");
+    await_host(netns.ours, "10.77.0.2");
+    await_host(netns.ours, "fd77::2");
+    await_host(netns.theirs, "10.77.0.1");
+    await_host(netns.theirs, "fd77::1");
     return true;
 }
 

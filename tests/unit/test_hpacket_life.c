@@ -49,7 +49,9 @@ static void interface_goes_down(void **state)
     assert_int_equal(hpacket_open(&other, w.loop, &w.link, &options), -ENETDOWN);
     assert_null(other);
     run("ip link set hnet0 up");
-    ASK(&w, send_echo(&w, AF_INET));
+    await_host(netns.ours, "10.77.0.2");
+    send_echo(&w, AF_INET);
+    RUN_UNTIL(w.loop, w.by_kind[PACKET_ICMP] > 0);
     w.error = 0;
     w.closes = true;
     run("ip link del hnet0");
