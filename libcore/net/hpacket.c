@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define SEND_BUFFER (1 << 20)
+#define SEND_BATCH 64
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
@@ -281,6 +282,13 @@ static ssize_t send_ip(hpacket_t *packet, const void *data, size_t len)
     return sendto(fd, data, len, MSG_DONTWAIT, (const struct sockaddr *)&sa, sa_len);
 }
 
+static int refused(hpacket_t *packet)
+{
+    if (errno == EAGAIN || errno == ENOBUFS)
+        packet->stats.refused++;
+    return system_error();
+}
+
 int hpacket_send(hpacket_t *packet, const void *frame, size_t len)
 {
     ssize_t n = packet->has_header ? send(packet->fd, frame, len, MSG_DONTWAIT)
@@ -290,9 +298,53 @@ int hpacket_send(hpacket_t *packet, const void *frame, size_t len)
         packet->stats.sent++;
         return 0;
     }
-    if (errno == EAGAIN || errno == ENOBUFS)
-        packet->stats.refused++;
-    return system_error();
+    return refused(packet);
+}
+
+/* One system call. How many of them, at most SEND_BATCH. */
+static int send_batch(hpacket_t *packet, const struct iovec *frames, size_t n)
+{
+    struct mmsghdr messages[SEND_BATCH];
+    int sent;
+
+    memset(messages, 0, n * sizeof(*messages));
+    for (size_t i = 0; i < n; i++) {
+        messages[i].msg_hdr.msg_iov = (struct iovec *)&frames[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    sent = sendmmsg(packet->fd, messages, (unsigned)n, MSG_DONTWAIT);
+    if (sent < 0)
+        return refused(packet);
+    packet->stats.sent += (uint64_t)sent;
+    return sent;
+}
+
+int hpacket_send_many(hpacket_t *packet, const struct iovec *frames, size_t n)
+{
+    size_t done = 0;
+
+    if (n > INT32_MAX)
+        return -EINVAL;
+    while (done < n) {
+        size_t batch = n - done < SEND_BATCH ? n - done : SEND_BATCH;
+        int sent = 1;
+
+        if (packet->has_header) {
+            sent = send_batch(packet, frames + done, batch);
+        } else {
+            int err = hpacket_send(packet, frames[done].iov_base, frames[done].iov_len);
+
+            batch = 1;
+            if (err)
+                sent = err;
+        }
+        if (sent < 0)
+            return done > 0 ? (int)done : sent;
+        done += (size_t)sent;
+        if ((size_t)sent < batch)
+            break;
+    }
+    return (int)done;
 }
 
 void hpacket_stats(hpacket_t *packet, hpacket_stats_t *stats)

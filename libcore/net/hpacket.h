@@ -3,10 +3,12 @@
  *
  * Receiving: a kernel filter is in place before the first packet is, so nothing foreign ever comes;
  * then a ring shared with the kernel (TPACKET_V3), or plain receive calls where the memory limits
- * refuse one. The frame that a callback gets is valid during the callback only. Packets that this
- * machine sends are not told, so that on the loopback each one comes once. But there our own probes
- * come back to us: what is addressed to us there need not be an answer (a SYN without ACK, an echo
- * request), and the receiver has to look.
+ * refuse one, or the program does. The ring is for many packets: it tells of one when a block is
+ * full or block_timeout_ms have passed, so its time stamp counts, not the moment of the call. The
+ * frame that a callback gets is valid during the callback only. Packets that this machine sends are
+ * not told, so that on the loopback each one comes once. But there our own probes come back to us:
+ * what is addressed to us there need not be an answer (a SYN without ACK, an echo request), and the
+ * receiver has to look.
  *
  * Sending: on HROUTE_ETHERNET whole frames, past routing, filter rules and neighbour tables of this
  * machine. On other links IP packets without link header, over a raw IP socket, since the kernel
@@ -28,6 +30,7 @@
 #include "hroute.h"
 
 #include <linux/filter.h>
+#include <sys/uio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -93,7 +96,7 @@ typedef struct hpacket_options_s {
         ring_size; /* bytes, all of them counted as this process's memory; 0: HPACKET_RING_SIZE */
     uint32_t
         block_timeout_ms; /* a packet is told at the latest then; 0: HPACKET_BLOCK_TIMEOUT_MS */
-    bool no_ring;         /* plain receive calls */
+    bool no_ring;      /* plain receive calls: each packet is told at once, for a third more CPU */
     bool bypass_qdisc; /* frames go past the interface's queue: faster, and lost when it is full */
     hpacket_cb on_frame;       /* NULL: nothing is received, only sent */
     hpacket_error_cb on_error; /* may be NULL */
@@ -125,6 +128,11 @@ packet_link_e hpacket_link(const hpacket_t *packet);
  * again in a ms), -EMSGSIZE (longer than the MTU), -ENETDOWN, -ENODEV, -EINVAL (no IP packet,
  * where it should be one), -EPERM, -ENETUNREACH and what else routing says (raw IP only). */
 int hpacket_send(hpacket_t *packet, const void *frame, size_t len);
+
+/* Sends several, in as few system calls as can be: a quarter less CPU than one by one. How many
+ * were sent, from the first on; if that is less than n, the next one was refused, and sending it
+ * again tells why. What hpacket_send says if it is the first. */
+int hpacket_send_many(hpacket_t *packet, const struct iovec *frames, size_t n);
 
 /* The counters since it was opened; those of the kernel are read anew. */
 void hpacket_stats(hpacket_t *packet, hpacket_stats_t *stats);

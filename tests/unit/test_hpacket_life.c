@@ -83,6 +83,49 @@ static void only_sending(void **state)
     end(&w);
 }
 
+/* A row of echo requests, of which one is too long. */
+static void check_many(const char *name)
+{
+    enum { MANY = 150, BAD = 100 };
+    static uint8_t frames[MANY][FRAME_MAX];
+    static const uint8_t big[PACKET_WRITE_MAX * 1024];
+    struct iovec iov[MANY];
+    watched_t w;
+    hpacket_options_t options;
+    hpacket_stats_t stats;
+    packet_envelope_t e;
+
+    begin(&w, name);
+    options = options_of(&w);
+    open_with(&w, &options);
+    e = to_them(&w, AF_INET);
+    for (uint16_t i = 0; i < MANY; i++) {
+        packet_icmp_out_t echo = {.id = 1, .seq = i};
+        ssize_t len = packet_write_icmp(frames[i], FRAME_MAX, &e, &echo);
+
+        iov[i] = (struct iovec){frames[i], (size_t)len};
+    }
+    assert_int_equal(hpacket_send_many(w.packet, iov, 0), 0);
+    assert_int_equal(hpacket_send_many(w.packet, iov, MANY), MANY);
+    RUN_UNTIL(w.loop, w.frames == MANY);
+    assert_int_equal(w.last.icmp.seq, MANY - 1);
+    iov[BAD].iov_base = (void *)big;
+    iov[BAD].iov_len = sizeof(big);
+    assert_int_equal(hpacket_send_many(w.packet, iov, MANY), BAD);
+    assert_true(hpacket_send_many(w.packet, iov + BAD, MANY - BAD) < 0);
+    RUN_UNTIL(w.loop, w.frames == MANY + BAD);
+    hpacket_stats(w.packet, &stats);
+    assert_int_equal(stats.sent, MANY + BAD);
+    end(&w);
+}
+
+static void many_at_once(void **state)
+{
+    (void)state;
+    check_many("hnet0");
+    check_many("lo");
+}
+
 static void bad_options(void **state)
 {
     watched_t w;
@@ -156,9 +199,13 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(closed_in_its_callback), cmocka_unit_test(interface_goes_down),
-        cmocka_unit_test(only_sending),           cmocka_unit_test(bad_options),
-        cmocka_unit_test(no_privilege),           cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(closed_in_its_callback),
+        cmocka_unit_test(interface_goes_down),
+        cmocka_unit_test(only_sending),
+        cmocka_unit_test(many_at_once),
+        cmocka_unit_test(bad_options),
+        cmocka_unit_test(no_privilege),
+        cmocka_unit_test(out_of_memory),
     };
 
     return run_on_each_poller("hpacket_life", tests, ARRAY_LENGTH(tests));
