@@ -16,6 +16,7 @@
 #define ENGINE_RUN_MAX 512          /* probes sent in one engine_run */
 #define ENGINE_CANARIES_MAX 8       /* of one host, waiting to be sent */
 #define ENGINE_EPOCH_US 100000      /* paces are looked at that often, or once a round trip */
+#define ENGINE_NEAR_US 5000         /* a round trip on the local link */
 #define ENGINE_WHEEL_TICKS 2048     /* a power of two */
 #define ENGINE_WHEEL_TICK_US 500
 
@@ -195,6 +196,9 @@ void engine__flight_pop_newest(engine_host_t *host, uint32_t probe);
 uint64_t engine__flight_age(const engine_host_t *host, uint32_t probe, uint64_t now);
 void engine__flight_expire(engine_host_t *host, uint64_t now);
 uint64_t engine__flight_next(const engine_host_t *host, uint64_t now); /* when the oldest expires */
+
+/* engine_answer. A silent probe is done by a part with each try, wholly when it is answered. */
+void engine__work(engine_host_t *host, double part);
 
 /* engine_host: what happens to a host. */
 void engine__place(engine_host_t *host, uint64_t now);
