@@ -123,6 +123,11 @@ int http_page_text(hbytes_t *out, const void *text, size_t len)
 
 int http_page_begin(hbytes_t *out, const char *title)
 {
+    return http_page_begin_with(out, title, "");
+}
+
+int http_page_begin_with(hbytes_t *out, const char *title, const char *head)
+{
     http_page_writer_t w = {out, 0};
 
     http_page__put(&w, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -131,7 +136,9 @@ int http_page_begin(hbytes_t *out, const char *title)
     http_page__put_text(&w, title);
     http_page__put(&w, "</title>\n" FAVICON "<style>");
     http_page__put(&w, http_page__style);
-    http_page__put(&w, "</style>\n</head>\n<body>\n");
+    http_page__put(&w, "</style>\n");
+    http_page__put(&w, head);
+    http_page__put(&w, "</head>\n<body>\n");
     return w.err;
 }
 

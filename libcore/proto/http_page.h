@@ -50,6 +50,10 @@ int http_page_error(http_page_type_e type, const http_page_error_t *error, hbyte
  * hbytes_append here and below. */
 int http_page_begin(hbytes_t *out, const char *title);
 
+/* The same; head is HTML that is put at the end of the page's head as it is: what a page of another
+ * program adds to the style (tokens such as --card and --dim are there for it). */
+int http_page_begin_with(hbytes_t *out, const char *title, const char *head);
+
 /* Appends the foot and the end of the page; server may be NULL. */
 int http_page_end(hbytes_t *out, const char *server);
 
