@@ -271,6 +271,13 @@ const hopt_t option_rows[] = {
                 .arg_name = "FILE"),
     HOPT_STRING(0, NULL, options_t, output.all, "write BASE.nmap, BASE.xml and BASE.gnmap",
                 .pair = "oA", .arg_name = "BASE"),
+    HOPT_STRING(0, "json", options_t, output.json,
+                "write it as JSON: an object a line for the scan, each host as it is done, the end",
+                .arg_name = "FILE"),
+    HOPT_STRING(0, "csv", options_t, output.csv, "write it as a table, a line for each port shown",
+                .arg_name = "FILE"),
+    HOPT_STRING(0, "html", options_t, output.html, "write it as a page to read, sort and print",
+                .arg_name = "FILE"),
     HOPT_FLAG(0, "append-output", options_t, output.append, "append to files instead",
               .alias = "append_output"),
     HOPT_FLAG(0, "open", options_t, output.open_only, "show only ports that are, or may be, open"),
@@ -309,8 +316,8 @@ static int check(const options_t *o)
         return misused("only one way to scan TCP ports at a time");
     if (o->pings & PING_NONE && o->pings & ~(unsigned)PING_NONE)
         return misused("-Pn and another -P: either every host is up or it is asked");
-    if ((o->port.ports != NULL) + o->port.fast + (o->port.top > 0) > 1)
-        return misused("-p, -F and --top-ports: choose one");
+    if (o->port.fast && (o->port.ports || o->port.top > 0))
+        return misused("-F chooses the ports: it goes with neither -p nor --top-ports");
     if (t->window_min > 0 && t->window_max > 0 && t->window_min > t->window_max)
         return misused("--min-parallelism is more than --max-parallelism");
     if (t->rate_min > 0 && t->rate_max > 0 && t->rate_min > t->rate_max)

@@ -65,7 +65,8 @@ typedef struct timing_options_s {
 } timing_options_t;
 
 typedef struct output_options_s {
-    const char *normal, *xml, *grepable, *all; /* paths, "-" for standard output; NULL: none */
+    /* Paths, "-" for standard output; NULL: none. */
+    const char *normal, *xml, *grepable, *all, *json, *csv, *html;
     bool append, open_only, reason;
     int verbose, debug;
     uint32_t stats_every_ms; /* 0: never */

@@ -7,20 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SINKS_MAX 8
+#define SINKS_MAX 10
 
 /* A format and where its text goes. */
 typedef struct sink_s {
     const output_format_t *format;
     char *path; /* NULL: standard output */
     int fd;
-    int error; /* the first one; it gets nothing more */
-    uint64_t state;
+    int error;     /* the first one; it gets nothing more */
+    bool has_head; /* the file that is appended to has it */
 } sink_t;
 
 struct output_s {
     sink_t sinks[SINKS_MAX];
     size_t count;
+    totals_t totals;
 };
 
 static void say(const char *what, const char *path, int error)
@@ -66,9 +67,9 @@ static int add_sinks(output_t *output, const output_options_t *options)
         const output_format_t *format;
         const char *path;
     } asked[] = {
-        {&output_normal, options->normal},
-        {&output_xml, options->xml},
-        {&output_grepable, options->grepable},
+        {&output_normal, options->normal},     {&output_xml, options->xml},
+        {&output_grepable, options->grepable}, {&output_json, options->json},
+        {&output_csv, options->csv},           {&output_html, options->html},
     };
     bool has_stdout = false;
     int status = options->all ? add_all(output, options->all) : 0;
@@ -92,6 +93,11 @@ static int open_files(output_t *output, bool append)
 
         if (sink->path == NULL)
             continue;
+        if (append && sink->format->append == OUTPUT_APPEND_NEVER) {
+            fprintf(stderr, "hnmap: cannot append to '%s': a report as %s is whole\n", sink->path,
+                    sink->format->name);
+            return -EINVAL;
+        }
         sink->fd = open(sink->path,
                         O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (append ? O_APPEND : 0), 0666);
         if (sink->fd < 0) {
@@ -100,6 +106,8 @@ static int open_files(output_t *output, bool append)
             say("cannot write", sink->path, error);
             return error;
         }
+        sink->has_head = append && sink->format->append == OUTPUT_APPEND_NO_HEAD &&
+                         lseek(sink->fd, 0, SEEK_END) > 0;
     }
     for (size_t i = 0; i < output->count && !append; i++)
         if (output->sinks[i].path && ftruncate(output->sinks[i].fd, 0) < 0 && errno != EINVAL) {
@@ -163,16 +171,16 @@ static int write_all(int fd, const hbytes_t *text)
 
 typedef enum step_e { STEP_BEGIN, STEP_HOST, STEP_END } step_e;
 
-static int format_step(sink_t *sink, step_e step, const run_t *run, const host_result_t *host,
-                       hbytes_t *text)
+static int format_step(const output_t *output, const sink_t *sink, step_e step, const run_t *run,
+                       const host_result_t *host, hbytes_t *text)
 {
     const output_format_t *format = sink->format;
 
     if (step == STEP_BEGIN)
-        return format->begin ? format->begin(text, run) : 0;
+        return format->begin && !sink->has_head ? format->begin(text, run) : 0;
     if (step == STEP_HOST)
-        return format->host ? format->host(text, run, host, &sink->state) : 0;
-    return format->end ? format->end(text, run, &sink->state) : 0;
+        return format->host ? format->host(text, run, host) : 0;
+    return format->end ? format->end(text, run, &output->totals) : 0;
 }
 
 /* A sink that fails is told once and gets nothing more; the others go on. */
@@ -186,7 +194,7 @@ static int run_step(output_t *output, step_e step, const run_t *run, const host_
 
         if (sink->error == 0) {
             hbytes_clear(&text);
-            sink->error = format_step(sink, step, run, host, &text);
+            sink->error = format_step(output, sink, step, run, host, &text);
             if (sink->error == 0)
                 sink->error = write_all(sink->fd, &text);
             if (sink->error < 0)
@@ -215,6 +223,7 @@ int output_host(output_t *output, const run_t *run, const host_result_t *host)
 {
     if (!output_is_told(run, host))
         return 0;
+    totals_add(&output->totals, host);
     return run_step(output, STEP_HOST, run, host);
 }
 

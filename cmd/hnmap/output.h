@@ -5,18 +5,26 @@
 
 #include "options.h"
 #include "result.h"
+#include "totals.h"
 
-/* One format. Every call appends to out; 0 or -ENOMEM. state is a zeroed word of the format's own,
- * for a whole run. Any call may be NULL. */
+/* What --append-output does to a file that has a report already. */
+typedef enum output_append_e {
+    OUTPUT_APPEND = 0,     /* another report follows */
+    OUTPUT_APPEND_NO_HEAD, /* without a second begin */
+    OUTPUT_APPEND_NEVER    /* refused: two reports make no file of this format */
+} output_append_e;
+
+/* One format. Every call appends to out; 0 or -ENOMEM. Any call may be NULL. */
 typedef struct output_format_s {
     const char *name, *extension;
     int (*begin)(hbytes_t *out, const run_t *run);
-    int (*host)(hbytes_t *out, const run_t *run, const host_result_t *host, uint64_t *state);
-    int (*end)(hbytes_t *out, const run_t *run, uint64_t *state);
-    bool is_final; /* only the end writes (HTML): nothing is appended to, nothing resumed */
+    int (*host)(hbytes_t *out, const run_t *run, const host_result_t *host);
+    int (*end)(hbytes_t *out, const run_t *run, const totals_t *totals); /* of the hosts told */
+    output_append_e append;
 } output_format_t;
 
 extern const output_format_t output_terminal, output_normal, output_grepable, output_xml;
+extern const output_format_t output_json, output_csv, output_html;
 
 typedef struct output_s output_t;
 

@@ -84,7 +84,7 @@ static int write_ports(hbytes_t *out, const host_result_t *host)
                          port_state_name(host->groups[0].state), ignored);
 }
 
-static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host, uint64_t *state)
+static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host)
 {
     static const char *const words[] = {"Unknown", "Up", "Down", "Skipped"};
     char ip[HADDR_FORMAT_SIZE];
@@ -92,7 +92,6 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
     int status;
 
     (void)run;
-    (void)state;
     output_ip(host, ip);
     status = hbytes_printf(out, "Host: %s (%s)\tStatus: %s\n", ip, name ? name : "",
                            words[host->state <= HOST_SKIPPED ? host->state : 0]);
@@ -105,12 +104,12 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
     return status < 0 ? status : hbytes_append_char(out, '\n');
 }
 
-static int end(hbytes_t *out, const run_t *run, uint64_t *state)
+static int end(hbytes_t *out, const run_t *run, const totals_t *totals)
 {
     char date[OUTPUT_DATE_SIZE];
     int status = hbytes_printf(out, "# hnmap done at %s -- ", output_date(run->end, date));
 
-    (void)state;
+    (void)totals;
     if (status == 0)
         status = output_summary(out, run);
     if (status == 0 && run->error)

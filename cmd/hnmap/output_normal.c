@@ -285,11 +285,10 @@ static int write_up_host(hbytes_t *out, const run_t *run, const host_result_t *h
                                                                : status;
 }
 
-static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host, uint64_t *state)
+static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host)
 {
     int status = write_who(out, host);
 
-    (void)state;
     if (status < 0)
         return status;
     if (host->state == HOST_DOWN)
@@ -299,12 +298,12 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
     return write_up_host(out, run, host);
 }
 
-static int end_file(hbytes_t *out, const run_t *run, uint64_t *state)
+static int end_file(hbytes_t *out, const run_t *run, const totals_t *totals)
 {
     char date[OUTPUT_DATE_SIZE];
     int status = hbytes_printf(out, "# hnmap done at %s -- ", output_date(run->end, date));
 
-    (void)state;
+    (void)totals;
     if (status == 0)
         status = output_summary(out, run);
     if (status == 0 && run->error)
@@ -312,11 +311,11 @@ static int end_file(hbytes_t *out, const run_t *run, uint64_t *state)
     return status < 0 ? status : hbytes_append_char(out, '\n');
 }
 
-static int end_terminal(hbytes_t *out, const run_t *run, uint64_t *state)
+static int end_terminal(hbytes_t *out, const run_t *run, const totals_t *totals)
 {
     int status = 0;
 
-    (void)state;
+    (void)totals;
     if (run->up == 0 && run->total == 1 && !run->lists_only && run->verbose == 0 && !run->error)
         status = hbytes_append_str(out, "Note: Host seems down. If it is really up, but blocking "
                                         "our ping probes, try -Pn\n");

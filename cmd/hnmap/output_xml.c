@@ -247,12 +247,11 @@ static int open_host(hbytes_t *out, const host_result_t *host)
                                host_state_name(host->state), reason_name(host->reason), host->ttl);
 }
 
-static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host, uint64_t *state)
+static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host)
 {
     int status = open_host(out, host);
 
     (void)run;
-    (void)state;
     if (status == 0)
         status = write_addresses(out, host);
     if (status == 0)
@@ -266,7 +265,7 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
     return status < 0 ? status : hbytes_append_str(out, "</host>\n");
 }
 
-static int end(hbytes_t *out, const run_t *run, uint64_t *state)
+static int end(hbytes_t *out, const run_t *run, const totals_t *totals)
 {
     char date[OUTPUT_DATE_SIZE];
     int status = hbytes_printf(out,
@@ -274,7 +273,7 @@ static int end(hbytes_t *out, const run_t *run, uint64_t *state)
                                "summary=\"hnmap done at %s; ",
                                (long long)run->end, output_date(run->end, date), date);
 
-    (void)state;
+    (void)totals;
     if (status == 0)
         status = output_summary(out, run);
     if (status == 0)
