@@ -291,7 +291,8 @@ static void udp_datagram(void **state)
                                     .destination_port = 53,
                                     .payload = len ? payload : NULL,
                                     .payload_len = len};
-            packet_t packet = written(link, frame, packet_write_udp(frame, sizeof(frame), &e, &udp));
+            packet_t packet =
+                written(link, frame, packet_write_udp(frame, sizeof(frame), &e, &udp));
 
             assert_envelope(&packet, &e);
             assert_int_equal(packet.kind, PACKET_UDP);
