@@ -314,6 +314,23 @@ static void a_full_link_is_found_and_kept_full(void **state)
     assert_true(run.repeats < 0.2);
 }
 
+static void a_very_slow_link_is_not_flooded(void **state)
+{
+    run_t run = {
+        .network = {.rtt_us = 20 * MS, .link_rate = 300, .link_queue = 50, .port = seven_open},
+        .options = &ordinary,
+        .hosts = 1,
+        .count = 10000,
+        .seeds = 3};
+
+    (void)state;
+    run_all(&run);
+    assert_int_equal(run.misses, 0);
+    assert_int_equal(run.limited, 0);
+    assert_true(run.worst_s < 36); /* 33.3 s are needed */
+    assert_true(run.repeats < 0.75);
+}
+
 static void many_hosts_share_a_full_link(void **state)
 {
     run_t run = {
@@ -463,6 +480,7 @@ int main(void)
         cmocka_unit_test(limited_resets_are_found_out_and_not_waited_for),
         cmocka_unit_test(limited_errors_are_waited_for_where_silence_means_open),
         cmocka_unit_test(a_full_link_is_found_and_kept_full),
+        cmocka_unit_test(a_very_slow_link_is_not_flooded),
         cmocka_unit_test(many_hosts_share_a_full_link),
         cmocka_unit_test(a_slow_link_before_silence_costs_no_port),
         cmocka_unit_test(hosts_that_limit_are_told_from_those_beside_them),
