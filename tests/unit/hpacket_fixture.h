@@ -22,7 +22,8 @@ typedef struct watched_s {
     uint8_t data[FRAME_MAX]; /* the last frame */
     packet_t last;
     hpacket_frame_t frame;
-    bool closes;
+    bool closes;          /* in the callback for a frame */
+    bool closes_at_error; /* in the other one */
 } watched_t;
 
 static inline void on_frame(hpacket_t *packet, const hpacket_frame_t *frame, void *arg)
@@ -44,7 +45,7 @@ static inline void on_error(hpacket_t *packet, int err, void *arg)
     watched_t *w = arg;
 
     w->error = err;
-    if (w->closes)
+    if (w->closes_at_error)
         hpacket_close(packet);
 }
 
