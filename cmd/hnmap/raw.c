@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define HOP_ASK_US 250000
+#define HOLD_TRIES 100 /* to find ports that are free, in a row */
 #define ACK_WINDOW 1024
 #define UDP_PAYLOAD_MAX 1200
 
@@ -33,6 +34,8 @@ static uint32_t number_of(const raw_t *raw, const packet_addr_t *host, uint16_t 
 
 uint32_t raw__cookie(const raw_t *raw, const packet_addr_t *host, uint16_t port, unsigned try)
 {
+    if (raw->port_count == 1) /* else it were another connection at the same ports */
+        try = 0;
     return (number_of(raw, host, port) & ~(RAW_TRIES - 1u)) | (try & (RAW_TRIES - 1u));
 }
 
@@ -45,27 +48,74 @@ int raw__try_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* A port that the kernel gives to nobody else meanwhile: bound, and not listening. */
-static int hold_port(raw_t *raw, uint16_t wanted)
+/* A port that the kernel gives to nobody else meanwhile: bound, and not listening. The socket, and
+ * its port in *port (0: one that is free); or what is negative. */
+static int hold_port(uint16_t *port)
 {
-    sockaddr_u addr = {.sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(wanted)}};
+    sockaddr_u addr = {.sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(*port)}};
     socklen_t len = sizeof(addr.sin6);
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int err;
 
-    raw->port = wanted;
-    raw->held = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (raw->held < 0) { /* without IPv6 */
-        addr = (sockaddr_u){.sin = {.sin_family = AF_INET, .sin_port = htons(wanted)}};
+    if (fd < 0) { /* without IPv6 */
+        addr = (sockaddr_u){.sin = {.sin_family = AF_INET, .sin_port = htons(*port)}};
         len = sizeof(addr.sin);
-        raw->held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     }
-    if (raw->held < 0)
+    if (fd < 0)
         return -errno;
-    if (bind(raw->held, &addr.sa, len) < 0)
-        return wanted ? 0 : -errno; /* one that was asked for may be shared */
-    if (getsockname(raw->held, &addr.sa, &len) < 0)
-        return -errno;
-    raw->port = (uint16_t)haddr_port(&addr.sa);
+    if (bind(fd, &addr.sa, len) < 0 || getsockname(fd, &addr.sa, &len) < 0) {
+        err = -errno;
+        close(fd);
+        return err;
+    }
+    *port = (uint16_t)haddr_port(&addr.sa);
+    return fd;
+}
+
+static void release_ports(raw_t *raw)
+{
+    while (raw->held_count > 0)
+        close(raw->held[--raw->held_count]);
+}
+
+/* RAW_PORTS ports in a row. */
+static int hold_row(raw_t *raw)
+{
+    uint16_t port = 0;
+    int fd = hold_port(&port);
+
+    if (fd < 0)
+        return fd;
+    close(fd);
+    raw->port = port & ~(RAW_PORTS - 1u);
+    for (raw->port_count = 0; raw->port_count < RAW_PORTS; raw->port_count++) {
+        port = (uint16_t)(raw->port + raw->port_count);
+        fd = hold_port(&port);
+        if (fd < 0) {
+            release_ports(raw);
+            return fd;
+        }
+        raw->held[raw->held_count++] = fd;
+    }
     return 0;
+}
+
+static int hold_ports(raw_t *raw, uint16_t wanted)
+{
+    int err = -EADDRINUSE;
+
+    if (wanted) {
+        raw->port = wanted;
+        raw->port_count = 1;
+        err = hold_port(&wanted);
+        if (err >= 0)
+            raw->held[raw->held_count++] = err;
+        return 0; /* one that was asked for may be shared */
+    }
+    for (int i = 0; i < HOLD_TRIES && err == -EADDRINUSE; i++)
+        err = hold_row(raw);
+    return err;
 }
 
 int raw_new(hloop_t *loop, const raw_options_t *options, raw_answer_cb cb, void *context,
@@ -77,7 +127,7 @@ int raw_new(hloop_t *loop, const raw_options_t *options, raw_answer_cb cb, void 
 
     if (raw == NULL)
         return -ENOMEM;
-    *raw = (raw_t){.loop = loop, .cb = cb, .context = context, .held = -1};
+    *raw = (raw_t){.loop = loop, .cb = cb, .context = context};
     raw->secret = mix(options->seed + 1);
     raw->id = (uint16_t)mix(raw->secret);
     if (options->source) {
@@ -90,7 +140,7 @@ int raw_new(hloop_t *loop, const raw_options_t *options, raw_answer_cb cb, void 
         raw->ifindex = err == 0 ? link.index : 0;
     }
     if (err == 0)
-        err = hold_port(raw, options->source_port);
+        err = hold_ports(raw, options->source_port);
     if (err < 0) {
         raw_free(raw);
         return err;
@@ -108,8 +158,7 @@ void raw_free(raw_t *raw)
         hmem_free(raw->links[i]);
     }
     hroute_free(raw->routes);
-    if (raw->held >= 0)
-        close(raw->held);
+    release_ports(raw);
     hmem_free(raw);
 }
 
@@ -118,7 +167,7 @@ void raw_free(raw_t *raw)
 static int open_link(raw_t *raw, const hroute_link_t *info, raw_link_t **out)
 {
     hpacket_options_t options = {
-        .filter = {.tcp = {raw->port, raw->port},
+        .filter = {.tcp = {raw->port, (uint16_t)(raw->port + raw->port_count - 1)},
                    .udp = {raw->port, raw->port},
                    .icmp = true,
                    .arp = info->kind == HROUTE_ETHERNET},
@@ -285,7 +334,7 @@ static int send_tcp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe
     uint32_t cookie = raw__cookie(raw, &path->destination, probe->port, try);
     const packet_patch_t patch = {
         .destination = &path->destination,
-        .source_port = raw->port,
+        .source_port = (uint16_t)(raw->port + try % raw->port_count),
         .destination_port = probe->port,
         .seq = cookie,
         .ack = probe->flags & PACKET_ACK ? cookie : 0,

@@ -5,6 +5,17 @@
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
+/* About TCP: whether the try is one of ours, which it is by its number and our port. With a single
+ * port, all tries of a probe are the same. */
+static bool is_believed(const raw_t *raw, uint16_t port, raw_answer_t *answer)
+{
+    if (answer->try < 0 || (uint16_t)(port - raw->port) >= raw->port_count)
+        return false;
+    if (raw->port_count == 1)
+        answer->try = -1;
+    return true;
+}
+
 /* ---- ICMP errors ----------------------------------------------------------------------------- */
 
 typedef struct meaning_s {
@@ -60,7 +71,7 @@ static bool read_error(const raw_t *raw, const packet_t *packet, raw_answer_t *a
         answer->probe.kind = RAW_TCP;
         answer->probe.port = quoted.tcp.destination_port;
         answer->try = raw__try_of(raw, &quoted.destination, answer->probe.port, quoted.tcp.seq);
-        return quoted.tcp.source_port == raw->port && answer->try >= 0;
+        return is_believed(raw, quoted.tcp.source_port, answer);
     }
     if (quoted.kind == PACKET_UDP) {
         answer->probe.kind = RAW_UDP;
@@ -127,7 +138,7 @@ static bool read_tcp(const raw_t *raw, const packet_t *packet, raw_answer_t *ans
 {
     const packet_tcp_t *tcp = &packet->tcp;
 
-    if (tcp->destination_port != raw->port || (tcp->flags & (PACKET_RST | PACKET_SYN)) == 0)
+    if ((tcp->flags & (PACKET_RST | PACKET_SYN)) == 0)
         return false;
     answer->probe.kind = RAW_TCP;
     answer->probe.port = tcp->source_port;
@@ -139,7 +150,7 @@ static bool read_tcp(const raw_t *raw, const packet_t *packet, raw_answer_t *ans
             answer->try = raw__try_of(raw, &packet->source, tcp->source_port, tcp->ack - room);
     if (answer->try < 0 && tcp->flags & PACKET_RST)
         answer->try = raw__try_of(raw, &packet->source, tcp->source_port, tcp->seq);
-    return answer->try >= 0;
+    return is_believed(raw, tcp->destination_port, answer);
 }
 
 static bool read_udp(const raw_t *raw, const packet_t *packet, raw_answer_t *answer)

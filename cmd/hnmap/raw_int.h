@@ -6,6 +6,11 @@
 
 #include "codec/packet_write.h"
 
+/* Each try of a TCP probe has a port of its own. A host that answered the first one, which was lost,
+ * would else find the second within a connection that is half open, and reset it: an open port
+ * would seem closed. */
+#define RAW_PORTS 8
+
 struct raw_hop_s {
     packet_addr_t addr;
     bool has_mac;
@@ -34,9 +39,11 @@ struct raw_s {
     raw_answer_cb cb;
     void *context;
     uint64_t secret;
-    uint16_t port; /* TCP's source port */
-    uint16_t id;   /* of echoes */
-    int held;      /* the socket that keeps the port, or -1 */
+    uint16_t port; /* the first source port; UDP's */
+    unsigned port_count;
+    uint16_t id;         /* of echoes */
+    int held[RAW_PORTS]; /* sockets that keep the ports */
+    unsigned held_count;
     raw_link_t *links[RAW_LINKS_MAX];
     unsigned link_count;
 };
