@@ -301,6 +301,7 @@ static void free_scan(scan_t *s)
     for (size_t i = 0; i < SCAN_SIGNALS; i++)
         hsignal_del(s->signals[i]);
     output_free(s->output);
+    vendors_free(&s->vendors);
     plan_free(&s->plan);
     hloop_free(&s->loop);
 }

@@ -12,6 +12,7 @@
 #include "plan.h"
 #include "raw.h"
 #include "scan.h"
+#include "vendors.h"
 #include "view.h"
 
 #define SCAN_SIGNALS 2
@@ -26,6 +27,7 @@ typedef struct scan_s {
     hdns_t *dns;                   /* NULL: no names */
     local_t *local;
     output_t *output;
+    vendors_t vendors;
     view_t *view;
     uint64_t begin_us;
     uint64_t open_count; /* ports that were found open */

@@ -98,6 +98,8 @@ static void host_is_up(scan_t *s, host_t *host, reason_e reason)
     host->result.state = HOST_UP;
     host->result.reason = (uint8_t)reason;
     host->stage = STAGE_WAIT;
+    if (host->result.has_mac)
+        host->result.vendor = vendors_find(&s->vendors, host->result.mac);
     ask_name(s, host);
     if (!s->plan.run.pings_only)
         return;
