@@ -56,6 +56,7 @@ int engine_new(const engine_options_t *options, const engine_method_t *method, v
     engine__bucket_init(&e->most, options->rate_max * CAP_SHARE, options->rate_max * CAP_BURST_S,
                         0);
     engine__bucket_init(&e->least, options->rate_min, options->rate_min * FLOOR_BURST_S, 0);
+    e->cap = options->rate_of ? options->rate_of->cap : &e->most;
     *engine = e;
     return 0;
 }
@@ -149,10 +150,10 @@ static uint32_t flight_max(const engine_t *engine)
 
 static bool may_send(engine_t *engine, uint64_t now)
 {
-    engine__bucket_fill(&engine->most, now);
+    engine__bucket_fill(engine->cap, now);
     engine__bucket_fill(&engine->least, now);
     return now >= engine->busy_us && engine->flow.in_flight < flight_max(engine) &&
-           (engine->most.rate == 0 || engine->most.tokens >= 1);
+           (engine->cap->rate == 0 || engine->cap->tokens >= 1);
 }
 
 /* The next host that sends; rate_min opens what windows and paces keep shut. */
@@ -187,7 +188,7 @@ static void was_sent(engine_t *engine, engine_host_t *host, uint32_t probe, unsi
 {
     engine->stats.sent++;
     engine->stats.repeated += try > 0;
-    engine__bucket_take(&engine->most);
+    engine__bucket_take(engine->cap);
     engine__bucket_take(&engine->least);
     if (!(host->state[probe] & ENGINE__ANSWERED))
         engine__work(host, 1.0 / engine__round_tries(host));
@@ -259,8 +260,8 @@ static uint64_t next_send(engine_t *engine, uint64_t now)
         at = engine__bucket_wait(&engine->least, now);
     if (at == UINT64_MAX || engine->flow.in_flight >= flight_max(engine))
         return UINT64_MAX;
-    if (engine->most.rate > 0 && engine__bucket_wait(&engine->most, now) > at)
-        at = engine__bucket_wait(&engine->most, now);
+    if (engine->cap->rate > 0 && engine__bucket_wait(engine->cap, now) > at)
+        at = engine__bucket_wait(engine->cap, now);
     if (engine->busy_us > at)
         at = engine->busy_us;
     return at <= now || at > now + ENGINE_WHEEL_TICK_US ? at : now + ENGINE_WHEEL_TICK_US;

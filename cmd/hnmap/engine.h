@@ -56,8 +56,10 @@ typedef struct engine_options_s {
     double rate_initial;             /* probes a second that a scan begins with; 0: automatic */
     double rate_min, rate_max;       /* probes a second over the whole scan; 0: none. rate_max is
                                         never passed, within any 100 ms */
-    uint64_t seed;                   /* of the orders */
-    bool in_order;                   /* probes in their order, not shuffled */
+    engine_t *rate_of; /* an engine that lives longer, or NULL: its rate_max is for both together,
+                          and rate_max here is ignored */
+    uint64_t seed;     /* of the orders */
+    bool in_order;     /* probes in their order, not shuffled */
     bool wait_for_limited; /* slow down until limited answers get through; tries that the limit
                               swallowed do not count, up to ENGINE_TRIES_MAX. For UDP alone: there
                               are pauses of 1.2 s between rounds */

@@ -123,6 +123,7 @@ struct engine_s {
     engine__rtt_t rtt;
     engine__tries_t tries, firm;
     engine__bucket_t most, least; /* rate_max and rate_min */
+    engine__bucket_t *cap;        /* most, or another engine's */
     const engine_host_t *suspect; /* see engine_limit.c */
     engine_stats_t stats;
     hlist_t ready, blocked, resting, ended;

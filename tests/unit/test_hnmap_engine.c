@@ -185,6 +185,31 @@ static void a_host_may_end_and_begin_in_callbacks(void **state)
     }
 }
 
+static void engines_may_share_a_rate(void **state)
+{
+    engine_options_t options = ordinary;
+    unsigned sends[1000];
+    hand_t first;
+    hand_t second;
+
+    (void)state;
+    options.rate_max = 1000;
+    hand_begin(&first, &options, 5000);
+    options.rate_of = first.engine;
+    hand_begin(&second, &options, 5000);
+    for (unsigned ms = 0; ms < 1000; ms++) {
+        first.now = second.now = BEGIN + (uint64_t)ms * MS;
+        hand_run(ms % 2 ? &first : &second);
+        hand_run(ms % 2 ? &second : &first);
+        sends[ms] = first.sends + second.sends;
+        assert_true(ms < 100 || sends[ms] - sends[ms - 100] <= 100);
+    }
+    assert_true(sends[999] > 900);
+    assert_true(first.sends > 300 && second.sends > 300);
+    engine_free(second.engine);
+    engine_free(first.engine);
+}
+
 static void odd_answers_are_no_news(void **state)
 {
     engine_stats_t stats;
@@ -349,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_busy_method_is_left_alone_for_a_while),
         cmocka_unit_test(a_probe_that_is_answered_as_it_is_sent_is_done),
         cmocka_unit_test(a_host_may_end_and_begin_in_callbacks),
+        cmocka_unit_test(engines_may_share_a_rate),
         cmocka_unit_test(odd_answers_are_no_news),
         cmocka_unit_test(round_trips_are_measured_against_their_own_try),
         cmocka_unit_test(a_canary_has_as_long_to_be_answered_as_any_other),
