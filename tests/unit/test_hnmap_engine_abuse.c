@@ -75,6 +75,10 @@ static void answer(abuse_t *abuse)
         return;
     probe = (uint32_t)random_below(abuse, target->count + 2);
     was = engine_is_answered(target->host, probe);
+    if (one_in(abuse, 8)) {
+        assert_true(engine_settle(abuse->engine, target->host, probe, abuse->now) <= !was);
+        return;
+    }
     if (engine_answer(abuse->engine, target->host, probe, (int)random_below(abuse, 8) - 2,
                       one_in(abuse, 2), abuse->now)) {
         assert_false(was);
