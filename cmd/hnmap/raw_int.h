@@ -6,7 +6,7 @@
 
 #include "codec/packet_write.h"
 
-/* Each try of a TCP probe has a port of its own. A host that answered the first one, which was lost,
+/* Each try of a TCP probe has a port of its own. A host whose answer to the first one was lost
  * would else find the second within a connection that is half open, and reset it: an open port
  * would seem closed. */
 #define RAW_PORTS 8
@@ -58,7 +58,10 @@ int raw__try_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint
 int raw__hop(raw_t *raw, const raw_path_t *path, uint64_t now_us);
 int raw__ask_neighbour(const raw_path_t *path, const packet_addr_t *target);
 
-/* What a frame of a link says. */
+/* What a frame says about which probe of ours; but for answer->link. False: nothing. */
+bool raw__read(const raw_t *raw, packet_link_e link, const hpacket_frame_t *frame,
+               raw_answer_t *answer);
+/* Tells it. */
 void raw__on_frame(hpacket_t *packet, const hpacket_frame_t *frame, void *arg);
 
 #endif
