@@ -140,18 +140,40 @@ uint32_t scan__ping_count(const scan_t *s, const host_t *host)
     return host->path.is_neighbour ? 1 : (uint32_t)s->plan.ping_count;
 }
 
+/* Another probe may have asked the same port before, to find out whether the host is there: a reset
+ * that says that it answers an ACK says nothing about a SYN. */
+static bool is_answer_to(const raw_answer_t *answer, const raw_probe_t *probe)
+{
+    if (answer->probe.kind != probe->kind || (answer->probe.flags & ~probe->flags) != 0)
+        return false;
+    return (probe->kind != RAW_TCP && probe->kind != RAW_UDP) || probe->port == answer->probe.port;
+}
+
+/* Such an address is another host on another link. */
+static bool is_link_local(const packet_addr_t *addr)
+{
+    return addr->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&addr->v6);
+}
+
 /* The number of the probe that an answer is to; negative: none of this host's. */
 static int64_t number_of(const scan_t *s, const host_t *host, const raw_answer_t *answer)
 {
-    if (host->stage != STAGE_PING)
-        return answer->probe.kind == (host->stage == STAGE_UDP ? RAW_UDP : RAW_TCP)
-                   ? port_set_index(scan__ports_of(s, host), answer->probe.port)
-                   : -1;
-    for (uint32_t i = 0; i < host->probe_count; i++) {
+    uint32_t first = 0, end = host->probe_count;
+
+    if (host->engine == NULL || (is_link_local(&answer->host) && host->path.link != answer->link))
+        return -1;
+    if (host->stage != STAGE_PING) {
+        int index = port_set_index(scan__ports_of(s, host), answer->probe.port);
+
+        if (index < 0)
+            return -1;
+        first = (uint32_t)index;
+        end = first + 1;
+    }
+    for (uint32_t i = first; i < end; i++) {
         raw_probe_t probe = probe_of(s, host, i);
 
-        if (probe.kind == answer->probe.kind &&
-            (probe.kind != RAW_TCP || probe.port == answer->probe.port))
+        if (is_answer_to(answer, &probe))
             return i;
     }
     return -1;
@@ -200,7 +222,7 @@ static void on_answer(void *context, const raw_answer_t *answer)
         bool is_limited = answer->is_error || answer->tcp_flags & PACKET_RST;
 
         next = host_map_find(s->map, &answer->host, host);
-        if (number < 0 || host->engine == NULL)
+        if (number < 0)
             continue;
         if (!engine_answer(scan__engine_of(s, host), host->engine, (uint32_t)number, answer->try,
                            is_limited, answer->time_us))

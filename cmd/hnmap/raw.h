@@ -49,14 +49,15 @@ typedef struct raw_path_s {
 /* What came back. */
 typedef struct raw_answer_s {
     packet_addr_t host; /* whom it is about; for an error not who sent it */
-    raw_probe_t probe;  /* flags are not known */
+    raw_probe_t probe;  /* flags: PACKET_ACK if only a probe with it is answered so; else 0 */
     int try;            /* -1: not known */
     uint8_t tcp_flags;  /* RAW_TCP answered by TCP: those that came; else 0 */
     uint8_t reason;     /* reason_e */
     uint8_t ttl;
-    bool is_error;      /* an ICMP error: the probe did not get there, or is refused */
-    bool is_from_host;  /* the host itself sent it */
-    const uint8_t *mac; /* of a neighbour; valid during the callback, NULL otherwise */
+    bool is_error;          /* an ICMP error: the probe did not get there, or is refused */
+    bool is_from_host;      /* the host itself sent it */
+    const raw_link_t *link; /* it came from */
+    const uint8_t *mac;     /* of a neighbour; valid during the callback, NULL otherwise */
     uint64_t time_us;
 } raw_answer_t;
 

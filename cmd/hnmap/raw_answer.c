@@ -5,18 +5,23 @@
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
-/* About TCP: whether the try is one of ours, which it is by its number and our port. With a single
- * port, all tries of a probe are the same. */
-static bool is_believed(const raw_t *raw, uint16_t port, raw_answer_t *answer)
+/* About TCP: whether number belongs to a probe of ours to this port, sent from our_port, which tells
+ * the try, too. With a single port, all tries of a probe are the same. */
+static bool is_believed(const raw_t *raw, uint16_t our_port, uint32_t number, raw_answer_t *answer)
 {
-    if (answer->try < 0 || (uint16_t)(port - raw->port) >= raw->port_count)
+    unsigned offset = (uint16_t)(our_port - raw->port);
+    int try = raw__try_of(raw, &answer->host, answer->probe.port, number);
+
+    if (try < 0 || offset >= raw->port_count || (unsigned)try % raw->port_count != offset)
         return false;
-    if (raw->port_count == 1)
-        answer->try = -1;
+    answer->try = raw->port_count == 1 ? -1 : try;
     return true;
 }
 
 /* ---- ICMP errors ----------------------------------------------------------------------------- */
+
+#define UNREACH_POLICY 5 /* RFC 4443 section 3.1: by the policy for our address */
+#define UNREACH_REJECTED 6
 
 typedef struct meaning_s {
     uint8_t type, code, reason;
@@ -27,6 +32,8 @@ static const meaning_t meanings_v4[] = {
     {ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, REASON_HOST_UNREACH},
     {ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, REASON_PROTO_UNREACH},
     {ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, REASON_PORT_UNREACH},
+    {ICMP_DEST_UNREACH, ICMP_NET_UNKNOWN, REASON_NET_UNREACH},
+    {ICMP_DEST_UNREACH, ICMP_HOST_UNKNOWN, REASON_HOST_UNREACH},
     {ICMP_DEST_UNREACH, ICMP_NET_ANO, REASON_NET_PROHIBITED},
     {ICMP_DEST_UNREACH, ICMP_HOST_ANO, REASON_HOST_PROHIBITED},
     {ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, REASON_ADMIN_PROHIBITED},
@@ -37,10 +44,14 @@ static const meaning_t meanings_v4[] = {
 static const meaning_t meanings_v6[] = {
     {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOROUTE, REASON_NET_UNREACH},
     {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_ADMIN, REASON_ADMIN_PROHIBITED},
+    {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_BEYONDSCOPE, REASON_NET_UNREACH},
+    {ICMP6_DST_UNREACH, UNREACH_POLICY, REASON_ADMIN_PROHIBITED},
+    {ICMP6_DST_UNREACH, UNREACH_REJECTED, REASON_ADMIN_PROHIBITED},
     {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_ADDR, REASON_HOST_UNREACH},
     {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOPORT, REASON_PORT_UNREACH},
     {ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_TRANSIT, REASON_TIME_EXCEEDED},
     {ICMP6_PARAM_PROB, 0, REASON_PARAMETER_PROBLEM},
+    {ICMP6_PARAM_PROB, ICMP6_PARAMPROB_NEXTHEADER, REASON_PROTO_UNREACH},
 };
 
 static reason_e reason_of(const packet_t *packet)
@@ -56,7 +67,30 @@ static reason_e reason_of(const packet_t *packet)
     return REASON_UNKNOWN;
 }
 
-/* The quoted packet tells what of ours it is about: nothing else is believed. */
+/* Which of our ICMP probes a quoted packet is. */
+static bool read_request(const packet_t *quoted, raw_kind_e *kind)
+{
+    static const struct {
+        packet_kind_e packet;
+        uint8_t type;
+        raw_kind_e kind;
+    } requests[] = {
+        {PACKET_ICMP, ICMP_ECHO, RAW_ECHO},
+        {PACKET_ICMP, ICMP_TIMESTAMP, RAW_TIMESTAMP},
+        {PACKET_ICMP, ICMP_ADDRESS, RAW_NETMASK},
+        {PACKET_ICMPV6, ICMP6_ECHO_REQUEST, RAW_ECHO},
+    };
+
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        if (requests[i].packet == quoted->kind && requests[i].type == quoted->icmp.type) {
+            *kind = requests[i].kind;
+            return true;
+        }
+    return false;
+}
+
+/* The quoted packet tells what of ours it is about: nothing else is believed. An error that does not
+ * say that the probe is refused (a packet too big, a source quench) is none. */
 static bool read_error(const raw_t *raw, const packet_t *packet, raw_answer_t *answer)
 {
     packet_t quoted;
@@ -67,11 +101,12 @@ static bool read_error(const raw_t *raw, const packet_t *packet, raw_answer_t *a
     answer->is_error = true;
     answer->is_from_host = packet_addr_equal(&packet->source, &quoted.destination);
     answer->reason = (uint8_t)reason_of(packet);
+    if (answer->reason == REASON_UNKNOWN)
+        return false;
     if (quoted.kind == PACKET_TCP) {
         answer->probe.kind = RAW_TCP;
         answer->probe.port = quoted.tcp.destination_port;
-        answer->try = raw__try_of(raw, &quoted.destination, answer->probe.port, quoted.tcp.seq);
-        return is_believed(raw, quoted.tcp.source_port, answer);
+        return is_believed(raw, quoted.tcp.source_port, quoted.tcp.seq, answer);
     }
     if (quoted.kind == PACKET_UDP) {
         answer->probe.kind = RAW_UDP;
@@ -79,10 +114,8 @@ static bool read_error(const raw_t *raw, const packet_t *packet, raw_answer_t *a
         answer->try = -1;
         return quoted.udp.source_port == raw->port;
     }
-    answer->probe.kind = RAW_ECHO;
     answer->try = quoted.icmp.seq < RAW_TRIES ? quoted.icmp.seq : -1;
-    return (quoted.kind == PACKET_ICMP || quoted.kind == PACKET_ICMPV6) &&
-           quoted.icmp.id == raw->id;
+    return quoted.icmp.id == raw->id && read_request(&quoted, &answer->probe.kind);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -137,6 +170,7 @@ static bool read_icmpv6(const raw_t *raw, const packet_t *packet, raw_answer_t *
 static bool read_tcp(const raw_t *raw, const packet_t *packet, raw_answer_t *answer)
 {
     const packet_tcp_t *tcp = &packet->tcp;
+    bool is_ours = false;
 
     if ((tcp->flags & (PACKET_RST | PACKET_SYN)) == 0)
         return false;
@@ -144,13 +178,12 @@ static bool read_tcp(const raw_t *raw, const packet_t *packet, raw_answer_t *ans
     answer->probe.port = tcp->source_port;
     answer->tcp_flags = tcp->flags;
     answer->reason = tcp->flags & PACKET_RST ? REASON_RESET : REASON_SYN_ACK;
-    answer->try = -1;
-    if (tcp->flags & PACKET_ACK)
-        for (uint32_t room = 0; room < 2 && answer->try < 0; room++)
-            answer->try = raw__try_of(raw, &packet->source, tcp->source_port, tcp->ack - room);
-    if (answer->try < 0 && tcp->flags & PACKET_RST)
-        answer->try = raw__try_of(raw, &packet->source, tcp->source_port, tcp->seq);
-    return is_believed(raw, tcp->destination_port, answer);
+    for (uint32_t room = 0; room < 3 && tcp->flags & PACKET_ACK && !is_ours; room++)
+        is_ours = is_believed(raw, tcp->destination_port, tcp->ack - room, answer);
+    if (is_ours || (tcp->flags & PACKET_RST) == 0)
+        return is_ours;
+    answer->probe.flags = PACKET_ACK;
+    return is_believed(raw, tcp->destination_port, tcp->seq, answer);
 }
 
 static bool read_udp(const raw_t *raw, const packet_t *packet, raw_answer_t *answer)
@@ -183,32 +216,44 @@ static void learn_hop(raw_link_t *link, const raw_answer_t *answer)
     }
 }
 
+bool raw__read(const raw_t *raw, packet_link_e link, const hpacket_frame_t *frame,
+               raw_answer_t *answer)
+{
+    packet_t packet;
+
+    if (packet_parse(&packet, link, frame->data, frame->len) < 0)
+        return false;
+    *answer = (raw_answer_t){
+        .time_us = frame->time_us,
+        .host = packet.source,
+        .ttl = packet.ttl,
+        .is_from_host = true,
+    };
+    switch (packet.kind) {
+    case PACKET_TCP:
+        return read_tcp(raw, &packet, answer);
+    case PACKET_UDP:
+        return read_udp(raw, &packet, answer);
+    case PACKET_ICMP:
+        return read_icmp(raw, &packet, answer);
+    case PACKET_ICMPV6:
+        return read_icmpv6(raw, &packet, answer);
+    case PACKET_ARP:
+        return read_arp(&packet, answer);
+    default:
+        return false;
+    }
+}
+
 void raw__on_frame(hpacket_t *hpacket, const hpacket_frame_t *frame, void *arg)
 {
     raw_link_t *link = arg;
-    raw_t *raw = link->raw;
-    raw_answer_t answer = {.time_us = frame->time_us};
-    packet_t packet;
-    bool is_ours = false;
+    raw_answer_t answer;
 
-    if (packet_parse(&packet, hpacket_link(hpacket), frame->data, frame->len) < 0)
-        return;
-    answer.host = packet.source;
-    answer.ttl = packet.ttl;
-    answer.is_from_host = true;
-    if (packet.kind == PACKET_TCP)
-        is_ours = read_tcp(raw, &packet, &answer);
-    else if (packet.kind == PACKET_UDP)
-        is_ours = read_udp(raw, &packet, &answer);
-    else if (packet.kind == PACKET_ICMP)
-        is_ours = read_icmp(raw, &packet, &answer);
-    else if (packet.kind == PACKET_ICMPV6)
-        is_ours = read_icmpv6(raw, &packet, &answer);
-    else if (packet.kind == PACKET_ARP)
-        is_ours = read_arp(&packet, &answer);
-    if (!is_ours)
+    if (!raw__read(link->raw, hpacket_link(hpacket), frame, &answer))
         return;
     if (answer.probe.kind == RAW_NEIGHBOUR)
         learn_hop(link, &answer);
-    raw->cb(raw->context, &answer);
+    answer.link = link;
+    link->raw->cb(link->raw->context, &answer);
 }
