@@ -116,14 +116,14 @@ static inline uint32_t *hslab_tag(const hslab_t *slab, uint32_t index)
     return &slab->chunks[index >> HSLAB_CHUNK_BITS]->tags[index & (HSLAB_CHUNK_SLOTS - 1)];
 }
 
-/* An object of the run, which must not be empty. The caller is about to write to it: the memory of
- * a later one is asked for meanwhile. */
-static inline void *hslab_take(hslab_t *slab)
+/* An object of the run, which must not be empty; object_size as in the slab, rounded up. The caller
+ * is about to write to it: the memory of a later one is asked for meanwhile. */
+static inline void *hslab_take(hslab_t *slab, size_t object_size)
 {
     uint32_t bit = (uint32_t)__builtin_ctzll(slab->run.slots);
-    char *object = slab->run.objects + bit * slab->object_size;
+    char *object = slab->run.objects + bit * object_size;
 
-    __builtin_prefetch(object + HSLAB_PREFETCH_AHEAD * slab->object_size, 1);
+    __builtin_prefetch(object + HSLAB_PREFETCH_AHEAD * object_size, 1);
     slab->run.slots &= slab->run.slots - 1;
     return object;
 }
@@ -134,7 +134,7 @@ static inline void *hslab_alloc(hslab_t *slab, uint32_t *index)
     if (__builtin_expect(!slab->run.slots, 0) && hslab_refill(slab) < 0)
         return NULL;
     *index = slab->run.first + (uint32_t)__builtin_ctzll(slab->run.slots);
-    return hslab_take(slab);
+    return hslab_take(slab, slab->object_size);
 }
 
 /* Of an object that is alive. */

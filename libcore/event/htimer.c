@@ -417,7 +417,7 @@ static bool get_slots(htimers_t *timers)
 static inline htimer_t *new_timer(hloop_t *loop, htimer_cb cb, hevent_type_e type, uint32_t repeat)
 {
     uint64_t now_ns = hloop__now(loop);
-    htimer_t *timer = hslab_take(&loop->timers.slab);
+    htimer_t *timer = hslab_take(&loop->timers.slab, sizeof(*timer));
 
     timer->loop = loop;
     timer->event_type = type;
@@ -428,7 +428,7 @@ static inline htimer_t *new_timer(hloop_t *loop, htimer_cb cb, hevent_type_e typ
     timer->cb = (hevent_cb)cb;
     timer->userdata = NULL;
     timer->deadline = now_ns;
-    timer->repeat = repeat ? repeat : 1;
+    timer->repeat = repeat; /* 0 is as good as 1: what has been called is not called again */
     return timer;
 }
 
