@@ -13,7 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PING_TRIES 3 /* of each probe that asks whether a host is there */
+#define NEIGHBOUR_RATE 10000 /* probes a second, to begin with: the local link bears it */
+#define PING_TRIES 3         /* of each probe that asks whether a host is there */
 
 static int fail(const char *what, const char *why, int status)
 {
@@ -30,8 +31,10 @@ static int out_of_memory(void)
 
 #define MS 1000ULL /* us */
 
-engine_options_t plan_pace(const timing_options_t *t, bool pings)
+engine_options_t plan_pace(const options_t *options, plan_pace_e what)
 {
+    const timing_options_t *t = &options->timing;
+    bool pings = what == PACE_NEIGHBOURS || what == PACE_PINGS;
     /* nmap's templates, as its manual tells them: times in ms. */
     static const struct {
         uint32_t rtt_initial, rtt_min, rtt_max, delay, delay_max, host_timeout;
@@ -61,6 +64,10 @@ engine_options_t plan_pace(const timing_options_t *t, bool pings)
         .window_max = t->window_max ? t->window_max : templates[t->pace].window_max,
         .rate_min = t->rate_min,
         .rate_max = t->rate_max,
+        .rate_initial = what == PACE_NEIGHBOURS ? NEIGHBOUR_RATE : 0,
+        .in_order = !pings && options->port.in_order,
+        /* Silence would be taken for an open port. */
+        .wait_for_limited = what == PACE_UDP,
     };
 }
 
@@ -424,12 +431,10 @@ int plan_make(plan_t *plan, const options_t *options, hloop_t *loop)
     if (plan->names == NULL)
         return out_of_memory();
     choose_seed(plan);
-    plan->ping_pace = plan_pace(&options->timing, true);
-    plan->port_pace = plan_pace(&options->timing, false);
-    plan->ping_pace.seed = plan->port_pace.seed = plan->seed;
-    plan->port_pace.in_order = options->port.in_order;
-    plan->udp_pace = plan->port_pace;
-    plan->udp_pace.wait_for_limited = true; /* silence would be taken for an open port */
+    for (int i = 0; i < PLAN_PACES; i++) {
+        plan->paces[i] = plan_pace(options, (plan_pace_e)i);
+        plan->paces[i].seed = plan->seed;
+    }
     status = choose_way(plan);
     if (status == 0)
         status = choose_ports(plan);

@@ -20,6 +20,15 @@ typedef struct scan_kind_s {
 
 #define PLAN_PINGS_MAX 64
 
+/* What is sent at a pace of its own. */
+typedef enum plan_pace_e {
+    PACE_NEIGHBOURS, /* who is there on the local link */
+    PACE_PINGS,      /* and elsewhere */
+    PACE_TCP,
+    PACE_UDP,
+    PLAN_PACES
+} plan_pace_e;
+
 typedef struct plan_s {
     const options_t *options;
     targets_t *targets;
@@ -34,7 +43,7 @@ typedef struct plan_s {
     raw_probe_t pings[PLAN_PINGS_MAX]; /* raw, but for neighbours */
     size_t ping_count;
     uint64_t seed;
-    engine_options_t ping_pace, port_pace, udp_pace;
+    engine_options_t paces[PLAN_PACES];
     haddr_t source; /* len 0: the kernel's choice */
     run_t run;
     hbytes_t args, tcp_ports, udp_ports; /* the texts that run points to */
@@ -45,7 +54,7 @@ typedef struct plan_s {
 int plan_make(plan_t *plan, const options_t *options, hloop_t *loop);
 void plan_free(plan_t *plan);
 
-/* What -T says of the options that were not given; tries of a probe for pings and ports. */
-engine_options_t plan_pace(const timing_options_t *timing, bool pings);
+/* What -T says of the options that were not given. */
+engine_options_t plan_pace(const options_t *options, plan_pace_e what);
 
 #endif

@@ -23,7 +23,7 @@ static void host_answered(scan_t *s, host_t *host, uint8_t reason, uint8_t ttl)
     host->result.state = HOST_UP;
     host->result.reason = reason;
     host->result.ttl = ttl;
-    engine_host_end(s->pings, host->engine);
+    engine_host_end(scan__engine_of(s, host), host->engine);
 }
 
 /* ---- by connect ------------------------------------------------------------------------------ */
@@ -79,8 +79,8 @@ static void on_connect_ready(void *context)
 {
     scan_t *s = context;
 
-    engine_ready(s->pings);
-    engine_ready(s->ports);
+    for (int i = 0; i < PLAN_PACES; i++)
+        engine_ready(s->engines[i]);
     scan__pump(s);
 }
 

@@ -41,11 +41,11 @@ static double share_of_host(const scan_t *s, const host_t *host)
 
     switch (host->stage) {
     case STAGE_PING:
-        return s->plan.run.pings_only ? share_of(s->pings) : 0;
+        return s->plan.run.pings_only ? share_of(scan__engine_of(s, host)) : 0;
     case STAGE_PORTS:
-        return share_of(s->ports) / parts;
+        return share_of(s->engines[PACE_TCP]) / parts;
     case STAGE_UDP:
-        return (has_tcp + share_of(s->udp)) / parts;
+        return (has_tcp + share_of(s->engines[PACE_UDP])) / parts;
     default:
         return host->stage == STAGE_DONE ? 1 : 0;
     }
@@ -55,13 +55,16 @@ void scan__progress(void *context, progress_t *progress)
 {
     const scan_t *s = context;
     const run_t *run = &s->plan.run;
-    engine_stats_t pings, ports, udp;
+    uint64_t sent = 0;
     double done = (double)run->total;
     hlist_t *pos, *next;
 
-    engine_stats(s->pings, &pings);
-    engine_stats(s->ports, &ports);
-    engine_stats(s->udp, &udp);
+    for (int i = 0; i < PLAN_PACES; i++) {
+        engine_stats_t stats;
+
+        engine_stats(s->engines[i], &stats);
+        sent += stats.sent;
+    }
     *progress = (progress_t){
         .elapsed_us = htime_monotonic_us() - s->begin_us,
         .stage = stage_name(s),
@@ -78,7 +81,6 @@ void scan__progress(void *context, progress_t *progress)
         progress->up += host->result.state == HOST_UP;
     }
     progress->share = progress->hosts > 0 ? done / (double)progress->hosts : 1;
-    progress->rate = progress->elapsed_us > 0 ? (double)(pings.sent + ports.sent + udp.sent) * 1e6 /
-                                                    (double)progress->elapsed_us
-                                              : 0;
+    if (progress->elapsed_us > 0)
+        progress->rate = (double)sent * 1e6 / (double)progress->elapsed_us;
 }

@@ -170,10 +170,12 @@ void scan__pump(scan_t *s)
         bool is_fed = feed(s);
         uint64_t now = htime_monotonic_us();
 
-        when = engine_run(s->pings, now);
+        when = UINT64_MAX;
+        for (int i = PACE_NEIGHBOURS; i <= PACE_PINGS; i++)
+            when = sooner(when, engine_run(s->engines[i], now));
         is_fed = promote(s) || is_fed;
-        when = sooner(when, engine_run(s->ports, htime_monotonic_us()));
-        when = sooner(when, engine_run(s->udp, htime_monotonic_us()));
+        for (int i = PACE_TCP; i <= PACE_UDP; i++)
+            when = sooner(when, engine_run(s->engines[i], htime_monotonic_us()));
         when = sooner(when, report(s, htime_monotonic_us()));
         if (is_fed)
             when = sooner(when, now);
@@ -228,15 +230,26 @@ static int watch_signals(scan_t *s)
     return 0;
 }
 
+/* One for each pace; --max-rate is for all of them together. */
+static int open_engines(scan_t *s)
+{
+    int err = 0;
+
+    for (int i = 0; i < PLAN_PACES && err == 0; i++) {
+        engine_options_t pace = s->plan.paces[i];
+
+        pace.rate_of = i > 0 ? s->engines[0] : NULL;
+        err = engine_new(&pace, i <= PACE_PINGS ? &scan__ping_method : &scan__port_method, s,
+                         &s->engines[i]);
+    }
+    return err;
+}
+
 static int prepare(scan_t *s)
 {
     const plan_t *plan = &s->plan;
-    int err = engine_new(&plan->ping_pace, &scan__ping_method, s, &s->pings);
+    int err = open_engines(s);
 
-    if (err == 0)
-        err = engine_new(&plan->port_pace, &scan__port_method, s, &s->ports);
-    if (err == 0)
-        err = engine_new(&plan->udp_pace, &scan__port_method, s, &s->udp);
     if (err == 0 && plan->options->names != NAMES_NEVER)
         err = lookup_new(s->loop, plan->options, &s->dns);
     if (err == 0)
@@ -288,9 +301,8 @@ static void free_scan(scan_t *s)
 
     HLIST_FOREACH (pos, next, &s->hosts)
         host_free(HLIST_ENTRY(pos, host_t, node));
-    engine_free(s->pings);
-    engine_free(s->ports);
-    engine_free(s->udp);
+    for (int i = PLAN_PACES - 1; i >= 0; i--)
+        engine_free(s->engines[i]); /* the first keeps --max-rate for all */
     connect_free(s->connects);
     raw_free(s->raw);
     host_map_free(s->map);

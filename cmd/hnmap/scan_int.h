@@ -23,7 +23,7 @@ typedef struct scan_s {
     connect_t *connects; /* one of the two */
     raw_t *raw;
     host_map_t *map;               /* of hosts that are probed raw */
-    engine_t *pings, *ports, *udp; /* one for each stage that sends */
+    engine_t *engines[PLAN_PACES];
     hdns_t *dns;                   /* NULL: no names */
     local_t *local;
     output_t *output;

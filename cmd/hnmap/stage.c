@@ -21,7 +21,9 @@ void scan__finish_host(host_t *host)
 
 engine_t *scan__engine_of(const scan_t *s, const host_t *host)
 {
-    return host->stage == STAGE_PING ? s->pings : host->stage == STAGE_UDP ? s->udp : s->ports;
+    if (host->stage == STAGE_PING)
+        return s->engines[host->path.is_neighbour ? PACE_NEIGHBOURS : PACE_PINGS];
+    return s->engines[host->stage == STAGE_UDP ? PACE_UDP : PACE_TCP];
 }
 
 const port_set_t *scan__ports_of(const scan_t *s, const host_t *host)
@@ -113,7 +115,7 @@ static void on_pinged(void *context, engine_host_t *engine_host)
     scan_t *s = context;
     host_t *host = engine_host_user(engine_host);
 
-    take_rtt(s->pings, host);
+    take_rtt(scan__engine_of(s, host), host);
     if (s->connects)
         scan__cancel_probes(s, host);
     host->engine = NULL;
