@@ -1,0 +1,243 @@
+"""hnmap's reports as JSON, CSV and HTML of real scans; the page in a real browser."""
+
+import base64
+import contextlib
+import csv
+import hashlib
+import html.parser
+import json
+import re
+import signal
+import socket
+import xml.etree.ElementTree
+
+import pytest
+
+from browser import browser  # noqa: F401
+from conftest import wait_until
+
+HOSTS = ["127.0.0.2", "127.0.0.3", "127.0.0.10"]
+
+
+@pytest.fixture
+def network(lab):
+    """What is open, {address: ports}, of three ports: nothing, two, one."""
+    network = {host: set() for host in HOSTS}
+    with contextlib.ExitStack() as stack:
+        for host in (HOSTS[1], HOSTS[1], HOSTS[2]):
+            port = lab.port()
+            stack.enter_context(socket.create_server((host, port)))
+            network[host].add(port)
+        yield network
+
+
+def scan(lab, network, *args):
+    """A scan by connect of all the ports on all the hosts."""
+    ports = ",".join(str(port) for some in network.values() for port in some)
+    process = lab.run("hnmap", "-sT", "-n", "-p", ports, *args, *network)
+    assert process.popen.returncode == 0, process
+    return process
+
+
+def open_ports(rows, host, port, state):
+    """{address: ports} of dictionaries with these keys."""
+    found = {}
+    for row in rows:
+        found.setdefault(row[host], set())
+        if row[state] == "open":
+            found[row[host]].add(int(row[port]))
+    return found
+
+
+def lines_of(data):
+    return [json.loads(line) for line in data.decode().splitlines()]
+
+
+# ---- JSON ----
+
+
+def test_json_has_a_line_for_each_host(lab, network):
+    first, *hosts, last = lines_of(scan(lab, network, "--json", "-").out())
+    assert first["type"] == "scan" and first["scanner"] == "hnmap"
+    assert first["scans"][0]["type"] == "connect" and first["scans"][0]["count"] == 3
+    assert [host["ip"] for host in hosts] == HOSTS
+    rows = [{"ip": host["ip"], **port} for host in hosts for port in host["ports"]]
+    assert open_ports(rows, "ip", "port", "state") == network
+    assert all(len(host["ports"]) == 3 and host["not_shown"] == [] for host in hosts)
+    assert {key: last[key] for key in ("type", "up", "down", "total", "exit")} == {
+        "type": "done", "up": 3, "down": 0, "total": 3, "exit": "success"}
+
+
+def test_json_tells_the_ports_that_are_not_shown(lab, network):
+    hosts = lines_of(scan(lab, network, "--open", "--json", "-").out())[1:-1]
+    assert [host["ip"] for host in hosts] == HOSTS[1:]
+    assert [(g["state"], g["count"]) for g in hosts[0]["not_shown"]] == [("closed", 1)]
+
+
+def test_a_scan_that_is_interrupted_leaves_whole_files(lab):
+    files = {kind: lab.folder / kind for kind in ("json", "csv", "html", "xml")}
+    process = lab.spawn("hnmap", "-sT", "-n", "-p-", "--max-rate", "20", "127.0.0.2", "-oX", files["xml"],
+                        *(word for kind in ("json", "csv", "html") for word in (f"--{kind}", files[kind])))
+    wait_until(lambda: files["json"].exists() and files["json"].read_bytes(), "the scan has begun")
+    process.signal(signal.SIGINT)
+    assert process.wait() == 130
+    first, *_, last = lines_of(files["json"].read_bytes())
+    assert (first["type"], last["type"], last["exit"]) == ("scan", "done", "error")
+    assert last["error"] in files["html"].read_text()
+    assert files["html"].read_text().endswith("</html>\n")
+    assert list(csv.reader(files["csv"].open(newline="")))[0][0] == "ip"
+    xml.etree.ElementTree.parse(files["xml"])
+
+
+# ---- CSV ----
+
+
+def test_csv_has_a_line_for_each_port(lab, network):
+    path = lab.folder / "ports.csv"
+    path.write_text("what was there\n" * 10000)
+    scan(lab, network, "--csv", path)
+    assert path.read_bytes().endswith(b"\r\n")
+    rows = list(csv.DictReader(path.open(newline=""), strict=True))
+    assert len(rows) == 9 and all(None not in row and None not in row.values() for row in rows)
+    assert open_ports(rows, "ip", "port", "state") == network
+    assert {(row["protocol"], row["host_state"]) for row in rows} == {("tcp", "up")}
+
+
+def test_a_host_without_ports_has_a_line_of_csv(lab):
+    process = lab.run("hnmap", "-sn", "-n", "127.0.0.2", "--csv", "-")
+    (row,) = csv.DictReader(process.out().decode().splitlines())
+    assert (row["ip"], row["host_state"], row["port"]) == ("127.0.0.2", "up", "")
+
+
+# ---- files ----
+
+
+def test_appending_is_each_formats_own_matter(lab, network):
+    paths = {kind: lab.folder / kind for kind in ("json", "csv", "html")}
+    for _ in range(2):
+        scan(lab, network, "--append-output", "--json", paths["json"], "--csv", paths["csv"])
+    assert [line["type"] for line in lines_of(paths["json"].read_bytes())].count("scan") == 2
+    rows = list(csv.reader(paths["csv"].open(newline="")))
+    assert len(rows) == 1 + 2 * 9 and [row[0] for row in rows].count("ip") == 1
+    paths["html"].write_text("what was there")
+    process = lab.run("hnmap", "-sT", "-n", "--append-output", "--html", paths["html"], "127.0.0.2")
+    assert process.popen.returncode == 1 and "cannot append to" in process.err()
+    assert paths["html"].read_text() == "what was there"
+
+
+def test_a_file_that_cannot_be_written_stops_the_scan_before_it_begins(lab):
+    kept = lab.folder / "kept"
+    kept.write_text("what was there")
+    process = lab.run("hnmap", "-sL", "-n", "127.0.0.2", "--json", kept, "--csv", "/nonexistent/a.csv")
+    assert process.popen.returncode == 1 and "/nonexistent/a.csv" in process.err()
+    assert kept.read_text() == "what was there"
+
+
+# ---- HTML ----
+
+
+class Page(html.parser.HTMLParser):
+    """Checks that elements are closed in their order, and that nothing is loaded."""
+
+    VOID = {"meta", "link", "input", "br", "rect", "path", "use", "circle"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.text = [], ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        for name in ("src", "href", "action", "data", "srcset"):
+            assert (attrs.get(name) or "data:").startswith("data:"), (tag, attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, self.getpos()
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def page(lab, network):
+    path = lab.folder / "report.html"
+    scan(lab, network, "--html", path)
+    return path
+
+
+def test_the_page_is_whole_and_loads_nothing(page, network):
+    text = page.read_text()
+    parsed = Page(text)
+    assert all(host in parsed.text for host in network)
+    assert not re.search(r"@import|url\((?!data:)", text)
+
+
+def test_the_policy_names_the_script(page):
+    text = page.read_text()
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.S)
+    right = "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src '{right}'" in text, f"SCRIPT_HASH of output_html_page.c should be {right}"
+
+
+ADDRESSES = "[...document.querySelectorAll('.host:not([hidden]) .ip')].map(e => e.textContent)"
+SEEN = "[...document.querySelectorAll('.ports')].map(e => e.checkVisibility({contentVisibilityAuto: true}))"
+
+
+def top(browser, selector):
+    return browser.evaluate(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().top")
+
+
+def test_the_page_is_sorted_filtered_and_expanded(browser, page, network, tmp_path):  # noqa: F811
+    browser.open(page.as_uri())
+    browser.screenshot(tmp_path / "light.png")
+    assert browser.evaluate(ADDRESSES) == HOSTS
+    assert top(browser, ".intro") < top(browser, ".summary") < top(browser, ".host")
+    assert not browser.evaluate("document.querySelector('.going').checkVisibility()")
+    browser.click("[data-sort=open]")
+    by_open = sorted(network, key=lambda host: -len(network[host]))
+    assert browser.evaluate(ADDRESSES) == by_open
+    browser.click("[data-sort=open]")
+    assert browser.evaluate(ADDRESSES) == by_open[::-1]
+    browser.click("[data-sort=ip]")
+    assert browser.evaluate(ADDRESSES) == HOSTS  # by number: .10 is behind .3
+    browser.click("[data-sort=ip]")
+    assert browser.evaluate(ADDRESSES) == HOSTS[::-1]
+    browser.click("[data-expand]")
+    assert browser.evaluate("document.querySelectorAll('.host[open]').length") == 3
+    browser.click("[data-expand]")
+    assert browser.evaluate("document.querySelectorAll('.host[open]').length") == 0
+    browser.click(".find input")
+    browser.call("Input.insertText", text="0.0.10")
+    assert browser.evaluate(ADDRESSES) == ["127.0.0.10"]
+    browser.dark(True)
+    browser.screenshot(tmp_path / "dark.png")
+    assert browser.complaints() == []
+
+
+def test_the_page_is_read_without_scripts_and_printed(browser, page):  # noqa: F811
+    browser.scripts(False)
+    browser.open(page.as_uri())
+    assert not browser.evaluate("document.querySelector('.find').checkVisibility()")
+    assert browser.evaluate(SEEN) == [False, False, False]
+    browser.click(".host > summary")
+    assert browser.evaluate(SEEN) == [True, False, False]
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    assert browser.evaluate(SEEN) == [True, True, True]
+
+
+def test_a_page_that_was_cut_off_is_read(browser, page):  # noqa: F811
+    data = page.read_bytes()
+    page.write_bytes(data[: data.index(b"</details>") + len("</details>")])
+    browser.open(page.as_uri())
+    assert browser.evaluate(ADDRESSES) == HOSTS[:1]
+    assert browser.evaluate("document.querySelector('.going').checkVisibility()")
+    browser.click(".host > summary")
+    assert browser.evaluate(SEEN) == [True]
+    assert browser.complaints() == []
