@@ -31,7 +31,7 @@ typedef struct output_s output_t;
 /* Opens what the options ask for; the normal format goes to standard output unless another one
  * does. 0 and *output, or the exit status after a message: nothing was overwritten then. */
 int output_open(const output_options_t *options, output_t **output);
-/* Each to all of them, at once. 0, or -errno after a message (a disk is full, a reader has gone). */
+/* Each to all of them, at once. 0, or -errno after a message (a disk is full, a reader is gone). */
 int output_begin(output_t *output, const run_t *run);
 /* Hosts that output_is_told leaves out are passed over. */
 int output_host(output_t *output, const run_t *run, const host_result_t *host);

@@ -65,7 +65,7 @@ static const char *line_before(const char *text, const char *at)
     return end ? end + 1 : text;
 }
 
-/* What the line with the mark begins with; of a part of a block, the line before it has the rest. */
+/* What the line with the mark begins with; for a part of a block, the line before has the rest. */
 static bool read_prefix(const char *text, const char *mark, unsigned bits, uint64_t *prefix)
 {
     const char *line = line_before(text, mark);
