@@ -265,7 +265,8 @@ static int choose_way(plan_t *plan)
     bool may_raw = !o->unprivileged && may_send_raw();
     const char *why = needs_raw(o);
 
-    plan->is_raw = may_raw && type != SCAN_CONNECT;
+    plan->is_raw = may_raw;
+    plan->by_connect = !may_raw || type == SCAN_CONNECT;
     if (!may_raw && why)
         return fail("", why, 2);
     if (o->unprivileged == false && !may_raw && (o->scans & SCAN_LIST) == 0)
@@ -274,8 +275,6 @@ static int choose_way(plan_t *plan)
                 "that drops what it does not serve\n");
     plan->protocols = (o->scans & SCAN_UDP ? PORTS_UDP : 0) |
                       (type != 0 || (o->scans & SCAN_UDP) == 0 ? PORTS_TCP : 0);
-    if (o->scans & SCAN_UDP)
-        plan->is_raw = true;
     if (type == 0)
         type = plan->is_raw ? SCAN_SYN : SCAN_CONNECT;
     for (size_t i = 0; i < sizeof(scan_kinds) / sizeof(scan_kinds[0]); i++)

@@ -36,7 +36,8 @@ typedef struct plan_s {
     names_t *names;
     ports_t ports;
     unsigned protocols;      /* PORTS_TCP, PORTS_UDP: that are scanned */
-    bool is_raw;             /* with packets of our own, not by connect */
+    bool is_raw;             /* packets of our own can be sent: hosts are found by them */
+    bool by_connect;         /* TCP ports are asked by connect */
     const scan_kind_t *scan; /* points to scan_kind */
     scan_kind_t scan_kind;
     port_set_t ping_ports;             /* by connect */

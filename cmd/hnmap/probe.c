@@ -1,4 +1,4 @@
-/* One way of asking for both engines: connect calls, or packets of our own. */
+/* Two ways of asking: connect calls, and packets of our own. */
 #include "scan_int.h"
 
 #include "base/htime.h"
@@ -24,6 +24,11 @@ static void host_answered(scan_t *s, host_t *host, uint8_t reason, uint8_t ttl)
     host->result.reason = reason;
     host->result.ttl = ttl;
     engine_host_end(scan__engine_of(s, host), host->engine);
+}
+
+static bool is_by_connect(const scan_t *s, const host_t *host)
+{
+    return s->raw == NULL || (host->stage == STAGE_PORTS && s->plan.by_connect);
 }
 
 /* ---- by connect ------------------------------------------------------------------------------ */
@@ -107,12 +112,10 @@ static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
 
 void scan__cancel_probes(scan_t *s, host_t *host)
 {
-    for (uint32_t i = 0; i < host->probe_count && s->connects; i++) {
+    for (uint32_t i = 0; i < host->probe_count && is_by_connect(s, host); i++) {
         connect_cancel(s->connects, host->probes[i].number);
         host->probes[i].number = CONNECT_NONE;
     }
-    if (s->map)
-        host_map_remove(s->map, host);
 }
 
 /* ---- raw ------------------------------------------------------------------------------------- */
@@ -135,7 +138,7 @@ static raw_probe_t probe_of(const scan_t *s, const host_t *host, uint32_t probe)
 
 uint32_t scan__ping_count(const scan_t *s, const host_t *host)
 {
-    if (s->connects)
+    if (s->raw == NULL)
         return s->plan.ping_ports.count;
     return host->path.is_neighbour ? 1 : (uint32_t)s->plan.ping_count;
 }
@@ -160,7 +163,8 @@ static int64_t number_of(const scan_t *s, const host_t *host, const raw_answer_t
 {
     uint32_t first = 0, end = host->probe_count;
 
-    if (host->engine == NULL || (is_link_local(&answer->host) && host->path.link != answer->link))
+    if (host->engine == NULL || is_by_connect(s, host) ||
+        (is_link_local(&answer->host) && host->path.link != answer->link))
         return -1;
     if (host->stage != STAGE_PING) {
         int index = port_set_index(scan__ports_of(s, host), answer->probe.port);
@@ -271,7 +275,7 @@ engine_sent_e scan__send(void *context, engine_host_t *engine_host, uint32_t pro
     scan_t *s = context;
     host_t *host = engine_host_user(engine_host);
 
-    return s->raw ? send_raw(s, host, probe, try) : send_connect(s, host, probe);
+    return is_by_connect(s, host) ? send_connect(s, host, probe) : send_raw(s, host, probe, try);
 }
 
 static int open_raw(scan_t *s)
@@ -309,7 +313,9 @@ int scan__open_probes(scan_t *s)
 
     if (s->plan.run.lists_only)
         return 0;
-    err = s->plan.is_raw ? open_raw(s) : open_connects(s);
+    err = s->plan.is_raw ? open_raw(s) : 0;
+    if (err == 0 && s->plan.by_connect)
+        err = open_connects(s);
     if (err == -ENODEV && s->plan.options->interface)
         fprintf(stderr, "hnmap: option -e: there is no interface '%s'\n",
                 s->plan.options->interface);

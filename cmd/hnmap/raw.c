@@ -108,10 +108,7 @@ static int hold_ports(raw_t *raw, uint16_t wanted)
     if (wanted) {
         raw->port = wanted;
         raw->port_count = 1;
-        err = hold_port(&wanted);
-        if (err >= 0)
-            raw->held[raw->held_count++] = err;
-        return 0; /* one that was asked for may be shared */
+        return 0; /* one that was asked for may be used by others, too */
     }
     for (int i = 0; i < HOLD_TRIES && err == -EADDRINUSE; i++)
         err = hold_row(raw);

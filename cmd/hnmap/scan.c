@@ -200,7 +200,7 @@ static void stop_early(scan_t *s)
         if (host->stage == STAGE_PORTS || host->stage == STAGE_UDP)
             scan__end_ports(s, host, false);
         else if (host->stage == STAGE_WAIT)
-            scan__finish_host(host);
+            scan__finish_host(s, host);
         if (host->stage == STAGE_DONE && s->status == 0) {
             count_host(&s->plan.run, &host->result);
             output_host(s->output, &s->plan.run, &host->result);

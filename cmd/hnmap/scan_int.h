@@ -20,11 +20,11 @@
 typedef struct scan_s {
     plan_t plan;
     hloop_t *loop;
-    connect_t *connects; /* one of the two */
-    raw_t *raw;
-    host_map_t *map;               /* of hosts that are probed raw */
+    connect_t *connects; /* NULL: not needed */
+    raw_t *raw;          /* NULL: all is asked by connect */
+    host_map_t *map;     /* of hosts that are probed raw */
     engine_t *engines[PLAN_PACES];
-    hdns_t *dns;                   /* NULL: no names */
+    hdns_t *dns; /* NULL: no names */
     local_t *local;
     output_t *output;
     vendors_t vendors;
@@ -58,7 +58,7 @@ void scan__begin_host(scan_t *s, host_t *host);
 void scan__begin_ports(scan_t *s, host_t *host);
 /* Ends what a host does now; is_whole: all its ports that are silent have had their tries. */
 void scan__end_ports(scan_t *s, host_t *host, bool is_whole);
-void scan__finish_host(host_t *host);
+void scan__finish_host(scan_t *s, host_t *host); /* it is to be reported; not in an engine */
 
 /* ---- probe.c ---- */
 /* 0 or an exit status after a message: opens what the probes need. */

@@ -11,8 +11,10 @@
 #define NEIGHBOUR_RTT_US 50000
 #define SHOWN_MAX 25 /* ports of one state but open, per level of -v */
 
-void scan__finish_host(host_t *host)
+void scan__finish_host(scan_t *s, host_t *host)
 {
+    if (s->map)
+        host_map_remove(s->map, host);
     host->stage = STAGE_DONE;
     host->engine = NULL;
     host->done_us = htime_monotonic_us();
@@ -82,7 +84,7 @@ static void begin_stage(scan_t *s, host_t *host, host_stage_e stage, uint32_t pr
                               &host->engine);
     if (err < 0) {
         scan__out_of_memory(s);
-        scan__finish_host(host);
+        scan__finish_host(s, host);
     }
 }
 
@@ -90,9 +92,7 @@ static void host_is_down(scan_t *s, host_t *host, reason_e reason)
 {
     host->result.state = HOST_DOWN;
     host->result.reason = (uint8_t)reason;
-    if (s->map)
-        host_map_remove(s->map, host);
-    scan__finish_host(host);
+    scan__finish_host(s, host);
 }
 
 static void host_is_up(scan_t *s, host_t *host, reason_e reason)
@@ -105,9 +105,7 @@ static void host_is_up(scan_t *s, host_t *host, reason_e reason)
     ask_name(s, host);
     if (!s->plan.run.pings_only)
         return;
-    if (s->map)
-        host_map_remove(s->map, host);
-    scan__finish_host(host);
+    scan__finish_host(s, host);
 }
 
 static void on_pinged(void *context, engine_host_t *engine_host)
@@ -116,8 +114,7 @@ static void on_pinged(void *context, engine_host_t *engine_host)
     host_t *host = engine_host_user(engine_host);
 
     take_rtt(scan__engine_of(s, host), host);
-    if (s->connects)
-        scan__cancel_probes(s, host);
+    scan__cancel_probes(s, host);
     host->engine = NULL;
     if (host->result.state == HOST_UP)
         host_is_up(s, host, host->result.reason);
@@ -134,7 +131,7 @@ void scan__begin_host(scan_t *s, host_t *host)
         ask_name(s, host);
     if (s->plan.run.lists_only) {
         host->result.reason = REASON_USER_SET;
-        scan__finish_host(host);
+        scan__finish_host(s, host);
         return;
     }
     if (!scan__find_path(s, host)) {
@@ -226,8 +223,7 @@ void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
     bool is_timed_out = host->engine && engine_host_timed_out(host->engine);
     int err = 0;
 
-    if (s->connects)
-        scan__cancel_probes(s, host);
+    scan__cancel_probes(s, host);
     if (host->engine)
         take_rtt(scan__engine_of(s, host), host);
     if (is_timed_out)
@@ -244,11 +240,9 @@ void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
         err = divide(s, host);
     if (err < 0)
         scan__out_of_memory(s);
-    if (s->map)
-        host_map_remove(s->map, host);
     free_probes(host);
     s->scanning--;
-    scan__finish_host(host);
+    scan__finish_host(s, host);
 }
 
 static void on_scanned(void *context, engine_host_t *engine_host)
