@@ -30,6 +30,8 @@ void host_free(host_t *host)
         return;
     if (host->query)
         hdns_cancel(host->query);
+    service_cancel(host->services);
+    htimer_del(host->deadline);
     hlist_remove(&host->node);
     host_result_deinit(&host->result);
     hmem_free(host->probes);

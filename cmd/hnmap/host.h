@@ -4,9 +4,11 @@
 
 #include "base/hlist.h"
 #include "engine.h"
+#include "event/htimer.h"
 #include "net/hdns.h"
 #include "raw.h"
 #include "result.h"
+#include "service.h"
 #include "targets.h"
 
 typedef enum host_stage_e {
@@ -14,7 +16,8 @@ typedef enum host_stage_e {
     STAGE_WAIT,  /* for a place among those whose ports are scanned */
     STAGE_PORTS, /* TCP */
     STAGE_UDP,
-    STAGE_DONE /* to be reported in its turn */
+    STAGE_SERVICE, /* what answers on the open ones */
+    STAGE_DONE     /* to be reported in its turn */
 } host_stage_e;
 
 /* What is known of a probe of the stage that runs. */
@@ -33,7 +36,9 @@ typedef struct host_s {
     port_result_t *outcomes; /* of the stages that are over, of ports in any order */
     size_t outcome_count;
     hdns_query_t *query;        /* for its name; NULL: none is under way */
-    uint64_t done_us;           /* when it became STAGE_DONE */
+    service_host_t *services;   /* NULL: not in STAGE_SERVICE */
+    htimer_t *deadline;         /* of that stage, with --host-timeout */
+    uint64_t begin_us, done_us; /* when it was begun, when it became STAGE_DONE */
     char *asked;                /* owns result.asked */
     void *scan;                 /* whose it is, for callbacks */
     raw_path_t path;            /* raw scans: the way to it */

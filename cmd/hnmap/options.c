@@ -3,12 +3,14 @@
 
 #include "base/hstr.h"
 #include "refused.h"
+#include "service_probes.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define LEVEL_MAX 10 /* of -v and -d */
+#define LEVEL_MAX 10       /* of -v and -d */
+#define RTT_MAX_MS 3600000 /* ENGINE_TIMEOUT_MAX_US */
 
 /* ---- rows with a syntax of their own --------------------------------------------------------- */
 
@@ -21,7 +23,7 @@ static int take_scan(const hopt_t *option, const char *arg, void *opts, hbytes_t
     } types[] = {
         {'L', SCAN_LIST}, {'n', SCAN_NO_PORT}, {'P', SCAN_NO_PORT}, {'T', SCAN_CONNECT},
         {'S', SCAN_SYN},  {'A', SCAN_ACK},     {'F', SCAN_FIN},     {'N', SCAN_NULL},
-        {'X', SCAN_XMAS}, {'M', SCAN_MAIMON},  {'U', SCAN_UDP},
+        {'X', SCAN_XMAS}, {'M', SCAN_MAIMON},  {'U', SCAN_UDP},     {'V', SCAN_VERSIONS},
     };
     options_t *o = opts;
 
@@ -206,7 +208,9 @@ const hopt_t option_rows[] = {
     HOPT_CALL(
         's', NULL, take_scan,
         "S: ports by half-open connections; T: by connect; A, F, N, X, M: by packets with ACK, "
-        "FIN, no flag, FIN PSH URG, FIN ACK; U: UDP; n: no ports, only hosts; L: list the targets",
+        "FIN, no flag, FIN PSH URG, FIN ACK; U: UDP; V: what answers on open TCP ports; n: no "
+        "ports, only hosts; L: "
+        "list the targets",
         .arg_name = "LETTERS", .filled = true),
     HOPT_STRING('p', NULL, options_t, port.ports,
                 "these ports: 22,80-90,-100,60000-,-,http*,[1-1024]; T: and U: before those of a "
@@ -222,6 +226,18 @@ const hopt_t option_rows[] = {
     HOPT_STRING(0, "scanflags", options_t, flags,
                 "packets with these flags, as SYNFIN or a number; answers as for the -s given",
                 .arg_name = "FLAGS"),
+
+    HOPT_GROUP("Services"),
+    HOPT_UINT(0, "version-intensity", options_t, version.intensity, 0, SERVICE_INTENSITY_MAX,
+              "with -sV, ask what is as rare as NUMBER says, 7 by default; 0 asks what belongs to "
+              "the port alone",
+              .alias = "version_intensity"),
+    HOPT_SET(0, "version-light", options_t, version.intensity, SERVICE_INTENSITY_LIGHT,
+             "as --version-intensity 2", .alias = "version_light"),
+    HOPT_SET(0, "version-all", options_t, version.intensity, SERVICE_INTENSITY_MAX,
+             "as --version-intensity 9", .alias = "version_all"),
+    HOPT_FLAG(0, "banner", options_t, version.banners,
+              "show what a service says by itself when somebody connects"),
 
     HOPT_GROUP("Timing"),
     HOPT_CALL('T', NULL, take_pace, "from 0, or paranoid, to 5, or insane; 3 is normal",
@@ -302,6 +318,25 @@ static int misused(const char *text)
     return 2;
 }
 
+/* Those that were given; a template yields. */
+static int check_times(const options_t *o)
+{
+    const timing_options_t *t = &o->timing;
+    uint32_t max = t->rtt_max_ms > 0 ? t->rtt_max_ms : RTT_MAX_MS;
+
+    if (max > RTT_MAX_MS || t->rtt_min_ms > RTT_MAX_MS || t->rtt_initial_ms > RTT_MAX_MS)
+        return misused("an -rtt-timeout is an hour at most");
+    if (t->rtt_min_ms > max)
+        return misused("--min-rtt-timeout is more than --max-rtt-timeout");
+    if (t->rtt_initial_ms > max)
+        return misused("--initial-rtt-timeout is more than --max-rtt-timeout");
+    if (t->rtt_initial_ms > 0 && t->rtt_initial_ms < t->rtt_min_ms)
+        return misused("--initial-rtt-timeout is less than --min-rtt-timeout");
+    if (t->delay_max_ms > 0 && t->delay_ms > t->delay_max_ms)
+        return misused("--scan-delay is more than --max-scan-delay");
+    return 0;
+}
+
 static int check(const options_t *o)
 {
     const timing_options_t *t = &o->timing;
@@ -316,13 +351,16 @@ static int check(const options_t *o)
         return misused("only one way to scan TCP ports at a time");
     if (o->pings & PING_NONE && o->pings & ~(unsigned)PING_NONE)
         return misused("-Pn and another -P: either every host is up or it is asked");
+    if (o->flags && (o->scans & (SCAN_CONNECT | SCAN_LIST | SCAN_NO_PORT) ||
+                     (o->scans & (SCAN_UDP | SCAN_TCP)) == SCAN_UDP))
+        return misused("--scanflags goes with -sS, -sA, -sF, -sN, -sX or -sM");
     if (o->port.fast && (o->port.ports || o->port.top > 0))
         return misused("-F chooses the ports: it goes with neither -p nor --top-ports");
     if (t->window_min > 0 && t->window_max > 0 && t->window_min > t->window_max)
         return misused("--min-parallelism is more than --max-parallelism");
     if (t->rate_min > 0 && t->rate_max > 0 && t->rate_min > t->rate_max)
         return misused("--min-rate is more than --max-rate");
-    return 0;
+    return check_times(o);
 }
 
 int options_parse(options_t *options, int argc, char **argv)
@@ -331,6 +369,7 @@ int options_parse(options_t *options, int argc, char **argv)
 
     *options = (options_t){.target = {.family = AF_INET},
                            .timing = {.pace = 3, .retries = -1},
+                           .version = {.intensity = SERVICE_INTENSITY},
                            .argc = argc,
                            .argv = argv};
     status = hopt_main_parse(&hnmap_doc, argc, argv, options, &options->operands);

@@ -19,6 +19,7 @@ typedef enum scan_type_e {
     SCAN_XMAS = 1 << 7,
     SCAN_MAIMON = 1 << 8,
     SCAN_UDP = 1 << 9,
+    SCAN_VERSIONS = 1 << 10, /* -sV: of what is found open */
 } scan_type_e;
 
 #define SCAN_TCP                                                                                   \
@@ -73,11 +74,17 @@ typedef struct output_options_s {
     bool noninteractive;
 } output_options_t;
 
+typedef struct version_options_s {
+    unsigned intensity; /* 0..9 */
+    bool banners;
+} version_options_t;
+
 typedef struct options_s {
     target_options_t target;
     port_options_t port;
     timing_options_t timing;
     output_options_t output;
+    version_options_t version;
     unsigned scans;                    /* scan_type_e */
     unsigned pings;                    /* ping_type_e */
     const char *syn_ports, *ack_ports; /* of -PS and -PA; NULL: the usual ones */

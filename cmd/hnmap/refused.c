@@ -28,9 +28,7 @@ const hopt_t refused_rows[] = {
     VALUE(0, "script-timeout", SCRIPTS),
     FLAG(0, "script-trace", SCRIPTS),
     FLAG(0, "script-updatedb", SCRIPTS),
-    VALUE(0, "version-intensity", LATER),
-    FLAG(0, "version-light", LATER),
-    FLAG(0, "version-all", LATER),
+
     FLAG(0, "version-trace", LATER),
     FLAG(0, "allports", LATER),
     VALUE(0, "port-ratio", "there are no measured ratios: use --top-ports"),
@@ -79,15 +77,13 @@ const hopt_t refused_rows[] = {
 
 int refuse_scan(char letter, hbytes_t *why)
 {
-    bool is_later = letter == 'V';
-
     if (letter == 'C')
         hbytes_printf(why, "-sC: %s", SCRIPTS);
-    else if (is_later || strchr("WOYZI", letter) != NULL)
-        hbytes_printf(why, "-s%c: %s", letter, is_later ? LATER : NOT_HERE);
+    else if (strchr("WOYZI", letter) != NULL)
+        hbytes_printf(why, "-s%c: %s", letter, NOT_HERE);
     else
         hbytes_printf(why, "-s%c: there is no such scan", letter);
-    return is_later || strchr("CWOYZI", letter) != NULL ? HERR_UNSUPPORTED : HERR_SYNTAX;
+    return strchr("CWOYZI", letter) != NULL ? HERR_UNSUPPORTED : HERR_SYNTAX;
 }
 
 int refuse_ping(const char *type, hbytes_t *why)

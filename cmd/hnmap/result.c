@@ -74,8 +74,9 @@ void service_free(service_t *service)
 {
     if (service == NULL)
         return;
-    char *const strings[] = {service->name, service->product,  service->version, service->extra,
-                             service->os,   service->hostname, service->device,  service->banner};
+    char *const strings[] = {service->name,   service->product, service->version,
+                             service->extra,  service->os,      service->hostname,
+                             service->device, service->banner,  service->tls};
 
     for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
         hmem_free(strings[i]);

@@ -63,6 +63,7 @@ typedef struct service_s {
     char *name, *product, *version, *extra, *hostname, *os, *device;
     char *cpe[4];
     char *banner;       /* what the service said first, with control characters made harmless */
+    char *tls;          /* version, cipher and certificate of the TLS around it */
     bool is_tls;        /* what is named was spoken inside of TLS */
     uint8_t confidence; /* 3: by the number of the port; 10: it said so */
 } service_t;

@@ -199,6 +199,8 @@ static void stop_early(scan_t *s)
 
         if (host->stage == STAGE_PORTS || host->stage == STAGE_UDP)
             scan__end_ports(s, host, false);
+        else if (host->stage == STAGE_SERVICE)
+            scan__end_services(s, host);
         else if (host->stage == STAGE_WAIT)
             scan__finish_host(s, host);
         if (host->stage == STAGE_DONE && s->status == 0) {
@@ -245,6 +247,24 @@ static int open_engines(scan_t *s)
     return err;
 }
 
+/* What looks at services, if that is asked for. */
+static int open_services(scan_t *s)
+{
+    const options_t *o = s->plan.options;
+    const service_options_t options = {
+        .versions = (o->scans & SCAN_VERSIONS) != 0,
+        .banners = o->version.banners,
+        .intensity = o->version.intensity,
+        .socket = {.source = s->plan.source.len > 0 ? &s->plan.source : NULL,
+                   .interface = o->interface},
+    };
+
+    s->plan.run.has_versions = options.versions;
+    if (!options.versions && !options.banners)
+        return 0;
+    return service_run_new(s->loop, &options, scan__on_services, s, &s->services);
+}
+
 static int prepare(scan_t *s)
 {
     const plan_t *plan = &s->plan;
@@ -254,6 +274,8 @@ static int prepare(scan_t *s)
         err = lookup_new(s->loop, plan->options, &s->dns);
     if (err == 0)
         err = watch_signals(s);
+    if (err == 0)
+        err = open_services(s);
     s->local = local_new();
     if (err == 0 && s->local == NULL)
         err = -ENOMEM;
@@ -303,6 +325,7 @@ static void free_scan(scan_t *s)
         host_free(HLIST_ENTRY(pos, host_t, node));
     for (int i = PLAN_PACES - 1; i >= 0; i--)
         engine_free(s->engines[i]); /* the first keeps --max-rate for all */
+    service_run_free(s->services);
     connect_free(s->connects);
     raw_free(s->raw);
     host_map_free(s->map);

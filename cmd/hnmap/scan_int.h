@@ -26,6 +26,7 @@ typedef struct scan_s {
     engine_t *engines[PLAN_PACES];
     hdns_t *dns; /* NULL: no names */
     local_t *local;
+    service_run_t *services; /* NULL: nobody asks for versions or banners */
     output_t *output;
     vendors_t vendors;
     view_t *view;
@@ -33,10 +34,10 @@ typedef struct scan_s {
     uint64_t open_count; /* ports that were found open */
     htimer_t *timer;
     hsignal_t *signals[SCAN_SIGNALS];
-    hlist_t hosts; /* in order */
-    size_t host_count, scanning;
-    bool is_posted; /* a pump is on its way */
-    bool exhausted; /* no target is left */
+    hlist_t hosts;                        /* in order */
+    size_t host_count, scanning, looking; /* of them: in ports, in services */
+    bool is_posted;                       /* a pump is on its way */
+    bool exhausted;                       /* no target is left */
     bool interrupted;
     bool warned_unreachable;
     int status;
@@ -59,6 +60,9 @@ void scan__begin_ports(scan_t *s, host_t *host);
 /* Ends what a host does now; is_whole: all its ports that are silent have had their tries. */
 void scan__end_ports(scan_t *s, host_t *host, bool is_whole);
 void scan__finish_host(scan_t *s, host_t *host); /* it is to be reported; not in an engine */
+/* Ends the look at its services; what was found stays. */
+void scan__end_services(scan_t *s, host_t *host);
+void scan__on_services(void *context, void *user); /* a service_done_cb */
 
 /* ---- probe.c ---- */
 /* 0 or an exit status after a message: opens what the probes need. */

@@ -127,6 +127,7 @@ void scan__begin_host(scan_t *s, host_t *host)
     bool is_local;
 
     host->result.start = time(NULL);
+    host->begin_us = htime_monotonic_us();
     if (s->plan.options->names == NAMES_ALWAYS || s->plan.run.lists_only)
         ask_name(s, host);
     if (s->plan.run.lists_only) {
@@ -218,6 +219,66 @@ static void free_probes(host_t *host)
     host->outcome_count = 0;
 }
 
+/* ---- its services ---------------------------------------------------------------------------- */
+
+void scan__end_services(scan_t *s, host_t *host)
+{
+    service_cancel(host->services);
+    host->services = NULL;
+    htimer_del(host->deadline);
+    host->deadline = NULL;
+    s->looking--;
+    scan__finish_host(s, host);
+}
+
+void scan__on_services(void *context, void *user)
+{
+    host_t *host = user;
+
+    host->services = NULL;
+    scan__end_services(context, host);
+    scan__schedule(context);
+}
+
+static void on_deadline(htimer_t *timer)
+{
+    host_t *host = hevent_userdata(timer);
+
+    host->deadline = NULL;
+    host->result.timed_out = true;
+    scan__end_services(host->scan, host);
+    scan__schedule(host->scan);
+}
+
+/* False: it has no service to look at. */
+static bool begin_services(scan_t *s, host_t *host)
+{
+    uint64_t limit_us = (uint64_t)s->plan.options->timing.host_timeout_ms * 1000;
+    uint64_t used_us = htime_monotonic_us() - host->begin_us;
+    uint64_t left_ms = limit_us > used_us ? (limit_us - used_us) / 1000 : 0;
+
+    if (s->services == NULL || !service_is_wanted(&host->result))
+        return false;
+    if (limit_us > 0) {
+        host->deadline = htimer_add(s->loop, on_deadline, (uint32_t)left_ms + 1, 1);
+        if (host->deadline)
+            hevent_set_userdata(host->deadline, host);
+    }
+    if ((limit_us > 0 && host->deadline == NULL) ||
+        service_run_add(s->services, &host->result, host, &host->services) < 0) {
+        scan__out_of_memory(s);
+        return false;
+    }
+    if (s->map)
+        host_map_remove(s->map, host);
+    host->engine = NULL;
+    host->stage = STAGE_SERVICE;
+    s->looking++;
+    return true;
+}
+
+/* ---- the end of its ports -------------------------------------------------------------------- */
+
 void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
 {
     bool is_timed_out = host->engine && engine_host_timed_out(host->engine);
@@ -242,7 +303,8 @@ void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
         scan__out_of_memory(s);
     free_probes(host);
     s->scanning--;
-    scan__finish_host(s, host);
+    if (err < 0 || is_timed_out || !is_whole || !begin_services(s, host))
+        scan__finish_host(s, host);
 }
 
 static void on_scanned(void *context, engine_host_t *engine_host)

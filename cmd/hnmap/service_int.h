@@ -1,0 +1,111 @@
+/* service_int: what the files of service detection share. service.c: hosts and the flow of ports;
+ * service_job.c: what is asked of one port, and what is made of the answers; service_talk.c: one
+ * conversation. */
+#ifndef HNMAP_SERVICE_INT_H
+#define HNMAP_SERVICE_INT_H
+
+#include "base/hlist.h"
+#include "event/hio.h"
+#include "event/htimer.h"
+#include "net/htls.h"
+#include "service.h"
+#include "service_match.h"
+
+#define SERVICE_JOBS_MAX 64 /* ports at the same time */
+#define SERVICE_QUEUE_MAX (3 * PROBES)
+
+struct service_run_s {
+    hloop_t *loop;
+    service_options_t options;
+    service_done_cb done;
+    void *context;
+    htls_ctx_t *tls;      /* offers HTTP/2, to hear whether it is spoken */
+    htls_ctx_t *tls_http; /* HTTP/1.1 alone */
+    bool has_no_tls;      /* it cannot be had */
+    hlist_t hosts;
+    htimer_t *timer; /* begins with new hosts, tries again without descriptors */
+    size_t job_count, talk_count;
+    bool is_short; /* of descriptors or memory */
+};
+
+struct service_host_s {
+    hlist_t node;
+    service_run_t *run;
+    host_result_t *result;
+    void *user;
+    size_t next; /* port */
+    hlist_t jobs;
+    size_t job_count;
+    char name[256]; /* what HTTP and TLS call it */
+};
+
+typedef struct ask_s {
+    probe_e probe;
+    bool in_tls;
+} ask_t;
+
+typedef enum job_step_e { JOB_BANNER, JOB_LIKELY, JOB_ALL } job_step_e;
+
+/* A port. */
+typedef struct job_s {
+    hlist_t node;
+    service_host_t *host;
+    port_result_t *port;
+    hlist_t talks;
+    size_t talk_count;
+    ask_t queue[SERVICE_QUEUE_MAX];
+    size_t queue_at, queue_end;
+    uint64_t asked, asked_in_tls; /* a bit for each probe */
+    job_step_e step;
+    bool is_waiting; /* for the next step: timer runs */
+    bool is_final;   /* nothing more is wanted of it */
+    bool has_tls;
+    bool is_closed_at_once, has_data;
+    htimer_t *timer;
+    match_t best;
+    bool best_in_tls;
+    char tls[1024]; /* what TLS told of itself */
+    hbytes_t banner;
+} job_t;
+
+typedef struct talk_s {
+    hlist_t node;
+    job_t *job;
+    hio_t *io;
+    htimer_t *timer;
+    ask_t ask;
+    bool is_connected;
+    bool has_begun; /* to answer */
+    hbytes_t reply;
+} talk_t;
+
+/* ---- service.c ---- */
+/* Lets everything go on. Talks, jobs and hosts may be gone after it. */
+void service__advance(service_run_t *run);
+void service__short(service_run_t *run);
+
+/* ---- service_job.c ---- */
+/* A job for a port of a host; NULL when out of memory. */
+job_t *service__job_new(service_host_t *host, port_result_t *port);
+/* Gives up what is under way, and writes what was found to the port. */
+void service__job_end(job_t *job);
+/* Begins what there is room for. */
+void service__job_go(job_t *job);
+bool service__job_is_over(const job_t *job);
+/* An answer of a talk, as far as it has come. True: it tells no more. */
+bool service__job_take(job_t *job, const talk_t *talk, bool is_whole);
+/* TLS is spoken here, text tells how ("": not with us). What is within it is asked for. */
+void service__job_has_tls(job_t *job, const char *text);
+/* A talk is over, by the other side or by its time. Frees it. */
+void service__job_talk_ended(job_t *job, talk_t *talk, bool by_peer);
+uint64_t service__rtt_ms(const job_t *job, unsigned times);
+
+/* ---- service_talk.c ---- */
+typedef enum talk_status_e { TALK_BEGUN, TALK_FAILED, TALK_LATER } talk_status_e;
+talk_status_e service__talk_begin(job_t *job, ask_t ask);
+/* Closes and frees it: no callback. */
+void service__talk_free(talk_t *talk);
+/* Ends at the latest in so many ms. */
+void service__talk_hurry(talk_t *talk, uint64_t ms);
+
+#endif
