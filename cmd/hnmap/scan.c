@@ -265,6 +265,19 @@ static int open_services(scan_t *s)
     return service_run_new(s->loop, &options, scan__on_services, s, &s->services);
 }
 
+static int open_view(scan_t *s)
+{
+    const view_options_t how = {
+        .output = &s->plan.options->output,
+        .run = &s->plan.run,
+        .has_report = output_is_interactive(s->output),
+        .progress = scan__progress,
+        .context = s,
+    };
+
+    return view_new(s->loop, &how, &s->view);
+}
+
 static int prepare(scan_t *s)
 {
     const plan_t *plan = &s->plan;
@@ -280,8 +293,7 @@ static int prepare(scan_t *s)
     if (err == 0 && s->local == NULL)
         err = -ENOMEM;
     if (err == 0)
-        err = view_new(s->loop, &plan->options->output, &s->plan.run,
-                       output_is_interactive(s->output), scan__progress, s, &s->view);
+        err = open_view(s);
     if (err == 0)
         return scan__open_probes(s);
     fprintf(stderr, "hnmap: cannot begin: %s\n", herr_str(err));

@@ -19,10 +19,7 @@
 
 struct view_s {
     hloop_t *loop;
-    run_t *run;
-    bool has_report;
-    view_progress_cb progress;
-    void *context;
+    view_options_t options;
     htimer_t *draw, *stats;
     hio_t *keys;
     bool has_keys;
@@ -124,7 +121,7 @@ static void on_draw(htimer_t *timer)
 
     if (!htty_is_foreground(STDERR_FILENO))
         return;
-    v->progress(v->context, &progress);
+    v->options.progress(v->options.context, &progress);
     view_line_write(line, sizeof(line), &progress, width - 1);
     len = strlen(line);
     n = snprintf(text, sizeof(text), "\r%s%*s", line, v->drawn > len ? (int)(v->drawn - len) : 0,
@@ -138,10 +135,10 @@ static void tell_status(view_t *v)
     progress_t progress = {0};
     hbytes_t text = {0};
 
-    v->progress(v->context, &progress);
+    v->options.progress(v->options.context, &progress);
     view_clear(v);
     if (view_status_write(&text, &progress) == 0)
-        write_text(v->has_report ? STDOUT_FILENO : STDERR_FILENO, text.data, text.len);
+        write_text(v->options.has_report ? STDOUT_FILENO : STDERR_FILENO, text.data, text.len);
     hbytes_deinit(&text);
 }
 
@@ -153,7 +150,7 @@ static void on_stats(htimer_t *timer)
 static void tell(view_t *v, const char *text)
 {
     view_clear(v);
-    write_text(v->has_report ? STDOUT_FILENO : STDERR_FILENO, text, strlen(text));
+    write_text(v->options.has_report ? STDOUT_FILENO : STDERR_FILENO, text, strlen(text));
 }
 
 static void change_level(view_t *v, int *level, int step, const char *what)
@@ -177,11 +174,11 @@ static void on_key(hio_t *io, void *buf, int len)
         switch (keys[i]) {
         case 'v':
         case 'V':
-            change_level(v, &v->run->verbose, keys[i] == 'v' ? 1 : -1, "Verbosity");
+            change_level(v, &v->options.run->verbose, keys[i] == 'v' ? 1 : -1, "Verbosity");
             break;
         case 'd':
         case 'D':
-            change_level(v, &v->run->debug, keys[i] == 'd' ? 1 : -1, "Debugging");
+            change_level(v, &v->options.run->debug, keys[i] == 'd' ? 1 : -1, "Debugging");
             break;
         case '?':
             tell(v, "Keys: v/V more/less verbose, d/D more/less debugging, any other key the "
@@ -215,27 +212,23 @@ static void take_keys(view_t *v)
     hio_read(v->keys);
 }
 
-int view_new(hloop_t *loop, const output_options_t *options, run_t *run, bool has_report,
-             view_progress_cb progress, void *context, view_t **view)
+int view_new(hloop_t *loop, const view_options_t *options, view_t **view)
 {
+    const output_options_t *output = options->output;
     view_t *v = hmem_zalloc(sizeof(*v));
 
     if (v == NULL)
         return -ENOMEM;
-    *v = (view_t){.loop = loop,
-                  .run = run,
-                  .has_report = has_report,
-                  .progress = progress,
-                  .context = context};
-    if (hterm_is_tty(STDERR_FILENO) && !options->noninteractive)
+    *v = (view_t){.loop = loop, .options = *options};
+    if (hterm_is_tty(STDERR_FILENO) && !output->noninteractive)
         v->draw = htimer_add(loop, on_draw, DRAW_MS, INFINITE);
-    if (options->stats_every_ms > 0)
-        v->stats = htimer_add(loop, on_stats, options->stats_every_ms, INFINITE);
+    if (output->stats_every_ms > 0)
+        v->stats = htimer_add(loop, on_stats, output->stats_every_ms, INFINITE);
     if (v->draw)
         hevent_set_userdata(v->draw, v);
     if (v->stats)
         hevent_set_userdata(v->stats, v);
-    if (!options->noninteractive)
+    if (!output->noninteractive)
         take_keys(v);
     *view = v;
     return 0;
@@ -261,7 +254,7 @@ void view_say(view_t *v, const char *format, ...)
     va_list args;
     int err;
 
-    if (v->run->verbose == 0 || !v->has_report)
+    if (v->options.run->verbose == 0 || !v->options.has_report)
         return;
     va_start(args, format);
     err = hbytes_vprintf(&text, format, args);

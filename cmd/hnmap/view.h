@@ -25,11 +25,17 @@ typedef void (*view_progress_cb)(void *context, progress_t *progress);
 
 typedef struct view_s view_t;
 
-/* run's verbose and debug are what keys change. has_report: the normal report goes to standard
- * output, and so may messages. The terminal is taken over (no echo) if standard input is one and
- * keys are wanted. 0 or -ENOMEM. */
-int view_new(hloop_t *loop, const output_options_t *options, run_t *run, bool has_report,
-             view_progress_cb progress, void *context, view_t **view);
+typedef struct view_options_s {
+    const output_options_t *output;
+    run_t *run;      /* its verbose and debug are what keys change */
+    bool has_report; /* the normal report goes to standard output, and so may messages */
+    view_progress_cb progress;
+    void *context;
+} view_options_t;
+
+/* The terminal is taken over (no echo) if standard input is one and keys are wanted. 0 or
+ * -ENOMEM. options are copied, what they point to is not. */
+int view_new(hloop_t *loop, const view_options_t *options, view_t **view);
 void view_free(view_t *view); /* the terminal is as it was before; NULL is legal */
 
 /* A line for -v, without its newline; nothing without -v, or where the report goes elsewhere. */
