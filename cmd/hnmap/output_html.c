@@ -10,7 +10,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define CHIPS_MAX 10 /* open ports that are seen without expanding */
+#define RANGES_SHOWN_MAX 200 /* bytes of a list of ports that is seen without asking */
+#define CHIPS_MAX 10         /* open ports that are seen without expanding */
 
 void page_put(page_t *page, const char *html)
 {
@@ -197,6 +198,35 @@ static void put_port(page_t *page, const port_result_t *port)
     page_printf(page, "</td><td class=\"dim\">%s</td></tr>\n", reason_name((reason_e)port->reason));
 }
 
+/* "2-3,5": with places where a line may be broken. */
+static void put_ranges(page_t *page, const char *ranges)
+{
+    while (page->error == 0 && *ranges) {
+        size_t len = strcspn(ranges, ",");
+
+        len += ranges[len] == ',';
+        page->error = hbytes_append(page->out, ranges, len);
+        page_put(page, "<wbr>");
+        ranges += len;
+    }
+}
+
+/* Ports that are scattered would fill the page: they are shown when they are asked for. */
+static void put_group(page_t *page, const port_group_t *group, bool is_rest)
+{
+    bool is_long = strlen(group->ports) > RANGES_SHOWN_MAX;
+
+    page_put(page, is_long ? "<details class=\"rest\"><summary>" : "<p class=\"rest\">");
+    page_printf(page, "%s%" PRIu32 " %s %s port%s (%s): ", is_rest ? "Not shown: " : "",
+                group->count, port_state_name((port_state_e)group->state),
+                protocol_name(group->protocol), group->count == 1 ? "" : "s",
+                reason_name((reason_e)group->reason));
+    if (is_long)
+        page_put(page, "</summary>");
+    put_ranges(page, group->ports);
+    page_put(page, is_long ? "</details>\n" : "</p>\n");
+}
+
 static void put_ports(page_t *page, const host_result_t *host)
 {
     if (host->port_count > 0) {
@@ -208,16 +238,8 @@ static void put_ports(page_t *page, const host_result_t *host)
             put_port(page, &host->ports[i]);
         page_put(page, "</tbody></table>\n");
     }
-    for (size_t i = 0; i < host->group_count; i++) {
-        const port_group_t *group = &host->groups[i];
-
-        page_printf(page, "<p class=\"rest\">%s%" PRIu32 " %s %s port%s (%s): ",
-                    host->port_count > 0 ? "Not shown: " : "", group->count,
-                    port_state_name((port_state_e)group->state), protocol_name(group->protocol),
-                    group->count == 1 ? "" : "s", reason_name((reason_e)group->reason));
-        page_text(page, group->ports);
-        page_put(page, "</p>\n");
-    }
+    for (size_t i = 0; i < host->group_count; i++)
+        put_group(page, &host->groups[i], host->port_count > 0);
 }
 
 static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host)

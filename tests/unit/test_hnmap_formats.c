@@ -201,7 +201,7 @@ static void what_a_service_says_is_no_html(void **state)
     assert_non_null(strstr(out.data, "data-ip=\"4c0000201\" data-name=\"&lt;h&gt;.example\" "
                                      "data-vendor=\"A &amp; B\" data-open=\"00001\" "
                                      "data-rtt=\"000000001234\""));
-    assert_non_null(strstr(out.data, "Not shown: 3 closed tcp ports (reset): 23-25"));
+    assert_non_null(strstr(out.data, "Not shown: 3 closed tcp ports (reset): 23-25<wbr></p>"));
     hbytes_deinit(&out);
     host_result_deinit(&host);
 }
