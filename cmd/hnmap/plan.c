@@ -5,6 +5,7 @@
 #include "base/hversion.h"
 #include "lookup.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,37 +32,69 @@ static int out_of_memory(void)
 
 #define MS 1000ULL /* us */
 
+/* nmap's templates, as its manual tells them: times in ms. */
+typedef struct template_s {
+    uint32_t rtt_initial, rtt_min, rtt_max, delay, delay_max, host_timeout;
+    unsigned retries, window_max;
+} template_t;
+
+static const template_t templates[] = {
+    {300000, 100, 300000, 300000, 0, 0, 10, 1}, {15000, 100, 15000, 15000, 0, 0, 10, 1},
+    {1000, 100, 10000, 400, 1000, 0, 10, 1},    {1000, 100, 10000, 0, 1000, 0, 10, 0},
+    {500, 100, 1250, 0, 10, 0, 6, 0},           {250, 50, 300, 0, 5, 900000, 2, 0},
+};
+
+static uint32_t given_or(uint32_t given, uint32_t usual)
+{
+    return given > 0 ? given : usual;
+}
+
+/* What comes from the template yields to what was given. */
+static template_t merge(const timing_options_t *t)
+{
+    template_t m = templates[t->pace];
+
+    m.rtt_initial = given_or(t->rtt_initial_ms, m.rtt_initial);
+    m.rtt_min = given_or(t->rtt_min_ms, m.rtt_min);
+    m.rtt_max = given_or(t->rtt_max_ms, m.rtt_max);
+    if (m.rtt_min > m.rtt_max)
+        *(t->rtt_max_ms > 0 ? &m.rtt_min : &m.rtt_max) = t->rtt_max_ms > 0 ? m.rtt_max : m.rtt_min;
+    if (m.rtt_initial > m.rtt_max && t->rtt_initial_ms > 0 && t->rtt_max_ms == 0)
+        m.rtt_max = m.rtt_initial;
+    if (m.rtt_initial < m.rtt_min && t->rtt_initial_ms > 0 && t->rtt_min_ms == 0)
+        m.rtt_min = m.rtt_initial;
+    m.rtt_initial = m.rtt_initial > m.rtt_max   ? m.rtt_max
+                    : m.rtt_initial < m.rtt_min ? m.rtt_min
+                                                : m.rtt_initial;
+    m.delay = given_or(t->delay_ms, m.delay);
+    m.delay_max = given_or(t->delay_max_ms, m.delay_max);
+    if (m.delay > m.delay_max && m.delay_max > 0)
+        *(t->delay_max_ms > 0 ? &m.delay : &m.delay_max) =
+            t->delay_max_ms > 0 ? m.delay_max : m.delay;
+    m.window_max = given_or(t->window_max, m.window_max);
+    if (m.window_max > 0 && m.window_max < t->window_min)
+        m.window_max = t->window_min;
+    m.host_timeout = given_or(t->host_timeout_ms, m.host_timeout);
+    m.retries = t->retries >= 0 ? (unsigned)t->retries : m.retries;
+    return m;
+}
+
 engine_options_t plan_pace(const options_t *options, plan_pace_e what)
 {
     const timing_options_t *t = &options->timing;
+    const template_t m = merge(t);
     bool pings = what == PACE_NEIGHBOURS || what == PACE_PINGS;
-    /* nmap's templates, as its manual tells them: times in ms. */
-    static const struct {
-        uint32_t rtt_initial, rtt_min, rtt_max, delay, delay_max, host_timeout;
-        unsigned retries, window_max;
-    } templates[] = {
-        {300000, 100, 300000, 300000, 0, 0, 10, 1}, {15000, 100, 15000, 15000, 0, 0, 10, 1},
-        {1000, 100, 10000, 400, 1000, 0, 10, 1},    {1000, 100, 10000, 0, 1000, 0, 10, 0},
-        {500, 100, 1250, 0, 10, 0, 6, 0},           {250, 50, 300, 0, 5, 900000, 2, 0},
-    };
-    const uint32_t min = t->rtt_min_ms ? t->rtt_min_ms : templates[t->pace].rtt_min;
-    uint32_t max = t->rtt_max_ms ? t->rtt_max_ms : templates[t->pace].rtt_max;
-    uint32_t initial = t->rtt_initial_ms ? t->rtt_initial_ms : templates[t->pace].rtt_initial;
-    const unsigned retries = t->retries >= 0 ? (unsigned)t->retries : templates[t->pace].retries;
 
-    max = max < min ? min : max;
-    initial = initial < min ? min : initial > max ? max : initial;
     return (engine_options_t){
-        .rtt_initial_us = initial * MS,
-        .rtt_min_us = min * MS,
-        .rtt_max_us = max * MS,
-        .tries = pings && retries + 1 > PING_TRIES ? PING_TRIES : retries + 1,
-        .host_timeout_us =
-            (t->host_timeout_ms ? t->host_timeout_ms : templates[t->pace].host_timeout) * MS,
-        .delay_us = (t->delay_ms ? t->delay_ms : templates[t->pace].delay) * MS,
-        .delay_max_us = (t->delay_max_ms ? t->delay_max_ms : templates[t->pace].delay_max) * MS,
+        .rtt_initial_us = m.rtt_initial * MS,
+        .rtt_min_us = m.rtt_min * MS,
+        .rtt_max_us = m.rtt_max * MS,
+        .tries = pings && m.retries + 1 > PING_TRIES ? PING_TRIES : m.retries + 1,
+        .host_timeout_us = m.host_timeout * MS,
+        .delay_us = m.delay * MS,
+        .delay_max_us = m.delay_max * MS,
         .window_min = t->window_min,
-        .window_max = t->window_max ? t->window_max : templates[t->pace].window_max,
+        .window_max = m.window_max,
         .rate_min = t->rate_min,
         .rate_max = t->rate_max,
         .rate_initial = what == PACE_NEIGHBOURS ? NEIGHBOUR_RATE : 0,
@@ -136,6 +169,8 @@ static int begin_walk(plan_t *plan)
         return target_error(plan, err);
     targets_walk(&plan->cursor, plan->targets, part, parts,
                  o->target.randomize ? &plan->seed : NULL);
+    if (plan->cursor.count == 0)
+        fprintf(stderr, "hnmap: no target is left to be scanned\n");
     return 0;
 }
 
@@ -219,7 +254,9 @@ static int read_flags(const char *text, uint8_t *flags)
     unsigned long value = strtoul(text, &end, 0);
 
     *flags = (uint8_t)value;
-    if (*text != '\0' && *end == '\0')
+    if (*text == '\0')
+        return -EINVAL;
+    if (*end == '\0')
         return value <= 255 ? 0 : -ERANGE;
     for (*flags = 0; *text;) {
         size_t i = 0;
@@ -343,6 +380,23 @@ static int choose_pings(plan_t *plan)
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
+/* Nothing would come back to an address that is not ours. */
+static int check_source(const haddr_t *source)
+{
+    haddr_t addr = *source;
+    int fd = socket(addr.u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int err = 0;
+
+    haddr_set_port(&addr.u.sa, 0);
+    if (fd < 0 || bind(fd, &addr.u.sa, addr.len) < 0)
+        err = -errno;
+    if (fd >= 0)
+        close(fd);
+    if (err == -EADDRNOTAVAIL)
+        return fail("option -S", "it is no address of this machine", 2);
+    return err < 0 ? fail("option -S", herr_str(err), 1) : 0;
+}
+
 static int read_source(plan_t *plan)
 {
     const options_t *o = plan->options;
@@ -356,7 +410,9 @@ static int read_source(plan_t *plan)
         return fail("option -S", "it takes an address of this machine in numbers", 2);
     if (plan->source.len > 0 && plan->source.u.sa.sa_family != o->target.family)
         return fail("option -S", "the targets are of the other family", 2);
-    return 0;
+    if (o->interface && if_nametoindex(o->interface) == 0)
+        return fail("option -e", "there is no such interface", 2);
+    return o->source ? check_source(&plan->source) : 0;
 }
 
 /* The command line as it was typed, for the first line of a report. */

@@ -8,13 +8,17 @@
 
 static void warn_unreachable(scan_t *s, const host_t *host, int err)
 {
+    const sockaddr_u *addr = &host->result.addr.u;
+    bool needs_zone = addr->sa.sa_family == AF_INET6 && addr->sin6.sin6_scope_id == 0 &&
+                      IN6_IS_ADDR_LINKLOCAL(&addr->sin6.sin6_addr) && err == -EINVAL;
     char ip[HADDR_FORMAT_SIZE];
 
     if (s->warned_unreachable)
         return;
     s->warned_unreachable = true;
     fprintf(stderr, "hnmap: cannot send to %s: %s; not told again\n",
-            haddr_ip(&host->result.addr.u.sa, ip, sizeof(ip)), herr_str(err));
+            haddr_ip(&addr->sa, ip, sizeof(ip)),
+            needs_zone ? "its interface has to be said: ADDRESS%NAME, or -e" : herr_str(err));
 }
 
 /* A host that is asked whether it is there has said so. */
@@ -316,10 +320,7 @@ int scan__open_probes(scan_t *s)
     err = s->plan.is_raw ? open_raw(s) : 0;
     if (err == 0 && s->plan.by_connect)
         err = open_connects(s);
-    if (err == -ENODEV && s->plan.options->interface)
-        fprintf(stderr, "hnmap: option -e: there is no interface '%s'\n",
-                s->plan.options->interface);
-    else if (err < 0)
+    if (err < 0)
         fprintf(stderr, "hnmap: cannot open what the scan needs: %s\n", herr_str(err));
     return err < 0 ? 1 : 0;
 }
