@@ -46,22 +46,31 @@ static int take_ping(const hopt_t *option, const char *arg, void *opts, hbytes_t
     static const struct {
         char letter;
         ping_type_e type;
-        bool has_ports;
+        size_t list_at; /* of what may follow; 0: nothing */
     } types[] = {
-        {'n', PING_NONE, false},    {'N', PING_NONE, false},      {'0', PING_NONE, false},
-        {'D', PING_NONE, false},    {'S', PING_SYN, true},        {'A', PING_ACK, true},
-        {'E', PING_ECHO, false},    {'I', PING_ECHO, false},      {'P', PING_TIMESTAMP, false},
-        {'M', PING_NETMASK, false}, {'R', PING_NEIGHBOUR, false},
+        {'n', PING_NONE, 0},
+        {'N', PING_NONE, 0},
+        {'0', PING_NONE, 0},
+        {'D', PING_NONE, 0},
+        {'S', PING_SYN, offsetof(options_t, syn_ports)},
+        {'A', PING_ACK, offsetof(options_t, ack_ports)},
+        {'U', PING_UDP, offsetof(options_t, udp_ports)},
+        {'O', PING_PROTOCOL, offsetof(options_t, protocols)},
+        {'E', PING_ECHO, 0},
+        {'I', PING_ECHO, 0},
+        {'P', PING_TIMESTAMP, 0},
+        {'M', PING_NETMASK, 0},
+        {'R', PING_NEIGHBOUR, 0},
     };
     options_t *o = opts;
 
     (void)option;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (types[i].letter != arg[0] || (arg[1] != '\0' && !types[i].has_ports))
+        if (types[i].letter != arg[0] || (arg[1] != '\0' && types[i].list_at == 0))
             continue;
         o->pings |= types[i].type;
         if (arg[1] != '\0')
-            *(types[i].type == PING_SYN ? &o->syn_ports : &o->ack_ports) = arg + 1;
+            *(const char **)((char *)o + types[i].list_at) = arg + 1;
         return 0;
     }
     return refuse_ping(arg, why);
@@ -193,11 +202,11 @@ const hopt_t option_rows[] = {
     HOPT_SET('6', NULL, options_t, target.family, AF_INET6, "scan IPv6"),
 
     HOPT_GROUP("Host discovery"),
-    HOPT_CALL(
-        'P', NULL, take_ping,
-        "n: take every host for up; it is up when it answers S[PORTS]: SYN, A[PORTS]: ACK, E: "
-        "an echo, P: a timestamp, M: a netmask, R: ARP or NDP, as always on the local link",
-        .arg_name = "TYPE", .filled = true),
+    HOPT_CALL('P', NULL, take_ping,
+              "n: take every host for up; it is up when it answers S[PORTS]: SYN, A[PORTS]: ACK, "
+              "U[PORTS]: UDP, O[NUMBERS]: IP protocols, E: an echo, P: a timestamp, M: a netmask, "
+              "R: ARP or NDP, as always on the local link",
+              .arg_name = "TYPE", .filled = true),
     HOPT_SET('n', NULL, options_t, names, NAMES_NEVER, "ask for no names of addresses"),
     HOPT_SET('R', NULL, options_t, names, NAMES_ALWAYS,
              "ask for the names of hosts that are down, too"),

@@ -33,6 +33,8 @@ typedef enum ping_type_e {
     PING_TIMESTAMP = 1 << 4,
     PING_NETMASK = 1 << 5,
     PING_NEIGHBOUR = 1 << 6, /* -PR: what is done anyway where it can be */
+    PING_UDP = 1 << 7,
+    PING_PROTOCOL = 1 << 8,
 } ping_type_e;
 
 typedef enum name_lookup_e {
@@ -88,6 +90,7 @@ typedef struct options_s {
     unsigned scans;                    /* scan_type_e */
     unsigned pings;                    /* ping_type_e */
     const char *syn_ports, *ack_ports; /* of -PS and -PA; NULL: the usual ones */
+    const char *udp_ports, *protocols; /* of -PU and -PO */
     const char *flags;                 /* --scanflags */
     bool unprivileged;                 /* no packets of our own, though they could be sent */
     int names;                         /* name_lookup_e */

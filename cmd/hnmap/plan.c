@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #define NEIGHBOUR_RATE 10000 /* probes a second, to begin with: the local link bears it */
-#define PING_TRIES 3         /* of each probe that asks whether a host is there */
+#define UNUSED_PORT 40125    /* where hardly anything listens: a host says so */
+#define UNUSED_PORT_TEXT "40125"
+#define PING_TRIES 3 /* of each probe that asks whether a host is there */
 
 static int fail(const char *what, const char *why, int status)
 {
@@ -334,19 +336,78 @@ static int add_ping(plan_t *plan, raw_probe_t probe)
     return 0;
 }
 
-static int add_ping_ports(plan_t *plan, const char *option, const char *text, uint8_t flags)
+/* A probe like this one to each port. */
+static int add_ping_ports(plan_t *plan, const char *option, const char *text, raw_probe_t probe)
 {
     static const ports_t none;
     ports_t ports = none;
-    int status = parse_ports(plan, &ports, option, text, PORTS_TCP);
+    bool is_udp = probe.kind == RAW_UDP;
+    const port_set_t *set = is_udp ? &ports.udp : &ports.tcp;
+    int status = parse_ports(plan, &ports, option, text, is_udp ? PORTS_UDP : PORTS_TCP);
 
-    if (flags == PACKET_SYN)
+    if (probe.flags == PACKET_SYN)
         plan->ping_ports = ports.tcp;
-    for (int port = port_set_next(&ports.tcp, 0); port >= 0 && status == 0;
-         port = port_set_next(&ports.tcp, port + 1))
-        if (plan->is_raw)
-            status = add_ping(
-                plan, (raw_probe_t){.kind = RAW_TCP, .flags = flags, .port = (uint16_t)port});
+    for (int port = port_set_next(set, 0); port >= 0 && status == 0 && plan->is_raw;
+         port = port_set_next(set, port + 1)) {
+        probe.port = (uint16_t)port;
+        status = add_ping(plan, probe);
+    }
+    return status;
+}
+
+/* The protocols that other probes are made for are asked by those. */
+static raw_probe_t probe_of_protocol(uint8_t protocol)
+{
+    switch (protocol) {
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+        return (raw_probe_t){.kind = RAW_ECHO};
+    case IPPROTO_TCP:
+        return (raw_probe_t){.kind = RAW_TCP, .flags = PACKET_ACK, .port = 80};
+    case IPPROTO_UDP:
+        return (raw_probe_t){.kind = RAW_UDP, .port = UNUSED_PORT};
+    default:
+        return (raw_probe_t){.kind = RAW_PROTOCOL, .port = protocol};
+    }
+}
+
+static int add_ping_protocols(plan_t *plan, const char *text)
+{
+    static const ports_t none;
+    ports_t numbers = none;
+    int status = parse_ports(plan, &numbers, "option -PO", text, PORTS_TCP);
+
+    for (int number = port_set_next(&numbers.tcp, 0); number >= 0 && status == 0;
+         number = port_set_next(&numbers.tcp, number + 1)) {
+        if (number > UINT8_MAX)
+            return fail("option -PO", "protocols have numbers up to 255", 2);
+        status = add_ping(plan, probe_of_protocol((uint8_t)number));
+    }
+    return status;
+}
+
+static int add_pings(plan_t *plan, unsigned pings)
+{
+    static const struct {
+        ping_type_e type;
+        raw_kind_e kind;
+    } plain[] = {
+        {PING_ECHO, RAW_ECHO}, {PING_TIMESTAMP, RAW_TIMESTAMP}, {PING_NETMASK, RAW_NETMASK}};
+    const options_t *o = plan->options;
+    const char *protocols = o->target.family == AF_INET ? "1,2,4" : "4,58";
+    int status = 0;
+
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]) && status == 0; i++)
+        if (pings & plain[i].type)
+            status = add_ping(plan, (raw_probe_t){.kind = plain[i].kind});
+    if (status == 0 && pings & PING_ACK)
+        status = add_ping_ports(plan, "option -PA", o->ack_ports ? o->ack_ports : "80",
+                                (raw_probe_t){.kind = RAW_TCP, .flags = PACKET_ACK});
+    if (status == 0 && pings & PING_UDP)
+        status = add_ping_ports(plan, "option -PU", o->udp_ports ? o->udp_ports : UNUSED_PORT_TEXT,
+                                (raw_probe_t){.kind = RAW_UDP});
+    if (status == 0 && pings & PING_PROTOCOL)
+        status = add_ping_protocols(plan, o->protocols ? o->protocols : protocols);
     return status;
 }
 
@@ -365,17 +426,10 @@ static int choose_pings(plan_t *plan)
         syn = "80,443";
     if (!is_v4 && pings & (PING_TIMESTAMP | PING_NETMASK))
         return fail("options -PP and -PM", "ICMPv6 has neither", 2);
-    if (pings & PING_ECHO && plan->is_raw)
-        status = add_ping(plan, (raw_probe_t){.kind = RAW_ECHO});
-    if (status == 0 && pings & PING_SYN)
-        status = add_ping_ports(plan, "option -PS", syn, PACKET_SYN);
-    if (status == 0 && pings & PING_ACK && plan->is_raw)
-        status = add_ping_ports(plan, "option -PA", o->ack_ports ? o->ack_ports : "80", PACKET_ACK);
-    if (status == 0 && pings & PING_TIMESTAMP && plan->is_raw)
-        status = add_ping(plan, (raw_probe_t){.kind = RAW_TIMESTAMP});
-    if (status == 0 && pings & PING_NETMASK && plan->is_raw)
-        status = add_ping(plan, (raw_probe_t){.kind = RAW_NETMASK});
-    return status;
+    if (pings & PING_SYN)
+        status = add_ping_ports(plan, "option -PS", syn,
+                                (raw_probe_t){.kind = RAW_TCP, .flags = PACKET_SYN});
+    return status == 0 && plan->is_raw ? add_pings(plan, pings) : status;
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */

@@ -153,7 +153,7 @@ static bool is_answer_to(const raw_answer_t *answer, const raw_probe_t *probe)
 {
     if (answer->probe.kind != probe->kind || (answer->probe.flags & ~probe->flags) != 0)
         return false;
-    return (probe->kind != RAW_TCP && probe->kind != RAW_UDP) || probe->port == answer->probe.port;
+    return answer->probe.hops == probe->hops && answer->probe.port == probe->port;
 }
 
 /* Such an address is another host on another link. */
@@ -290,6 +290,7 @@ static int open_raw(scan_t *s)
         .interface = plan->options->interface,
         .source = plan->options->source ? &source : NULL,
         .source_port = plan->options->source_port,
+        .has_protocols = (plan->options->pings & PING_PROTOCOL) != 0,
         .seed = plan->seed,
     };
     int err = raw_new(s->loop, &how, on_answer, s, &s->raw);

@@ -11,6 +11,7 @@
 #define HOLD_TRIES 100 /* to find ports that are free, in a row */
 #define ACK_WINDOW 1024
 #define UDP_PAYLOAD_MAX 1200
+#define RING_SIZE (2u << 20) /* what 10,000 probes in flight may bring at once */
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
@@ -22,7 +23,7 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static uint32_t number_of(const raw_t *raw, const packet_addr_t *host, uint16_t port)
+static uint32_t number_of(const raw_t *raw, const packet_addr_t *host, uint32_t port)
 {
     uint64_t words[2] = {0, 0};
     uint64_t hash = raw->secret ^ port;
@@ -44,6 +45,56 @@ int raw__try_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint
     if ((number ^ number_of(raw, host, port)) & ~(RAW_TRIES - 1u))
         return -1;
     return (int)(number & (RAW_TRIES - 1u));
+}
+
+#define TRACE_NUMBERS 0x10000u /* beyond the ports: other numbers for the same port */
+#define PROTOCOL_NUMBERS 0x20000u
+#define HOPS_BITS 5
+#define TRACE_MASK ((RAW_TRACE_TRIES << HOPS_BITS) - 1u)
+#define TRACE_SEQ 0x100 /* echoes that end on the way: above all that do not */
+
+static uint32_t trace_mark(const raw_probe_t *probe, unsigned try)
+{
+    return (try % RAW_TRACE_TRIES) << HOPS_BITS | probe->hops;
+}
+
+static void read_trace_mark(uint32_t mark, raw_answer_t *answer)
+{
+    answer->probe.hops = mark & ((1u << HOPS_BITS) - 1);
+    answer->try = (int)(mark >> HOPS_BITS) % RAW_TRACE_TRIES;
+}
+
+uint32_t raw__trace_cookie(const raw_t *raw, const packet_addr_t *host, const raw_probe_t *probe,
+                           unsigned try)
+{
+    return (number_of(raw, host, TRACE_NUMBERS | probe->port) & ~TRACE_MASK) |
+           trace_mark(probe, try);
+}
+
+bool raw__trace_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint32_t number,
+                   raw_answer_t *answer)
+{
+    if ((number ^ number_of(raw, host, TRACE_NUMBERS | port)) & ~TRACE_MASK)
+        return false;
+    read_trace_mark(number & TRACE_MASK, answer);
+    return answer->probe.hops > 0;
+}
+
+uint16_t raw__echo_seq(const raw_probe_t *probe, unsigned try)
+{
+    return (uint16_t)(probe->hops > 0 ? TRACE_SEQ | trace_mark(probe, try) : try);
+}
+
+void raw__read_echo_seq(uint16_t seq, raw_answer_t *answer)
+{
+    answer->try = seq < RAW_TRIES ? seq : -1;
+    if ((seq & ~TRACE_MASK) == TRACE_SEQ)
+        read_trace_mark(seq & TRACE_MASK, answer);
+}
+
+uint16_t raw__protocol_id(const raw_t *raw, const packet_addr_t *host, uint8_t protocol)
+{
+    return (uint16_t)(number_of(raw, host, PROTOCOL_NUMBERS | protocol) | 1); /* 0: the kernel's */
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -127,6 +178,7 @@ int raw_new(hloop_t *loop, const raw_options_t *options, raw_answer_cb cb, void 
     *raw = (raw_t){.loop = loop, .cb = cb, .context = context};
     raw->secret = mix(options->seed + 1);
     raw->id = (uint16_t)mix(raw->secret);
+    raw->has_protocols = options->has_protocols;
     if (options->source) {
         raw->has_source = true;
         raw->source = *options->source;
@@ -167,7 +219,9 @@ static int open_link(raw_t *raw, const hroute_link_t *info, raw_link_t **out)
         .filter = {.tcp = {raw->port, (uint16_t)(raw->port + raw->port_count - 1)},
                    .udp = {raw->port, raw->port},
                    .icmp = true,
-                   .arp = info->kind == HROUTE_ETHERNET},
+                   .arp = info->kind == HROUTE_ETHERNET,
+                   .others = raw->has_protocols},
+        .ring_size = RING_SIZE,
         .on_frame = raw__on_frame,
     };
     raw_link_t *link;
@@ -298,11 +352,14 @@ static int send_icmp(raw_t *raw, const raw_path_t *path, const raw_probe_t *prob
         [RAW_TIMESTAMP] = PACKET_ASK_TIMESTAMP,
         [RAW_NETMASK] = PACKET_ASK_NETMASK,
     };
-    const packet_envelope_t envelope = envelope_of(path);
-    const packet_icmp_out_t icmp = {.ask = asks[probe->kind], .id = raw->id, .seq = (uint16_t)try};
+    packet_envelope_t envelope = envelope_of(path);
+    const packet_icmp_out_t icmp = {
+        .ask = asks[probe->kind], .id = raw->id, .seq = raw__echo_seq(probe, try)};
     uint8_t frame[PACKET_WRITE_MAX];
-    ssize_t len = packet_write_icmp(frame, sizeof(frame), &envelope, &icmp);
+    ssize_t len;
 
+    envelope.ttl = probe->hops;
+    len = packet_write_icmp(frame, sizeof(frame), &envelope, &icmp);
     return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
 }
 
@@ -347,6 +404,43 @@ static int send_tcp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe
     return hpacket_send(link->packet, link->template.bytes, link->template.len);
 }
 
+/* A few a host: no template is worth it. */
+static int send_trace_tcp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe,
+                          unsigned try)
+{
+    const uint32_t cookie = raw__trace_cookie(raw, &path->destination, probe, try);
+    packet_envelope_t envelope = envelope_of(path);
+    packet_tcp_out_t tcp = {.window = ACK_WINDOW};
+    uint8_t frame[PACKET_WRITE_MAX];
+    ssize_t len;
+
+    if (probe->flags == PACKET_SYN)
+        tcp = packet_tcp_syn(path->source.family, path->link->info.mtu);
+    tcp.flags = probe->flags;
+    tcp.source_port = (uint16_t)(raw->port + probe->hops % raw->port_count);
+    tcp.destination_port = probe->port;
+    tcp.seq = cookie;
+    tcp.ack = probe->flags & PACKET_ACK ? cookie : 0;
+    envelope.ttl = probe->hops;
+    envelope.id = (uint16_t)(cookie >> 8);
+    len = packet_write_tcp(frame, sizeof(frame), &envelope, &tcp);
+    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
+}
+
+static int send_protocol(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe)
+{
+    /* RFC 2236 section 2: who is in a group? Other protocols are asked by an empty packet. */
+    static const uint8_t igmp_query[8] = {0x11, 0, 0xee, 0xff};
+    packet_envelope_t envelope = envelope_of(path);
+    uint8_t frame[PACKET_WRITE_MAX];
+    ssize_t len;
+
+    envelope.id = raw__protocol_id(raw, &path->destination, (uint8_t)probe->port);
+    len = packet_write_ip(frame, sizeof(frame), &envelope, (uint8_t)probe->port, igmp_query,
+                          probe->port == IPPROTO_IGMP ? sizeof(igmp_query) : 0);
+    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
+}
+
 static int send_udp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe)
 {
     const packet_envelope_t envelope = envelope_of(path);
@@ -369,9 +463,12 @@ int raw_send(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsig
     else if (path->hop)
         err = raw__hop(raw, path, now_us);
     if (err == 0 && probe->kind == RAW_TCP)
-        err = send_tcp(raw, path, probe, try);
+        err = probe->hops > 0 ? send_trace_tcp(raw, path, probe, try)
+                              : send_tcp(raw, path, probe, try);
     else if (err == 0 && probe->kind == RAW_UDP)
         err = send_udp(raw, path, probe);
+    else if (err == 0 && probe->kind == RAW_PROTOCOL)
+        err = send_protocol(raw, path, probe);
     else if (err == 0 && probe->kind != RAW_NEIGHBOUR)
         err = send_icmp(raw, path, probe, try);
     return err == -ENOBUFS ? -EAGAIN : err;

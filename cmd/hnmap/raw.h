@@ -14,6 +14,8 @@
 #define RAW_LINKS_MAX 32
 #define RAW_HOPS_MAX 64         /* routers on one link */
 #define RAW_TRIES 64            /* that can be told apart */
+#define RAW_TRACE_HOPS 30       /* how far a way is followed */
+#define RAW_TRACE_TRIES 8       /* of a probe that ends on the way */
 #define RAW_HOP_WAIT_US 3000000 /* for a router that does not answer ARP */
 
 typedef enum raw_kind_e {
@@ -21,14 +23,16 @@ typedef enum raw_kind_e {
     RAW_ECHO,
     RAW_TIMESTAMP,
     RAW_NETMASK,
-    RAW_TCP, /* with the flags of the probe */
-    RAW_UDP  /* with what the service of the port may answer to */
+    RAW_TCP,     /* with the flags of the probe */
+    RAW_UDP,     /* with what the service of the port may answer to */
+    RAW_PROTOCOL /* an IP packet of the protocol `port` */
 } raw_kind_e;
 
 typedef struct raw_probe_s {
     raw_kind_e kind;
     uint8_t flags; /* packet_tcp_flag_e */
     uint16_t port;
+    uint8_t hops; /* RAW_TCP, RAW_ECHO: how far it may go, up to RAW_TRACE_HOPS; 0: all the way */
 } raw_probe_t;
 
 typedef struct raw_s raw_t;
@@ -49,6 +53,7 @@ typedef struct raw_path_s {
 /* What came back. */
 typedef struct raw_answer_s {
     packet_addr_t host; /* whom it is about; for an error not who sent it */
+    packet_addr_t from; /* who sent it */
     raw_probe_t probe;  /* flags: PACKET_ACK if only a probe with it is answered so; else 0 */
     int try;            /* -1: not known */
     uint8_t tcp_flags;  /* RAW_TCP answered by TCP: those that came; else 0 */
@@ -66,6 +71,7 @@ typedef struct raw_options_s {
     const char *interface;       /* -e; NULL: as the routes say */
     const packet_addr_t *source; /* -S; NULL: as the routes say */
     uint16_t source_port;        /* -g; 0: one that is free, and held */
+    bool has_protocols;          /* RAW_PROTOCOL will be asked */
     uint64_t seed;
 } raw_options_t;
 

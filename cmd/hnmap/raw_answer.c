@@ -12,6 +12,10 @@ static bool is_believed(const raw_t *raw, uint16_t our_port, uint32_t number, ra
     unsigned offset = (uint16_t)(our_port - raw->port);
     int try = raw__try_of(raw, &answer->host, answer->probe.port, number);
 
+    if (raw__trace_of(raw, &answer->host, answer->probe.port, number, answer) &&
+        answer->probe.hops % raw->port_count == offset)
+        return true;
+    answer->probe.hops = 0;
     if (try < 0 || offset >= raw->port_count || (unsigned)try % raw->port_count != offset)
         return false;
     answer->try = raw->port_count == 1 ? -1 : try;
@@ -89,6 +93,17 @@ static bool read_request(const packet_t *quoted, raw_kind_e *kind)
     return false;
 }
 
+/* IPv6 has no field that says more than the address. */
+static bool read_protocol_error(const raw_t *raw, const packet_t *quoted, raw_answer_t *answer)
+{
+    answer->probe.kind = RAW_PROTOCOL;
+    answer->probe.port = quoted->protocol;
+    answer->try = -1;
+    return raw->has_protocols &&
+           (quoted->destination.family == AF_INET6 ||
+            quoted->ip_id == raw__protocol_id(raw, &quoted->destination, quoted->protocol));
+}
+
 /* The quoted packet tells what of ours it is about: nothing else is believed. An error that does not
  * say that the probe is refused (a packet too big, a source quench) is none. */
 static bool read_error(const raw_t *raw, const packet_t *packet, raw_answer_t *answer)
@@ -114,7 +129,9 @@ static bool read_error(const raw_t *raw, const packet_t *packet, raw_answer_t *a
         answer->try = -1;
         return quoted.udp.source_port == raw->port;
     }
-    answer->try = quoted.icmp.seq < RAW_TRIES ? quoted.icmp.seq : -1;
+    if (quoted.kind == PACKET_OTHER)
+        return read_protocol_error(raw, &quoted, answer);
+    raw__read_echo_seq(quoted.icmp.seq, answer);
     return quoted.icmp.id == raw->id && read_request(&quoted, &answer->probe.kind);
 }
 
@@ -134,7 +151,7 @@ static bool read_icmp(const raw_t *raw, const packet_t *packet, raw_answer_t *an
 
     if (packet->icmp.is_error)
         return read_error(raw, packet, answer);
-    answer->try = packet->icmp.seq < RAW_TRIES ? packet->icmp.seq : -1;
+    raw__read_echo_seq(packet->icmp.seq, answer);
     if (packet->icmp.id != raw->id)
         return false;
     for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
@@ -160,7 +177,7 @@ static bool read_icmpv6(const raw_t *raw, const packet_t *packet, raw_answer_t *
     }
     answer->probe.kind = RAW_ECHO;
     answer->reason = REASON_ECHO_REPLY;
-    answer->try = packet->icmp.seq < RAW_TRIES ? packet->icmp.seq : -1;
+    raw__read_echo_seq(packet->icmp.seq, answer);
     return packet->icmp.type == ICMP6_ECHO_REPLY && packet->icmp.id == raw->id;
 }
 
@@ -195,6 +212,15 @@ static bool read_udp(const raw_t *raw, const packet_t *packet, raw_answer_t *ans
     return packet->udp.destination_port == raw->port;
 }
 
+static bool read_other(const raw_t *raw, const packet_t *packet, raw_answer_t *answer)
+{
+    answer->probe.kind = RAW_PROTOCOL;
+    answer->probe.port = packet->protocol;
+    answer->reason = REASON_PROTO_RESPONSE;
+    answer->try = -1;
+    return raw->has_protocols;
+}
+
 static bool read_arp(const packet_t *packet, raw_answer_t *answer)
 {
     answer->probe.kind = RAW_NEIGHBOUR;
@@ -226,6 +252,7 @@ bool raw__read(const raw_t *raw, packet_link_e link, const hpacket_frame_t *fram
     *answer = (raw_answer_t){
         .time_us = frame->time_us,
         .host = packet.source,
+        .from = packet.source,
         .ttl = packet.ttl,
         .is_from_host = true,
     };
@@ -240,6 +267,8 @@ bool raw__read(const raw_t *raw, packet_link_e link, const hpacket_frame_t *fram
         return read_icmpv6(raw, &packet, answer);
     case PACKET_ARP:
         return read_arp(&packet, answer);
+    case PACKET_OTHER:
+        return read_other(raw, &packet, answer);
     default:
         return false;
     }

@@ -39,6 +39,7 @@ struct raw_s {
     raw_answer_cb cb;
     void *context;
     uint64_t secret;
+    bool has_protocols;
     uint16_t port; /* the first source port; UDP's */
     unsigned port_count;
     uint16_t id;         /* of echoes */
@@ -52,6 +53,19 @@ struct raw_s {
 uint32_t raw__cookie(const raw_t *raw, const packet_addr_t *host, uint16_t port, unsigned try);
 /* The try that a number belongs to; -1: to none of ours. */
 int raw__try_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint32_t number);
+
+/* Probes that end on the way have numbers of their own, which tell after how many hops, too. */
+uint32_t raw__trace_cookie(const raw_t *raw, const packet_addr_t *host, const raw_probe_t *probe,
+                           unsigned try);
+/* False: it is none of these. */
+bool raw__trace_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint32_t number,
+                   raw_answer_t *answer);
+/* The same of the sequence numbers of echoes. */
+uint16_t raw__echo_seq(const raw_probe_t *probe, unsigned try);
+void raw__read_echo_seq(uint16_t seq, raw_answer_t *answer);
+
+/* The IPv4 id of a RAW_PROTOCOL. */
+uint16_t raw__protocol_id(const raw_t *raw, const packet_addr_t *host, uint8_t protocol);
 
 /* Asks for a router's link address, at most every 250 ms. 0 when it is known, -EAGAIN,
  * -EHOSTUNREACH. */

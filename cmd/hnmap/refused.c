@@ -88,11 +88,8 @@ int refuse_scan(char letter, hbytes_t *why)
 
 int refuse_ping(const char *type, hbytes_t *why)
 {
-    bool is_later = strchr("UO", type[0]) != NULL;
+    bool is_known = type[0] == 'Y';
 
-    hbytes_printf(why, "-P%s: %s", type,
-                  is_later         ? LATER
-                  : type[0] == 'Y' ? NOT_HERE
-                                   : "there is no such ping");
-    return is_later || type[0] == 'Y' ? HERR_UNSUPPORTED : HERR_SYNTAX;
+    hbytes_printf(why, "-P%s: %s", type, is_known ? NOT_HERE : "there is no such ping");
+    return is_known ? HERR_UNSUPPORTED : HERR_SYNTAX;
 }

@@ -8,7 +8,7 @@ complete -c hnmap -l resolve-all -d 'scan every address of a name, not the first
 complete -c hnmap -l randomize-hosts -d 'scan the hosts of all targets in random order'
 complete -c hnmap -l shard -x -d 'scan part I of N of the targets; the parts together miss and repeat nothing'
 complete -c hnmap -s '6' -d 'scan IPv6'
-complete -c hnmap -s 'P' -x -d 'n: take every host for up; it is up when it answers S[PORTS]: SYN, A[PORTS]: ACK, E: an echo, P: a timestamp, M: a netmask, R: ARP or NDP, as always on the local link'
+complete -c hnmap -s 'P' -x -d 'n: take every host for up; it is up when it answers S[PORTS]: SYN, A[PORTS]: ACK, U[PORTS]: UDP, O[NUMBERS]: IP protocols, E: an echo, P: a timestamp, M: a netmask, R: ARP or NDP, as always on the local link'
 complete -c hnmap -s 'n' -d 'ask for no names of addresses'
 complete -c hnmap -s 'R' -d 'ask for the names of hosts that are down, too'
 complete -c hnmap -l dns-servers -x -d 'ask these name servers: A,B,...'
