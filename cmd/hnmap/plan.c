@@ -434,7 +434,13 @@ static int choose_pings(plan_t *plan)
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
-/* Nothing would come back to an address that is not ours. */
+static int fail_value(const char *option, const char *value, const char *why, int status)
+{
+    fprintf(stderr, "hnmap: option %s: '%s' %s\n", option, value, why);
+    return status;
+}
+
+/* Nothing would come back to an address that is not ours. 0 or -errno. */
 static int check_source(const haddr_t *source)
 {
     haddr_t addr = *source;
@@ -446,9 +452,7 @@ static int check_source(const haddr_t *source)
         err = -errno;
     if (fd >= 0)
         close(fd);
-    if (err == -EADDRNOTAVAIL)
-        return fail("option -S", "it is no address of this machine", 2);
-    return err < 0 ? fail("option -S", herr_str(err), 1) : 0;
+    return err;
 }
 
 static int read_source(plan_t *plan)
@@ -461,12 +465,14 @@ static int read_source(plan_t *plan)
     else if (o->source_port)
         haddr_any(&plan->source, o->target.family, o->source_port);
     if (err < 0)
-        return fail("option -S", "it takes an address of this machine in numbers", 2);
+        return fail_value("-S", o->source, "is no address in numbers", 2);
     if (plan->source.len > 0 && plan->source.u.sa.sa_family != o->target.family)
-        return fail("option -S", "the targets are of the other family", 2);
+        return fail_value("-S", o->source, "is of the other family than the targets (see -6)", 2);
     if (o->interface && if_nametoindex(o->interface) == 0)
-        return fail("option -e", "there is no such interface", 2);
-    return o->source ? check_source(&plan->source) : 0;
+        return fail_value("-e", o->interface, "is no interface of this machine", 1);
+    if (o->source && check_source(&plan->source) < 0)
+        return fail_value("-S", o->source, "is no address of this machine", 1);
+    return 0;
 }
 
 /* The command line as it was typed, for the first line of a report. */

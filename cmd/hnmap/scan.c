@@ -164,24 +164,21 @@ void scan__schedule(scan_t *s)
 
 void scan__pump(scan_t *s)
 {
-    uint64_t when;
+    bool is_fed = feed(s);
+    uint64_t now = htime_monotonic_us(), when = UINT64_MAX;
 
-    do {
-        bool is_fed = feed(s);
-        uint64_t now = htime_monotonic_us();
-
-        when = UINT64_MAX;
-        for (int i = PACE_NEIGHBOURS; i <= PACE_PINGS; i++)
-            when = sooner(when, engine_run(s->engines[i], now));
-        is_fed = promote(s) || is_fed;
-        for (int i = PACE_TCP; i <= PACE_UDP; i++)
-            when = sooner(when, engine_run(s->engines[i], htime_monotonic_us()));
-        when = sooner(when, report(s, htime_monotonic_us()));
-        if (is_fed)
-            when = sooner(when, now);
-    } while (when == 0 && s->status == 0);
+    for (int i = PACE_NEIGHBOURS; i <= PACE_PINGS; i++)
+        when = sooner(when, engine_run(s->engines[i], now));
+    is_fed = promote(s) || is_fed;
+    for (int i = PACE_TCP; i <= PACE_UDP; i++)
+        when = sooner(when, engine_run(s->engines[i], htime_monotonic_us()));
+    when = sooner(when, report(s, htime_monotonic_us()));
+    if (is_fed)
+        when = sooner(when, now);
     if (s->status != 0 || (s->exhausted && hlist_empty(&s->hosts)))
         hloop_stop(s->loop);
+    else if (when == 0)
+        scan__schedule(s); /* signals and keys have their turn before */
     else
         arm(s, when);
 }
@@ -201,7 +198,7 @@ static void stop_early(scan_t *s)
             scan__end_ports(s, host, false);
         else if (host->stage == STAGE_SERVICE)
             scan__end_services(s, host);
-        else if (host->stage == STAGE_WAIT)
+        else if (host->stage == STAGE_WAIT || host->result.state == HOST_UP)
             scan__finish_host(s, host);
         if (host->stage == STAGE_DONE && s->status == 0) {
             count_host(&s->plan.run, &host->result);
@@ -219,17 +216,32 @@ static void on_signal(hsignal_t *sig)
     hloop_stop(s->loop);
 }
 
+/* What the user does not want to be bothered with (nohup, a job in the background of a script) is
+ * left ignored. */
 static int watch_signals(scan_t *s)
 {
-    static const int numbers[SCAN_SIGNALS] = {SIGINT, SIGTERM};
+    static const int numbers[SCAN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
+    signal(SIGPIPE, SIG_IGN); /* the other files are made whole */
     for (size_t i = 0; i < SCAN_SIGNALS; i++) {
+        struct sigaction before;
+
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+            continue;
         s->signals[i] = hsignal_add(s->loop, on_signal, numbers[i]);
         if (s->signals[i] == NULL)
             return -ENOMEM;
         hevent_set_userdata(s->signals[i], s);
     }
     return 0;
+}
+
+static void unwatch_signals(scan_t *s)
+{
+    for (size_t i = 0; i < SCAN_SIGNALS; i++) {
+        hsignal_del(s->signals[i]);
+        s->signals[i] = NULL;
+    }
 }
 
 /* One for each pace; --max-rate is for all of them together. */
@@ -265,6 +277,7 @@ static int open_services(scan_t *s)
     return service_run_new(s->loop, &options, scan__on_services, s, &s->services);
 }
 
+/* 0 or an exit status after a message. */
 static int open_view(scan_t *s)
 {
     const view_options_t how = {
@@ -275,7 +288,10 @@ static int open_view(scan_t *s)
         .context = s,
     };
 
-    return view_new(s->loop, &how, &s->view);
+    if (view_new(s->loop, &how, &s->view) == 0)
+        return 0;
+    scan__out_of_memory(s);
+    return 1;
 }
 
 static int prepare(scan_t *s)
@@ -293,8 +309,6 @@ static int prepare(scan_t *s)
     if (err == 0 && s->local == NULL)
         err = -ENOMEM;
     if (err == 0)
-        err = open_view(s);
-    if (err == 0)
         return scan__open_probes(s);
     fprintf(stderr, "hnmap: cannot begin: %s\n", herr_str(err));
     return 1;
@@ -311,16 +325,16 @@ static void run(scan_t *s)
     scan__pump(s);
     if (s->status == 0 && !(s->exhausted && hlist_empty(&s->hosts)))
         hloop_run(s->loop);
-    view_clear(s->view);
+    view_free(s->view);
+    s->view = NULL;
     if (s->status > 128) {
         int status = s->status;
 
+        unwatch_signals(s); /* the second one ends it at once */
         s->status = 0;
         stop_early(s);
-        s->status = status;
+        s->status = s->status == 0 ? status : s->status;
     }
-    view_free(s->view);
-    s->view = NULL;
     run->end = time(NULL);
     run->elapsed_s = (double)(htime_monotonic_us() - s->begin_us) / 1e6;
     if (s->status == 1 && run->error == NULL)
@@ -345,8 +359,7 @@ static void free_scan(scan_t *s)
     local_free(s->local);
     view_free(s->view);
     htimer_del(s->timer);
-    for (size_t i = 0; i < SCAN_SIGNALS; i++)
-        hsignal_del(s->signals[i]);
+    unwatch_signals(s);
     output_free(s->output);
     vendors_free(&s->vendors);
     plan_free(&s->plan);
@@ -364,9 +377,11 @@ int scan(const options_t *options)
     }
     s.status = plan_make(&s.plan, options, s.loop);
     if (s.status == 0)
+        s.status = prepare(&s);
+    if (s.status == 0) /* from here on a report is made, whatever happens */
         s.status = output_open(&options->output, &s.output);
     if (s.status == 0)
-        s.status = prepare(&s);
+        s.status = open_view(&s);
     if (s.status == 0)
         run(&s);
     free_scan(&s);

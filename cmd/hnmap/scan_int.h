@@ -15,7 +15,7 @@
 #include "vendors.h"
 #include "view.h"
 
-#define SCAN_SIGNALS 2
+#define SCAN_SIGNALS 3
 
 typedef struct scan_s {
     plan_t plan;

@@ -139,7 +139,6 @@ def test_interface_that_is_not_there(lab, lan):
     assert process.out() == b""
 
 
-@pytest.mark.xfail(strict=True, reason="-S of an address that is not ours is taken, and all is filtered")
 def test_source_that_is_not_ours(lab, lan):
     process = run(lab, lan, "-S", "9.9.9.9", "-p22", ADDRESSES[0])
     assert status_of(process) == 1
