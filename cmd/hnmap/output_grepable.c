@@ -77,9 +77,11 @@ static int write_ports(hbytes_t *out, const host_result_t *host)
     }
     if (status < 0 || host->group_count == 0)
         return status;
-    for (size_t i = 0; i < host->group_count; i++)
-        if (host->groups[i].state == host->groups[0].state)
-            ignored += host->groups[i].count;
+    for (size_t i = 0; i < host->group_count; i++) {
+        if (host->groups[i].state != host->groups[0].state)
+            return 0; /* there is room for one state alone: as nmap, none of two */
+        ignored += host->groups[i].count;
+    }
     return hbytes_printf(out, "\tIgnored State: %s (%" PRIu32 ")",
                          port_state_name(host->groups[0].state), ignored);
 }
