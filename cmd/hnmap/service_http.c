@@ -4,6 +4,7 @@
 
 #include "base/hstr.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct head_s {
@@ -94,6 +95,19 @@ static void take_comment(match_t *m, cursor_t server)
         }
 }
 
+/* Its servers say it behind their own name. */
+static void take_python(match_t *m, cursor_t server)
+{
+    char version[32];
+    cursor_t python;
+
+    if (m->extra[0] != '\0' || !match_find(server, "Python/", &python))
+        return;
+    match_text(version, sizeof(version), match_version_span(python));
+    snprintf(m->extra, sizeof(m->extra), "Python %s", version);
+    match_cpe(m, "cpe:/a:python:python", version);
+}
+
 /* A program that nobody knows names itself as RFC 9110 section 10.2.4 has it: NAME/VERSION. */
 static void take_server(match_t *m, const char *service, cursor_t server)
 {
@@ -116,6 +130,7 @@ static void take_server(match_t *m, const char *service, cursor_t server)
             m->level = m->version[0] ? MATCH_VERSION : MATCH_PRODUCT;
     }
     take_comment(m, server);
+    take_python(m, server);
 }
 
 static void add_extra(match_t *m, cursor_t text)

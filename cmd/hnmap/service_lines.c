@@ -134,6 +134,21 @@ static bool denied(const reply_t *reply, match_t *m, cursor_t line)
     return true;
 }
 
+/* What vsftpd says in place of its greeting when its configuration is wrong. */
+static bool vsftpd(const reply_t *reply, match_t *m, cursor_t line)
+{
+    cursor_t why;
+
+    (void)reply;
+    if (!match_find(line, "vsftpd: ", &why))
+        return false;
+    match_named(m, "ftp");
+    match_product(m, "ftp", line);
+    hstr_copy(m->extra, sizeof(m->extra), "broken: ");
+    match_text(m->extra + strlen(m->extra), sizeof(m->extra) - strlen(m->extra), why);
+    return true;
+}
+
 static bool nntp(const reply_t *reply, match_t *m, cursor_t line)
 {
     cursor_t behind;
@@ -424,6 +439,7 @@ bool match_lines(const reply_t *reply, match_t *m)
         {"421", denied},
         {"530", denied},
         {"554", denied},
+        {"500 OOPS: ", vsftpd},
         {"200 ", nntp},
         {"201 ", nntp},
         {"+OK", pop3},
