@@ -102,6 +102,7 @@ static void put_service(hjson_t *j, const port_result_t *port)
     put_string(j, "device", s->device);
     put_cpes(j, s);
     put_uint(j, "confidence", s->confidence);
+    put_string(j, "tls_details", s->tls);
     put_string(j, "banner", s->banner);
 }
 

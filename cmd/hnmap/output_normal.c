@@ -68,7 +68,7 @@ static void fill_cell(char *cell, const port_result_t *port, int column)
     case COLUMN_SERVICE:
         snprintf(cell, CELL_SIZE, "%s%s%s", service && service->is_tls ? "ssl/" : "",
                  name ? name : "unknown",
-                 service && service->name && service->confidence < 10 ? "?" : "");
+                 service && service->name && service->confidence < 8 ? "?" : "");
         break;
     case COLUMN_REASON:
         if (port->ttl > 0)
@@ -128,16 +128,29 @@ static int write_row(hbytes_t *out, const table_t *table, const port_result_t *p
     return status < 0 ? status : hbytes_append_char(out, '\n');
 }
 
-static int write_banner(hbytes_t *out, const port_result_t *port)
+/* What there is more to say, each on a line of its own, as the original has it of scripts. */
+static int write_more(hbytes_t *out, const port_result_t *port)
 {
+    const service_t *s = port->service;
+    const struct {
+        const char *name, *text;
+    } lines[] = {{"tls", s ? s->tls : NULL}, {"banner", s ? s->banner : NULL}};
+    const char *last = NULL;
     int status = 0;
 
-    if (port->service == NULL || port->service->banner == NULL)
-        return 0;
-    status = hbytes_append_str(out, "|_banner: ");
-    if (status == 0)
-        status = write_safe(out, port->service->banner);
-    return status < 0 ? status : hbytes_append_char(out, '\n');
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        if (lines[i].text)
+            last = lines[i].text;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]) && status == 0; i++) {
+        if (lines[i].text == NULL)
+            continue;
+        status = hbytes_printf(out, "|%c%s: ", lines[i].text == last ? '_' : ' ', lines[i].name);
+        if (status == 0)
+            status = write_safe(out, lines[i].text);
+        if (status == 0)
+            status = hbytes_append_char(out, '\n');
+    }
+    return status;
 }
 
 static int write_groups(hbytes_t *out, const host_result_t *host)
@@ -181,7 +194,7 @@ static int write_ports(hbytes_t *out, const run_t *run, const host_result_t *hos
     for (size_t i = 0; i < host->port_count && status == 0; i++) {
         status = write_row(out, &table, &host->ports[i]);
         if (status == 0)
-            status = write_banner(out, &host->ports[i]);
+            status = write_more(out, &host->ports[i]);
     }
     return status;
 }
@@ -229,26 +242,48 @@ static int write_up(hbytes_t *out, const run_t *run, const host_result_t *host)
 
 /* "Service Info: Host: a; OS: Linux; CPE: cpe:/o:linux:linux_kernel": what the services told of the
  * machine, each thing once. */
+#define INFO_MAX 16 /* of each kind */
+
+static const char *info_of(const service_t *s, size_t kind, size_t cpe)
+{
+    if (kind == 3) /* of what runs there, not of the services */
+        return s->cpe[cpe] && !hstr_starts(s->cpe[cpe], "cpe:/a:") ? s->cpe[cpe] : NULL;
+    if (cpe > 0)
+        return NULL;
+    return kind == 0 ? s->hostname : kind == 1 ? s->os : s->device;
+}
+
+static void add_info(const char **texts, size_t *count, const char *text)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (text == NULL || hstr_ieq(texts[i], text))
+            return;
+    if (text && *count < INFO_MAX)
+        texts[(*count)++] = text;
+}
+
 static int write_info(hbytes_t *out, const host_result_t *host)
 {
-    static const char *const labels[] = {"Host", "OS", "Device"};
+    static const char *const labels[] = {"Host", "OS", "Device", "CPE"};
+    static const char *const many[] = {"Hosts", "OSs", "Devices", "CPE"};
     const char *separator = "Service Info: ";
     int status = 0;
 
-    for (size_t k = 0; k < sizeof(labels) / sizeof(labels[0]); k++) {
-        const char *last = NULL;
+    for (size_t kind = 0; kind < sizeof(labels) / sizeof(labels[0]) && status == 0; kind++) {
+        const char *texts[INFO_MAX];
+        size_t count = 0;
 
-        for (size_t i = 0; i < host->port_count && status == 0; i++) {
-            const service_t *s = host->ports[i].service;
-            const char *text = s == NULL ? NULL : k == 0 ? s->hostname : k == 1 ? s->os : s->device;
-
-            if (text == NULL || (last && hstr_ieq(last, text)))
-                continue;
-            status = hbytes_printf(out, "%s%s%s", last ? ", " : separator, last ? "" : labels[k],
-                                   last ? "" : ": ");
+        for (size_t i = 0; i < host->port_count; i++)
+            for (size_t k = 0; k < 4 && host->ports[i].service; k++)
+                add_info(texts, &count, info_of(host->ports[i].service, kind, k));
+        for (size_t i = 0; i < count && status == 0; i++) {
+            status = hbytes_printf(out, "%s%s%s", i > 0 ? ", " : separator,
+                                   i > 0       ? ""
+                                   : count > 1 ? many[kind]
+                                               : labels[kind],
+                                   i > 0 ? "" : ": ");
             if (status == 0)
-                status = write_safe(out, text);
-            last = text;
+                status = write_safe(out, texts[i]);
             separator = "; ";
         }
     }

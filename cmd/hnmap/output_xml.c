@@ -201,6 +201,18 @@ static int write_service(hbytes_t *out, const port_result_t *port)
     return status < 0 ? status : hbytes_append_str(out, "</service>");
 }
 
+static int write_script(hbytes_t *out, const char *id, const char *output)
+{
+    int status;
+
+    if (output == NULL)
+        return 0;
+    status = hbytes_printf(out, "<script id=\"%s\"", id);
+    if (status == 0)
+        status = write_attribute(out, "output", output);
+    return status < 0 ? status : hbytes_append_str(out, "/>");
+}
+
 static int write_port(hbytes_t *out, const port_result_t *port)
 {
     int status = hbytes_printf(out,
@@ -211,13 +223,10 @@ static int write_port(hbytes_t *out, const port_result_t *port)
 
     if (status == 0)
         status = write_service(out, port);
-    if (status == 0 && port->service && port->service->banner) {
-        status = hbytes_append_str(out, "<script id=\"banner\"");
-        if (status == 0)
-            status = write_attribute(out, "output", port->service->banner);
-        if (status == 0)
-            status = hbytes_append_str(out, "/>");
-    }
+    if (status == 0 && port->service)
+        status = write_script(out, "tls", port->service->tls);
+    if (status == 0 && port->service)
+        status = write_script(out, "banner", port->service->banner);
     return status < 0 ? status : hbytes_append_str(out, "</port>\n");
 }
 
