@@ -4,15 +4,17 @@
 #include "app/htty.h"
 #include "base/hmem.h"
 #include "event/hio.h"
+#include "event/hsignal.h"
 #include "event/htimer.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define DRAW_MS 100
+#define TICK_MS 100
 #define LINE_SIZE 256
 #define ETA_AFTER_US 2000000 /* earlier ones are guesses */
 #define ETA_SHARE 0.01
@@ -20,9 +22,10 @@
 struct view_s {
     hloop_t *loop;
     view_options_t options;
-    htimer_t *draw, *stats;
+    htimer_t *tick, *stats;
+    hsignal_t *stop;
     hio_t *keys;
-    bool has_keys;
+    bool draws, wants_keys, has_keys;
     size_t drawn; /* columns of the line that stands on the terminal */
 };
 
@@ -106,21 +109,22 @@ void view_clear(view_t *v)
 
     if (v == NULL || v->drawn == 0)
         return;
+    if (!htty_is_foreground(STDERR_FILENO)) { /* somebody else's line stands there by now */
+        v->drawn = 0;
+        return;
+    }
     n = snprintf(text, sizeof(text), "\r%*s\r", (int)v->drawn, "");
     v->drawn = 0;
     write_text(STDERR_FILENO, text, (size_t)n);
 }
 
-static void on_draw(htimer_t *timer)
+static void draw(view_t *v)
 {
-    view_t *v = hevent_userdata(timer);
     char line[LINE_SIZE], text[LINE_SIZE + HTERM_WIDTH_MAX];
     progress_t progress = {0};
     size_t len, width = hterm_width(STDERR_FILENO);
     int n;
 
-    if (!htty_is_foreground(STDERR_FILENO))
-        return;
     v->options.progress(v->options.context, &progress);
     view_line_write(line, sizeof(line), &progress, width - 1);
     len = strlen(line);
@@ -191,13 +195,21 @@ static void on_key(hio_t *io, void *buf, int len)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-/* Keys are a comfort: without them the scan goes on. The descriptor is a copy, for a loop closes
- * what it was given. */
+static void on_keys_end(hio_t *io)
+{
+    view_t *v = hevent_userdata(io);
+
+    if (v->keys == io)
+        v->keys = NULL;
+}
+
+/* Keys are a comfort: without them the scan goes on. In the background there are none. The
+ * descriptor is a copy, for a loop closes what it was given. */
 static void take_keys(view_t *v)
 {
     int fd;
 
-    if (!hterm_is_tty(STDIN_FILENO) || htty_enter(STDIN_FILENO, NULL, NULL) < 0)
+    if (v->has_keys || htty_enter(STDIN_FILENO, NULL, NULL) < 0)
         return;
     v->has_keys = true;
     fd = dup(STDIN_FILENO);
@@ -209,8 +221,63 @@ static void take_keys(view_t *v)
     }
     hevent_set_userdata(v->keys, v);
     hio_setcb_read(v->keys, on_key);
+    hio_setcb_close(v->keys, on_keys_end);
     hio_read(v->keys);
 }
+
+static void release_keys(view_t *v)
+{
+    hio_t *keys = v->keys;
+
+    v->keys = NULL;
+    if (keys) {
+        hio_setcb_close(keys, NULL);
+        hio_abort(keys, 0);
+    }
+    if (v->has_keys)
+        htty_leave();
+    v->has_keys = false;
+}
+
+/* ---- stopped, and in the background ----------------------------------------------------------- */
+
+/* Ctrl-Z: the terminal is the shell's as it was, until we are in the foreground again. */
+static void on_stop(hsignal_t *sig)
+{
+    view_t *v = hevent_userdata(sig);
+
+    view_clear(v);
+    release_keys(v);
+    raise(SIGSTOP);
+}
+
+static void watch_stop(view_t *v)
+{
+    struct sigaction before;
+
+    if (sigaction(SIGTSTP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+        return;
+    v->stop = hsignal_add(v->loop, on_stop, SIGTSTP);
+    if (v->stop)
+        hevent_set_userdata(v->stop, v);
+}
+
+/* No signal tells that a shell took us to the foreground, or away from it. */
+static void on_tick(htimer_t *timer)
+{
+    view_t *v = hevent_userdata(timer);
+
+    if (v->wants_keys && htty_is_foreground(STDIN_FILENO))
+        take_keys(v);
+    else
+        release_keys(v);
+    if (v->draws && htty_is_foreground(STDERR_FILENO))
+        draw(v);
+    else
+        v->drawn = 0;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
 
 int view_new(hloop_t *loop, const view_options_t *options, view_t **view)
 {
@@ -220,16 +287,20 @@ int view_new(hloop_t *loop, const view_options_t *options, view_t **view)
     if (v == NULL)
         return -ENOMEM;
     *v = (view_t){.loop = loop, .options = *options};
-    if (hterm_is_tty(STDERR_FILENO) && !output->noninteractive)
-        v->draw = htimer_add(loop, on_draw, DRAW_MS, INFINITE);
+    v->draws = hterm_is_tty(STDERR_FILENO) && !output->noninteractive;
+    v->wants_keys = hterm_is_tty(STDIN_FILENO) && !output->noninteractive;
+    if (v->draws || v->wants_keys)
+        v->tick = htimer_add(loop, on_tick, TICK_MS, INFINITE);
     if (output->stats_every_ms > 0)
         v->stats = htimer_add(loop, on_stats, output->stats_every_ms, INFINITE);
-    if (v->draw)
-        hevent_set_userdata(v->draw, v);
+    if (v->tick)
+        hevent_set_userdata(v->tick, v);
     if (v->stats)
         hevent_set_userdata(v->stats, v);
-    if (!output->noninteractive)
+    if (v->wants_keys) {
+        watch_stop(v);
         take_keys(v);
+    }
     *view = v;
     return 0;
 }
@@ -239,11 +310,9 @@ void view_free(view_t *v)
     if (v == NULL)
         return;
     view_clear(v);
-    if (v->keys)
-        hio_abort(v->keys, 0);
-    if (v->has_keys)
-        htty_leave();
-    htimer_del(v->draw);
+    release_keys(v);
+    hsignal_del(v->stop);
+    htimer_del(v->tick);
     htimer_del(v->stats);
     hmem_free(v);
 }
