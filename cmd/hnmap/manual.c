@@ -86,7 +86,9 @@ static const hopt_term_t examples[] = {
 
 static const hopt_term_t exit_status[] = {
     {"0", "The scan has ended, whatever it found; also when a name of several was not found."},
-    {"1", "The scan could not be done to its end, or a file not be written."},
+    {"1",
+     "The scan could not be done to its end, or a file not be written; or with --diff something "
+     "has changed."},
     {"2", "Bad usage: an unknown option, a bad target or port, or no right to what was asked for."},
     {"130, 143", "SIGINT or SIGTERM ended it; what was found until then is reported."},
     {NULL, NULL},

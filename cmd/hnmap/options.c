@@ -303,6 +303,10 @@ const hopt_t option_rows[] = {
                 .arg_name = "FILE"),
     HOPT_STRING(0, "html", options_t, output.html, "write it as a page to read, sort and print",
                 .arg_name = "FILE"),
+    HOPT_STRING(0, "diff", options_t, output.diff,
+                "tell at the end what has changed since the scan of this report, XML or JSON; the "
+                "exit status is 1 then",
+                .arg_name = "OLD"),
     HOPT_FLAG(0, "append-output", options_t, output.append, "append to files instead",
               .alias = "append_output"),
     HOPT_FLAG(0, "open", options_t, output.open_only, "show only ports that are, or may be, open"),
@@ -354,6 +358,8 @@ static int check(const options_t *o)
         return misused("no target: try hnmap 192.168.1.0/24, or hnmap --help");
     if ((o->scans & SCAN_LIST) && (o->scans & ~(unsigned)SCAN_LIST))
         return misused("-sL sends nothing: it goes with no other scan");
+    if ((o->scans & SCAN_LIST) && o->output.diff)
+        return misused("-sL finds nothing out that --diff could compare");
     if ((o->scans & SCAN_NO_PORT) && (o->scans & ~(unsigned)SCAN_NO_PORT))
         return misused("-sn scans no ports: it goes with no port scan");
     if ((o->scans & SCAN_TCP & ((o->scans & SCAN_TCP) - 1)) != 0)

@@ -70,6 +70,7 @@ typedef struct timing_options_s {
 typedef struct output_options_s {
     /* Paths, "-" for standard output; NULL: none. */
     const char *normal, *xml, *grepable, *all, *json, *csv, *html;
+    const char *diff; /* a report of an earlier scan */
     bool append, open_only, reason;
     int verbose, debug;
     uint32_t stats_every_ms; /* 0: never */

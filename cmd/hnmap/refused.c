@@ -58,7 +58,6 @@ const hopt_t refused_rows[] = {
     FLAG(0, "packet-trace", LATER),
     FLAG(0, "iflist", LATER),
     FLAG(0, "log-errors", NOT_HERE),
-    VALUE(0, "diff", LATER),
     VALUE(0, "resume", LATER),
     VALUE(0, "stylesheet", LATER),
     FLAG(0, "webxml", NMAP_DATA),

@@ -82,11 +82,15 @@ static bool promote(scan_t *s)
     return is_fed;
 }
 
-static void count_host(run_t *run, const host_result_t *host)
+static void count_host(scan_t *s, const host_result_t *host)
 {
+    run_t *run = &s->plan.run;
+
     run->total++;
     run->up += host->state == HOST_UP;
     run->down += host->state != HOST_UP;
+    if (s->diff && diff_host(s->diff, host) < 0)
+        scan__out_of_memory(s);
 }
 
 /* Reports what is done, in order. Returns when it wants to be called again for a name that is
@@ -102,7 +106,7 @@ static uint64_t report(scan_t *s, uint64_t now)
             break;
         if (host->query && now < host->done_us + NAME_WAIT_US && !s->interrupted)
             return reported > 0 ? 0 : host->done_us + NAME_WAIT_US;
-        count_host(&s->plan.run, &host->result);
+        count_host(s, &host->result);
         view_clear(s->view);
         if (output_host(s->output, &s->plan.run, &host->result) < 0)
             s->status = 1;
@@ -201,7 +205,7 @@ static void stop_early(scan_t *s)
         else if (host->stage == STAGE_WAIT || host->result.state == HOST_UP)
             scan__finish_host(s, host);
         if (host->stage == STAGE_DONE && s->status == 0) {
-            count_host(&s->plan.run, &host->result);
+            count_host(s, &host->result);
             output_host(s->output, &s->plan.run, &host->result);
         }
     }
@@ -314,6 +318,21 @@ static int prepare(scan_t *s)
     return 1;
 }
 
+/* What has changed goes where the report for people does, behind it, or to standard error. */
+static void tell_changes(scan_t *s)
+{
+    hbytes_t text = {0};
+    FILE *to = output_is_interactive(s->output) ? stdout : stderr;
+
+    if (diff_write(s->diff, &text) < 0)
+        scan__out_of_memory(s);
+    else if (fwrite(text.data, 1, text.len, to) < text.len || fflush(to) != 0)
+        s->status = s->status == 0 ? 1 : s->status;
+    if (s->status == 0 && diff_count(s->diff) > 0)
+        s->status = 1;
+    hbytes_deinit(&text);
+}
+
 static void run(scan_t *s)
 {
     run_t *run = &s->plan.run;
@@ -341,6 +360,8 @@ static void run(scan_t *s)
         run->error = "failed";
     if (output_end(s->output, run) < 0 && s->status == 0)
         s->status = 1;
+    if (s->diff)
+        tell_changes(s);
 }
 
 static void free_scan(scan_t *s)
@@ -362,6 +383,7 @@ static void free_scan(scan_t *s)
     unwatch_signals(s);
     output_free(s->output);
     vendors_free(&s->vendors);
+    diff_free(s->diff);
     plan_free(&s->plan);
     hloop_free(&s->loop);
 }
@@ -378,6 +400,8 @@ int scan(const options_t *options)
     s.status = plan_make(&s.plan, options, s.loop);
     if (s.status == 0)
         s.status = prepare(&s);
+    if (s.status == 0 && options->output.diff) /* it may be the file that is written anew */
+        s.status = diff_open(&s.diff, options->output.diff);
     if (s.status == 0) /* from here on a report is made, whatever happens */
         s.status = output_open(&options->output, &s.output);
     if (s.status == 0)

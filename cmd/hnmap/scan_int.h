@@ -4,6 +4,7 @@
 #define HNMAP_SCAN_INT_H
 
 #include "connect.h"
+#include "diff.h"
 #include "event/hsignal.h"
 #include "event/htimer.h"
 #include "host.h"
@@ -29,6 +30,7 @@ typedef struct scan_s {
     service_run_t *services; /* NULL: nobody asks for versions or banners */
     output_t *output;
     vendors_t vendors;
+    diff_t *diff; /* NULL: nothing to compare with */
     view_t *view;
     uint64_t begin_us;
     uint64_t open_count; /* ports that were found open */

@@ -241,3 +241,42 @@ def test_a_page_that_was_cut_off_is_read(browser, page):  # noqa: F811
     browser.click(".host > summary")
     assert browser.evaluate(SEEN) == [True]
     assert browser.complaints() == []
+
+
+# ---- what has changed ----
+
+
+@pytest.mark.parametrize("name, option", [("hnmap", "-oX"), ("hnmap", "--json"), ("nmap", "-oX")])
+def test_changes_since_a_scan_are_told(lab, name, option):
+    old = lab.folder / "old"
+    ports = [lab.port() for _ in range(3)]
+    scanned = ["-sT", "-n", "-p", ",".join(map(str, ports)), "127.0.0.2-3"]
+    with contextlib.ExitStack() as servers:
+        for port in ports[:2]:
+            servers.enter_context(socket.create_server(("127.0.0.2", port)))
+        lab.run(name, *scanned, option, old)
+        same = lab.run("hnmap", *scanned, "--diff", old)
+        assert same.popen.returncode == 0 and f"Nothing has changed since {old}" in same.out().decode()
+    with socket.create_server(("127.0.0.2", ports[1])), socket.create_server(("127.0.0.3", ports[2])):
+        # The file may be the one that is written anew.
+        changed = lab.run("hnmap", *scanned, "127.0.0.4", "--diff", old, option, old)
+        assert changed.popen.returncode == 1, changed
+        assert changed.out().decode().splitlines()[-4:] == [
+            f"127.0.0.2: {ports[0]}/tcp closed, was open",
+            f"127.0.0.3: {ports[2]}/tcp open, was closed",
+            "127.0.0.4: host is up, was not told of",
+            f"3 changes since {old}",
+        ]
+        again = lab.run("hnmap", *scanned, "127.0.0.4", "--diff", old, "--csv", "-")
+        assert again.popen.returncode == 0 and "Nothing has changed" in again.err()
+
+
+def test_a_report_that_cannot_be_compared_with_stops_the_scan(lab):
+    old, kept = lab.folder / "old", lab.folder / "kept"
+    old.write_text("<nmaprun>\n<host>")
+    kept.write_text("what was there")
+    process = lab.run("hnmap", "-sT", "-n", "127.0.0.2", "--diff", old, "--json", kept)
+    assert process.popen.returncode == 1 and "line 2: it ends early" in process.err()
+    assert process.out() == b"" and kept.read_text() == "what was there"
+    process = lab.run("hnmap", "-sL", "127.0.0.2", "--diff", old)
+    assert process.popen.returncode == 2 and "-sL" in process.err()
