@@ -36,6 +36,7 @@ void host_free(host_t *host)
     host_result_deinit(&host->result);
     hmem_free(host->probes);
     hmem_free(host->outcomes);
+    hmem_free(host->walk);
     hmem_free(host->asked);
     hmem_free(host);
 }

@@ -16,8 +16,10 @@ typedef enum host_stage_e {
     STAGE_WAIT,  /* for a place among those whose ports are scanned */
     STAGE_PORTS, /* TCP */
     STAGE_UDP,
-    STAGE_SERVICE, /* what answers on the open ones */
-    STAGE_DONE     /* to be reported in its turn */
+    STAGE_SERVICE,    /* what answers on the open ones */
+    STAGE_TRACE_WAIT, /* for the way to one of its neighbours */
+    STAGE_TRACE,      /* the way to it */
+    STAGE_DONE        /* to be reported in its turn */
 } host_stage_e;
 
 /* What is known of a probe of the stage that runs. */
@@ -41,6 +43,9 @@ typedef struct host_s {
     uint64_t begin_us, done_us; /* when it was begun, when it became STAGE_DONE */
     char *asked;                /* owns result.asked */
     void *scan;                 /* whose it is, for callbacks */
+    raw_probe_t ping;           /* the probe that it first answered */
+    bool is_traced;
+    struct walk_s *walk;        /* STAGE_TRACE: the way to it, as far as it is known; owned */
     raw_path_t path;            /* raw scans: the way to it */
     struct host_s *next_in_map; /* see host_map */
 } host_t;

@@ -213,6 +213,9 @@ const hopt_t option_rows[] = {
     HOPT_STRING(0, "dns-servers", options_t, dns_servers, "ask these name servers: A,B,...",
                 .arg_name = "LIST", .alias = "dns_servers"),
 
+    HOPT_FLAG(0, "traceroute", options_t, traceroute,
+              "follow the way to each host: which routers, and how far they are"),
+
     HOPT_GROUP("Scans and ports"),
     HOPT_CALL(
         's', NULL, take_scan,

@@ -96,6 +96,7 @@ typedef struct options_s {
     bool unprivileged;                 /* no packets of our own, though they could be sent */
     int names;                         /* name_lookup_e */
     const char *dns_servers;
+    bool traceroute;
     const char *source, *interface; /* -S, -e */
     uint16_t source_port;           /* -g; 0: any */
     bool has_seed;

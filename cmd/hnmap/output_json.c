@@ -169,6 +169,25 @@ static void put_host(hjson_t *j, const host_result_t *host)
     }
 }
 
+static void put_trace(hjson_t *j, const host_result_t *host)
+{
+    char ip[HADDR_FORMAT_SIZE];
+
+    hjson_key(j, "trace");
+    hjson_open_array(j);
+    for (size_t i = 0; i < host->hop_count; i++) {
+        const hop_t *hop = &host->hops[i];
+
+        hjson_open_object(j);
+        put_uint(j, "hop", hop->ttl);
+        put_string(j, "ip", haddr_ip(&hop->addr.u.sa, ip, sizeof(ip)));
+        put_string(j, "name", hop->name);
+        put_ms(j, "rtt_ms", hop->rtt_us);
+        hjson_close(j);
+    }
+    hjson_close(j);
+}
+
 static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host)
 {
     hjson_t j;
@@ -180,6 +199,8 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
         put_ports(&j, host);
         put_groups(&j, host);
     }
+    if (host->hops)
+        put_trace(&j, host);
     return close_line(&j);
 }
 

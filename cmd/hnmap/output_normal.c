@@ -300,6 +300,74 @@ static int write_mac(hbytes_t *out, const host_result_t *host)
                          host->vendor ? host->vendor : "Unknown");
 }
 
+/* "TRACEROUTE (using port 80/tcp)": what was sent; nothing was to a neighbour. */
+static int write_trace_head(hbytes_t *out, const host_result_t *host)
+{
+    int status = hbytes_append_str(out, "\nTRACEROUTE");
+
+    if (status == 0 && host->trace_port > 0)
+        status = hbytes_printf(out, " (using port %u/tcp)", host->trace_port);
+    else if (status == 0 && host->trace_protocol == IPPROTO_ICMPV6)
+        status = hbytes_append_str(out, " (using proto 58/ipv6-icmp)");
+    else if (status == 0 && host->trace_protocol == IPPROTO_ICMP)
+        status = hbytes_append_str(out, " (using proto 1/icmp)");
+    return status < 0 ? status : hbytes_append_char(out, '\n');
+}
+
+#define RTT_SIZE 32
+
+static const char *format_rtt(const hop_t *hop, char *buf)
+{
+    snprintf(buf, RTT_SIZE, "%.2f ms", (double)hop->rtt_us / 1e3);
+    return buf;
+}
+
+static int write_hop(hbytes_t *out, const hop_t *hop, size_t width)
+{
+    char ip[HADDR_FORMAT_SIZE], rtt[RTT_SIZE];
+    int status = hbytes_printf(out, "%-3u %-*s ", hop->ttl, (int)width, format_rtt(hop, rtt));
+
+    haddr_ip(&hop->addr.u.sa, ip, sizeof(ip));
+    if (status == 0 && hop->name)
+        status = write_safe(out, hop->name);
+    return status < 0 ? status : hbytes_printf(out, hop->name ? " (%s)\n" : "%s\n", ip);
+}
+
+/* "2   ..." or "2   ... 4": hops that said nothing, up to before next. */
+static int write_gap(hbytes_t *out, unsigned first, unsigned next)
+{
+    if (first >= next)
+        return 0;
+    return next - first == 1 ? hbytes_printf(out, "%-3u ...\n", first)
+                             : hbytes_printf(out, "%-3u ... %u\n", first, next - 1);
+}
+
+static int write_trace(hbytes_t *out, const host_result_t *host)
+{
+    char rtt[RTT_SIZE];
+    size_t width = strlen("RTT");
+    unsigned next = 1;
+    int status;
+
+    if (host->hops == NULL)
+        return 0;
+    for (size_t i = 0; i < host->hop_count; i++) {
+        size_t len = strlen(format_rtt(&host->hops[i], rtt));
+
+        width = len > width ? len : width;
+    }
+    status = write_trace_head(out, host);
+    if (status == 0)
+        status = hbytes_printf(out, "HOP %-*s ADDRESS\n", (int)width, "RTT");
+    for (size_t i = 0; i < host->hop_count && status == 0; i++) {
+        status = write_gap(out, next, host->hops[i].ttl);
+        if (status == 0)
+            status = write_hop(out, &host->hops[i], width);
+        next = host->hops[i].ttl + 1u;
+    }
+    return status < 0 ? status : write_gap(out, next, host->hops_asked + 1u);
+}
+
 static int write_up_host(hbytes_t *out, const run_t *run, const host_result_t *host)
 {
     char ip[HADDR_FORMAT_SIZE];
@@ -315,9 +383,12 @@ static int write_up_host(hbytes_t *out, const run_t *run, const host_result_t *h
         status = write_mac(out, host);
     if (status == 0 && host->has_ports)
         status = write_info(out, host);
+    if (status == 0)
+        status = write_trace(out, host);
     /* Between hosts with tables there is an empty line. */
-    return status == 0 && (host->has_ports || host->timed_out) ? hbytes_append_char(out, '\n')
-                                                               : status;
+    return status == 0 && (host->has_ports || host->timed_out || host->hops)
+               ? hbytes_append_char(out, '\n')
+               : status;
 }
 
 static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host)

@@ -241,6 +241,33 @@ static int write_ports(hbytes_t *out, const host_result_t *host)
     return status < 0 ? status : hbytes_append_str(out, "</ports>\n");
 }
 
+static int write_hop(hbytes_t *out, const hop_t *hop)
+{
+    char ip[HADDR_FORMAT_SIZE];
+    int status =
+        hbytes_printf(out, "<hop ttl=\"%u\" ipaddr=\"%s\" rtt=\"%.2f\"", hop->ttl,
+                      haddr_ip(&hop->addr.u.sa, ip, sizeof(ip)), (double)hop->rtt_us / 1e3);
+
+    if (status == 0)
+        status = write_attribute(out, "host", hop->name);
+    return status < 0 ? status : hbytes_append_str(out, "/>\n");
+}
+
+static int write_trace(hbytes_t *out, const host_result_t *host)
+{
+    int status = hbytes_append_str(out, "<trace");
+
+    if (status == 0 && host->trace_port > 0)
+        status = hbytes_printf(out, " port=\"%u\" proto=\"tcp\"", host->trace_port);
+    else if (status == 0 && host->trace_protocol != 0)
+        status = hbytes_append_str(out, " proto=\"icmp\"");
+    if (status == 0)
+        status = hbytes_append_str(out, ">\n");
+    for (size_t i = 0; i < host->hop_count && status == 0; i++)
+        status = write_hop(out, &host->hops[i]);
+    return status < 0 ? status : hbytes_append_str(out, "</trace>\n");
+}
+
 static int open_host(hbytes_t *out, const host_result_t *host)
 {
     int status = hbytes_append_str(out, "<host");
@@ -267,6 +294,8 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
         status = write_hostnames(out, host);
     if (status == 0 && host->has_ports)
         status = write_ports(out, host);
+    if (status == 0 && host->hops)
+        status = write_trace(out, host);
     if (status == 0 && host->srtt_us > 0)
         status = hbytes_printf(
             out, "<times srtt=\"%" PRIu64 "\" rttvar=\"%" PRIu64 "\" to=\"%" PRIu64 "\"/>\n",

@@ -17,7 +17,7 @@
 #define NEIGHBOUR_RATE 10000 /* probes a second, to begin with: the local link bears it */
 #define UNUSED_PORT 40125    /* where hardly anything listens: a host says so */
 #define UNUSED_PORT_TEXT "40125"
-#define PING_TRIES 3 /* of each probe that asks whether a host is there */
+#define PING_TRIES PLAN_TRACE_TRIES /* of each probe that asks whether a host is there */
 
 static int fail(const char *what, const char *why, int status)
 {
@@ -85,7 +85,7 @@ engine_options_t plan_pace(const options_t *options, plan_pace_e what)
 {
     const timing_options_t *t = &options->timing;
     const template_t m = merge(t);
-    bool pings = what == PACE_NEIGHBOURS || what == PACE_PINGS;
+    bool pings = what == PACE_NEIGHBOURS || what == PACE_PINGS || what == PACE_TRACE;
 
     return (engine_options_t){
         .rtt_initial_us = m.rtt_initial * MS,
@@ -292,6 +292,8 @@ static const char *needs_raw(const options_t *o)
         return "this scan sends packets of our own, which needs root or CAP_NET_RAW; use -sT";
     if (o->flags)
         return "--scanflags needs root or CAP_NET_RAW";
+    if (o->traceroute)
+        return "--traceroute sends packets of our own, which needs root or CAP_NET_RAW";
     if (o->pings & ~(unsigned)(PING_NONE | PING_SYN))
         return "this -P sends packets of our own, which needs root or CAP_NET_RAW; use -PS or -Pn";
     return NULL;

@@ -19,6 +19,7 @@ typedef struct scan_kind_s {
 } scan_kind_t;
 
 #define PLAN_PINGS_MAX 64
+#define PLAN_TRACE_TRIES 3 /* of each hop at most */
 
 /* What is sent at a pace of its own. */
 typedef enum plan_pace_e {
@@ -26,6 +27,7 @@ typedef enum plan_pace_e {
     PACE_PINGS,      /* and elsewhere */
     PACE_TCP,
     PACE_UDP,
+    PACE_TRACE, /* the way to hosts */
     PLAN_PACES
 } plan_pace_e;
 

@@ -230,15 +230,21 @@ static void on_answer(void *context, const raw_answer_t *answer)
         bool is_limited = answer->is_error || answer->tcp_flags & PACKET_RST;
 
         next = host_map_find(s->map, &answer->host, host);
+        if (answer->probe.hops > 0 || host->stage == STAGE_TRACE) {
+            scan__take_hop(s, host, answer);
+            continue;
+        }
         if (number < 0)
             continue;
         if (!engine_answer(scan__engine_of(s, host), host->engine, (uint32_t)number, answer->try,
                            is_limited, answer->time_us))
             continue;
-        if (host->stage == STAGE_PING)
+        if (host->stage == STAGE_PING) {
+            host->ping = probe_of(s, host, (uint32_t)number);
             take_ping(s, host, answer);
-        else
+        } else {
             take_port(s, host, (uint32_t)number, answer);
+        }
     }
     scan__schedule(s);
 }
@@ -321,6 +327,8 @@ int scan__open_probes(scan_t *s)
     err = s->plan.is_raw ? open_raw(s) : 0;
     if (err == 0 && s->plan.by_connect)
         err = open_connects(s);
+    if (err == 0 && s->plan.options->traceroute)
+        err = scan__open_trace(s);
     if (err < 0)
         fprintf(stderr, "hnmap: cannot open what the scan needs: %s\n", herr_str(err));
     return err < 0 ? 1 : 0;

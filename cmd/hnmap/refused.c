@@ -19,7 +19,6 @@ const hopt_t refused_rows[] = {
     FLAG(0, "osscan-limit", LATER),
     FLAG(0, "osscan-guess", LATER),
     FLAG(0, "fuzzy", LATER),
-    FLAG(0, "traceroute", LATER),
     FLAG(0, "system-dns", LATER),
     VALUE(0, "script", SCRIPTS),
     VALUE(0, "script-args", SCRIPTS),

@@ -255,6 +255,9 @@ void host_result_deinit(host_result_t *host)
         service_free(host->ports[i].service);
     hmem_free(host->ports);
     free_groups(host->groups, host->group_count);
+    for (size_t i = 0; i < host->hop_count; i++)
+        hmem_free(host->hops[i].name);
+    hmem_free(host->hops);
     hmem_free(host->name);
     *host = (host_result_t){0};
 }

@@ -90,6 +90,14 @@ typedef struct port_group_s {
     char *ports; /* "1-21,23": owned */
 } port_group_t;
 
+/* Who was met on the way to a host. */
+typedef struct hop_s {
+    uint8_t ttl; /* after how many hops, from 1 on */
+    uint64_t rtt_us;
+    haddr_t addr;
+    char *name; /* owned, or NULL */
+} hop_t;
+
 typedef struct host_result_s {
     haddr_t addr;
     const char *asked; /* the name that the user gave, or NULL; borrowed */
@@ -107,6 +115,11 @@ typedef struct host_result_s {
     size_t port_count;
     port_group_t *groups; /* the rest, largest first */
     size_t group_count;
+    hop_t *hops; /* by ttl; those that are silent are left out. NULL: the way was not followed */
+    size_t hop_count;
+    uint8_t hops_asked;     /* the last one that there is, or that was asked for */
+    uint8_t trace_protocol; /* IPPROTO_TCP, _ICMP, _ICMPV6: of the probe; 0: none was needed */
+    uint16_t trace_port;    /* of IPPROTO_TCP */
 } host_result_t;
 
 /* Divides the outcomes of a host (any order, count of them; taken over by copy, services with it)

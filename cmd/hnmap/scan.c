@@ -104,7 +104,8 @@ static uint64_t report(scan_t *s, uint64_t now)
 
         if (host->stage != STAGE_DONE)
             break;
-        if (host->query && now < host->done_us + NAME_WAIT_US && !s->interrupted)
+        if ((!scan__name_hops(s, host) || host->query) && now < host->done_us + NAME_WAIT_US &&
+            !s->interrupted)
             return reported > 0 ? 0 : host->done_us + NAME_WAIT_US;
         count_host(s, &host->result);
         view_clear(s->view);
@@ -176,6 +177,8 @@ void scan__pump(scan_t *s)
     is_fed = promote(s) || is_fed;
     for (int i = PACE_TCP; i <= PACE_UDP; i++)
         when = sooner(when, engine_run(s->engines[i], htime_monotonic_us()));
+    is_fed = scan__promote_traces(s) || is_fed;
+    when = sooner(when, engine_run(s->engines[PACE_TRACE], htime_monotonic_us()));
     when = sooner(when, report(s, htime_monotonic_us()));
     if (is_fed)
         when = sooner(when, now);
@@ -202,6 +205,8 @@ static void stop_early(scan_t *s)
             scan__end_ports(s, host, false);
         else if (host->stage == STAGE_SERVICE)
             scan__end_services(s, host);
+        else if (host->stage == STAGE_TRACE_WAIT || host->stage == STAGE_TRACE)
+            scan__end_trace(s, host);
         else if (host->stage == STAGE_WAIT || host->result.state == HOST_UP)
             scan__finish_host(s, host);
         if (host->stage == STAGE_DONE && s->status == 0) {
@@ -251,14 +256,18 @@ static void unwatch_signals(scan_t *s)
 /* One for each pace; --max-rate is for all of them together. */
 static int open_engines(scan_t *s)
 {
+    static const engine_method_t *const methods[PLAN_PACES] = {
+        [PACE_NEIGHBOURS] = &scan__ping_method, [PACE_PINGS] = &scan__ping_method,
+        [PACE_TCP] = &scan__port_method,        [PACE_UDP] = &scan__port_method,
+        [PACE_TRACE] = &scan__trace_method,
+    };
     int err = 0;
 
     for (int i = 0; i < PLAN_PACES && err == 0; i++) {
         engine_options_t pace = s->plan.paces[i];
 
         pace.rate_of = i > 0 ? s->engines[0] : NULL;
-        err = engine_new(&pace, i <= PACE_PINGS ? &scan__ping_method : &scan__port_method, s,
-                         &s->engines[i]);
+        err = engine_new(&pace, methods[i], s, &s->engines[i]);
     }
     return err;
 }
@@ -376,6 +385,7 @@ static void free_scan(scan_t *s)
     connect_free(s->connects);
     raw_free(s->raw);
     host_map_free(s->map);
+    scan__close_trace(s);
     hdns_free(s->dns);
     local_free(s->local);
     view_free(s->view);

@@ -18,6 +18,9 @@
 
 #define SCAN_SIGNALS 3
 
+typedef struct walk_s walk_t;
+typedef struct trace_s trace_t;
+
 typedef struct scan_s {
     plan_t plan;
     hloop_t *loop;
@@ -25,7 +28,8 @@ typedef struct scan_s {
     raw_t *raw;          /* NULL: all is asked by connect */
     host_map_t *map;     /* of hosts that are probed raw */
     engine_t *engines[PLAN_PACES];
-    hdns_t *dns; /* NULL: no names */
+    hdns_t *dns;    /* NULL: no names */
+    trace_t *trace; /* NULL: no ways are followed */
     local_t *local;
     service_run_t *services; /* NULL: nobody asks for versions or banners */
     output_t *output;
@@ -65,6 +69,18 @@ void scan__finish_host(scan_t *s, host_t *host); /* it is to be reported; not in
 /* Ends the look at its services; what was found stays. */
 void scan__end_services(scan_t *s, host_t *host);
 void scan__on_services(void *context, void *user); /* a service_done_cb */
+
+/* ---- trace.c ---- */
+extern const engine_method_t scan__trace_method;
+int scan__open_trace(scan_t *s); /* 0, -ENOMEM */
+void scan__close_trace(scan_t *s);
+/* True: the way to the host is followed first, then scan__finish_host is called again. */
+bool scan__begin_trace(scan_t *s, host_t *host);
+bool scan__promote_traces(scan_t *s); /* true: something was begun */
+void scan__take_hop(scan_t *s, host_t *host, const raw_answer_t *answer);
+void scan__end_trace(scan_t *s, host_t *host); /* with what is known now; not in an engine */
+/* Gives them the names that are known; false: further ones are under way. */
+bool scan__name_hops(const scan_t *s, host_t *host);
 
 /* ---- probe.c ---- */
 /* 0 or an exit status after a message: opens what the probes need. */

@@ -13,6 +13,8 @@
 
 void scan__finish_host(scan_t *s, host_t *host)
 {
+    if (scan__begin_trace(s, host))
+        return;
     if (s->map)
         host_map_remove(s->map, host);
     host->stage = STAGE_DONE;
