@@ -9,7 +9,7 @@
 #include "result.h"
 
 #define SERVICE_OPEN_MAX 64      /* conversations at the same time */
-#define SERVICE_PORT_OPEN_MAX 12 /* of one port */
+#define SERVICE_PORT_OPEN_MAX 16 /* of one port */
 #define SERVICE_REPLY_MAX 8192   /* bytes of an answer that are looked at */
 #define SERVICE_BANNER_MAX 256   /* of these in a report */
 #define SERVICE_LISTEN_MS 500    /* for who speaks first, before others are asked; and 3 RTT */

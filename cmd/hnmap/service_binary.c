@@ -106,7 +106,8 @@ static bool mongodb(const reply_t *reply, match_t *m)
     opcode = read_u32_little(&c);
     if (reply->probe != PROBE_MONGODB || c.left < 5 || len < 21 || (opcode != 2013 && opcode != 1))
         return false;
-    if (c.left + 16 < len && !reply->is_whole && reply->len < 4096)
+    m->waits = c.left + 16 < len && !reply->is_whole && reply->len < 4096;
+    if (m->waits)
         return false;
     all_of(m, "mongodb", "MongoDB");
     if (match_find(c, key, &value)) {
@@ -338,7 +339,9 @@ static bool smb(const reply_t *reply, match_t *m)
     cursor_t c = {reply->data, reply->len}, body;
     uint32_t security, dialect;
 
-    cursor_u32(&c);
+    if (reply->probe != PROBE_SMB || cursor_u8(&c) != 0)
+        return false;
+    cursor_take(&c, 3);
     if (c.left > 4 && c.at[0] == 0xff && memcmp(c.at + 1, "SMB", 3) == 0)
         return all_of(m, "microsoft-ds", NULL);
     if (c.left < 70 || c.at[0] != 0xfe || memcmp(c.at + 1, "SMB", 3) != 0)
@@ -487,7 +490,7 @@ bool match_binary(const reply_t *reply, match_t *m)
     for (size_t i = 0; i < sizeof(matchers) / sizeof(matchers[0]); i++) {
         bool is_done = matchers[i](reply, m);
 
-        if (is_done || m->level != MATCH_NONE)
+        if (is_done || m->waits || m->level != MATCH_NONE)
             return is_done;
     }
     return false;

@@ -105,7 +105,6 @@ static void take_python(match_t *m, cursor_t server)
         return;
     match_text(version, sizeof(version), match_version_span(python));
     snprintf(m->extra, sizeof(m->extra), "Python %s", version);
-    match_cpe(m, "cpe:/a:python:python", version);
 }
 
 /* A program that nobody knows names itself as RFC 9110 section 10.2.4 has it: NAME/VERSION. */

@@ -96,8 +96,6 @@ void service__job_go(job_t *job)
 
 bool service__job_is_over(const job_t *job)
 {
-    
-
     if (!has_nothing_under_way(job))
         return job->is_final && job->talk_count == 0;
     return job->is_final || job->best.level != MATCH_NONE || job->step == JOB_ALL ||
@@ -237,6 +235,8 @@ static service_t *what_was_found(const job_t *job)
         return service_of(&job->best);
     if (job->is_closed_at_once && !job->has_data && !job->has_tls)
         none.name = "tcpwrapped";
+    else if (job->has_tls && usual == NULL)
+        none.name = "unknown";
     service = service_of(&none);
     if (service)
         service->confidence = none.name == usual ? 3 : 8;

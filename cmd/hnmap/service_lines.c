@@ -475,8 +475,12 @@ bool match_lines(const reply_t *reply, match_t *m)
         /* XMPP and Git end no lines. */
         bool needs_line = rows[i].match != xmpp && rows[i].match != git;
 
-        if (!match_starts(all, rows[i].prefix) || (needs_line && !is_line))
+        if (!match_starts(all, rows[i].prefix))
             continue;
+        if (needs_line && !is_line) {
+            m->waits = !reply->is_whole;
+            return false;
+        }
         if (rows[i].match(reply, m, is_line ? line : all))
             return true;
         if (m->level != MATCH_NONE)

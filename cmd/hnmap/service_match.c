@@ -174,8 +174,8 @@ static const program_t programs[] = {
     {"http", "gunicorn", "Gunicorn", "cpe:/a:gunicorn:gunicorn", NULL, NULL},
     {"http", "uvicorn", "Uvicorn", NULL, NULL, NULL},
     {"http", "Werkzeug", "Werkzeug httpd", "cpe:/a:palletsprojects:werkzeug", NULL, NULL},
-    {"http", "SimpleHTTP", "SimpleHTTPServer", NULL, NULL, NULL},
-    {"http", "BaseHTTP", "BaseHTTPServer", NULL, NULL, NULL},
+    {"http", "SimpleHTTP", "SimpleHTTPServer", "cpe:/a:python:simplehttpserver", NULL, NULL},
+    {"http", "BaseHTTP", "BaseHTTPServer", "cpe:/a:python:basehttpserver", NULL, NULL},
     {"http", "aiohttp", "aiohttp", NULL, NULL, NULL},
     {"http", "TornadoServer", "Tornado httpd", "cpe:/a:tornadoweb:tornado", NULL, NULL},
     {"http", "CherryPy", "CherryPy wsgiserver", "cpe:/a:cherrypy:cherrypy", NULL, NULL},
@@ -321,7 +321,7 @@ bool service_match(const reply_t *reply, match_t *match)
     for (size_t i = 0; i < sizeof(matchers) / sizeof(matchers[0]); i++) {
         bool is_done = matchers[i](reply, match);
 
-        if (is_done || match->level != MATCH_NONE)
+        if (is_done || match->waits || match->level != MATCH_NONE)
             return is_done;
     }
     return false;

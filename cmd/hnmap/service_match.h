@@ -23,6 +23,7 @@ typedef struct match_s {
     char product[96], version[96], extra[192], hostname[128], os[48], device[48];
     char cpe[MATCH_CPES][128];
     probe_e next;   /* worth sending to learn more; PROBE_NONE: nothing */
+    bool waits;     /* what has come may be the beginning of something */
     bool wants_tls; /* it said that TLS is spoken here */
 } match_t;
 

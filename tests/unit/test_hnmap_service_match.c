@@ -40,7 +40,7 @@ static const sample_t samples[] = {
     {PROBE_HTTP, BYTES(HTTP_OK "Apache/2.4.57 (Debian)\r\nX-Powered-By: PHP/8.2.7\r\n\r\n"),
      "http|Apache httpd|2.4.57|Debian; PHP/8.2.7||Linux|cpe:/a:apache:http_server:2.4.57"},
     {PROBE_HTTP, BYTES(HTTP_OK "SimpleHTTP/0.6 Python/3.11.2\r\n\r\n<html>"),
-     "http|SimpleHTTPServer|0.6|Python 3.11.2|||cpe:/a:python:python:3.11.2"},
+     "http|SimpleHTTPServer|0.6|Python 3.11.2|||cpe:/a:python:simplehttpserver:0.6"},
     {PROBE_HTTP, BYTES(HTTP_OK "Mystery/7.1-rc2\r\n\r\n"), "http|Mystery|7.1-rc2||||"},
     {PROBE_HTTP, BYTES("HTTP/1.0 404 Not Found\r\n\r\n"), "http||||||"},
     {PROBE_HTTP, BYTES("HTTP/1.1 200 OK\r\nX-Jenkins: 2.426.1\r\nServer: Jetty(10.0.17)\r\n\r\n"),
