@@ -19,6 +19,7 @@ from hecho_lab import SANITIZED, hecho  # noqa: F401
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizer has an allocator of its own")
 
 N_MAX = 200
+HNMAP_MAX = 1000
 SHIM = """
 #define _GNU_SOURCE
 #include <errno.h>
@@ -123,4 +124,23 @@ def test_hecho_serves_or_says_why_not(lab, shim, args):
         assert process.wait() == 0, (n, process)
         if answer.endswith(b"x\n"):
             return
+    pytest.fail("it never had enough")
+
+
+@pytest.mark.parametrize("args", [
+    ["-sL", "192.0.2.0/29"],
+    ["-sL", "192.0.2.0/28", "--exclude", "192.0.2.7", "--randomize-hosts", "-oX", "-"],
+    ["--unprivileged", "-Pn", "-p1-40", "127.0.0.1"],
+    ["--unprivileged", "-p1-40", "127.0.0.1", "127.0.0.1", "-oG", "-"],
+])
+def test_hnmap_reports_or_says_why_not(lab, shim, args):
+    """A name of an address may be missing; the report is whole, or its end says that it is not."""
+    for n in range(1, HNMAP_MAX):
+        result = lab.run("hnmap", "-n", *args, env=failing(shim, n))
+        if result.wait() == 0:
+            assert b"hnmap done" in result.out(), (n, result)
+            return
+        assert result.wait() == 1, (n, result)
+        lines = [line for line in result.err().splitlines() if "CAP_NET_RAW" not in line]
+        assert len(lines) in (1, 2) and all(line.startswith("hnmap: ") for line in lines), (n, result)
     pytest.fail("it never had enough")
