@@ -1,6 +1,5 @@
-/* One netlink socket, one question at a time. A question is a message of a fixed size; its answer
- * is read into one buffer, message by message, until the one that has the answer, an error or, for
- * a dump, the end. Whatever was sent by anybody but the kernel, or belongs to an older question, is
+/* One netlink socket, one question at a time, of a fixed size; its answer is read into one buffer,
+ * message by message, until the one that has it, an error or, for a dump, the end. Whatever was sent by anybody but the kernel, or belongs to an older question, is
  * left out. */
 #include "hroute.h"
 
@@ -283,6 +282,7 @@ int hroute_link_named(hroute_t *route, const char *name, hroute_link_t *link)
 typedef struct each_s {
     hroute_link_cb link;
     hroute_address_cb address;
+    hroute_route_cb route;
     void *arg;
 } each_t;
 
@@ -422,6 +422,36 @@ static int take_route(const struct nlmsghdr *message, void *arg)
     take_gateway(&attributes, info->rtm_family, answer);
     take_mtu(&attributes, answer);
     return 0;
+}
+
+static int tell_route(const struct nlmsghdr *message, void *arg)
+{
+    const struct rtmsg *info = NLMSG_DATA(message);
+    const each_t *each = arg;
+    attributes_t attributes;
+    hroute_answer_t read = {.type = HROUTE_UNICAST};
+    hroute_route_t entry = {.prefix_len = info->rtm_dst_len};
+
+    if (take_route(message, &read) || read.type != HROUTE_UNICAST ||
+        info->rtm_table != RT_TABLE_MAIN || info->rtm_flags & RTM_F_CLONED)
+        return 0;
+    read_attributes(&attributes, message, sizeof(*info)); /* as take_route could */
+    get_addr(&attributes, RTA_DST, info->rtm_family, &entry.destination);
+    entry.destination.family = info->rtm_family;
+    entry.index = read.link.index;
+    get_attribute(&attributes, RTA_PRIORITY, &entry.metric, sizeof(entry.metric));
+    entry.has_gateway = read.has_gateway;
+    entry.gateway = read.gateway;
+    return each->route(&entry, each->arg);
+}
+
+int hroute_each_route(hroute_t *route, hroute_route_cb each, void *arg)
+{
+    each_t told = {.route = each, .arg = arg};
+    question_t q;
+
+    begin_question(&q, RTM_GETROUTE, NLM_F_DUMP, sizeof(struct rtmsg));
+    return ask(route, &q, tell_route, &told);
 }
 
 static int ask_route(hroute_t *route, const packet_addr_t *dst, unsigned ifindex,

@@ -67,6 +67,16 @@ typedef struct hroute_answer_s {
     uint32_t mtu;          /* the route's, or the link's */
 } hroute_answer_t;
 
+/* An entry of the main routing table. One that has several next hops is told without any. */
+typedef struct hroute_route_s {
+    packet_addr_t destination; /* with prefix_len 0: the default route */
+    uint8_t prefix_len;
+    uint32_t metric; /* the lower, the better */
+    unsigned index;  /* of the link; 0: none */
+    bool has_gateway;
+    packet_addr_t gateway; /* may be of the other family */
+} hroute_route_t;
+
 /* 0; -ENOMEM, -EMFILE and the like, HERR_UNSUPPORTED (no netlink). Freed by hroute_free. */
 int hroute_new(hroute_t **route);
 void hroute_free(hroute_t *route); /* NULL is legal */
@@ -89,11 +99,13 @@ int hroute_link_named(hroute_t *route, const char *name, hroute_link_t *link);
 /* Called for each one; anything but 0 ends it, and is returned. It must not use the hroute_t. */
 typedef int (*hroute_link_cb)(const hroute_link_t *link, void *arg);
 typedef int (*hroute_address_cb)(const hroute_address_t *address, void *arg);
+typedef int (*hroute_route_cb)(const hroute_route_t *entry, void *arg);
 
-/* All interfaces; all addresses of both families. What changes meanwhile may come twice or not at
+/* All interfaces; all addresses of both families; all unicast routes of both. What changes meanwhile may come twice or not at
  * all. 0, what the callback returned, -E2BIG, -ETIMEDOUT. */
 int hroute_each_link(hroute_t *route, hroute_link_cb each, void *arg);
 int hroute_each_address(hroute_t *route, hroute_address_cb each, void *arg);
+int hroute_each_route(hroute_t *route, hroute_route_cb each, void *arg);
 
 /* The link address that the kernel's neighbour cache has for a host on this interface; asks nobody
  * on the network. 0; -ENOENT (none, or one that has failed), HERR_UNSUPPORTED (Linux before 5.0),

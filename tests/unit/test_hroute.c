@@ -324,6 +324,40 @@ static void a_tunnel(void **state)
     assert_true(has_end);
 }
 
+typedef struct routes_s {
+    unsigned index;
+    bool has_link, has_gateway;
+} routes_t;
+
+static int note_route(const hroute_route_t *entry, void *arg)
+{
+    const packet_addr_t on_link = address("10.77.0.0"), far = address("10.99.0.0"),
+                        gateway = address("10.77.0.9");
+    routes_t *routes = arg;
+
+    if (entry->index != routes->index)
+        return 0;
+    if (packet_addr_equal(&entry->destination, &on_link))
+        routes->has_link = entry->prefix_len == 24 && !entry->has_gateway;
+    if (packet_addr_equal(&entry->destination, &far))
+        routes->has_gateway = entry->prefix_len == 16 && entry->metric == 7 && entry->has_gateway &&
+                              packet_addr_equal(&entry->gateway, &gateway);
+    return 0;
+}
+
+static void all_routes(void **state)
+{
+    routes_t routes = {.index = 0};
+
+    (void)state;
+    enter();
+    routes.index = index_of("hnet0");
+    run("ip route add 10.99.0.0/16 via 10.77.0.9 metric 7");
+    assert_int_equal(hroute_each_route(route, note_route, &routes), 0);
+    assert_true(routes.has_link);
+    assert_true(routes.has_gateway);
+}
+
 static void neighbour_cache(void **state)
 {
     static const uint8_t expected[] = {2, 0, 0, 0, 0, 0x33};
@@ -419,6 +453,7 @@ int main(void)
         IN_TURN(link_local),
         IN_TURN(nothing_to_send_from),
         IN_TURN(a_tunnel),
+        IN_TURN(all_routes),
         IN_TURN(neighbour_cache),
         IN_TURN(long_lists),
         IN_TURN(out_of_memory),
