@@ -1,4 +1,5 @@
 /* hnmap: finds hosts and their open ports, as nmap does. */
+#include "iflist.h"
 #include "options.h"
 #include "scan.h"
 
@@ -8,7 +9,7 @@ int main(int argc, char **argv)
     int status = options_parse(&options, argc, argv);
 
     if (status == OPTIONS_RUN)
-        status = scan(&options);
+        status = options.lists_interfaces ? iflist() : scan(&options);
     options_free(&options);
     return status;
 }

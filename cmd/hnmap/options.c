@@ -282,6 +282,8 @@ const hopt_t option_rows[] = {
     HOPT_STRING('S', NULL, options_t, source, "send from this address of ours",
                 .arg_name = "ADDRESS"),
     HOPT_STRING('e', NULL, options_t, interface, "send through this interface", .arg_name = "NAME"),
+    HOPT_FLAG(0, "iflist", options_t, lists_interfaces,
+              "list interfaces and routes of this machine, and do nothing else"),
     HOPT_UINT('g', "source-port", options_t, source_port, 1, 65535, "send from this port",
               .alias = "source_port"),
 
@@ -357,6 +359,8 @@ static int check(const options_t *o)
 {
     const timing_options_t *t = &o->timing;
 
+    if (o->lists_interfaces)
+        return 0;
     if (o->operands.count == 0 && o->target.input_files.count == 0)
         return misused("no target: try hnmap 192.168.1.0/24, or hnmap --help");
     if ((o->scans & SCAN_LIST) && (o->scans & ~(unsigned)SCAN_LIST))

@@ -97,6 +97,7 @@ typedef struct options_s {
     int names;                         /* name_lookup_e */
     const char *dns_servers;
     bool traceroute;
+    bool lists_interfaces;          /* --iflist: nothing else is done */
     const char *source, *interface; /* -S, -e */
     uint16_t source_port;           /* -g; 0: any */
     bool has_seed;

@@ -55,7 +55,6 @@ const hopt_t refused_rows[] = {
     PAIR("oM", "FILE", "it is called -oG"),
     PAIR("oH", "FILE", NOT_HERE),
     FLAG(0, "packet-trace", LATER),
-    FLAG(0, "iflist", LATER),
     FLAG(0, "log-errors", NOT_HERE),
     VALUE(0, "resume", LATER),
     VALUE(0, "stylesheet", LATER),
