@@ -67,10 +67,14 @@ class Row:
                                                      self.target, "of nmap"))
 
 
-def has_all(hosts):
+def has_all(wanted):
     """Whether all of these and all their open ports were found, and none that is not."""
-    return lambda found: all(h.address in found and found[h.address].of("open") == h.open
-                             for h in hosts)
+
+    def open_of(host):
+        return {port for port in host.open if host.state(port) == "open"}
+
+    return lambda found: all(h.address in found and found[h.address].of("open") == open_of(h)
+                             for h in wanted)
 
 
 def has_hosts(found):
