@@ -311,7 +311,7 @@ const hopt_t option_rows[] = {
     HOPT_STRING(0, "diff", options_t, output.diff,
                 "tell at the end what has changed since the scan of this report, XML or JSON; the "
                 "exit status is 1 then",
-                .arg_name = "OLD"),
+                .arg_name = "FILE"),
     HOPT_FLAG(0, "append-output", options_t, output.append, "append to files instead",
               .alias = "append_output"),
     HOPT_FLAG(0, "open", options_t, output.open_only, "show only ports that are, or may be, open"),

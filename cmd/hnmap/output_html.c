@@ -166,6 +166,15 @@ static void put_facts(page_t *page, const host_result_t *host)
     page_put(page, "</p>\n");
 }
 
+static void put_said(page_t *page, const char *text)
+{
+    if (text == NULL)
+        return;
+    page_put(page, "<code>");
+    page_text(page, text);
+    page_put(page, "</code>");
+}
+
 static void put_version(page_t *page, const service_t *service)
 {
     hbytes_t text = {0};
@@ -176,11 +185,8 @@ static void put_version(page_t *page, const service_t *service)
         page->error = output_version(&text, service);
     page_text(page, text.data);
     hbytes_deinit(&text);
-    if (service->banner == NULL)
-        return;
-    page_put(page, "<code>");
-    page_text(page, service->banner);
-    page_put(page, "</code>");
+    put_said(page, service->tls);
+    put_said(page, service->banner);
 }
 
 static void put_port(page_t *page, const port_result_t *port)

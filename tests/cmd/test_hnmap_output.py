@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import socket
+import threading
 import xml.etree.ElementTree
 
 import pytest
@@ -280,3 +281,44 @@ def test_a_report_that_cannot_be_compared_with_stops_the_scan(lab):
     assert process.out() == b"" and kept.read_text() == "what was there"
     process = lab.run("hnmap", "-sL", "127.0.0.2", "--diff", old)
     assert process.popen.returncode == 2 and "-sL" in process.err()
+
+
+# ---- what strangers say ----
+
+SAID = "=1+1,\"<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def stranger(lab):
+    """The port of a service that says this to everybody, and hangs up."""
+    with socket.create_server(("127.0.0.2", lab.port())) as server:
+
+        def serve():
+            with contextlib.suppress(OSError):  # closed at the end
+                while True:
+                    connection, _ = server.accept()
+                    with connection, contextlib.suppress(OSError):
+                        connection.sendall(SAID.encode() + b"\r\n")
+                        connection.shutdown(socket.SHUT_WR)
+                        connection.recv(1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_what_a_service_says_is_text_everywhere(browser, lab, stranger):  # noqa: F811
+    paths = {kind: lab.folder / kind for kind in ("json", "csv", "html")}
+    words = [word for kind, path in paths.items() for word in (f"--{kind}", path)]
+    process = lab.run("hnmap", "-sT", "--banner", "-n", "-p", str(stranger), "127.0.0.2", *words)
+    assert process.popen.returncode == 0, process
+    host = lines_of(paths["json"].read_bytes())[1]
+    assert SAID in host["ports"][0]["banner"]
+    (row,) = csv.DictReader(paths["csv"].open(newline=""), strict=True)
+    assert row["banner"] == "'" + host["ports"][0]["banner"]
+    Page(paths["html"].read_text())
+    page = paths["html"].rename(lab.folder / "said.html")
+    browser.open(page.as_uri())
+    assert SAID in browser.evaluate("document.querySelector('.ports').textContent")
+    assert browser.evaluate("document.querySelectorAll('img').length") == 0
+    assert browser.complaints() == []
