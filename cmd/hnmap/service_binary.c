@@ -81,13 +81,19 @@ static bool postgres(const reply_t *reply, match_t *m)
 {
     cursor_t c = {reply->data, reply->len}, version;
     uint32_t kind = cursor_u8(&c), len = cursor_u32(&c);
+    bool is_let_in, has_version;
 
     if (reply->probe != PROBE_POSTGRES || (kind != 'R' && kind != 'E') || len < 8 || len > 8192)
         return false;
     if (kind == 'E' && (c.left == 0 || c.at[0] != 'S')) /* fields: severity is the first */
         return false;
+    is_let_in = kind == 'R' && c.left >= 4 && c.at[3] == 0;
+    has_version = match_find(c, "server_version", &version);
+    m->waits = is_let_in && !has_version && !reply->is_whole; /* it will be told */
+    if (m->waits)
+        return false;
     all_of(m, "postgresql", "PostgreSQL DB");
-    if (match_find(c, "server_version", &version)) {
+    if (has_version) {
         cursor_take(&version, 1);
         match_text(m->version, sizeof(m->version), match_version_span(version));
     }
