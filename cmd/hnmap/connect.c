@@ -35,6 +35,7 @@ struct connect_s {
     slot_t *slots; /* slot 0 is nobody's */
     uint32_t slot_count, slot_max;
     uint32_t free;
+    uint32_t open; /* sockets */
 };
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -128,8 +129,9 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
     struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT};
     int fd;
 
+    *err = -ENOMEM;
     if (slot == 0)
-        return -EAGAIN;
+        return c->open > 0 ? -EAGAIN : 1;
     event.data.u64 = event_key(c, slot);
     fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     *err = fd < 0 ? -errno : prepare(c, fd);
@@ -140,6 +142,7 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
         c->slots[slot].host = host;
         c->slots[slot].probe = probe;
         *number = slot;
+        c->open++;
         return 0;
     }
     if (*err == -EINPROGRESS)
@@ -147,7 +150,8 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
     if (fd >= 0)
         close(fd);
     free_slot(c, slot);
-    return is_shortage(-*err) ? -EAGAIN : 1;
+    /* Of what is short we give nothing back if no socket is open: who would tell that there is room? */
+    return is_shortage(-*err) && c->open > 0 ? -EAGAIN : 1;
 }
 
 void connect_cancel(connect_t *c, uint32_t number)
@@ -155,6 +159,7 @@ void connect_cancel(connect_t *c, uint32_t number)
     if (number == CONNECT_NONE)
         return;
     close(c->slots[number].fd);
+    c->open--;
     free_slot(c, number);
 }
 
@@ -168,6 +173,7 @@ static void finish(connect_t *c, uint64_t key)
         return; /* cancelled in this turn */
     err = outcome_of(slot.fd, 0);
     close(slot.fd);
+    c->open--;
     free_slot(c, number);
     c->cb(c->context, slot.host, slot.probe, err);
 }

@@ -251,6 +251,33 @@ static void a_low_limit_of_descriptors_is_lived_with(void **state)
     setrlimit(RLIMIT_NOFILE, &before);
 }
 
+/* With no socket of ours open, nothing tells when there is room: it would be waited for for ever. */
+static void a_shortage_that_we_cannot_end_is_an_answer(void **state)
+{
+    struct rlimit before, none;
+    haddr_t source, addr;
+    uint32_t number;
+    test_t t;
+    int listener = bound(&addr, 5), err;
+
+    (void)state;
+    assert_int_equal(haddr_parse(&source, "192.0.2.77", 0), 0);
+    begin(&t, &(connect_options_t){.source = &source});
+    assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 1, &number, &err), 1);
+    assert_int_equal(err, -EADDRNOTAVAIL);
+    end(&t);
+    begin(&t, &(connect_options_t){0});
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 1, &number, &err), 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(err, -EMFILE);
+    end(&t);
+    close(listener);
+}
+
 static int many(void *arg)
 {
     const haddr_t *addr = arg;
@@ -293,6 +320,7 @@ int main(void)
         cmocka_unit_test(there_is_no_room_for_more_than_were_wanted),
         cmocka_unit_test(an_answer_never_reaches_who_came_later),
         cmocka_unit_test(a_low_limit_of_descriptors_is_lived_with),
+        cmocka_unit_test(a_shortage_that_we_cannot_end_is_an_answer),
         cmocka_unit_test(memory_that_is_out_means_no_room),
     };
 
