@@ -382,6 +382,8 @@ void scan__end_trace(scan_t *s, host_t *host)
     }
     s->trace->active--;
     remember(s->trace, host);
+    if (s->trace->waiting > 0)
+        scan__schedule(s); /* for this one, perhaps */
     if (write_hops(result, host->walk, 0) < 0)
         scan__out_of_memory(s);
     for (size_t i = 0; i < result->hop_count; i++)
