@@ -45,8 +45,8 @@ static const char *const description[] = {
     "--split N downloads a file over N connections, each with its range. What has come is in "
     "FILE.part, and what that is in FILE.part.ranges: the same command line goes on from there, if "
     "the server still has the same file (by its ETag, date and size). FILE gets its name once it "
-    "is whole. A FILE.part without FILE.part.ranges beside it is somebody else's, and is left alone "
-    "(exit status 23).",
+    "is whole. A FILE.part without FILE.part.ranges beside it is somebody else's, and is left "
+    "alone (exit status 23).",
     "--bench sends the request once as any other, which tells where redirects lead and is not "
     "counted, and then the same bytes again and again over --concurrency connections, each waiting "
     "for the response before it sends the next; -H 'Connection: close' makes a connection for each "

@@ -150,7 +150,8 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
     if (fd >= 0)
         close(fd);
     free_slot(c, slot);
-    /* Of what is short we give nothing back if no socket is open: who would tell that there is room? */
+    /* Of what is short we give nothing back if no socket is open: who would tell that there is
+     * room? */
     return is_shortage(-*err) && c->open > 0 ? -EAGAIN : 1;
 }
 

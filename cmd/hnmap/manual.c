@@ -99,7 +99,7 @@ static const hopt_term_t signals[] = {
     {NULL, NULL},
 };
 
-static const char *const see_also[] = {"nmap(1)", "hnc(1)", "hcurl(1)", NULL};
+static const char *const see_also[] = {"hcurl(1)", "hnc(1)", "nmap(1)", NULL};
 
 const hopt_doc_t hnmap_doc = {
     .name = "hnmap",

@@ -6,7 +6,8 @@
 
 #define OUTPUT_DATE_SIZE 32
 
-/* "Sat Nov 21 23:20:54 2026", local time, as ctime(3) writes it without its newline. Returns buf. */
+/* "Sat Nov 21 23:20:54 2026", local time, as ctime(3) writes it without its newline. Returns
+ * buf. */
 const char *output_date(time_t when, char *buf);
 
 /* "192.0.2.1". buf has HADDR_FORMAT_SIZE bytes. Returns buf. */

@@ -2,7 +2,7 @@
 
 #define BYTES(text) text, sizeof(text) - 1
 
-/* RFC 1035: recursion is not asked for; NS of the root, which every kind of server knows or refuses. */
+/* RFC 1035: NS of the root, which every kind of server knows or refuses; without recursion. */
 #define DNS_ROOT_NS                                                                                \
     "\x68\x6e\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00"                                             \
     "\x00\x00\x02\x00\x01"

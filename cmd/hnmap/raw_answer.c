@@ -5,8 +5,8 @@
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
-/* About TCP: whether number belongs to a probe of ours to this port, sent from our_port, which tells
- * the try, too. With a single port, all tries of a probe are the same. */
+/* About TCP: whether number belongs to a probe of ours to this port, sent from our_port, which
+ * tells the try, too. With a single port, all tries of a probe are the same. */
 static bool is_believed(const raw_t *raw, uint16_t our_port, uint32_t number, raw_answer_t *answer)
 {
     unsigned offset = (uint16_t)(our_port - raw->port);
@@ -104,8 +104,8 @@ static bool read_protocol_error(const raw_t *raw, const packet_t *quoted, raw_an
             quoted->ip_id == raw__protocol_id(raw, &quoted->destination, quoted->protocol));
 }
 
-/* The quoted packet tells what of ours it is about: nothing else is believed. An error that does not
- * say that the probe is refused (a packet too big, a source quench) is none. */
+/* The quoted packet tells what of ours it is about: nothing else is believed. An error that does
+ * not say that the probe is refused (a packet too big, a source quench) is none. */
 static bool read_error(const raw_t *raw, const packet_t *packet, raw_answer_t *answer)
 {
     packet_t quoted;

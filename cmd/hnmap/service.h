@@ -1,6 +1,6 @@
 /* service: finds out what answers on the open TCP ports of hosts. A port has several conversations
- * at the same time: one listens for what the server says by itself, others say what is likely to
- * be understood, one speaks TLS, and then what is within it. What names the service best is kept. */
+ * at the same time: one listens for what the server says by itself, others say what is likely to be
+ * understood, one speaks TLS, and then what is within it. What names the service best is kept. */
 #ifndef HNMAP_SERVICE_H
 #define HNMAP_SERVICE_H
 

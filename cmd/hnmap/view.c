@@ -239,7 +239,7 @@ static void release_keys(view_t *v)
     v->has_keys = false;
 }
 
-/* ---- stopped, and in the background ----------------------------------------------------------- */
+/* ---- stopped, and in the background ---------------------------------------------------------- */
 
 /* Ctrl-Z: the terminal is the shell's as it was, until we are in the foreground again. */
 static void on_stop(hsignal_t *sig)

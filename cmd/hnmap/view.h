@@ -44,8 +44,8 @@ void view_say(view_t *view, const char *format, ...) __attribute__((format(print
 /* Before anything else is written to the terminal. */
 void view_clear(view_t *view);
 
-/* "Stats: 0:00:05 elapsed; ..." and how much is done, two lines with their newlines; for tests. 0 or
- * -ENOMEM. */
+/* "Stats: 0:00:05 elapsed; ..." and how much is done, two lines with their newlines; for tests. 0
+ * or -ENOMEM. */
 int view_status_write(hbytes_t *out, const progress_t *progress);
 /* "SYN scan 45%  1,200/s  3 up  12 open  0:05 left", at most width columns. Returns buf. */
 const char *view_line_write(char *buf, size_t size, const progress_t *progress, size_t width);

@@ -1,6 +1,6 @@
 /* One netlink socket, one question at a time, of a fixed size; its answer is read into one buffer,
- * message by message, until the one that has it, an error or, for a dump, the end. Whatever was sent by anybody but the kernel, or belongs to an older question, is
- * left out. */
+ * message by message, until the one that has it, an error or, for a dump, the end. Whatever was
+ * sent by anybody but the kernel, or belongs to an older question, is left out. */
 #include "hroute.h"
 
 #include "../base/hmem.h"

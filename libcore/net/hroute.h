@@ -101,8 +101,8 @@ typedef int (*hroute_link_cb)(const hroute_link_t *link, void *arg);
 typedef int (*hroute_address_cb)(const hroute_address_t *address, void *arg);
 typedef int (*hroute_route_cb)(const hroute_route_t *entry, void *arg);
 
-/* All interfaces; all addresses of both families; all unicast routes of both. What changes meanwhile may come twice or not at
- * all. 0, what the callback returned, -E2BIG, -ETIMEDOUT. */
+/* All interfaces; all addresses of both families; all unicast routes of both. What changes
+ * meanwhile may come twice or not at all. 0, what the callback returned, -E2BIG, -ETIMEDOUT. */
 int hroute_each_link(hroute_t *route, hroute_link_cb each, void *arg);
 int hroute_each_address(hroute_t *route, hroute_address_cb each, void *arg);
 int hroute_each_route(hroute_t *route, hroute_route_cb each, void *arg);

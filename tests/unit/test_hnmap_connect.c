@@ -251,7 +251,8 @@ static void a_low_limit_of_descriptors_is_lived_with(void **state)
     setrlimit(RLIMIT_NOFILE, &before);
 }
 
-/* With no socket of ours open, nothing tells when there is room: it would be waited for for ever. */
+/* With no socket of ours open, nothing tells when there is room: it would be waited for for ever.
+ * */
 static void a_shortage_that_we_cannot_end_is_an_answer(void **state)
 {
     struct rlimit before, none;

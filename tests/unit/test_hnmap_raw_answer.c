@@ -149,7 +149,8 @@ static void test_a_syn_ack(void **state)
     cut_everywhere(PACKET_LINK_IP, &frame);
 }
 
-/* A reset without ACK has the number that was acknowledged: only a probe with ACK is answered so. */
+/* A reset without ACK has the number that was acknowledged: only a probe with ACK is answered so.
+ * */
 static void test_a_reset_tells_whether_it_answers_an_ack(void **state)
 {
     packet_addr_t host = address("2001:db8::7");
