@@ -155,8 +155,12 @@ static void the_grepable_report_has_a_line_of_ports(void **state)
     host.name = hmem_strdup("h.example");
     check_host(&output_grepable, &run, &host,
                "Host: 192.0.2.1 (h.example)\tStatus: Up\n"
+               "Host: 192.0.2.1 (h.example)\tPorts: 22/open/tcp//ssl|http//a|b| c/\n");
+    host.groups[1].state = PORT_CLOSED; /* of two states neither is told, of one it is */
+    check_host(&output_grepable, &run, &host,
+               "Host: 192.0.2.1 (h.example)\tStatus: Up\n"
                "Host: 192.0.2.1 (h.example)\tPorts: 22/open/tcp//ssl|http//a|b| c/"
-               "\tIgnored State: closed (29)\n");
+               "\tIgnored State: closed (39)\n");
     host_result_deinit(&host);
 }
 
