@@ -47,6 +47,18 @@ static const hopt_term_t state_terms[] = {
     {NULL, NULL},
 };
 
+static const char *const services[] = {
+    "With -sV hnmap connects to each open TCP port several times at once: it listens for what the "
+    "server says by itself, sends what belongs to the port and what is common, and offers TLS; "
+    "where nothing of that is understood, what is rare. An answer tells the protocol, and mostly "
+    "the program and its version. What was heard within TLS is shown as ssl/NAME, and below it the "
+    "version of TLS, the cipher and whose certificate it is; it is not verified. A name with a "
+    "question mark is that of the port's number alone; tcpwrapped is a port that takes connections "
+    "and ends them at once. Printers (ports 9100 to 9107) would print what they are sent, so they "
+    "are left alone.",
+    NULL,
+};
+
 static const char *const key_text[] = {
     "While it runs, a terminal shows how far it is. v and V make it more and less verbose, d and D "
     "the same for what it says of its inside, ? tells these keys, and any other key prints the "
@@ -65,6 +77,7 @@ static const char *const limits[] = {
 
 static const hopt_section_t sections[] = {
     {"STATES", states, state_terms},
+    {"SERVICES", services, NULL},
     {"KEYS", key_text, NULL},
     {"LIMITS", limits, NULL},
     {NULL, NULL, NULL},
@@ -75,6 +88,7 @@ static const hopt_term_t examples[] = {
     {"hnmap -sn -n 10.0.0.0/24", "Only which hosts there are, without their names."},
     {"hnmap -sL 10.0.0.0/30", "List what would be scanned; nothing is sent to it."},
     {"hnmap -p- --open example.com", "Every TCP port of a host; those that are open."},
+    {"hnmap -sV --banner 10.0.0.1", "What answers on the open ports, and its first words."},
     {"hnmap -sSU -p T:22,80,U:53,161 10.0.0.1", "TCP and UDP ports."},
     {"hnmap -Pn -F -oA today -iL hosts.txt",
      "Hosts of a file, taken for up, into today.nmap, today.xml and today.gnmap."},

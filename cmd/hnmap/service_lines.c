@@ -281,19 +281,34 @@ static bool nats(const reply_t *reply, match_t *m, cursor_t line)
 
 /* ---- others ---------------------------------------------------------------------------------- */
 
+/* A number without the zeros in front of it. */
+static cursor_t take_digits(cursor_t *c)
+{
+    cursor_t digits = {c->at, 0};
+
+    while (digits.left < c->left && c->at[digits.left] >= '0' && c->at[digits.left] <= '9')
+        digits.left++;
+    cursor_take(c, digits.left);
+    while (digits.left > 1 && digits.at[0] == '0')
+        cursor_take(&digits, 1);
+    return digits;
+}
+
 /* RFC 6143 section 7.1.1: "RFB 003.008". */
 static bool vnc(const reply_t *reply, match_t *m, cursor_t line)
 {
-    unsigned major = 0, minor = 0;
-    char text[16];
+    char major[8], minor[8];
 
     (void)reply;
-    match_text(text, sizeof(text), line);
-    if (sscanf(text, "RFB %3u.%3u", &major, &minor) != 2)
+    cursor_take(&line, strlen("RFB "));
+    match_text(major, sizeof(major), take_digits(&line));
+    cursor_take(&line, 1);
+    match_text(minor, sizeof(minor), take_digits(&line));
+    if (major[0] == '\0' || minor[0] == '\0')
         return false;
     match_named(m, "vnc");
     hstr_copy(m->product, sizeof(m->product), "VNC");
-    snprintf(m->extra, sizeof(m->extra), "protocol %u.%u", major, minor);
+    snprintf(m->extra, sizeof(m->extra), "protocol %s.%s", major, minor);
     m->level = MATCH_VERSION;
     return true;
 }
