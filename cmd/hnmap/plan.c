@@ -231,7 +231,7 @@ static int choose_ports(plan_t *plan)
     return 0;
 }
 
-/* ---- ways of asking --------------------------------------------------------------------------- */
+/* ---- ways of asking -------------------------------------------------------------------------- */
 
 static const scan_kind_t scan_kinds[] = {
     {SCAN_CONNECT, "connect", 0, PORT_CLOSED, PORT_FILTERED},
@@ -559,6 +559,8 @@ int plan_make(plan_t *plan, const options_t *options, hloop_t *loop)
         status = choose_pings(plan);
     if (status == 0)
         status = read_source(plan);
+    if (status == 0)
+        status = lookup_check(options);
     if (status == 0)
         status = describe(plan);
     if (status == 0)

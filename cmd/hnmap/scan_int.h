@@ -37,6 +37,7 @@ typedef struct scan_s {
     diff_t *diff; /* NULL: nothing to compare with */
     view_t *view;
     uint64_t begin_us;
+    uint64_t named_us;   /* when a name server answered last; 0: not yet */
     uint64_t open_count; /* ports that were found open */
     htimer_t *timer;
     hsignal_t *signals[SCAN_SIGNALS];

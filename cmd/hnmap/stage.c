@@ -42,12 +42,15 @@ const port_set_t *scan__ports_of(const scan_t *s, const host_t *host)
 static void on_name(hdns_query_t *query, int err, const char *name, void *arg)
 {
     host_t *host = arg;
+    scan_t *s = host->scan;
 
     (void)query;
     host->query = NULL;
     if (err == 0)
         host->result.name = hmem_strdup(name); /* without memory: without a name */
-    scan__schedule(host->scan);
+    if (err == 0 || err == HERR_RESOLVE)
+        s->named_us = htime_monotonic_us();
+    scan__schedule(s);
 }
 
 static void ask_name(scan_t *s, host_t *host)
