@@ -76,11 +76,8 @@ static const char *const limits[] = {
 };
 
 static const hopt_section_t sections[] = {
-    {"STATES", states, state_terms},
-    {"SERVICES", services, NULL},
-    {"KEYS", key_text, NULL},
-    {"LIMITS", limits, NULL},
-    {NULL, NULL, NULL},
+    {"STATES", states, state_terms}, {"SERVICES", services, NULL}, {"KEYS", key_text, NULL},
+    {"LIMITS", limits, NULL},        {NULL, NULL, NULL},
 };
 
 static const hopt_term_t examples[] = {
@@ -93,6 +90,9 @@ static const hopt_term_t examples[] = {
     {"hnmap -Pn -F -oA today -iL hosts.txt",
      "Hosts of a file, taken for up, into today.nmap, today.xml and today.gnmap."},
     {"hnmap -n -oG - 10.0.0.0/24 | grep /open/", "In lines, for grep."},
+    {"hnmap -sV --html report.html 10.0.0.0/24", "As a page to read, sort and print."},
+    {"hnmap -F --json new.json 10.0.0.0/24; hnmap -F --diff new.json 10.0.0.0/24",
+     "What has changed since the first scan; in a script the exit status tells."},
     {"hnmap --shard 1/4 --seed 7 --randomize-hosts 10.0.0.0/8 -p 443",
      "A quarter of a large scan, in random order; other machines do the rest."},
     {NULL, NULL},
