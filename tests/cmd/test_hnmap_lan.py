@@ -1,9 +1,12 @@
 """What hnmap reports of a LAN beside the written truth about it (hnmap_lan.HOSTS): no host and no
 port missed, none invented, and each for the reason that is so."""
 
+import socket
+import threading
+
 import pytest
 
-from conftest import IPV6
+from conftest import IPV6, TIMEOUT
 from hnmap_lab import (IPV4, SYN_PORTS, become_nobody, connect_faults, faults,  # noqa: F401
                        lan, public_hnmap, scan)
 from hnmap_lan import (ADDRESSES, BY_ADDRESS, FAR, FAR_HOST, HOSTS, IPV6_HOSTS, NETWORK, PORT_MAX,
@@ -89,7 +92,6 @@ def test_ports_by_connect(lab, lan, _):
     assert_true(found, others, range(1, 201), connect_faults)
 
 
-@pytest.mark.xfail(strict=True, reason="-sT of root looks for hosts by connecting, too")
 def test_hosts_for_connect_are_found_by_arp(lab, lan):
     found = scan(lab, lan, "-sT", "-p22", NETWORK)
     assert set(found) == {SCANNER, *ADDRESSES}
@@ -162,3 +164,31 @@ def test_seed_repeats_the_order(lab, lan):
     assert len(set(first)) == 100
     assert order("7") == first
     assert order("8") != first
+
+
+# ---- UDP -----------------------------------------------------------------------------------------
+
+
+def answer_once(sock):
+    _, peer = sock.recvfrom(2000)
+    sock.sendto(b"here", peer)
+
+
+@pytest.mark.parametrize("port", [53, 5353, 7777])
+def test_udp(lab, lan, port):
+    """One port answers whatever it gets, one is bound and silent, the others are unreachable."""
+    address = ADDRESSES[0]
+    with lan.hosts.inside():
+        open_one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with open_one, silent:
+        open_one.bind((address, port))
+        silent.bind((address, 1000))
+        open_one.settimeout(TIMEOUT)
+        thread = threading.Thread(target=answer_once, args=(open_one,))
+        thread.start()
+        found = scan(lab, lan, "-sU", "-p", f"1000,2000-2010,{port}", address)[address]
+        thread.join()
+    assert found.ports[port] == ("open", "udp-response")
+    assert found.ports[1000] == ("open|filtered", "no-response")
+    assert {found.ports[p] for p in range(2000, 2011)} == {("closed", "port-unreach")}
