@@ -288,6 +288,15 @@ engine_sent_e scan__send(void *context, engine_host_t *engine_host, uint32_t pro
     return is_by_connect(s, host) ? send_connect(s, host, probe) : send_raw(s, host, probe, try);
 }
 
+#define MANY 50000 /* probes: plain receive calls take longer for those than opening a ring */
+
+static bool is_large(const plan_t *plan)
+{
+    uint64_t ports = (uint64_t)plan->ports.tcp.count + plan->ports.udp.count;
+
+    return targets_count(plan->targets) > MANY / (plan->run.pings_only ? 1 : ports);
+}
+
 static int open_raw(scan_t *s)
 {
     const plan_t *plan = &s->plan;
@@ -297,6 +306,7 @@ static int open_raw(scan_t *s)
         .source = plan->options->source ? &source : NULL,
         .source_port = plan->options->source_port,
         .has_protocols = (plan->options->pings & PING_PROTOCOL) != 0,
+        .has_many = is_large(plan),
         .seed = plan->seed,
     };
     int err = raw_new(s->loop, &how, on_answer, s, &s->raw);

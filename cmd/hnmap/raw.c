@@ -179,6 +179,7 @@ int raw_new(hloop_t *loop, const raw_options_t *options, raw_answer_cb cb, void 
     raw->secret = mix(options->seed + 1);
     raw->id = (uint16_t)mix(raw->secret);
     raw->has_protocols = options->has_protocols;
+    raw->has_many = options->has_many;
     if (options->source) {
         raw->has_source = true;
         raw->source = *options->source;
@@ -222,6 +223,7 @@ static int open_link(raw_t *raw, const hroute_link_t *info, raw_link_t **out)
                    .arp = info->kind == HROUTE_ETHERNET,
                    .others = raw->has_protocols},
         .ring_size = RING_SIZE,
+        .no_ring = !raw->has_many,
         .on_frame = raw__on_frame,
     };
     raw_link_t *link;

@@ -72,6 +72,7 @@ typedef struct raw_options_s {
     const packet_addr_t *source; /* -S; NULL: as the routes say */
     uint16_t source_port;        /* -g; 0: one that is free, and held */
     bool has_protocols;          /* RAW_PROTOCOL will be asked */
+    bool has_many;               /* so many probes that a ring is worth its memory and delay */
     uint64_t seed;
 } raw_options_t;
 

@@ -39,7 +39,7 @@ struct raw_s {
     raw_answer_cb cb;
     void *context;
     uint64_t secret;
-    bool has_protocols;
+    bool has_protocols, has_many;
     uint16_t port; /* the first source port; UDP's */
     unsigned port_count;
     uint16_t id;         /* of echoes */
