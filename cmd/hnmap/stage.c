@@ -251,6 +251,7 @@ static void on_deadline(htimer_t *timer)
 
     host->deadline = NULL;
     host->result.timed_out = true;
+    host->result.has_ports = false; /* as when the ports had not ended */
     scan__end_services(host->scan, host);
     scan__schedule(host->scan);
 }
@@ -258,7 +259,7 @@ static void on_deadline(htimer_t *timer)
 /* False: it has no service to look at. */
 static bool begin_services(scan_t *s, host_t *host)
 {
-    uint64_t limit_us = (uint64_t)s->plan.options->timing.host_timeout_ms * 1000;
+    uint64_t limit_us = s->plan.paces[PACE_TCP].host_timeout_us;
     uint64_t used_us = htime_monotonic_us() - host->begin_us;
     uint64_t left_ms = limit_us > used_us ? (limit_us - used_us) / 1000 : 0;
 

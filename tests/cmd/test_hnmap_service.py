@@ -339,10 +339,11 @@ def test_ctrl_c_reports_what_was_found(lab, serve):
 
 def test_host_timeout(lab, serve):
     server = serve(says())
-    process = lab.run("hnmap", "-Pn", "-n", "-sT", "-sV", "--host-timeout", "600ms", f"-p{server.port}",
-                      "127.0.0.1")
+    args = ["-Pn", "-n", "-sT", "-sV", "--host-timeout", "600ms", f"-p{server.port}"]
+    process = lab.run("hnmap", *args, "127.0.0.1")
     assert process.popen.returncode == 0
     assert b"due to host timeout" in process.out()
+    assert read(lab.run("hnmap", *args, "-oX", "-", "127.0.0.1").out()) == {}
 
 
 def test_few_descriptors(lab, serve):
