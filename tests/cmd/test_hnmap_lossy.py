@@ -1,3 +1,4 @@
+# One thread.
 """hnmap where packets are lost, limited or delayed: what it finds, and how many packets that takes.
 Nothing here is decided by time."""
 

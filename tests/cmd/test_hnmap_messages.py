@@ -1,3 +1,4 @@
+# One thread.
 """What hnmap says of what it cannot do: one line that names the place and the reason, and a status
 that tells faults of the command line (2) from those of the system (1). Nothing is sent or written."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """hnmap's reports as JSON, CSV and HTML of real scans; the page in a real browser."""
 
 import base64

@@ -1,3 +1,4 @@
+# One thread.
 """How a run of hnmap goes: parts of a scan, lists from stdin, an end by Ctrl-C, faults of the input and
 of the machine, files."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """hnmap -sV and --banner: what answers on open ports, by servers of Debian, by ours, by some that only say
 their lines, and by those that mean no good."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """hnmap at a terminal: the line of progress, keys, and the terminal given back in time."""
 
 import os
@@ -100,14 +101,15 @@ def test_stopped_and_continued(terminal):
 
 def wait_prompt(t):
     """What is typed earlier may be lost as the shell takes its terminal back."""
-    t.wait(lambda: t.read() or t.raw.endswith(b"\n> "), "a prompt")
+    t.wait(lambda: t.read() or t.raw.endswith((b"\n> ", b"# > ")), "a prompt")
 
 
 def test_in_the_background(terminal, lab):
     """The shell keeps the terminal and what is typed; brought to the front, the scan has them."""
     t = terminal(argv=["bash", "--norc", "--noediting", "-i"])
     command = " ".join([str(lab.program("hnmap")), *SLOW])
-    t.type("set +H; PS1='> '\r")
+    t.type("PS1='> '\r")
+    wait_prompt(t)
     t.type(f"{command} & echo job $!.\r")
     t.wait(lambda: t.read() or re.search(rb"job (\d+)\.\r", t.raw), "the job")
     pid = int(re.search(rb"job (\d+)\.\r", t.raw).group(1))
@@ -115,6 +117,7 @@ def test_in_the_background(terminal, lab):
     for word in ("one", "two", "three"):
         t.type(f"echo {word[::-1]} | rev\r")
         t.wait_raw(b"\n" + word.encode())
+        wait_prompt(t)
     with open(f"/proc/{pid}/stat") as stat:
         assert stat.read().rpartition(")")[2].split()[0] != "T"
     assert b"% " not in t.raw and not t.is_editing()

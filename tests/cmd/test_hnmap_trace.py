@@ -1,3 +1,4 @@
+# One thread.
 """The way to a host, in a chain of routers that the test makes: a scanner, two routers in a row, and
 behind the second one hosts; and what hnmap says of this machine's own interfaces and routes."""
 
