@@ -134,7 +134,8 @@ README = (ROOT / "README.md").read_text()
 
 def part_about_hcurl():
     """Its command lines, and what is printed below each: from the server that hcurl asks on."""
-    block = README[README.index("    $ hhttpd -p 8080 www &") :].split("    $ hnc ")[0]
+    block = README[README.index("    $ hhttpd -p 8080 www &") :]
+    block = re.split(r"^    \$ (?!hhttpd|hcurl)", block, flags=re.M)[0]
     return [part.split("\n", 1) for part in re.sub("^    ", "", block, flags=re.M)[2:].split("\n$ ")]
 
 
