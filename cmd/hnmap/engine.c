@@ -307,9 +307,11 @@ unsigned engine_tries(const engine_host_t *host, uint32_t probe)
 
 void engine_host_rtt(const engine_t *engine, const engine_host_t *host, engine_rtt_t *rtt)
 {
-    *rtt = (engine_rtt_t){.srtt_us = host->rtt.srtt_us,
-                          .rttvar_us = host->rtt.var_us,
-                          .timeout_us = engine__timeout(engine, host)};
+    *rtt = (engine_rtt_t){.timeout_us = engine__timeout(engine, host)};
+    if (host->rtt.sampled_us == 0)
+        return;
+    rtt->srtt_us = host->rtt.srtt_us;
+    rtt->rttvar_us = host->rtt.var_us;
 }
 
 bool engine_host_timed_out(const engine_host_t *host)

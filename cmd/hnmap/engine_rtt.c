@@ -13,7 +13,7 @@ void engine__rtt_sample(engine__rtt_t *rtt, uint64_t sample_us, uint64_t now)
 {
     if (sample_us == 0)
         sample_us = 1;
-    if (rtt->srtt_us == 0) {
+    if (rtt->sampled_us == 0) { /* what was told before is no measurement */
         engine__rtt_init(rtt, sample_us);
     } else {
         uint64_t off =

@@ -6,14 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static void warn_unreachable(scan_t *s, const host_t *host, int err)
+static void tell_unsent(scan_t *s, const host_t *host, int err)
 {
     const sockaddr_u *addr = &host->result.addr.u;
     bool needs_zone = addr->sa.sa_family == AF_INET6 && addr->sin6.sin6_scope_id == 0 &&
                       IN6_IS_ADDR_LINKLOCAL(&addr->sin6.sin6_addr) && err == -EINVAL;
     char ip[HADDR_FORMAT_SIZE];
 
-    if (s->warned_unreachable)
+    if (err == -ENOMEM)
+        scan__out_of_memory(s);
+    if (err == -ENOMEM || s->warned_unreachable)
         return;
     s->warned_unreachable = true;
     fprintf(stderr, "hnmap: cannot send to %s: %s; not told again\n",
@@ -58,8 +60,8 @@ static void take_connect(scan_t *s, host_t *host, uint32_t probe, int err)
     probe_t *p = &host->probes[probe];
 
     host_take_connect(p, err);
-    if (p->reason == REASON_LOCAL_ERROR || p->reason == REASON_NET_UNREACH)
-        warn_unreachable(s, host, err);
+    if (p->reason == REASON_LOCAL_ERROR)
+        tell_unsent(s, host, err);
     if (host->stage == STAGE_PING && is_answer(err))
         host_answered(s, host, p->reason, 0);
     else if (host->stage == STAGE_PORTS && err == 0)
@@ -110,6 +112,8 @@ static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
         return ENGINE_SENT;
     if (host->result.srtt_us == 0 && is_answer(err))
         host->result.srtt_us = htime_monotonic_us() - begin;
+    if (err == -ENETUNREACH) /* at once: this machine says so, and not a router */
+        tell_unsent(s, host, err);
     take_connect(s, host, probe, err);
     return ENGINE_ANSWERED;
 }
@@ -258,7 +262,7 @@ static engine_sent_e send_raw(scan_t *s, host_t *host, uint32_t number, unsigned
         return ENGINE_SENT;
     if (err == -EAGAIN)
         return ENGINE_BUSY;
-    warn_unreachable(s, host, err);
+    tell_unsent(s, host, err);
     host->probes[number].state = PORT_FILTERED;
     host->probes[number].reason = err == -EHOSTUNREACH ? REASON_HOST_UNREACH : REASON_LOCAL_ERROR;
     return ENGINE_ANSWERED;
@@ -274,7 +278,7 @@ bool scan__find_path(scan_t *s, host_t *host)
     if (err == 0)
         err = host_map_add(s->map, host);
     if (err < 0)
-        warn_unreachable(s, host, err);
+        tell_unsent(s, host, err);
     return err == 0;
 }
 

@@ -127,6 +127,15 @@ static void on_pinged(void *context, engine_host_t *engine_host)
         host_is_down(s, host, REASON_NO_RESPONSE);
 }
 
+/* Packets of our own need the link address of a neighbour. */
+static bool needs_neighbour(const scan_t *s, const host_t *host)
+{
+    const plan_t *plan = &s->plan;
+
+    return host->path.is_neighbour && !plan->run.pings_only &&
+           (plan->ports.udp.count > 0 || plan->scan->type != SCAN_CONNECT);
+}
+
 void scan__begin_host(scan_t *s, host_t *host)
 {
     bool is_local;
@@ -145,10 +154,10 @@ void scan__begin_host(scan_t *s, host_t *host)
         return;
     }
     is_local = local_has(s->local, &host->result.addr.u.sa);
-    /* Where packets need a link address, asking for it is the way to find out, whatever -P says. */
+    /* Where a link address is needed, asking for it is the way to find out, whatever -P says. */
     if (is_local && (s->plan.options->pings & PING_NONE) == 0)
         host_is_up(s, host, REASON_LOCALHOST);
-    else if (s->plan.options->pings & PING_NONE && (is_local || !host->path.is_neighbour))
+    else if (s->plan.options->pings & PING_NONE && (is_local || !needs_neighbour(s, host)))
         host_is_up(s, host, REASON_USER_SET);
     else
         begin_stage(s, host, STAGE_PING, scan__ping_count(s, host));

@@ -36,7 +36,6 @@ RUNS = {
     "exclude": ["-sn", "--exclude", "10.77.0.10-100", NETWORK],
 }
 BOTH = ("nmap", "hnmap")
-DIFFERENT = {"connect, no ping": "with -Pn nmap connects without asking by ARP before"}
 
 
 def beside(lab, lan, args):
@@ -54,9 +53,7 @@ def read(path):
         return file.read()
 
 
-@pytest.fixture(params=[
-    pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=DIFFERENT[name]))
-    if name in DIFFERENT else name for name in RUNS])
+@pytest.fixture(params=RUNS)
 def reports(request, lab, lan):
     return beside(lab, lan, RUNS[request.param])
 

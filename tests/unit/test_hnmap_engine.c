@@ -310,8 +310,13 @@ static void a_new_host_begins_with_the_estimate_of_the_scan(void **state)
     assert_int_equal(rtt.timeout_us, 150 * MS);
     assert_int_equal(engine_host_add(hand.engine, 2, 80 * MS, &hand, hand.now, &known), 0);
     engine_host_rtt(hand.engine, known, &rtt);
-    assert_int_equal(rtt.srtt_us, 80 * MS);
+    assert_int_equal(rtt.srtt_us, 0);
     assert_int_equal(rtt.timeout_us, 240 * MS);
+    hand.now += 60 * MS; /* what it was told gives way to what is measured */
+    hand_run(&hand);
+    engine_answer(hand.engine, known, 0, 0, false, hand.now + 2 * MS);
+    engine_host_rtt(hand.engine, known, &rtt);
+    assert_int_equal(rtt.srtt_us, 2 * MS);
     engine_free(hand.engine);
 }
 
