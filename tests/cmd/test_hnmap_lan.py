@@ -1,3 +1,4 @@
+# One thread.
 """What hnmap reports of a LAN beside the written truth about it (hnmap_lan.HOSTS): no host and no
 port missed, none invented, and each for the reason that is so."""
 
