@@ -1,6 +1,6 @@
 /* The stages of a host: is it there, which ports, its name, the report. Hosts are made as there is
  * room for them, so that memory is bounded however large the targets are, and reported in the order
- * of the targets. Two engines decide what is sent when; after every turn of the loop that brought
+ * of the targets. Engines decide what is sent when; after every turn of the loop that brought
  * answers, and when they ask for it, pump lets them go on. */
 #include "scan_int.h"
 

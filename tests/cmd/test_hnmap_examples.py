@@ -1,4 +1,4 @@
-# One thread.
+# No sanitizer.
 """The examples of hnmap's manual and of the README, run as they are printed, in a network in which
 every address of 10.0.0.0/8 and 192.168.1.0/24 is this machine's."""
 

@@ -1,4 +1,4 @@
-# One thread.
+# No sanitizer.
 """hnmap beside Debian's nmap on one LAN: hosts, states, reasons, the formats of the reports, exit
 statuses. Services are compared on ports that both have the same names for."""
 

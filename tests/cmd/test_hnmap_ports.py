@@ -1,4 +1,4 @@
-# One thread.
+# No sanitizer.
 """hnmap's -p, --exclude-ports, -F and --top-ports beside nmap's: which ports are asked, as -oX tells
 them. Which ports have a name, and which are popular, are each one's own matter."""
 

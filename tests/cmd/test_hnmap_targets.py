@@ -1,4 +1,4 @@
-# One thread.
+# No sanitizer.
 """hnmap's targets beside nmap's: what a list of words stands for (-sL -n), files, what is left out.
 Nothing is sent. Where the two differ it is on purpose, and the difference is shown here."""
 

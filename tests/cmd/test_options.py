@@ -169,8 +169,8 @@ def test_zsh_completes_an_option(command, tmp_path):
             f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; print RE''ADY\n".encode(),
         )
         wait_until(lambda: shows(b"READY"), f"zsh is ready: {bytes(seen)!r}")
-        os.write(master, f": {BIN}; {command} --versi\t".encode())
-        wait_until(lambda: shows(f"{command} --version".encode()), f"zsh completes: {bytes(seen)!r}")
+        os.write(master, f": {BIN}; {command} --hel\t".encode())
+        wait_until(lambda: shows(f"{command} --help ".encode()), f"zsh completes: {bytes(seen)!r}")
     finally:
         zsh.kill()
         zsh.wait()
