@@ -76,7 +76,8 @@ def test_a_long_lossy_way(lab, lan, wire, _):
     finally:
         long.close()
     assert found.of("open") == host.open
-    assert found.hidden == {"closed": 3000 - len(host.open)}
+    # One in 100,000 may be taken for filtered, see above.
+    assert 3000 - len(host.open) - 2 <= found.hidden["closed"] <= 3000 - len(host.open)
 
 
 def test_a_narrow_way(lab, lan, wire):
