@@ -17,7 +17,8 @@
 #define NEIGHBOUR_RATE 10000 /* probes a second, to begin with: the local link bears it */
 #define UNUSED_PORT 40125    /* where hardly anything listens: a host says so */
 #define UNUSED_PORT_TEXT "40125"
-#define PING_TRIES 6 /* of each probe that asks whether a host is there, at most: where much is lost */
+/* Of each probe that asks whether a host is there, at most: where much is lost. */
+#define PING_TRIES 6
 
 static int fail(const char *what, const char *why, int status)
 {
