@@ -1,3 +1,4 @@
+# One thread.
 """hnc tries again: --wait until a port answers, --reconnect after a connection was lost."""
 
 import socket

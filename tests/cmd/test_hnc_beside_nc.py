@@ -1,3 +1,4 @@
+# One thread.
 """hnc beside OpenBSD's nc, for the options of a connection: proxies (-x, -X), descriptors (-F),
 limits (-W), what is asked of the kernel (-M, -m, -T, -I, -O, -b) and telnet (-t). Both are given
 the same arguments and the same peer; the peer must not be able to tell which of the two it was."""

@@ -1,3 +1,4 @@
+# One thread.
 """hnc --broker and --chat: what one client sends reaches the others, everybody in order, and nobody
 holds up the rest. The same exchanges are made with ncat where it is installed."""
 

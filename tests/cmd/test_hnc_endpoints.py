@@ -1,3 +1,4 @@
+# One thread.
 """hnc's end points: one operand that names scheme, host and port, beside nc's HOST PORT, for who
 connects and for who listens."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """What ends a conversation: the end of stdin, the end of the peer, a broken stdout, time. Each rule
 in both roles, connecting and listening, against a peer that the test plays itself."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """Every example of hnc's manual, run as it is printed."""
 
 import re

@@ -1,3 +1,4 @@
+# One thread.
 """hnc -e and -c where more is between the program and its peer: TLS, a PROXY header, many clients."""
 
 import os

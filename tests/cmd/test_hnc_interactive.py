@@ -1,3 +1,4 @@
+# One thread.
 """hnc at a terminal: lines are edited, and nothing breaks the one that is being typed."""
 
 import os

@@ -1,3 +1,4 @@
+# One thread.
 """hnc -l: one client or many at once, descriptors running out, UNIX paths made and removed."""
 
 import os

@@ -1,3 +1,4 @@
+# One thread.
 """hnc -l: who may come (--allow, --deny, -m), and who it is behind a proxy (--proxy-protocol)."""
 
 import socket

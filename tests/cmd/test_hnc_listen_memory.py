@@ -1,3 +1,4 @@
+# One thread.
 """hnc -l when memory runs out: from the n-th allocation on all fail, for every n that starting and
 one client get to. It says so in one line and ends with 1, or goes on; it never crashes or hangs."""
 

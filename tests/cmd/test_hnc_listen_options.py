@@ -1,3 +1,4 @@
+# One thread.
 """hnc's options about one connection, as a server and as a client: telnet, idle connections, how
 much is received, what the packets look like."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """hnc -l --proxy-type: a proxy for curl, ncat, nc and hnc itself, for those who may use it."""
 
 import re

@@ -1,3 +1,4 @@
+# One thread.
 """hnc -l --ssl: other programs as its clients, certificates asked for, read again and made on the
 spot, handshakes that fail, and connections that end in halves."""
 

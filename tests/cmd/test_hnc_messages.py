@@ -1,3 +1,4 @@
+# One thread.
 """hnc beside OpenBSD's nc: the same arguments give the same exit status and, with -v, the same
 words on stderr but for the name."""
 

@@ -1,3 +1,4 @@
+# One thread.
 """hnc's options, and what it says when it cannot do what was asked: one line on stderr that names
 the fault, exit status 2 for a wrong command line and 1 for what cannot be done, nothing on stdout,
 nothing half done."""

@@ -1,3 +1,4 @@
+# One thread.
 """A password that is typed: hnc -P USER asks for it on the terminal, and shows nothing of it."""
 
 import base64

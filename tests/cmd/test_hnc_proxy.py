@@ -1,3 +1,4 @@
+# One thread.
 """hnc through proxies that are other people's programs: microsocks, tinyproxy, ncat."""
 
 import os

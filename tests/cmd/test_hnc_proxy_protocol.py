@@ -1,3 +1,4 @@
+# One thread.
 """The PROXY header that hnc sends and the one that it expects, with haproxy and nginx at the other
 end."""
 

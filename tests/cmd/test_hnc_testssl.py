@@ -1,3 +1,4 @@
+# One thread.
 """What testssl.sh has to say about hnc's TLS listener with its default settings."""
 
 import json

@@ -1,3 +1,4 @@
+# One thread.
 """hnc --ssl as a client: openssl, ncat and socat as its servers, and certificates that it must not
 accept."""
 

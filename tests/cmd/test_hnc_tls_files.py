@@ -1,3 +1,4 @@
+# One thread.
 """hnc --ssl-key-password and --ssl-crlfile: keys with a password from a file, a variable or the
 terminal, and certificates that were revoked; for who connects and for who listens."""
 

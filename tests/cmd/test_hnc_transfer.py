@@ -1,3 +1,4 @@
+# One thread.
 """hnc against itself, OpenBSD's nc, ncat and socat in both roles: every byte arrives, in order."""
 
 import hashlib

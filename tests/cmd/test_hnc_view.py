@@ -1,3 +1,4 @@
+# One thread.
 """The forms in which hnc shows data: --hex, --json, --timestamps, and the files of -o and --hex-dump."""
 
 import base64

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "../../cmd/hcurl/config.h"
 
 #include <errno.h>

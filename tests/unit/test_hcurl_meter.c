@@ -1,3 +1,4 @@
+/* One thread. */
 #include "../../cmd/hcurl/meter.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* When hcurl tries again: reasons, delays and limits. */
 #include "../../cmd/hcurl/retry.h"
 #include "../../cmd/hcurl/status.h"

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "../../cmd/hcurl/trace.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "../../cmd/hcurl/variable.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "../../cmd/hcurl/waterfall.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* The engine's contract, call by call: what callbacks may do, odd answers, odd clocks, no memory.
  * What is sent when is test_hnmap_engine_pace.c's, and how it does on bad networks is
  * test_hnmap_engine_network.c's. */

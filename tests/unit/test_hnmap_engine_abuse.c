@@ -1,3 +1,4 @@
+/* One thread. */
 /* The engine under calls in any order, from outside and from within callbacks: random, but each
  * run follows from its seed. What must hold: its books agree with each other, no probe is sent too
  * often or after its answer, every host is done exactly once, and it comes to an end. */

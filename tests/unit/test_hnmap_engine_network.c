@@ -1,3 +1,4 @@
+/* One thread. */
 /* The engine on networks that lose, delay, queue and limit: how long it takes, by a clock of its
  * own, and that nothing is missed. Every run follows from its seed. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* What the engine sends when, under the limits that it is given: orders, tries, rates, windows,
  * delays, times. */
 #include <setjmp.h>

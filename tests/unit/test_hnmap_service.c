@@ -1,3 +1,4 @@
+/* One thread. */
 /* The run against a server in a process of its own: without memory, and given up in the middle. */
 #include <setjmp.h>
 #include <stdarg.h>

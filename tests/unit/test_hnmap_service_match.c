@@ -1,3 +1,4 @@
+/* One thread. */
 /* What servers say, as Debian's do, and what is made of it. */
 #include <setjmp.h>
 #include <stdarg.h>
