@@ -170,7 +170,7 @@ def test_zsh_completes_an_option(command, tmp_path):
         )
         wait_until(lambda: shows(b"READY"), f"zsh is ready: {bytes(seen)!r}")
         os.write(master, f": {BIN}; {command} --hel\t".encode())
-        wait_until(lambda: shows(f"{command} --help ".encode()), f"zsh completes: {bytes(seen)!r}")
+        wait_until(lambda: shows(f"{command} --help".encode()), f"zsh completes: {bytes(seen)!r}")
     finally:
         zsh.kill()
         zsh.wait()
