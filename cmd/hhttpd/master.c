@@ -278,20 +278,21 @@ static bool is_reloadable(const settings_t *s)
            s->main.action != HMAIN_NONE;
 }
 
+/* Who waits for the line "serving" has read by then what else there was to say. */
 static void announce(const master_t *master)
 {
     const generation_t *g = master->current;
     char url[LISTENER_URL_SIZE], print[128], pin[64];
 
-    for (size_t i = 0; i < g->listens.count; i++)
-        log_say(&g->log, HLOG_INFO, "serving %s on %s", g->settings->site.root_shown,
-                listener_url(g->listens.items[i].fds[0], g->listens.items[i].tls,
-                             g->settings->site.base_url, url, sizeof(url)));
     auth_warn(g);
     if (g->tls && g->settings->tls_self_signed)
         log_say(&g->log, HLOG_INFO, "self-signed certificate, %s, %s",
                 htls_ctx_fingerprint(g->tls, print, sizeof(print)),
                 htls_ctx_pin(g->tls, pin, sizeof(pin)));
+    for (size_t i = 0; i < g->listens.count; i++)
+        log_say(&g->log, HLOG_INFO, "serving %s on %s", g->settings->site.root_shown,
+                listener_url(g->listens.items[i].fds[0], g->listens.items[i].tls,
+                             g->settings->site.base_url, url, sizeof(url)));
     if (g->settings->qr && g->listens.count > 0)
         site_show_qr(listener_url(g->listens.items[0].fds[0], g->listens.items[0].tls,
                                   g->settings->site.base_url, url, sizeof(url)));
