@@ -1,0 +1,103 @@
+/* By connect, or by packets of our own; and which ones. */
+#include "plan_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const scan_kind_t scan_kinds[] = {
+    {SCAN_CONNECT, "connect", 0, PORT_CLOSED, PORT_FILTERED},
+    {SCAN_SYN, "syn", PACKET_SYN, PORT_CLOSED, PORT_FILTERED},
+    {SCAN_ACK, "ack", PACKET_ACK, PORT_UNFILTERED, PORT_FILTERED},
+    {SCAN_FIN, "fin", PACKET_FIN, PORT_CLOSED, PORT_OPEN_FILTERED},
+    {SCAN_NULL, "null", 0, PORT_CLOSED, PORT_OPEN_FILTERED},
+    {SCAN_XMAS, "xmas", PACKET_FIN | PACKET_PSH | PACKET_URG, PORT_CLOSED, PORT_OPEN_FILTERED},
+    {SCAN_MAIMON, "maimon", PACKET_FIN | PACKET_ACK, PORT_CLOSED, PORT_OPEN_FILTERED},
+};
+
+/* "SYNFIN", "18", "0x12". */
+static int read_flags(const char *text, uint8_t *flags)
+{
+    static const struct {
+        const char *name;
+        uint8_t flag;
+    } names[] = {{"FIN", PACKET_FIN}, {"SYN", PACKET_SYN}, {"RST", PACKET_RST},
+                 {"PSH", PACKET_PSH}, {"ACK", PACKET_ACK}, {"URG", PACKET_URG},
+                 {"ECE", PACKET_ECE}, {"CWR", PACKET_CWR}};
+    char *end;
+    unsigned long value = strtoul(text, &end, 0);
+
+    *flags = (uint8_t)value;
+    if (*text == '\0')
+        return -EINVAL;
+    if (*end == '\0')
+        return value <= 255 ? 0 : -ERANGE;
+    for (*flags = 0; *text;) {
+        size_t i = 0;
+
+        while (i < sizeof(names) / sizeof(names[0]) && strncasecmp(text, names[i].name, 3) != 0)
+            i++;
+        if (i == sizeof(names) / sizeof(names[0]))
+            return -EINVAL;
+        *flags |= names[i].flag;
+        text += 3;
+        text += *text == ',';
+    }
+    return 0;
+}
+
+/* Whether this process may send packets of its own making. */
+static bool may_send_raw(void)
+{
+    int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static const char *needs_raw(const options_t *o)
+{
+    if (o->scans & SCAN_UDP)
+        return "-sU sends packets of our own, which needs root or CAP_NET_RAW";
+    if (o->scans & SCAN_TCP & ~(unsigned)SCAN_CONNECT)
+        return "this scan sends packets of our own, which needs root or CAP_NET_RAW; use -sT";
+    if (o->flags)
+        return "--scanflags needs root or CAP_NET_RAW";
+    if (o->traceroute)
+        return "--traceroute sends packets of our own, which needs root or CAP_NET_RAW";
+    if (o->pings & ~(unsigned)(PING_NONE | PING_SYN))
+        return "this -P sends packets of our own, which needs root or CAP_NET_RAW; use -PS or -Pn";
+    return NULL;
+}
+
+int plan__choose_way(plan_t *plan)
+{
+    const options_t *o = plan->options;
+    unsigned type = o->scans & SCAN_TCP;
+    bool may_raw = !o->unprivileged && may_send_raw();
+    const char *why = needs_raw(o);
+
+    plan->is_raw = may_raw;
+    plan->by_connect = !may_raw || type == SCAN_CONNECT;
+    if (!may_raw && why)
+        return plan__fail("", why, 2);
+    if (o->unprivileged == false && !may_raw && (o->scans & SCAN_LIST) == 0)
+        fprintf(stderr,
+                "hnmap: without CAP_NET_RAW: scanning by connect, which does not see a host "
+                "that drops what it does not serve\n");
+    plan->protocols = (o->scans & SCAN_UDP ? PORTS_UDP : 0) |
+                      (type != 0 || (o->scans & SCAN_UDP) == 0 ? PORTS_TCP : 0);
+    if (type == 0)
+        type = plan->is_raw ? SCAN_SYN : SCAN_CONNECT;
+    for (size_t i = 0; i < sizeof(scan_kinds) / sizeof(scan_kinds[0]); i++)
+        if (scan_kinds[i].type == type)
+            plan->scan_kind = scan_kinds[i];
+    plan->scan = &plan->scan_kind;
+    if (o->flags && read_flags(o->flags, &plan->scan_kind.flags) < 0)
+        return plan__fail("option --scanflags",
+                          "it takes names such as SYNFIN, or a number up to 255", 2);
+    return 0;
+}
