@@ -7,8 +7,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define RETRY_MS 50 /* without descriptors */
-
 static bool is_wanted(const port_result_t *port)
 {
     return port->state == PORT_OPEN && port->protocol == IPPROTO_TCP &&
@@ -69,6 +67,7 @@ static void on_timer(htimer_t *timer)
     service_run_t *run = hevent_userdata(timer);
 
     run->timer = NULL;
+    run->tries = run->talk_count == 0 ? run->tries + 1 : 0;
     service__advance(run);
 }
 
@@ -108,7 +107,7 @@ void service__advance(service_run_t *run)
         }
     }
     if (run->is_short || (!hlist_empty(&run->hosts) && run->talk_count == 0))
-        come_back(run, RETRY_MS);
+        come_back(run, SERVICE_RETRY_MS);
     run->is_short = false;
 }
 
@@ -126,6 +125,8 @@ int service_run_new(hloop_t *loop, const service_options_t *options, service_don
     r->done = done;
     r->context = context;
     hlist_init(&r->hosts);
+    if (options->versions)
+        service__tls(r, false); /* its library is loaded while there are descriptors */
     *run = r;
     return 0;
 }

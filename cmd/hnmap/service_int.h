@@ -13,6 +13,8 @@
 
 #define SERVICE_JOBS_MAX 64 /* ports at the same time */
 #define SERVICE_QUEUE_MAX (3 * PROBES)
+#define SERVICE_RETRY_MS 50   /* without descriptors */
+#define SERVICE_TRIES_MAX 200 /* of them, then a probe is left out */
 
 struct service_run_s {
     hloop_t *loop;
@@ -25,7 +27,8 @@ struct service_run_s {
     hlist_t hosts;
     htimer_t *timer; /* begins with new hosts, tries again without descriptors */
     size_t job_count, talk_count;
-    bool is_short; /* of descriptors or memory */
+    bool is_short;  /* of descriptors or memory */
+    unsigned tries; /* in vain, without a conversation under way */
 };
 
 struct service_host_s {
@@ -103,6 +106,8 @@ uint64_t service__rtt_ms(const job_t *job, unsigned times);
 /* ---- service_talk.c ---- */
 typedef enum talk_status_e { TALK_BEGUN, TALK_FAILED, TALK_LATER } talk_status_e;
 talk_status_e service__talk_begin(job_t *job, ask_t ask);
+/* The context, made at the first call; NULL after a message: without TLS. */
+htls_ctx_t *service__tls(service_run_t *run, bool http_only);
 /* Closes and frees it: no callback. */
 void service__talk_free(talk_t *talk);
 /* Ends at the latest in so many ms. */

@@ -77,6 +77,16 @@ static bool has_nothing_under_way(const job_t *job)
     return job->talk_count == 0 && job->queue_at == job->queue_end;
 }
 
+/* Descriptors come back when talks end; those of talks that are over do so only at the end of the
+ * loop's turn, and others of this process hold some too. */
+static bool may_wait(service_run_t *run)
+{
+    if (run->talk_count == 0 && run->tries >= SERVICE_TRIES_MAX)
+        return false;
+    service__short(run);
+    return true;
+}
+
 void service__job_go(job_t *job)
 {
     service_run_t *run = job->host->run;
@@ -88,7 +98,7 @@ void service__job_go(job_t *job)
            job->talk_count < SERVICE_PORT_OPEN_MAX && run->talk_count < SERVICE_OPEN_MAX) {
         talk_status_e status = service__talk_begin(job, job->queue[job->queue_at]);
 
-        if (status == TALK_LATER && run->talk_count > 0)
+        if (status == TALK_LATER && may_wait(run))
             return;
         job->queue_at++;
     }

@@ -59,7 +59,7 @@ void service__talk_hurry(talk_t *talk, uint64_t ms)
 /* ---- TLS ------------------------------------------------------------------------------------- */
 
 /* Far from what anybody relies on: a server is looked at, whoever it is. */
-static htls_ctx_t *tls_of(service_run_t *run, bool http_only)
+htls_ctx_t *service__tls(service_run_t *run, bool http_only)
 {
     const htls_options_t options = {.insecure = true,
                                     .no_ktls = true,
@@ -236,7 +236,7 @@ static talk_status_e start(talk_t *talk, const haddr_t *addr)
     hio_setcb_close(talk->io, on_close);
     hio_set_connect_timeout(talk->io, 0);
     if (talk->ask.probe == PROBE_TLS || talk->ask.in_tls) {
-        ctx = tls_of(run, talk->ask.in_tls);
+        ctx = service__tls(run, talk->ask.in_tls);
         if (ctx == NULL || htls_client(talk->io, ctx, is_name ? job->host->name : NULL) < 0)
             return TALK_FAILED;
     }
