@@ -199,6 +199,18 @@ static void choose_seed(plan_t *plan)
         plan->seed = (uint64_t)time(NULL);
 }
 
+int plan_targets(plan_t *plan, hloop_t *loop)
+{
+    int status;
+
+    targets_free(plan->targets);
+    plan->targets = NULL;
+    status = read_targets(plan);
+    if (status == 0)
+        status = lookup_targets(loop, plan->targets, plan->options);
+    return status == 0 ? begin_walk(plan) : status;
+}
+
 int plan_make(plan_t *plan, const options_t *options, hloop_t *loop)
 {
     int status;
@@ -222,13 +234,7 @@ int plan_make(plan_t *plan, const options_t *options, hloop_t *loop)
         status = lookup_check(options);
     if (status == 0)
         status = describe(plan);
-    if (status == 0)
-        status = read_targets(plan);
-    if (status == 0)
-        status = lookup_targets(loop, plan->targets, options);
-    if (status == 0)
-        status = begin_walk(plan);
-    return status;
+    return status == 0 ? plan_targets(plan, loop) : status;
 }
 
 void plan_free(plan_t *plan)

@@ -55,6 +55,9 @@ typedef struct plan_s {
 /* Reads every option, file and name; asks name servers in the loop, which it runs. 0; or the exit
  * status after a message. plan_free in every case. */
 int plan_make(plan_t *plan, const options_t *options, hloop_t *loop);
+/* Reads the targets of a plan again, and asks for their names again. 0 or an exit status after a
+ * message. */
+int plan_targets(plan_t *plan, hloop_t *loop);
 void plan_free(plan_t *plan);
 
 /* What -T says of the options that were not given. */

@@ -159,7 +159,8 @@ static void on_post(hevent_t *ev)
     scan_t *s = hevent_userdata(ev);
 
     s->is_posted = false;
-    scan__pump(s);
+    if (s->is_open) /* else it was for a round that is over */
+        scan__pump(s);
 }
 
 void scan__schedule(scan_t *s)
@@ -171,6 +172,11 @@ void scan__schedule(scan_t *s)
     s->is_posted = hloop_post_event(s->loop, &event) == 0;
     if (!s->is_posted)
         scan__out_of_memory(s);
+}
+
+static bool is_over(const scan_t *s)
+{
+    return s->exhausted && hlist_empty(&s->hosts);
 }
 
 void scan__pump(scan_t *s)
@@ -188,7 +194,7 @@ void scan__pump(scan_t *s)
     when = sooner(when, report(s, htime_monotonic_us()));
     if (is_fed)
         when = sooner(when, now);
-    if (s->status != 0 || (s->exhausted && hlist_empty(&s->hosts)))
+    if (s->status != 0 || is_over(s))
         hloop_stop(s->loop);
     else if (when == 0)
         scan__schedule(s); /* signals and keys have their turn before */
@@ -196,7 +202,7 @@ void scan__pump(scan_t *s)
         arm(s, when);
 }
 
-/* ---- the run --------------------------------------------------------------------------------- */
+/* ---- a round --------------------------------------------------------------------------------- */
 
 /* What was found is reported, and nothing more is asked. */
 static void stop_early(scan_t *s)
@@ -313,15 +319,14 @@ static int open_view(scan_t *s)
     return 1;
 }
 
-static int prepare(scan_t *s)
+int scan__open_round(scan_t *s)
 {
     const plan_t *plan = &s->plan;
     int err = open_engines(s);
 
+    s->is_open = true;
     if (err == 0 && plan->options->names != NAMES_NEVER)
         err = lookup_new(s->loop, plan->options, &s->dns);
-    if (err == 0)
-        err = watch_signals(s);
     if (err == 0)
         err = open_services(s);
     s->local = local_new();
@@ -348,7 +353,7 @@ static void tell_changes(scan_t *s)
     hbytes_deinit(&text);
 }
 
-static void run(scan_t *s)
+void scan__run_round(scan_t *s)
 {
     run_t *run = &s->plan.run;
 
@@ -357,8 +362,9 @@ static void run(scan_t *s)
     if (output_begin(s->output, run) < 0)
         s->status = 1;
     scan__pump(s);
-    if (s->status == 0 && !(s->exhausted && hlist_empty(&s->hosts)))
-        hloop_run(s->loop);
+    while (s->status == 0 && !is_over(s)) /* a stop may be one of before */
+        if (hloop_run(s->loop) < 0)
+            s->status = 1;
     view_free(s->view);
     s->view = NULL;
     if (s->status > 128) {
@@ -379,14 +385,18 @@ static void run(scan_t *s)
         tell_changes(s);
 }
 
-static void free_scan(scan_t *s)
+void scan__close_round(scan_t *s)
 {
     hlist_t *pos, *next;
 
+    s->is_open = false;
     HLIST_FOREACH (pos, next, &s->hosts)
         host_free(HLIST_ENTRY(pos, host_t, node));
-    for (int i = PLAN_PACES - 1; i >= 0; i--)
-        engine_free(s->engines[i]); /* the first keeps --max-rate for all */
+    hlist_init(&s->hosts);
+    for (int i = PLAN_PACES - 1; i >= 0; i--) { /* the first keeps --max-rate for all */
+        engine_free(s->engines[i]);
+        s->engines[i] = NULL;
+    }
     service_run_free(s->services);
     connect_free(s->connects);
     raw_free(s->raw);
@@ -394,8 +404,23 @@ static void free_scan(scan_t *s)
     scan__close_trace(s);
     hdns_free(s->dns);
     local_free(s->local);
-    view_free(s->view);
     htimer_del(s->timer);
+    s->services = NULL;
+    s->connects = NULL;
+    s->raw = NULL;
+    s->map = NULL;
+    s->trace = NULL;
+    s->dns = NULL;
+    s->local = NULL;
+    s->timer = NULL;
+}
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
+static void free_scan(scan_t *s)
+{
+    scan__close_round(s);
+    view_free(s->view);
     unwatch_signals(s);
     output_free(s->output);
     vendors_free(&s->vendors);
@@ -414,8 +439,10 @@ int scan(const options_t *options)
         return 1;
     }
     s.status = plan_make(&s.plan, options, s.loop);
+    if (s.status == 0 && watch_signals(&s) < 0)
+        scan__out_of_memory(&s);
     if (s.status == 0)
-        s.status = prepare(&s);
+        s.status = scan__open_round(&s);
     if (s.status == 0 && options->output.diff) /* it may be the file that is written anew */
         s.status = diff_open(&s.diff, options->output.diff);
     if (s.status == 0) /* from here on a report is made, whatever happens */
@@ -423,7 +450,7 @@ int scan(const options_t *options)
     if (s.status == 0)
         s.status = open_view(&s);
     if (s.status == 0)
-        run(&s);
+        scan__run_round(&s);
     free_scan(&s);
     return s.status;
 }

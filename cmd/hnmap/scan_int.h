@@ -43,6 +43,7 @@ typedef struct scan_s {
     hsignal_t *signals[SCAN_SIGNALS];
     hlist_t hosts;                        /* in order */
     size_t host_count, scanning, looking; /* of them: in ports, in services */
+    bool is_open;                         /* a round is: all above but what outlives it */
     bool is_posted;                       /* a pump is on its way */
     bool exhausted;                       /* no target is left */
     bool interrupted;
@@ -53,6 +54,11 @@ typedef struct scan_s {
 void scan__out_of_memory(scan_t *s);
 void scan__pump(scan_t *s);     /* lets everything go on; not inside of an engine's callbacks */
 void scan__schedule(scan_t *s); /* soon, once for all that comes until then */
+
+/* ---- a round, from the targets' first to the report's end ---- */
+int scan__open_round(scan_t *s); /* 0 or an exit status after a message; close it in every case */
+void scan__run_round(scan_t *s);
+void scan__close_round(scan_t *s); /* legal where none is open */
 
 /* ---- progress.c: a view_progress_cb of a scan_t ---- */
 void scan__progress(void *context, progress_t *progress);
