@@ -101,8 +101,13 @@ bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int tr
                    uint64_t now);
 
 /* A probe is done, by what is no answer of the way (an error of our own side, a name that was
- * looked up): nothing is learnt from it. True: it was news. */
+ * looked up, what is known from before): nothing is learnt from it. One that was not sent yet never
+ * is. True: it was news. */
 bool engine_settle(engine_t *engine, engine_host_t *host, uint32_t probe, uint64_t now);
+
+/* Answers were lost on this machine, in front of the method: what is in flight, of any host, may have
+ * been answered, so its tries so far do not count (up to ENGINE_TRIES_MAX). */
+void engine_missed(engine_t *engine);
 
 /* The method has room again: engine_run wants to be called at once. */
 void engine_ready(engine_t *engine);
@@ -135,5 +140,9 @@ typedef struct engine_stats_s {
     double work; /* as done, and a part for each try of those that are silent yet; of probes */
 } engine_stats_t;
 void engine_stats(const engine_t *engine, engine_stats_t *stats);
+
+/* Probes a second, about, that an engine of these options sends towards so many hosts that say
+ * nothing; for delays, windows and the rates of the options less or more. */
+double engine_silent_rate(const engine_options_t *options, double hosts);
 
 #endif

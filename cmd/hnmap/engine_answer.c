@@ -97,15 +97,12 @@ static void learn(engine_host_t *host, uint32_t probe, int try, bool limited, ui
     weigh(host, canary, limited, now);
 }
 
-/* The state of a probe that waits for an answer; NULL: none is due. */
-static uint8_t *waiting(engine_host_t *host, uint32_t probe)
+/* The state of a probe that is not done; NULL: there is none. */
+static uint8_t *undone(engine_host_t *host, uint32_t probe)
 {
-    uint8_t *state = &host->state[probe < host->count ? probe : 0];
-
-    if (host->ended || probe >= host->count || (*state & ENGINE__TRIES) == 0 ||
-        *state & ENGINE__ANSWERED)
+    if (host->ended || probe >= host->count || host->state[probe] & ENGINE__ANSWERED)
         return NULL;
-    return state;
+    return &host->state[probe];
 }
 
 static void settle(engine_host_t *host, uint8_t *state, uint64_t now)
@@ -129,12 +126,11 @@ static void settle(engine_host_t *host, uint8_t *state, uint64_t now)
 bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int try, bool limited,
                    uint64_t now)
 {
-    uint8_t *state = waiting(host, probe);
-    int tries;
+    uint8_t *state = undone(host, probe);
+    int tries = state ? *state & ENGINE__TRIES : 0;
 
-    if (state == NULL)
+    if (tries == 0) /* an answer to what was not asked */
         return false;
-    tries = *state & ENGINE__TRIES;
     if (try < 0 || try >= tries)
         try = tries == 1 ? 0 : -1;
     now = engine__clock(engine, now);
@@ -147,9 +143,11 @@ bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int tr
 
 bool engine_settle(engine_t *engine, engine_host_t *host, uint32_t probe, uint64_t now)
 {
-    uint8_t *state = waiting(host, probe);
+    uint8_t *state = undone(host, probe);
 
-    if (state)
-        settle(host, state, engine__clock(engine, now));
-    return state != NULL;
+    if (state == NULL)
+        return false;
+    host->has_unasked = host->has_unasked || (*state & ENGINE__TRIES) == 0;
+    settle(host, state, engine__clock(engine, now));
+    return true;
 }

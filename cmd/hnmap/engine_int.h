@@ -98,6 +98,7 @@ struct engine_host_s {
     uint8_t canaries_n, canaries_left; /* waiting; that this epoch may still have */
     uint8_t round, round_void; /* tries of rounds below round_void were swallowed by a limit */
     bool ended, timed_up, limited, hears_limited;
+    bool has_unasked;                      /* probes that were settled before they were sent */
     uint8_t suspicions;                    /* see engine_limit.c */
     double suspect_sent, suspect_answered; /* a second */
     uint64_t cleared_us;                   /* not suspected before */

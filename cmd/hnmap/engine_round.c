@@ -40,12 +40,14 @@ static bool due(const engine_host_t *host, uint32_t probe)
 
 bool engine__round_wants(engine_host_t *host)
 {
+    bool may_be_done = host->round > 0 || host->has_unasked;
+
     while (host->canaries_n && host->state[host->canaries[0]] & ENGINE__ANSWERED)
         (void)engine__round_take(host); /* late, but there */
     if (host->canaries_n)
         return true;
     /* In the first round nothing has been sent: nothing can be answered. */
-    while (host->round > 0 && host->next < host->count && !due(host, probe_at(host, host->next)))
+    while (may_be_done && host->next < host->count && !due(host, probe_at(host, host->next)))
         host->next++;
     return host->next < host->count;
 }
@@ -105,6 +107,25 @@ bool engine__round_canary(engine_host_t *host, uint32_t probe)
     host->canaries_left -= host->canaries_left > 0;
     host->canaries[host->canaries_n++] = probe;
     return true;
+}
+
+static void miss(hlist_t *list)
+{
+    hlist_t *pos, *next;
+
+    HLIST_FOREACH (pos, next, list) {
+        engine_host_t *host = HLIST_ENTRY(pos, engine_host_t, place);
+
+        if (host->flow.in_flight > 0)
+            host->round_void = (uint8_t)(host->round + 1);
+    }
+}
+
+void engine_missed(engine_t *engine)
+{
+    miss(&engine->ready);
+    miss(&engine->blocked);
+    miss(&engine->resting);
 }
 
 /* A host that limits answers is given time to fill its bucket: see engine_limit.c. */

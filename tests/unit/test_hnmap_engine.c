@@ -159,6 +159,31 @@ static void a_probe_that_is_answered_as_it_is_sent_is_done(void **state)
     }
 }
 
+/* A scan that goes on knows them from before. */
+static void what_is_settled_before_it_is_sent_never_is(void **state)
+{
+    (void)state;
+    for (uint32_t left = 0; left < 3; left++) {
+        engine_stats_t stats;
+        hand_t hand;
+
+        hand_begin(&hand, &ordinary, 5000);
+        hand.result = ENGINE_SENT;
+        for (uint32_t i = left; i < 5000; i++) {
+            assert_true(engine_settle(hand.engine, hand.host, i, hand.now));
+            assert_false(i < 4999 && engine_settle(hand.engine, hand.host, i, hand.now));
+        }
+        for (int i = 0; i < 6000 && hand.dones == 0; i++)
+            hand.now = hand_run(&hand) + 1;
+        assert_int_equal(hand.dones, 1);
+        engine_stats(hand.engine, &stats);
+        assert_int_equal(stats.answered, 5000 - left);
+        assert_int_equal(stats.sent - stats.repeated, left);
+        assert_int_equal(stats.done, 5000);
+        engine_free(hand.engine);
+    }
+}
+
 static void a_host_may_end_and_begin_in_callbacks(void **state)
 {
     static const engine_sent_e results[] = {ENGINE_ANSWERED, ENGINE_SENT, ENGINE_BUSY};
@@ -379,6 +404,7 @@ int main(void)
         cmocka_unit_test(nothing_to_do_wants_no_call),
         cmocka_unit_test(a_busy_method_is_left_alone_for_a_while),
         cmocka_unit_test(a_probe_that_is_answered_as_it_is_sent_is_done),
+        cmocka_unit_test(what_is_settled_before_it_is_sent_never_is),
         cmocka_unit_test(a_host_may_end_and_begin_in_callbacks),
         cmocka_unit_test(engines_may_share_a_rate),
         cmocka_unit_test(odd_answers_are_no_news),
