@@ -2,6 +2,7 @@
  * haproxy's doc/proxy-protocol.txt sections 2.1 and 2.2. */
 #include "proxy_protocol.h"
 
+#include "../base/hcrc.h"
 #include "../base/herr.h"
 #include "../base/hstr.h"
 
@@ -156,25 +157,14 @@ static ssize_t parse_v1(proxy_header_t *header, const char *data, size_t len,
 
 /* ---- version 2 ------------------------------------------------------------------------------- */
 
-/* CRC-32C (Castagnoli), bit by bit: headers are short and few have one. */
-static uint32_t crc32c(uint32_t crc, const uint8_t *data, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78U : 0);
-    }
-    return crc;
-}
-
 /* Over the whole header, its own value at `at` counting as zeroes. */
 static uint32_t checksum(const uint8_t *header, size_t len, size_t at)
 {
     static const uint8_t zeroes[CRC_LEN];
-    uint32_t crc = crc32c(0xffffffffU, header, at);
+    uint32_t crc = hcrc32c(0, header, at);
 
-    crc = crc32c(crc, zeroes, CRC_LEN);
-    return ~crc32c(crc, header + at + CRC_LEN, len - at - CRC_LEN);
+    crc = hcrc32c(crc, zeroes, CRC_LEN);
+    return hcrc32c(crc, header + at + CRC_LEN, len - at - CRC_LEN);
 }
 
 /* The length of the pair of addresses of this family, 0 for AF_UNSPEC; -1: unknown. */
