@@ -146,7 +146,7 @@ def test_a_worker_that_crashes_takes_only_its_own_connections(hhttpd, lab, conf)
     def both_have_some():
         connection = server.connection()
         assert ask(connection)
-        held[owner(connection)].append(connection)
+        held[wait_until(lambda: owner(connection), "the worker")].append(connection)
         return all(len(connections) >= 3 for connections in held.values())
 
     wait_until(both_have_some, "connections of both workers")
