@@ -16,8 +16,11 @@
 #define LINE_TEXT_SIZE 1024 /* of what a service said, made harmless */
 
 struct diff_s {
-    earlier_t earlier;
-    const char *path;
+    earlier_t earlier, added; /* added: of this round, that the one before has nothing of */
+    const char *path;         /* NULL: the round before is compared with */
+    bool compares;            /* there is something to compare with */
+    change_cb cb;             /* NULL: lines are kept */
+    void *context;
     hbytes_t text;
     size_t count;
     uint8_t then[NUMBERS], now[NUMBERS]; /* port_state_e, of one host and protocol */
@@ -28,16 +31,17 @@ int diff_open(diff_t **diff, const char *path)
 {
     diff_t *d = hmem_zalloc(sizeof(*d));
     hbytes_t why = {0};
-    int status = d ? earlier_read(&d->earlier, path, &why) : -ENOMEM;
+    int status = d == NULL ? -ENOMEM : path ? earlier_read(&d->earlier, path, &why) : 0;
 
     if (status < 0) {
-        fprintf(stderr, "hnmap: cannot compare with '%s': %s\n", path,
+        fprintf(stderr, "hnmap: cannot compare with '%s': %s\n", path ? path : "earlier rounds",
                 why.data ? why.data : herr_str(status));
         hbytes_deinit(&why);
         diff_free(d);
         return 1;
     }
     d->path = path;
+    d->compares = path != NULL;
     hbytes_init(&d->text, DIFF_TEXT_MAX);
     *diff = d;
     return 0;
@@ -48,23 +52,32 @@ void diff_free(diff_t *diff)
     if (diff == NULL)
         return;
     earlier_free(&diff->earlier);
+    earlier_free(&diff->added);
     hbytes_deinit(&diff->text);
     hmem_free(diff);
 }
 
-/* Takes a line over; one for which there is no room is counted alone. */
-static int add_line(diff_t *diff, const host_result_t *host, int status, hbytes_t *line)
+/* A line for which there is no room is counted alone. */
+static int add_line(diff_t *diff, const change_t *change)
 {
-    char ip[HADDR_FORMAT_SIZE];
+    hbytes_t line = {0};
+    int status = change_write(&line, change);
 
-    if (status == 0) {
-        diff->count++;
-        status = hbytes_printf(&diff->text, "%s: %s\n", output_ip(host, ip), line->data);
-        if (status == -ENOBUFS)
-            status = 0;
-    }
-    hbytes_deinit(line);
+    if (status == 0)
+        status = hbytes_append_char(&line, '\n');
+    if (status == 0 && hbytes_reserve(&diff->text, line.len) != -ENOBUFS)
+        status = hbytes_append(&diff->text, line.data, line.len);
+    hbytes_deinit(&line);
     return status;
+}
+
+static int tell(diff_t *diff, const change_t *change)
+{
+    diff->count++;
+    if (diff->cb == NULL)
+        return add_line(diff, change);
+    diff->cb(diff->context, change);
+    return 0;
 }
 
 /* ---- ports ----------------------------------------------------------------------------------- */
@@ -98,7 +111,14 @@ static void fill_now(diff_t *diff, const host_result_t *host, uint8_t protocol)
 static int tell_states(diff_t *diff, const host_result_t *host, uint8_t protocol, uint8_t then,
                        uint8_t now)
 {
-    hbytes_t line = {0};
+    change_t change = {
+        .what = CHANGE_PORTS,
+        .host = host,
+        .protocol = protocol,
+        .now = port_state_name((port_state_e)now),
+        .was = then == PORT_UNKNOWN ? "not told of" : port_state_name((port_state_e)then),
+    };
+    hbytes_t ports = {0};
     size_t count = 0;
     int status;
 
@@ -109,12 +129,12 @@ static int tell_states(diff_t *diff, const host_result_t *host, uint8_t protocol
             diff->numbers[count++] = (uint16_t)i;
     if (count == 0)
         return 0;
-    status = port_ranges_write(&line, diff->numbers, count);
+    status = port_ranges_write(&ports, diff->numbers, count);
+    change.ports = ports.data;
     if (status == 0)
-        status =
-            hbytes_printf(&line, "/%s %s, was %s", protocol_name(protocol), port_state_name(now),
-                          then == PORT_UNKNOWN ? "not told of" : port_state_name(then));
-    return add_line(diff, host, status, &line);
+        status = tell(diff, &change);
+    hbytes_deinit(&ports);
+    return status;
 }
 
 static int compare_states(diff_t *diff, const host_result_t *host, const earlier_host_t *then,
@@ -131,36 +151,27 @@ static int compare_states(diff_t *diff, const host_result_t *host, const earlier
     return status;
 }
 
-static const earlier_port_t *find_port(const earlier_host_t *host, const port_result_t *port)
-{
-    for (size_t i = 0; i < host->port_count; i++)
-        if (host->ports[i].number == port->number && host->ports[i].protocol == port->protocol)
-            return &host->ports[i];
-    return NULL;
-}
-
 /* Only where both have asked what answers. */
 static int compare_service(diff_t *diff, const host_result_t *host, const port_result_t *port,
                            const earlier_port_t *then)
 {
-    char now_safe[LINE_TEXT_SIZE], then_safe[LINE_TEXT_SIZE];
-    hbytes_t now = {0}, line = {0};
+    change_t change = {.what = CHANGE_SERVICE, .host = host, .protocol = port->protocol};
+    char number[8];
+    hbytes_t now = {0};
     int status;
 
     if (then == NULL || then->service == NULL || port->service == NULL ||
-        port->service->confidence <= 3)
+        port->service->confidence <= EARLIER_CONFIDENCE_GUESS)
         return 0;
     status = earlier_service(&now, port->service);
-    if (status < 0 || strcmp(now.data, then->service) == 0) {
-        hbytes_deinit(&now);
-        return status;
-    }
-    hstr_escape(now_safe, sizeof(now_safe), now.data, now.len);
-    hstr_escape(then_safe, sizeof(then_safe), then->service, strlen(then->service));
+    snprintf(number, sizeof(number), "%u", port->number);
+    change.ports = number;
+    change.now = now.data;
+    change.was = then->service;
+    if (status == 0 && strcmp(now.data, then->service) != 0)
+        status = tell(diff, &change);
     hbytes_deinit(&now);
-    status = hbytes_printf(&line, "%u/%s is %s, was %s", port->number,
-                           protocol_name(port->protocol), now_safe, then_safe);
-    return add_line(diff, host, status, &line);
+    return status;
 }
 
 static int compare_ports(diff_t *diff, const host_result_t *host, const earlier_host_t *then)
@@ -171,7 +182,8 @@ static int compare_ports(diff_t *diff, const host_result_t *host, const earlier_
         status = compare_states(diff, host, then, IPPROTO_UDP);
     for (size_t i = 0; i < host->port_count && status == 0; i++)
         if (host->ports[i].state == PORT_OPEN && host->ports[i].service)
-            status = compare_service(diff, host, &host->ports[i], find_port(then, &host->ports[i]));
+            status =
+                compare_service(diff, host, &host->ports[i], earlier_port(then, &host->ports[i]));
     return status;
 }
 
@@ -184,19 +196,44 @@ int diff_host(diff_t *diff, const host_result_t *host)
     bool was_up = then && then->state == HOST_UP, is_up = host->state == HOST_UP;
     int status = 0;
 
-    if (host->state != HOST_UP && host->state != HOST_DOWN)
+    if (!diff->compares || host->is_unasked || (host->state != HOST_UP && host->state != HOST_DOWN))
         return 0;
     if (was_up != is_up) {
-        hbytes_t line = {0};
+        const change_t change = {
+            .what = CHANGE_HOST,
+            .host = host,
+            .now = host_state_name((host_state_e)host->state),
+            .was = then         ? host_state_name((host_state_e)then->state)
+                   : diff->path ? "not told of"
+                                : "down",
+        };
 
-        status = hbytes_printf(&line, "host is %s, was %s", is_up ? "up" : "down",
-                               then ? host_state_name((host_state_e)then->state) : "not told of");
-        status = add_line(diff, host, status, &line);
+        status = tell(diff, &change);
     }
     if (status < 0 || !is_up || !host->has_ports || host->timed_out)
         return status;
     return compare_ports(diff, host, then ? then : &nothing);
 }
+
+/* ---- rounds ---------------------------------------------------------------------------------- */
+
+int diff_keep(diff_t *diff, const host_result_t *host)
+{
+    return earlier_keep(&diff->earlier, &diff->added, host);
+}
+
+int diff_next(diff_t *diff, bool is_whole, change_cb cb, void *context)
+{
+    hbytes_clear(&diff->text);
+    diff->count = 0;
+    diff->path = NULL;
+    diff->compares = true;
+    diff->cb = cb;
+    diff->context = context;
+    return earlier_merge(&diff->earlier, &diff->added, is_whole);
+}
+
+/* ---- the report ------------------------------------------------------------------------------ */
 
 size_t diff_count(const diff_t *diff)
 {

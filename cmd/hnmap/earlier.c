@@ -152,6 +152,20 @@ const earlier_host_t *earlier_find(const earlier_t *earlier, const haddr_t *addr
                : NULL;
 }
 
+const earlier_port_t *earlier_port(const earlier_host_t *host, const port_result_t *port)
+{
+    for (size_t i = 0; i < host->port_count; i++)
+        if (host->ports[i].number == port->number && host->ports[i].protocol == port->protocol)
+            return &host->ports[i];
+    return NULL;
+}
+
+void earlier__sort(earlier_t *earlier)
+{
+    if (earlier->count > 0)
+        qsort(earlier->hosts, earlier->count, sizeof(*earlier->hosts), compare_hosts);
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 int earlier_parse(earlier_t *earlier, const char *text, size_t len, hbytes_t *why)
@@ -176,8 +190,7 @@ int earlier_parse(earlier_t *earlier, const char *text, size_t len, hbytes_t *wh
         earlier_free(earlier);
         return status;
     }
-    if (earlier->count > 0)
-        qsort(earlier->hosts, earlier->count, sizeof(*earlier->hosts), compare_hosts);
+    earlier__sort(earlier);
     return 0;
 }
 
@@ -197,18 +210,20 @@ int earlier_read(earlier_t *earlier, const char *path, hbytes_t *why)
     return status;
 }
 
+void earlier__free_host(earlier_host_t *host)
+{
+    for (size_t i = 0; i < host->port_count; i++)
+        hmem_free(host->ports[i].service);
+    for (size_t i = 0; i < host->group_count; i++)
+        hmem_free(host->groups[i].ports);
+    hmem_free(host->ports);
+    hmem_free(host->groups);
+}
+
 void earlier_free(earlier_t *earlier)
 {
-    for (size_t i = 0; i < earlier->count; i++) {
-        earlier_host_t *host = &earlier->hosts[i];
-
-        for (size_t k = 0; k < host->port_count; k++)
-            hmem_free(host->ports[k].service);
-        for (size_t k = 0; k < host->group_count; k++)
-            hmem_free(host->groups[k].ports);
-        hmem_free(host->ports);
-        hmem_free(host->groups);
-    }
+    for (size_t i = 0; i < earlier->count; i++)
+        earlier__free_host(&earlier->hosts[i]);
     hmem_free(earlier->hosts);
     *earlier = (earlier_t){0};
 }

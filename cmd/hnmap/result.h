@@ -104,7 +104,8 @@ typedef struct host_result_s {
     char *name;        /* of its address; owned, or NULL */
     uint8_t state;     /* host_state_e */
     uint8_t reason, ttl;
-    bool timed_out; /* --host-timeout ended it: its ports are not known */
+    bool is_unasked; /* our own side could not send to it: what is said of it may be wrong */
+    bool timed_out;  /* --host-timeout ended it: its ports are not known */
     bool has_mac;
     uint8_t mac[6];
     const char *vendor; /* of the MAC address; borrowed, or NULL */
