@@ -74,6 +74,7 @@ typedef struct output_options_s {
     bool append, open_only, reason;
     int verbose, debug;
     uint32_t stats_every_ms; /* 0: never */
+    uint32_t watch_ms;       /* from one round to the next; 0: there is one alone */
     bool noninteractive;
 } output_options_t;
 

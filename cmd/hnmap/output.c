@@ -1,26 +1,33 @@
 #include "output.h"
 
+#include "base/hfile.h"
 #include "base/hmem.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SINKS_MAX 10
+#define KEPT_MAX ((size_t)1 << 28) /* bytes of a report that is kept until its round is over */
 
 /* A format and where its text goes. */
 typedef struct sink_s {
     const output_format_t *format;
-    char *path; /* NULL: standard output */
-    int fd;
-    int error;     /* the first one; it gets nothing more */
-    bool has_head; /* the file that is appended to has it */
+    char *path;     /* NULL: standard output */
+    int fd;         /* -1: the report is kept, and replaces the file when the round is over */
+    int error;      /* the first one of this round; it gets nothing more of it */
+    bool is_told;   /* the error; not again before it is over */
+    bool has_head;  /* the file that is appended to has it */
+    bool has_round; /* the file is the report of a round that was whole */
+    hbytes_t kept;
 } sink_t;
 
 struct output_s {
     sink_t sinks[SINKS_MAX];
     size_t count;
+    bool failed; /* some sink did, some time */
     totals_t totals;
 };
 
@@ -85,6 +92,42 @@ static int add_sinks(output_t *output, const output_options_t *options)
     return status;
 }
 
+/* Whether a file can be written later; nothing is made of it yet. 0 or -errno. */
+static int check_file(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX] = ".";
+
+    if (access(path, F_OK) == 0)
+        return access(path, W_OK) < 0 ? -errno : 0;
+    if (slash && (size_t)(slash - path) + 1 >= sizeof(folder))
+        return -ENAMETOOLONG;
+    if (slash) {
+        memcpy(folder, path, (size_t)(slash - path) + 1);
+        folder[slash - path + 1] = '\0';
+    }
+    return access(folder, W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+static int check_files(output_t *output)
+{
+    for (size_t i = 0; i < output->count; i++) {
+        sink_t *sink = &output->sinks[i];
+        int error;
+
+        if (sink->path == NULL)
+            continue;
+        sink->fd = -1;
+        hbytes_init(&sink->kept, KEPT_MAX);
+        error = check_file(sink->path);
+        if (error < 0) {
+            say("cannot write", sink->path, error);
+            return error;
+        }
+    }
+    return 0;
+}
+
 /* Two passes: what is there already is overwritten only once every file could be opened. */
 static int open_files(output_t *output, bool append)
 {
@@ -127,7 +170,7 @@ int output_open(const output_options_t *options, output_t **output)
     if (status == -ENOMEM)
         fprintf(stderr, "hnmap: %s\n", herr_str(status));
     else
-        status = open_files(o, options->append);
+        status = options->watch_ms > 0 ? check_files(o) : open_files(o, options->append);
     if (status < 0) {
         output_free(o);
         return 1;
@@ -144,6 +187,7 @@ void output_free(output_t *output)
         if (output->sinks[i].path && output->sinks[i].fd >= 0)
             close(output->sinks[i].fd);
         hmem_free(output->sinks[i].path);
+        hbytes_deinit(&output->sinks[i].kept);
     }
     hmem_free(output);
 }
@@ -155,61 +199,106 @@ bool output_is_interactive(const output_t *output)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const hbytes_t *text)
-{
-    size_t done = 0;
+typedef enum step_e { STEP_BEGIN, STEP_HOST, STEP_CHANGE, STEP_END } step_e;
 
-    while (done < text->len) {
-        ssize_t n = write(fd, text->data + done, text->len - done);
+/* What a step is about, of those that it needs. */
+typedef struct about_s {
+    const run_t *run;
+    const host_result_t *host;
+    const change_t *change;
+} about_t;
 
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
-typedef enum step_e { STEP_BEGIN, STEP_HOST, STEP_END } step_e;
-
-static int format_step(const output_t *output, const sink_t *sink, step_e step, const run_t *run,
-                       const host_result_t *host, hbytes_t *text)
+static int format_step(const output_t *output, const sink_t *sink, step_e step,
+                       const about_t *about, hbytes_t *text)
 {
     const output_format_t *format = sink->format;
 
-    if (step == STEP_BEGIN)
-        return format->begin && !sink->has_head ? format->begin(text, run) : 0;
-    if (step == STEP_HOST)
-        return format->host ? format->host(text, run, host) : 0;
-    return format->end ? format->end(text, run, &output->totals) : 0;
+    switch (step) {
+    case STEP_BEGIN:
+        return format->begin && !sink->has_head ? format->begin(text, about->run) : 0;
+    case STEP_HOST:
+        return format->host ? format->host(text, about->run, about->host) : 0;
+    case STEP_CHANGE:
+        return format->change ? format->change(text, about->change) : 0;
+    default:
+        return format->end ? format->end(text, about->run, &output->totals) : 0;
+    }
 }
 
-/* A sink that fails is told once and gets nothing more; the others go on. */
-static int run_step(output_t *output, step_e step, const run_t *run, const host_result_t *host)
+/* Later rounds are told by their changes on standard output, and as a whole in files. */
+static bool is_for(const sink_t *sink, step_e step, const run_t *run)
+{
+    if (step == STEP_CHANGE)
+        return sink->path == NULL;
+    return sink->path != NULL || run->round <= 1;
+}
+
+/* A round that was cut off does not replace one that is whole. */
+static int replace_file(sink_t *sink, const run_t *run)
+{
+    int error = 0;
+
+    if (run->error == NULL || !sink->has_round)
+        error = hfile_replace(sink->path, sink->kept.data ? sink->kept.data : "", sink->kept.len);
+    if (error == 0) {
+        sink->is_told = false;
+        sink->has_round = sink->has_round || run->error == NULL;
+    }
+    return error;
+}
+
+static int take_text(sink_t *sink, step_e step, const about_t *about, const hbytes_t *text)
+{
+    int error;
+
+    if (sink->fd >= 0)
+        return hfile_write_all(sink->fd, text->data, text->len);
+    error = text->len > 0 ? hbytes_append(&sink->kept, text->data, text->len) : 0;
+    return error == 0 && step == STEP_END ? replace_file(sink, about->run) : error;
+}
+
+static void tell_error(output_t *output, sink_t *sink)
+{
+    output->failed = true;
+    if (!sink->is_told)
+        say("cannot write", sink->path, sink->error);
+    sink->is_told = true;
+}
+
+/* A sink that fails is told once and gets nothing more; the others go on. With --watch a file has
+ * another chance in the next round. */
+static int run_step(output_t *output, step_e step, const about_t *about)
 {
     hbytes_t text = {0};
+    size_t failed = 0;
     int first = 0;
 
     for (size_t i = 0; i < output->count; i++) {
         sink_t *sink = &output->sinks[i];
 
-        if (sink->error == 0) {
-            hbytes_clear(&text);
-            sink->error = format_step(output, sink, step, run, host, &text);
-            if (sink->error == 0)
-                sink->error = write_all(sink->fd, &text);
-            if (sink->error < 0)
-                say("cannot write", sink->path, sink->error);
+        if (step == STEP_BEGIN && sink->fd < 0) {
+            sink->error = 0;
+            hbytes_clear(&sink->kept);
         }
-        if (first == 0)
-            first = sink->error;
+        if (sink->error == 0 && is_for(sink, step, about->run)) {
+            hbytes_clear(&text);
+            sink->error = format_step(output, sink, step, about, &text);
+            if (sink->error == 0)
+                sink->error = take_text(sink, step, about, &text);
+            if (sink->error < 0)
+                tell_error(output, sink);
+        }
+        failed += sink->error < 0;
+        first = first == 0 ? sink->error : first;
     }
     hbytes_deinit(&text);
-    return first;
+    return failed == output->count ? first : 0;
 }
 
 int output_begin(output_t *output, const run_t *run)
 {
-    return run_step(output, STEP_BEGIN, run, NULL);
+    output->totals = (totals_t){0};
+    return run_step(output, STEP_BEGIN, &(about_t){.run = run});
 }
 
 bool output_is_told(const run_t *run, const host_result_t *host)
@@ -224,10 +313,20 @@ int output_host(output_t *output, const run_t *run, const host_result_t *host)
     if (!output_is_told(run, host))
         return 0;
     totals_add(&output->totals, host);
-    return run_step(output, STEP_HOST, run, host);
+    return run_step(output, STEP_HOST, &(about_t){.run = run, .host = host});
+}
+
+int output_change(output_t *output, const run_t *run, const change_t *change)
+{
+    return run_step(output, STEP_CHANGE, &(about_t){.run = run, .change = change});
 }
 
 int output_end(output_t *output, const run_t *run)
 {
-    return run_step(output, STEP_END, run, NULL);
+    return run_step(output, STEP_END, &(about_t){.run = run});
+}
+
+bool output_has_failed(const output_t *output)
+{
+    return output->failed;
 }

@@ -3,6 +3,7 @@
 #ifndef HNMAP_OUTPUT_H
 #define HNMAP_OUTPUT_H
 
+#include "change.h"
 #include "options.h"
 #include "result.h"
 #include "totals.h"
@@ -20,6 +21,7 @@ typedef struct output_format_s {
     int (*begin)(hbytes_t *out, const run_t *run);
     int (*host)(hbytes_t *out, const run_t *run, const host_result_t *host);
     int (*end)(hbytes_t *out, const run_t *run, const totals_t *totals); /* of the hosts told */
+    int (*change)(hbytes_t *out, const change_t *change); /* a line of its own, with --watch */
     output_append_e append;
 } output_format_t;
 
@@ -29,13 +31,19 @@ extern const output_format_t output_json, output_csv, output_html;
 typedef struct output_s output_t;
 
 /* Opens what the options ask for; the normal format goes to standard output unless another one
- * does. 0 and *output, or the exit status after a message: nothing was overwritten then. */
+ * does. With --watch each round replaces the files when it is over, and standard output gets the
+ * first one alone, then changes. 0 and *output, or the exit status after a message: nothing was overwritten then. */
 int output_open(const output_options_t *options, output_t **output);
-/* Each to all of them, at once. 0, or -errno after a message (a disk is full, a reader is gone). */
+/* Each to all of them, at once. 0; or -errno: none of them takes anything any more (a disk is full,
+ * a reader is gone). One that fails is told once, and the others go on. */
 int output_begin(output_t *output, const run_t *run);
 /* Hosts that output_is_told leaves out are passed over. */
 int output_host(output_t *output, const run_t *run, const host_result_t *host);
+int output_change(output_t *output, const run_t *run, const change_t *change);
 int output_end(output_t *output, const run_t *run);
+
+/* Some of what was to be written was not. */
+bool output_has_failed(const output_t *output);
 
 /* As the original: a host that is down is told with -v alone, one without an open port not with
  * --open. */

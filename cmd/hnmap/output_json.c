@@ -221,5 +221,26 @@ static int end(hbytes_t *out, const run_t *run, const totals_t *totals)
     return close_line(&j);
 }
 
+static int write_change(hbytes_t *out, const change_t *change)
+{
+    static const char *const names[] = {
+        [CHANGE_HOST] = "host", [CHANGE_PORTS] = "ports", [CHANGE_SERVICE] = "service"};
+    char ip[HADDR_FORMAT_SIZE];
+    hjson_t j;
+
+    open_line(&j, out, "change");
+    put_time(&j, "time", change->time);
+    put_string(&j, "ip", output_ip(change->host, ip));
+    put_string(&j, "name", output_name(change->host));
+    put_string(&j, "what", names[change->what]);
+    if (change->what != CHANGE_HOST) {
+        put_string(&j, "protocol", protocol_name(change->protocol));
+        put_string(&j, "ports", change->ports);
+    }
+    put_string(&j, change->what == CHANGE_SERVICE ? "service" : "state", change->now);
+    put_string(&j, "was", change->was);
+    return close_line(&j);
+}
+
 const output_format_t output_json = {
-    .name = "JSON", .begin = begin, .host = write_host, .end = end};
+    .name = "JSON", .begin = begin, .host = write_host, .end = end, .change = write_change};

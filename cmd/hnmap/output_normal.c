@@ -434,11 +434,29 @@ static int end_terminal(hbytes_t *out, const run_t *run, const totals_t *totals)
     return status < 0 ? status : hbytes_append_char(out, '\n');
 }
 
+static int write_change(hbytes_t *out, const change_t *change)
+{
+    struct tm parts;
+    char date[OUTPUT_DATE_SIZE] = "";
+    int status;
+
+    if (localtime_r(&change->time, &parts))
+        strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S ", &parts);
+    status = hbytes_append_str(out, date);
+    if (status == 0)
+        status = change_write(out, change);
+    return status < 0 ? status : hbytes_append_char(out, '\n');
+}
+
 const output_format_t output_normal = {.name = "normal",
                                        .extension = ".nmap",
                                        .begin = begin_file,
                                        .host = write_host,
-                                       .end = end_file};
+                                       .end = end_file,
+                                       .change = write_change};
 
-const output_format_t output_terminal = {
-    .name = "normal", .begin = begin_terminal, .host = write_host, .end = end_terminal};
+const output_format_t output_terminal = {.name = "normal",
+                                         .begin = begin_terminal,
+                                         .host = write_host,
+                                         .end = end_terminal,
+                                         .change = write_change};

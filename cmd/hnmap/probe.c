@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void tell_unsent(scan_t *s, const host_t *host, int err)
+static void tell_unsent(scan_t *s, host_t *host, int err)
 {
     const sockaddr_u *addr = &host->result.addr.u;
     bool needs_zone = addr->sa.sa_family == AF_INET6 && addr->sin6.sin6_scope_id == 0 &&
@@ -15,6 +15,8 @@ static void tell_unsent(scan_t *s, const host_t *host, int err)
 
     if (err == -ENOMEM)
         scan__out_of_memory(s);
+    if (err != -EPERM && err != -EACCES) /* a filter of ours may forbid a single port */
+        host->result.is_unasked = true;
     if (err == -ENOMEM || s->warned_unreachable)
         return;
     s->warned_unreachable = true;

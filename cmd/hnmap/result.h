@@ -154,6 +154,7 @@ typedef struct run_s {
     int verbose, debug;
     bool open_only, show_reason, pings_only, lists_only, has_versions;
     uint64_t up, down, total;
+    uint64_t round; /* with --watch, from 1 on */
     const char *error; /* at the end: NULL, or why it did not end well ("interrupted") */
 } run_t;
 

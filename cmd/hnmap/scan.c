@@ -379,7 +379,7 @@ void scan__run_round(scan_t *s)
     run->elapsed_s = (double)(htime_monotonic_us() - s->begin_us) / 1e6;
     if (s->status == 1 && run->error == NULL)
         run->error = "failed";
-    if (output_end(s->output, run) < 0 && s->status == 0)
+    if ((output_end(s->output, run) < 0 || output_has_failed(s->output)) && s->status == 0)
         s->status = 1;
     if (s->diff)
         tell_changes(s);

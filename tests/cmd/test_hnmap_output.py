@@ -7,6 +7,7 @@ import csv
 import hashlib
 import html.parser
 import json
+import os
 import re
 import signal
 import socket
@@ -133,6 +134,34 @@ def test_a_file_that_cannot_be_written_stops_the_scan_before_it_begins(lab):
     process = lab.run("hnmap", "-sL", "-n", "127.0.0.2", "--json", kept, "--csv", "/nonexistent/a.csv")
     assert process.popen.returncode == 1 and "/nonexistent/a.csv" in process.err()
     assert kept.read_text() == "what was there"
+
+
+def test_a_disk_that_is_full_does_not_end_the_scan_for_others(lab):
+    kept = lab.folder / "kept"
+    process = lab.run("hnmap", "-sn", "-n", "127.0.0.2-4", "-oG", "/dev/full", "--json", kept)
+    assert process.popen.returncode == 1
+    assert process.err().count("/dev/full") == 1
+    assert process.out().count(b"Host is up") == 3
+    lines = lines_of(kept.read_bytes())
+    assert len(lines) == 5 and lines[-1]["exit"] == "success"
+
+
+def test_a_reader_that_is_gone_does_not_end_the_scan_for_others(lab):
+    kept = lab.folder / "kept"
+    read, write = os.pipe()
+    os.close(read)
+    process = lab.run("hnmap", "-sn", "-n", "127.0.0.2-4", "--json", kept, stdout=write)
+    os.close(write)
+    assert process.popen.returncode == 1
+    assert process.err().count("standard output") == 1
+    assert len(lines_of(kept.read_bytes())) == 5
+
+
+def test_a_scan_that_nobody_hears_of_ends(lab):
+    process = lab.run("hnmap", "-sn", "-n", "--max-rate", "0.01", "127.0.0.0/8", "-oG", "/dev/full",
+                      "-oN", "/dev/full", "-oX", "/dev/full", "--json", "-", stdout=open("/dev/full", "wb"))
+    assert process.popen.returncode == 1
+    assert process.err().count("cannot write") == 4
 
 
 # ---- HTML ----
