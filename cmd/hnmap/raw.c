@@ -8,9 +8,7 @@
 #include <unistd.h>
 
 #define HOP_ASK_US 250000
-#define HOLD_TRIES 100 /* to find ports that are free, in a row */
-#define ACK_WINDOW 1024
-#define UDP_PAYLOAD_MAX 1200
+#define HOLD_TRIES 100       /* to find ports that are free, in a row */
 #define RING_SIZE (2u << 20) /* what 10,000 probes in flight may bring at once */
 
 /* ---- numbers --------------------------------------------------------------------------------- */
@@ -33,18 +31,40 @@ static uint32_t number_of(const raw_t *raw, const packet_addr_t *host, uint32_t 
     return (uint32_t)mix(hash ^ words[1]);
 }
 
+/* What answers a TCP probe has counted on over what the probe takes of its numbers (SYN and FIN, one
+ * each): the lowest bits are free for that, so that the sum tells the same probe. */
+#define ROOM_BITS 2
+#define ROOM_MAX 2
+#define ROOM_MASK ((1u << ROOM_BITS) - 1)
+#define TRY_MASK (RAW_TRIES - 1u)
+
+/* Whether number is wanted with any mark (of the bits in mask) and room; then that mark. */
+static bool read_mark(uint32_t number, uint32_t wanted, uint32_t mask, uint32_t *mark)
+{
+    *mark = (number >> ROOM_BITS) & mask;
+    return ((number ^ wanted) & ~(mask << ROOM_BITS | ROOM_MASK)) == 0 &&
+           (number & ROOM_MASK) <= ROOM_MAX;
+}
+
+static uint32_t with_mark(uint32_t number, uint32_t mask, uint32_t mark)
+{
+    return (number & ~(mask << ROOM_BITS | ROOM_MASK)) | (mark & mask) << ROOM_BITS;
+}
+
 uint32_t raw__cookie(const raw_t *raw, const packet_addr_t *host, uint16_t port, unsigned try)
 {
     if (raw->port_count == 1) /* else it were another connection at the same ports */
         try = 0;
-    return (number_of(raw, host, port) & ~(RAW_TRIES - 1u)) | (try & (RAW_TRIES - 1u));
+    return with_mark(number_of(raw, host, port), TRY_MASK, try);
 }
 
 int raw__try_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint32_t number)
 {
-    if ((number ^ number_of(raw, host, port)) & ~(RAW_TRIES - 1u))
-        return -1;
-    return (int)(number & (RAW_TRIES - 1u));
+    uint32_t try;
+
+    return read_mark(number, number_of(raw, host, port), TRY_MASK, &try) ? (int)
+    try:
+        -1;
 }
 
 #define TRACE_NUMBERS 0x10000u /* beyond the ports: other numbers for the same port */
@@ -67,16 +87,18 @@ static void read_trace_mark(uint32_t mark, raw_answer_t *answer)
 uint32_t raw__trace_cookie(const raw_t *raw, const packet_addr_t *host, const raw_probe_t *probe,
                            unsigned try)
 {
-    return (number_of(raw, host, TRACE_NUMBERS | probe->port) & ~TRACE_MASK) |
-           trace_mark(probe, try);
+    return with_mark(number_of(raw, host, TRACE_NUMBERS | probe->port), TRACE_MASK,
+                     trace_mark(probe, try));
 }
 
 bool raw__trace_of(const raw_t *raw, const packet_addr_t *host, uint16_t port, uint32_t number,
                    raw_answer_t *answer)
 {
-    if ((number ^ number_of(raw, host, TRACE_NUMBERS | port)) & ~TRACE_MASK)
+    uint32_t mark;
+
+    if (!read_mark(number, number_of(raw, host, TRACE_NUMBERS | port), TRACE_MASK, &mark))
         return false;
-    read_trace_mark(number & TRACE_MASK, answer);
+    read_trace_mark(mark, answer);
     return answer->probe.hops > 0;
 }
 
@@ -180,11 +202,18 @@ int raw_new(hloop_t *loop, const raw_options_t *options, raw_answer_cb cb, void 
     raw->id = (uint16_t)mix(raw->secret);
     raw->has_protocols = options->has_protocols;
     raw->has_many = options->has_many;
+    raw->by_ip = options->by_ip;
+    raw->ttl = options->ttl;
+    raw->data = options->data;
+    raw->data_len = options->data_len;
+    raw->on_packet = options->on_packet;
     if (options->source) {
         raw->has_source = true;
         raw->source = *options->source;
     }
-    err = hroute_new(&raw->routes);
+    raw->frame_size = PACKET_WRITE_MAX + PAYLOAD_MAX + raw->data_len;
+    raw->frame = hmem_alloc(raw->frame_size);
+    err = raw->frame ? hroute_new(&raw->routes) : -ENOMEM;
     if (err == 0 && options->interface) {
         err = hroute_link_named(raw->routes, options->interface, &link);
         raw->ifindex = err == 0 ? link.index : 0;
@@ -209,6 +238,7 @@ void raw_free(raw_t *raw)
     }
     hroute_free(raw->routes);
     release_ports(raw);
+    hmem_free(raw->frame);
     hmem_free(raw);
 }
 
@@ -275,19 +305,29 @@ int raw_route(raw_t *raw, const struct sockaddr *destination, raw_path_t *path)
     *path = (raw_path_t){.destination = packet_addr(destination)};
     err = hroute_lookup(raw->routes, &path->destination, zone ? zone : raw->ifindex,
                         raw->has_source ? &raw->source : NULL, &answer);
-    if (err == 0)
-        err = open_link(raw, &answer.link, &path->link);
+    if (err < 0)
+        return err;
+    if (raw->by_ip && answer.link.kind == HROUTE_ETHERNET)
+        answer.link.kind = HROUTE_TUNNEL; /* the kernel finds link addresses and routers */
+    err = open_link(raw, &answer.link, &path->link);
     if (err < 0)
         return err;
     path->source = answer.source;
     path->is_local = answer.type == HROUTE_LOCAL;
     path->link->source = answer.source;
-    if (answer.link.kind != HROUTE_ETHERNET)
-        return 0;
-    if (answer.has_gateway)
+    if (answer.has_gateway && (answer.link.kind == HROUTE_ETHERNET || raw->by_ip))
         return find_hop(path->link, &answer.gateway, &path->hop);
-    path->is_neighbour = !answer.link.has_no_arp;
+    path->is_neighbour = answer.link.kind == HROUTE_ETHERNET && !answer.link.has_no_arp;
     return 0;
+}
+
+bool raw_router(const raw_path_t *path, haddr_t *router)
+{
+    if (path->hop == NULL)
+        return false;
+    *router = (haddr_t){0};
+    router->len = packet_addr_to(&path->hop->addr, 0, 0, &router->u.storage);
+    return true;
 }
 
 /* ---- neighbours ------------------------------------------------------------------------------ */
@@ -304,7 +344,7 @@ int raw__ask_neighbour(const raw_path_t *path, const packet_addr_t *target)
     else
         len =
             packet_write_arp_request(frame, sizeof(frame), mac, NULL, path->source.v4, target->v4);
-    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
+    return raw__transmit(path->link, frame, len);
 }
 
 int raw__hop(raw_t *raw, const raw_path_t *path, uint64_t now_us)
@@ -328,153 +368,7 @@ int raw__hop(raw_t *raw, const raw_path_t *path, uint64_t now_us)
     return -EAGAIN;
 }
 
-/* ---- sending --------------------------------------------------------------------------------- */
-
-static const uint8_t *next_mac(const raw_path_t *path)
-{
-    return path->hop ? path->hop->mac : path->mac;
-}
-
-static packet_envelope_t envelope_of(const raw_path_t *path)
-{
-    bool has_link = path->link->info.kind == HROUTE_ETHERNET;
-
-    return (packet_envelope_t){
-        .link_source = has_link ? path->link->info.mac : NULL,
-        .link_destination = has_link ? next_mac(path) : NULL,
-        .source = path->source,
-        .destination = path->destination,
-    };
-}
-
-static int send_icmp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsigned try)
-{
-    static const packet_ask_e asks[] = {
-        [RAW_ECHO] = PACKET_ASK_ECHO,
-        [RAW_TIMESTAMP] = PACKET_ASK_TIMESTAMP,
-        [RAW_NETMASK] = PACKET_ASK_NETMASK,
-    };
-    packet_envelope_t envelope = envelope_of(path);
-    const packet_icmp_out_t icmp = {
-        .ask = asks[probe->kind], .id = raw->id, .seq = raw__echo_seq(probe, try)};
-    uint8_t frame[PACKET_WRITE_MAX];
-    ssize_t len;
-
-    envelope.ttl = probe->hops;
-    len = packet_write_icmp(frame, sizeof(frame), &envelope, &icmp);
-    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
-}
-
-/* The packets of a scan differ in a few fields: the rest is kept. */
-static int prepare(raw_t *raw, const raw_path_t *path, uint8_t flags)
-{
-    raw_link_t *link = path->link;
-    const packet_envelope_t envelope = envelope_of(path);
-    packet_tcp_out_t tcp = {.window = ACK_WINDOW, .source_port = raw->port};
-    int err;
-
-    if (link->template_flags == flags && packet_addr_equal(&link->template_source, &path->source))
-        return 0;
-    if (flags == PACKET_SYN)
-        tcp = packet_tcp_syn(path->source.family, link->info.mtu);
-    tcp.flags = flags;
-    err = packet_template_init(&link->template, &envelope, &tcp);
-    link->template_flags = err == 0 ? flags : -1;
-    link->template_source = path->source;
-    return err;
-}
-
-static int send_tcp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsigned try)
-{
-    raw_link_t *link = path->link;
-    uint32_t cookie = raw__cookie(raw, &path->destination, probe->port, try);
-    const packet_patch_t patch = {
-        .destination = &path->destination,
-        .source_port = (uint16_t)(raw->port + try % raw->port_count),
-        .destination_port = probe->port,
-        .seq = cookie,
-        .ack = probe->flags & PACKET_ACK ? cookie : 0,
-        .id = (uint16_t)(cookie >> 8),
-    };
-    int err = prepare(raw, path, probe->flags);
-
-    if (err < 0)
-        return err;
-    packet_template_patch(&link->template, &patch);
-    if (link->info.kind == HROUTE_ETHERNET)
-        packet_template_set_link(&link->template, next_mac(path));
-    return hpacket_send(link->packet, link->template.bytes, link->template.len);
-}
-
-/* A few a host: no template is worth it. */
-static int send_trace_tcp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe,
-                          unsigned try)
-{
-    const uint32_t cookie = raw__trace_cookie(raw, &path->destination, probe, try);
-    packet_envelope_t envelope = envelope_of(path);
-    packet_tcp_out_t tcp = {.window = ACK_WINDOW};
-    uint8_t frame[PACKET_WRITE_MAX];
-    ssize_t len;
-
-    if (probe->flags == PACKET_SYN)
-        tcp = packet_tcp_syn(path->source.family, path->link->info.mtu);
-    tcp.flags = probe->flags;
-    tcp.source_port = (uint16_t)(raw->port + probe->hops % raw->port_count);
-    tcp.destination_port = probe->port;
-    tcp.seq = cookie;
-    tcp.ack = probe->flags & PACKET_ACK ? cookie : 0;
-    envelope.ttl = probe->hops;
-    envelope.id = (uint16_t)(cookie >> 8);
-    len = packet_write_tcp(frame, sizeof(frame), &envelope, &tcp);
-    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
-}
-
-static int send_protocol(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe)
-{
-    /* RFC 2236 section 2: who is in a group? Other protocols are asked by an empty packet. */
-    static const uint8_t igmp_query[8] = {0x11, 0, 0xee, 0xff};
-    packet_envelope_t envelope = envelope_of(path);
-    uint8_t frame[PACKET_WRITE_MAX];
-    ssize_t len;
-
-    envelope.id = raw__protocol_id(raw, &path->destination, (uint8_t)probe->port);
-    len = packet_write_ip(frame, sizeof(frame), &envelope, (uint8_t)probe->port, igmp_query,
-                          probe->port == IPPROTO_IGMP ? sizeof(igmp_query) : 0);
-    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
-}
-
-static int send_udp(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe)
-{
-    const packet_envelope_t envelope = envelope_of(path);
-    packet_udp_out_t udp = {.source_port = raw->port, .destination_port = probe->port};
-    uint8_t frame[PACKET_WRITE_MAX + UDP_PAYLOAD_MAX];
-    ssize_t len;
-
-    udp.payload = payload_of(probe->port, &udp.payload_len);
-    len = packet_write_udp(frame, sizeof(frame), &envelope, &udp);
-    return len < 0 ? (int)len : hpacket_send(path->link->packet, frame, (size_t)len);
-}
-
-int raw_send(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsigned try,
-             uint64_t now_us)
-{
-    int err = 0;
-
-    if (probe->kind == RAW_NEIGHBOUR)
-        err = raw__ask_neighbour(path, &path->destination);
-    else if (path->hop)
-        err = raw__hop(raw, path, now_us);
-    if (err == 0 && probe->kind == RAW_TCP)
-        err = probe->hops > 0 ? send_trace_tcp(raw, path, probe, try)
-                              : send_tcp(raw, path, probe, try);
-    else if (err == 0 && probe->kind == RAW_UDP)
-        err = send_udp(raw, path, probe);
-    else if (err == 0 && probe->kind == RAW_PROTOCOL)
-        err = send_protocol(raw, path, probe);
-    else if (err == 0 && probe->kind != RAW_NEIGHBOUR)
-        err = send_icmp(raw, path, probe, try);
-    return err == -ENOBUFS ? -EAGAIN : err;
-}
+/* ---- counters -------------------------------------------------------------------------------- */
 
 uint64_t raw_dropped(raw_t *raw)
 {

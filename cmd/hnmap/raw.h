@@ -42,7 +42,7 @@ typedef struct raw_hop_s raw_hop_t;
 /* How packets get to a host. A value; owns nothing. */
 typedef struct raw_path_s {
     raw_link_t *link;
-    raw_hop_t *hop; /* the router; NULL: none is needed */
+    raw_hop_t *hop; /* the router; NULL: there is none, or it need not be known */
     packet_addr_t source, destination;
     bool is_neighbour; /* on an Ethernet of ours: it is there if it answers RAW_NEIGHBOUR */
     bool is_local;     /* this machine */
@@ -67,12 +67,29 @@ typedef struct raw_answer_s {
 } raw_answer_t;
 
 typedef void (*raw_answer_cb)(void *context, const raw_answer_t *answer);
+
+/* A frame that was sent, or that came: each one that passes the filter. */
+typedef struct raw_packet_s {
+    bool is_sent;
+    packet_link_e link;
+    const uint8_t *data;
+    size_t len;
+    uint64_t time_us;
+} raw_packet_t;
+typedef void (*raw_packet_cb)(void *context, const raw_packet_t *packet);
+
 typedef struct raw_options_s {
     const char *interface;       /* -e; NULL: as the routes say */
     const packet_addr_t *source; /* -S; NULL: as the routes say */
     uint16_t source_port;        /* -g; 0: one that is free, and held */
     bool has_protocols;          /* RAW_PROTOCOL will be asked */
     bool has_many;               /* so many probes that a ring is worth its memory and delay */
+    bool by_ip;                  /* the kernel finds link addresses: no RAW_NEIGHBOUR */
+    uint8_t ttl;                 /* of probes without hops; 0: the usual one */
+    const uint8_t *data; /* what probes carry, behind their own; UDP instead of its payload; NULL:
+                            nothing. It is not copied */
+    size_t data_len;
+    raw_packet_cb on_packet; /* NULL: nobody wants to see them */
     uint64_t seed;
 } raw_options_t;
 
@@ -84,6 +101,9 @@ void raw_free(raw_t *raw); /* no callbacks; NULL is legal */
 
 /* The way to an address, and its interface opened. 0; what hroute_lookup and hpacket_open say. */
 int raw_route(raw_t *raw, const struct sockaddr *destination, raw_path_t *path);
+
+/* The router that leads there; false: none is needed, or nothing is known of it. */
+bool raw_router(const raw_path_t *path, haddr_t *router);
 
 /* Sends a probe. 0; -EAGAIN: no room, or the router's link address is not known yet; -EHOSTUNREACH:
  * the router does not answer; what hpacket_send says. */

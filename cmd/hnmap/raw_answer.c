@@ -187,7 +187,9 @@ static bool read_icmpv6(const raw_t *raw, const packet_t *packet, raw_answer_t *
 static bool read_tcp(const raw_t *raw, const packet_t *packet, raw_answer_t *answer)
 {
     const packet_tcp_t *tcp = &packet->tcp;
-    bool is_ours = false;
+    /* Whoever refuses has counted the probe's data, whoever accepts mostly not (RFC 7413). */
+    const uint32_t refused = (uint32_t)raw->data_len, accepted = 0;
+    bool is_reset = (tcp->flags & PACKET_RST) != 0, is_ours = false;
 
     if ((tcp->flags & (PACKET_RST | PACKET_SYN)) == 0)
         return false;
@@ -195,9 +197,12 @@ static bool read_tcp(const raw_t *raw, const packet_t *packet, raw_answer_t *ans
     answer->probe.port = tcp->source_port;
     answer->tcp_flags = tcp->flags;
     answer->reason = tcp->flags & PACKET_RST ? REASON_RESET : REASON_SYN_ACK;
-    for (uint32_t room = 0; room < 3 && tcp->flags & PACKET_ACK && !is_ours; room++)
-        is_ours = is_believed(raw, tcp->destination_port, tcp->ack - room, answer);
-    if (is_ours || (tcp->flags & PACKET_RST) == 0)
+    if (tcp->flags & PACKET_ACK)
+        is_ours = is_believed(raw, tcp->destination_port,
+                              tcp->ack - (is_reset ? refused : accepted), answer) ||
+                  is_believed(raw, tcp->destination_port,
+                              tcp->ack - (is_reset ? accepted : refused), answer);
+    if (is_ours || !is_reset)
         return is_ours;
     answer->probe.flags = PACKET_ACK;
     return is_believed(raw, tcp->destination_port, tcp->seq, answer);
@@ -279,6 +284,13 @@ void raw__on_frame(hpacket_t *hpacket, const hpacket_frame_t *frame, void *arg)
     raw_link_t *link = arg;
     raw_answer_t answer;
 
+    if (link->raw->on_packet)
+        link->raw->on_packet(link->raw->context, &(raw_packet_t){
+                                                     .link = hpacket_link(hpacket),
+                                                     .data = frame->data,
+                                                     .len = frame->len,
+                                                     .time_us = frame->time_us,
+                                                 });
     if (!raw__read(link->raw, hpacket_link(hpacket), frame, &answer))
         return;
     if (answer.probe.kind == RAW_NEIGHBOUR)

@@ -39,7 +39,13 @@ struct raw_s {
     raw_answer_cb cb;
     void *context;
     uint64_t secret;
-    bool has_protocols, has_many;
+    bool has_protocols, has_many, by_ip;
+    uint8_t ttl;         /* 0: the usual one */
+    const uint8_t *data; /* of every probe; NULL: none */
+    size_t data_len;
+    uint8_t *frame; /* where one is made */
+    size_t frame_size;
+    raw_packet_cb on_packet;
     uint16_t port; /* the first source port; UDP's */
     unsigned port_count;
     uint16_t id;         /* of echoes */
@@ -66,6 +72,9 @@ void raw__read_echo_seq(uint16_t seq, raw_answer_t *answer);
 
 /* The IPv4 id of a RAW_PROTOCOL. */
 uint16_t raw__protocol_id(const raw_t *raw, const packet_addr_t *host, uint8_t protocol);
+
+/* Sends what a packet_write has made, of this length or with this error. */
+int raw__transmit(const raw_link_t *link, const uint8_t *frame, ssize_t len);
 
 /* Asks for a router's link address, at most every 250 ms. 0 when it is known, -EAGAIN,
  * -EHOSTUNREACH. */

@@ -195,7 +195,7 @@ ssize_t packet_write_icmp(void *buf, size_t size, const packet_envelope_t *envel
                  .transport_len = PACKET_ICMP_SIZE + data_len + icmp->payload_len};
     int err;
 
-    if (icmp->ask != PACKET_ASK_ECHO && (!is_v4 || icmp->payload_len > 0))
+    if (icmp->ask != PACKET_ASK_ECHO && !is_v4)
         return -EINVAL;
     err = icmp->payload_len > IPV4_LEN_MAX ? HERR_RANGE : begin(&out, buf, size);
     if (err)
@@ -204,7 +204,7 @@ ssize_t packet_write_icmp(void *buf, size_t size, const packet_envelope_t *envel
     out.transport[0] = is_v4 ? asks[icmp->ask].type : 128;
     packet__put16(out.transport + 4, icmp->id);
     packet__put16(out.transport + 6, icmp->seq);
-    put_payload(out.transport + PACKET_ICMP_SIZE, icmp->payload, icmp->payload_len);
+    put_payload(out.transport + PACKET_ICMP_SIZE + data_len, icmp->payload, icmp->payload_len);
     return finish(&out, 2);
 }
 

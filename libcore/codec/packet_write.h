@@ -45,8 +45,8 @@ ssize_t packet_write_neighbour_solicitation(void *buf, size_t size, const uint8_
 
 typedef enum packet_ask_e {
     PACKET_ASK_ECHO,      /* ICMP or ICMPv6, as the addresses are */
-    PACKET_ASK_TIMESTAMP, /* IPv4 only, else -EINVAL; 12 bytes of 0 follow, no payload may */
-    PACKET_ASK_NETMASK    /* IPv4 only, else -EINVAL; 4 bytes of 0 follow, no payload may */
+    PACKET_ASK_TIMESTAMP, /* IPv4 only, else -EINVAL; 12 bytes of 0 come before the payload */
+    PACKET_ASK_NETMASK    /* IPv4 only, else -EINVAL; 4 bytes of 0 come before the payload */
 } packet_ask_e;
 
 typedef struct packet_icmp_out_s {

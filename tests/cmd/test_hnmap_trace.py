@@ -141,7 +141,8 @@ ICMP = {"proto": "icmp"}
 @pytest.mark.parametrize("args, probe", [(["-p80"], TCP), (["-p80,81"], CLOSED), (["-p1-200"], None),
                                          (["-sT", "-p80"], TCP), (["-sA", "-p81"], CLOSED),
                                          (["-sF", "-p81"], CLOSED), (["-sn", "-PE"], ICMP),
-                                         (["-sn", "-PS80"], TCP), (["-sU", "-p9"], None)])
+                                         (["-sn", "-PS80"], TCP), (["-sU", "-p9"], None),
+                                         (["-g4711", "-p80"], TCP), (["-g4711", "-p81"], CLOSED)])
 def test_way(lab, chain, args, probe):
     attributes, hops = way(lab, chain, *args, TARGET)
     assert hops == WAY

@@ -93,6 +93,38 @@ static void every_hop_and_try_is_told(void **state)
     }
 }
 
+/* What the host itself says counts on over what the probe took of its numbers. */
+static void the_host_tells_the_same_hop(void **state)
+{
+    static const raw_t with_data = {
+        .secret = 99, .port = FIRST_PORT, .port_count = 1, .data_len = 64};
+    const raw_t *const rooms[] = {&raw, &raw_one_port, &with_data};
+    const packet_addr_t host = address("203.0.113.5");
+    const packet_envelope_t envelope = {
+        .source = host, .destination = address("192.0.2.1"), .ttl = 60};
+
+    (void)state;
+    for (unsigned i = 0; i < 3 * 3 * 2 * RAW_TRACE_HOPS; i++) {
+        const raw_t *of = rooms[i % 3];
+        bool is_reset = i / 3 % 2 == 0;
+        const raw_probe_t probe = {.kind = RAW_TCP, .port = PORT, .hops = (uint8_t)(i / 18 + 1)};
+        const packet_tcp_out_t tcp = {.source_port = PORT,
+                                      .destination_port =
+                                          (uint16_t)(FIRST_PORT + probe.hops % of->port_count),
+                                      .ack = raw__trace_cookie(of, &host, &probe, 1) + i / 6 % 3 +
+                                             (uint32_t)(is_reset ? of->data_len : 0),
+                                      .flags = PACKET_ACK | (is_reset ? PACKET_RST : PACKET_SYN)};
+        uint8_t frame[FRAME_MAX];
+        raw_answer_t answer;
+
+        assert_true(
+            is_read(of, frame, packet_write_tcp(frame, sizeof(frame), &envelope, &tcp), &answer));
+        assert_int_equal(answer.probe.hops, probe.hops);
+        assert_int_equal(answer.try, 1);
+        assert_true(answer.is_from_host);
+    }
+}
+
 static void the_port_has_to_fit(void **state)
 {
     const packet_addr_t host = address("203.0.113.5");
@@ -155,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_hop_and_try_is_told),
+        cmocka_unit_test(the_host_tells_the_same_hop),
         cmocka_unit_test(the_port_has_to_fit),
         cmocka_unit_test(echoes_tell_their_hop),
         cmocka_unit_test(protocols_are_told_by_their_id),

@@ -189,7 +189,10 @@ static void timestamp_and_netmask(void **state)
     assert_int_equal(packet.payload_len, 4);
     icmp.payload = "x";
     icmp.payload_len = 1;
-    assert_int_equal(packet_write_icmp(frame, sizeof(frame), &v4, &icmp), -EINVAL);
+    packet = written(PACKET_LINK_IP, frame, packet_write_icmp(frame, sizeof(frame), &v4, &icmp));
+    assert_int_equal(packet.payload_len, 5);
+    assert_memory_equal(packet.payload, "\0\0\0\0x", 5);
+    assert_int_equal(packet_check(&packet), PACKET_CHECK_GOOD);
 }
 
 static void tcp_segment(void **state)
