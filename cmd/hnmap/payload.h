@@ -8,8 +8,9 @@
 
 #define PAYLOAD_MAX 1200
 
-/* The payload, of at most PAYLOAD_MAX bytes, for a port, static storage; *len 0 and a pointer that is not NULL: none. A service
- * that takes what it is sent for a command that changes something is not spoken to. */
+/* The payload for a port, at most PAYLOAD_MAX bytes, static storage; *len 0 and a pointer that is
+ * not NULL: none. A service that takes what it is sent for a command that changes something is not
+ * spoken to. */
 const void *payload_of(uint16_t port, size_t *len);
 
 #endif
