@@ -28,6 +28,7 @@ WITH_ZSTD ?= yes
 WITH_QRENCODE ?= yes
 WITH_JANSSON ?= yes
 WITH_PSL ?= yes
+WITH_PCRE2 ?= yes
 
 # "make check" turns warnings into errors; the sanitizers make gcc guess wrong, so not with them.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -85,7 +86,8 @@ LAZY_PKGS := openssl libcares $(if $(filter yes,$(WITH_URING)),liburing) \
              $(if $(filter yes,$(WITH_BROTLI)),libbrotlienc libbrotlidec) \
              $(if $(filter yes,$(WITH_ZSTD)),libzstd) \
              $(if $(filter yes,$(WITH_QRENCODE)),libqrencode) \
-             $(if $(filter yes,$(WITH_JANSSON)),jansson) $(if $(filter yes,$(WITH_PSL)),libpsl)
+             $(if $(filter yes,$(WITH_JANSSON)),jansson) $(if $(filter yes,$(WITH_PSL)),libpsl) \
+             $(if $(filter yes,$(WITH_PCRE2)),libpcre2-8)
 WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_INIH)),-DHNET_WITH_INIH=1) \
                 $(if $(filter yes,$(WITH_READLINE)),-DHNET_WITH_READLINE=1) \
@@ -95,7 +97,8 @@ WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_ZSTD)),-DHNET_WITH_ZSTD=1) \
                 $(if $(filter yes,$(WITH_QRENCODE)),-DHNET_WITH_QRENCODE=1) \
                 $(if $(filter yes,$(WITH_JANSSON)),-DHNET_WITH_JANSSON=1) \
-                $(if $(filter yes,$(WITH_PSL)),-DHNET_WITH_PSL=1)
+                $(if $(filter yes,$(WITH_PSL)),-DHNET_WITH_PSL=1) \
+                $(if $(filter yes,$(WITH_PCRE2)),-DHNET_WITH_PCRE2=1)
 
 # These targets need neither compiler nor libraries.
 NO_BUILD := clean help uninstall format check-format check-layers check-style check-scripts demo
@@ -109,7 +112,7 @@ $(error libraries are missing)
 endif
 # --version says what is in: -DHNET_VERSION_liburing=2.3 and the like.
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(ALL_PKGS)) \
-    $(foreach p,$(ALL_PKGS),-DHNET_VERSION_$(p)=$(shell $(PKG_CONFIG) --modversion $(p)))
+    $(foreach p,$(ALL_PKGS),-DHNET_VERSION_$(subst -,_,$(p))=$(shell $(PKG_CONFIG) --modversion $(p)))
 PKG_LIBS := $(if $(strip $(PKGS)),$(shell $(PKG_CONFIG) --libs $(PKGS)))
 
 # ---- flags -------------------------------------------------------------------------------------
@@ -401,7 +404,8 @@ help:
 	'  BUILD=build             the folder for everything that is built' \
 	'  CC= CFLAGS= LDFLAGS=    the compiler and its flags; a change rebuilds' \
 	'  WITH_URING=no WITH_INIH=no WITH_READLINE=no WITH_IDN=no WITH_ZLIB=no WITH_BROTLI=no' \
-	'  WITH_ZSTD=no WITH_QRENCODE=no WITH_JANSSON=no WITH_PSL=no     build without that library'
+	'  WITH_ZSTD=no WITH_QRENCODE=no WITH_JANSSON=no WITH_PSL=no WITH_PCRE2=no' \
+	'                          build without that library'
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(LIB_SRCS) $(CMD_SRCS) $(UNIT_SRCS) $(UNIT_SHARED) \
     $(BENCH_SRCS) $(BENCH_SHARED))

@@ -1,0 +1,195 @@
+#include "pattern.h"
+
+#include "base/herr.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#if HNET_WITH_PCRE2
+#include "base/hlib.h"
+#include "base/hmem.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+typedef struct pcre_lib_s {
+    HLIB_FUNCTION(pcre2_general_context_create_8);
+    HLIB_FUNCTION(pcre2_general_context_free_8);
+    HLIB_FUNCTION(pcre2_compile_context_create_8);
+    HLIB_FUNCTION(pcre2_compile_context_free_8);
+    HLIB_FUNCTION(pcre2_match_context_create_8);
+    HLIB_FUNCTION(pcre2_match_context_free_8);
+    HLIB_FUNCTION(pcre2_set_match_limit_8);
+    HLIB_FUNCTION(pcre2_set_depth_limit_8);
+    HLIB_FUNCTION(pcre2_set_heap_limit_8);
+    HLIB_FUNCTION(pcre2_match_data_create_8);
+    HLIB_FUNCTION(pcre2_match_data_free_8);
+    HLIB_FUNCTION(pcre2_get_ovector_pointer_8);
+    HLIB_FUNCTION(pcre2_get_error_message_8);
+    HLIB_FUNCTION(pcre2_compile_8);
+    HLIB_FUNCTION(pcre2_code_free_8);
+    HLIB_FUNCTION(pcre2_match_8);
+} pcre_lib_t;
+
+#define ROW(name) HLIB_SYMBOL(pcre_lib_t, name)
+
+static pcre_lib_t pcre;
+static const hlib_symbol_t symbols[] = {ROW(pcre2_general_context_create_8),
+                                        ROW(pcre2_general_context_free_8),
+                                        ROW(pcre2_compile_context_create_8),
+                                        ROW(pcre2_compile_context_free_8),
+                                        ROW(pcre2_match_context_create_8),
+                                        ROW(pcre2_match_context_free_8),
+                                        ROW(pcre2_set_match_limit_8),
+                                        ROW(pcre2_set_depth_limit_8),
+                                        ROW(pcre2_set_heap_limit_8),
+                                        ROW(pcre2_match_data_create_8),
+                                        ROW(pcre2_match_data_free_8),
+                                        ROW(pcre2_get_ovector_pointer_8),
+                                        ROW(pcre2_get_error_message_8),
+                                        ROW(pcre2_compile_8),
+                                        ROW(pcre2_code_free_8),
+                                        ROW(pcre2_match_8)};
+static const char *const files[] = {"libpcre2-8.so.0", NULL};
+static hlib_t lib = {
+    files, symbols, sizeof(symbols) / sizeof(symbols[0]), &pcre, PTHREAD_MUTEX_INITIALIZER, 0, ""};
+
+struct patterns_s {
+    pcre2_general_context_8 *memory;
+    pcre2_compile_context_8 *compile;
+    pcre2_match_context_8 *limits;
+    pcre2_match_data_8 *found;
+};
+
+static void *take_memory(size_t size, void *arg)
+{
+    (void)arg;
+    return hmem_alloc(size);
+}
+
+static void give_memory(void *ptr, void *arg)
+{
+    (void)arg;
+    hmem_free(ptr);
+}
+
+int patterns_new(patterns_t **patterns)
+{
+    int err = hlib_load(&lib);
+    patterns_t *p;
+
+    if (err < 0)
+        return err;
+    p = hmem_zalloc(sizeof(*p));
+    if (p == NULL)
+        return -ENOMEM;
+    p->memory = pcre.pcre2_general_context_create_8(take_memory, give_memory, NULL);
+    if (p->memory) {
+        p->compile = pcre.pcre2_compile_context_create_8(p->memory);
+        p->limits = pcre.pcre2_match_context_create_8(p->memory);
+        p->found = pcre.pcre2_match_data_create_8(PATTERN_GROUPS, p->memory);
+    }
+    if (p->compile == NULL || p->limits == NULL || p->found == NULL) {
+        patterns_free(p);
+        return -ENOMEM;
+    }
+    pcre.pcre2_set_match_limit_8(p->limits, PATTERN_STEPS_MAX);
+    pcre.pcre2_set_depth_limit_8(p->limits, PATTERN_DEPTH_MAX);
+    pcre.pcre2_set_heap_limit_8(p->limits, PATTERN_HEAP_KIB_MAX);
+    *patterns = p;
+    return 0;
+}
+
+void patterns_free(patterns_t *patterns)
+{
+    if (patterns == NULL)
+        return;
+    pcre.pcre2_match_data_free_8(patterns->found);
+    pcre.pcre2_match_context_free_8(patterns->limits);
+    pcre.pcre2_compile_context_free_8(patterns->compile);
+    pcre.pcre2_general_context_free_8(patterns->memory);
+    hmem_free(patterns);
+}
+
+int pattern_new(patterns_t *patterns, const char *text, bool no_case, bool dot_all,
+                pattern_t **pattern, char *error, size_t error_size)
+{
+    uint32_t options = (no_case ? PCRE2_CASELESS : 0) | (dot_all ? PCRE2_DOTALL : 0);
+    PCRE2_UCHAR8 why[128] = "";
+    pcre2_code_8 *code;
+    PCRE2_SIZE at;
+    int number;
+
+    code = pcre.pcre2_compile_8((PCRE2_SPTR8)text, PCRE2_ZERO_TERMINATED, options, &number, &at,
+                                patterns->compile);
+    if (code == NULL && number == PCRE2_ERROR_HEAP_FAILED)
+        return -ENOMEM;
+    if (code == NULL) {
+        pcre.pcre2_get_error_message_8(number, why, sizeof(why));
+        snprintf(error, error_size, "%s, at character %zu of the pattern", (const char *)why,
+                 (size_t)at + 1);
+        return HERR_SYNTAX;
+    }
+    *pattern = (pattern_t *)code;
+    return 0;
+}
+
+void pattern_free(pattern_t *pattern)
+{
+    if (pattern)
+        pcre.pcre2_code_free_8((pcre2_code_8 *)pattern);
+}
+
+int pattern_match(patterns_t *patterns, const pattern_t *pattern, const uint8_t *data, size_t len,
+                  pattern_group_t groups[PATTERN_GROUPS])
+{
+    const PCRE2_SIZE *at;
+    int count = pcre.pcre2_match_8((const pcre2_code_8 *)pattern, data, len, 0, 0, patterns->found,
+                                   patterns->limits);
+
+    if (count < 0)
+        return count == PCRE2_ERROR_NOMATCH ? 0 : HERR_RANGE;
+    if (count == 0) /* more groups than are looked at */
+        count = PATTERN_GROUPS;
+    at = pcre.pcre2_get_ovector_pointer_8(patterns->found);
+    for (int i = 0; i < PATTERN_GROUPS; i++) {
+        bool is_set = i < count && at[2 * i] != PCRE2_UNSET && at[2 * i] <= at[2 * i + 1];
+
+        groups[i] = (pattern_group_t){0};
+        if (is_set)
+            groups[i] = (pattern_group_t){data + at[2 * i], at[2 * i + 1] - at[2 * i]};
+    }
+    return 1;
+}
+#else
+int patterns_new(patterns_t **patterns)
+{
+    (void)patterns;
+    return HERR_UNSUPPORTED;
+}
+
+void patterns_free(patterns_t *patterns)
+{
+    (void)patterns;
+}
+
+int pattern_new(patterns_t *patterns, const char *text, bool no_case, bool dot_all,
+                pattern_t **pattern, char *error, size_t error_size)
+{
+    (void)patterns, (void)text, (void)no_case, (void)dot_all, (void)pattern;
+    snprintf(error, error_size, "%s", herr_str(HERR_UNSUPPORTED));
+    return HERR_UNSUPPORTED;
+}
+
+void pattern_free(pattern_t *pattern)
+{
+    (void)pattern;
+}
+
+int pattern_match(patterns_t *patterns, const pattern_t *pattern, const uint8_t *data, size_t len,
+                  pattern_group_t groups[PATTERN_GROUPS])
+{
+    (void)patterns, (void)pattern, (void)data, (void)len, (void)groups;
+    return HERR_UNSUPPORTED;
+}
+#endif
