@@ -293,6 +293,16 @@ uint64_t engine_run(engine_t *engine, uint64_t now)
     return next_us < wake_us ? next_us : wake_us;
 }
 
+double engine_silent_rate(const engine_options_t *options, double hosts)
+{
+    engine__flow_t flow;
+
+    engine__flow_init(&flow, options, 0);
+    if (hosts * flow.pace_max < SCAN_PACE_MAX)
+        return hosts * flow.pace_max;
+    return flow.pace_max < SCAN_PACE_MAX ? SCAN_PACE_MAX : flow.pace_max;
+}
+
 /* ---- what is known --------------------------------------------------------------------------- */
 
 bool engine_is_answered(const engine_host_t *host, uint32_t probe)

@@ -105,8 +105,8 @@ bool engine_answer(engine_t *engine, engine_host_t *host, uint32_t probe, int tr
  * is. True: it was news. */
 bool engine_settle(engine_t *engine, engine_host_t *host, uint32_t probe, uint64_t now);
 
-/* Answers were lost on this machine, in front of the method: what is in flight, of any host, may have
- * been answered, so its tries so far do not count (up to ENGINE_TRIES_MAX). */
+/* Answers were lost on this machine, in front of the method: what is in flight, of any host, may
+ * have been answered, so its tries so far do not count (up to ENGINE_TRIES_MAX). */
 void engine_missed(engine_t *engine);
 
 /* The method has room again: engine_run wants to be called at once. */

@@ -330,8 +330,11 @@ static int open_connects(scan_t *s)
         .source = plan->source.len > 0 ? &plan->source : NULL,
         .interface = plan->options->interface,
     };
+    int err = connect_new(s->loop, &how, on_connect, on_connect_ready, s, &s->connects);
 
-    return connect_new(s->loop, &how, on_connect, on_connect_ready, s, &s->connects);
+    if (err == 0)
+        scan__warn_sockets(s, how.sockets_max ? how.sockets_max : CONNECT_SOCKETS_MAX);
+    return err;
 }
 
 int scan__open_probes(scan_t *s)

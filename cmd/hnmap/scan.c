@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HOSTS_MAX 4096                  /* that are scanned, or wait to be reported */
 #define PROBES_MEMORY ((size_t)8 << 20) /* for the ports of all of them */
 #define NAME_WAIT_US 800000             /* for name servers that say nothing */
 
@@ -31,7 +30,7 @@ static bool feed(scan_t *s)
     bool is_fed = false;
     target_t target;
 
-    while (!s->exhausted && s->host_count < HOSTS_MAX && s->status == 0) {
+    while (!s->exhausted && s->host_count < SCAN_HOSTS_MAX && s->status == 0) {
         host_t *host = NULL;
 
         if (!targets_next(&s->plan.cursor, &target)) {
@@ -52,7 +51,7 @@ static bool feed(scan_t *s)
     return is_fed;
 }
 
-static size_t scanning_max(const scan_t *s)
+size_t scan__scanning_max(const scan_t *s)
 {
     size_t count = (size_t)s->plan.ports.tcp.count + s->plan.ports.udp.count;
     size_t max = PROBES_MEMORY / (count * (sizeof(probe_t) + 1));
@@ -63,7 +62,7 @@ static size_t scanning_max(const scan_t *s)
 /* Hosts that wait come to the ports in their order. */
 static bool promote(scan_t *s)
 {
-    size_t max = scanning_max(s);
+    size_t max = scan__scanning_max(s);
     hlist_t *pos, *next;
     bool is_fed = false;
 
@@ -82,13 +81,15 @@ static bool promote(scan_t *s)
     return is_fed;
 }
 
-static void count_host(scan_t *s, const host_result_t *host)
+static void count_host(scan_t *s, const host_t *done)
 {
+    const host_result_t *host = &done->result;
     run_t *run = &s->plan.run;
 
     run->total++;
     run->up += host->state == HOST_UP;
     run->down += host->state != HOST_UP;
+    scan__warn_host(s, done);
     if (s->diff && diff_host(s->diff, host) < 0)
         scan__out_of_memory(s);
 }
@@ -113,7 +114,7 @@ static uint64_t report(scan_t *s, uint64_t now)
         if ((!scan__name_hops(s, host) || host->query) && now < name_wait(s, host) &&
             !s->interrupted)
             return reported > 0 ? 0 : name_wait(s, host);
-        count_host(s, &host->result);
+        count_host(s, host);
         view_clear(s->view);
         if (output_host(s->output, &s->plan.run, &host->result) < 0)
             s->status = 1;
@@ -184,6 +185,7 @@ void scan__pump(scan_t *s)
     bool is_fed = feed(s);
     uint64_t now = htime_monotonic_us(), when = UINT64_MAX;
 
+    scan__watch_drops(s, now);
     for (int i = PACE_NEIGHBOURS; i <= PACE_PINGS; i++)
         when = sooner(when, engine_run(s->engines[i], now));
     is_fed = promote(s) || is_fed;
@@ -222,7 +224,7 @@ static void stop_early(scan_t *s)
         else if (host->stage == STAGE_WAIT || host->result.state == HOST_UP)
             scan__finish_host(s, host);
         if (host->stage == STAGE_DONE && s->status == 0) {
-            count_host(s, &host->result);
+            count_host(s, host);
             output_host(s->output, &s->plan.run, &host->result);
         }
     }
@@ -375,6 +377,7 @@ void scan__run_round(scan_t *s)
         stop_early(s);
         s->status = s->status == 0 ? status : s->status;
     }
+    scan__warn_end(s);
     run->end = time(NULL);
     run->elapsed_s = (double)(htime_monotonic_us() - s->begin_us) / 1e6;
     if (s->status == 1 && run->error == NULL)
@@ -449,6 +452,8 @@ int scan(const options_t *options)
         s.status = output_open(&options->output, &s.output);
     if (s.status == 0)
         s.status = open_view(&s);
+    if (s.status == 0)
+        scan__tell_size(&s);
     if (s.status == 0)
         scan__run_round(&s);
     free_scan(&s);

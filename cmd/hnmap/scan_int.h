@@ -13,6 +13,7 @@
 #include "plan.h"
 #include "raw.h"
 #include "scan.h"
+#include "strange.h"
 #include "vendors.h"
 #include "view.h"
 
@@ -20,6 +21,16 @@
 
 typedef struct walk_s walk_t;
 typedef struct trace_s trace_t;
+
+#define SCAN_HOSTS_MAX 4096 /* that are scanned, or wait to be reported */
+
+/* What the user is told of beside the results; see warn.c. */
+typedef struct warn_s {
+    strange_t strange;
+    uint64_t drops_us;             /* when it was looked for dropped packets last */
+    uint64_t dropped, dropped_now; /* in all; by what is open now */
+    bool told_sockets;
+} warn_t;
 
 typedef struct scan_s {
     plan_t plan;
@@ -48,6 +59,7 @@ typedef struct scan_s {
     bool exhausted;                       /* no target is left */
     bool interrupted;
     bool warned_unreachable;
+    warn_t warn;
     int status;
 } scan_t;
 
@@ -59,6 +71,17 @@ void scan__schedule(scan_t *s); /* soon, once for all that comes until then */
 int scan__open_round(scan_t *s); /* 0 or an exit status after a message; close it in every case */
 void scan__run_round(scan_t *s);
 void scan__close_round(scan_t *s); /* legal where none is open */
+
+/* How many hosts may have their ports scanned at the same time. */
+size_t scan__scanning_max(const scan_t *s);
+
+/* ---- warn.c ---- */
+void scan__tell_size(scan_t *s);                      /* before the first probe, if it is large */
+void scan__warn_ports(scan_t *s, const host_t *host); /* its outcomes are complete */
+void scan__warn_host(scan_t *s, const host_t *host);  /* it is reported */
+void scan__watch_drops(scan_t *s, uint64_t now);      /* before engines give up what is silent */
+void scan__warn_sockets(scan_t *s, unsigned wanted);  /* connects are open */
+void scan__warn_end(scan_t *s);                       /* all is reported */
 
 /* ---- progress.c: a view_progress_cb of a scan_t ---- */
 void scan__progress(void *context, progress_t *progress);

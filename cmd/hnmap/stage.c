@@ -312,8 +312,10 @@ void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
         if (host->stage == STAGE_UDP)
             return;
     }
-    if (err == 0 && !is_timed_out)
+    if (err == 0 && !is_timed_out) {
+        scan__warn_ports(s, host);
         err = divide(s, host);
+    }
     if (err < 0)
         scan__out_of_memory(s);
     free_probes(host);
