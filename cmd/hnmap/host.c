@@ -37,6 +37,7 @@ void host_free(host_t *host)
     hmem_free(host->probes);
     hmem_free(host->outcomes);
     hmem_free(host->walk);
+    hmem_free(host->look);
     hmem_free(host->asked);
     hmem_free(host);
 }

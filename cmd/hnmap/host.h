@@ -17,6 +17,7 @@ typedef enum host_stage_e {
     STAGE_PORTS, /* TCP */
     STAGE_UDP,
     STAGE_SERVICE,    /* what answers on the open ones */
+    STAGE_OS,         /* which system it is */
     STAGE_TRACE_WAIT, /* for the way to one of its neighbours */
     STAGE_TRACE,      /* the way to it */
     STAGE_DONE        /* to be reported in its turn */
@@ -44,7 +45,8 @@ typedef struct host_s {
     char *asked;                /* owns result.asked */
     void *scan;                 /* whose it is, for callbacks */
     raw_probe_t ping;           /* the probe that it first answered */
-    bool is_traced;
+    bool is_traced, is_looked_at;
+    struct look_s *look;        /* STAGE_OS: what is known of its system; owned */
     struct walk_s *walk;        /* STAGE_TRACE: the way to it, as far as it is known; owned */
     raw_path_t path;            /* raw scans: the way to it */
     struct host_s *next_in_map; /* see host_map */

@@ -181,6 +181,18 @@ static int take_privileged(const hopt_t *option, const char *arg, void *opts, hb
     return 0;
 }
 
+static int take_all(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    options_t *o = opts;
+
+    (void)option;
+    (void)arg;
+    (void)why;
+    o->scans |= SCAN_VERSIONS;
+    o->os.wanted = o->traceroute = true;
+    return 0;
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 const hopt_t option_rows[] = {
@@ -250,6 +262,15 @@ const hopt_t option_rows[] = {
              "as --version-intensity 9", .alias = "version_all"),
     HOPT_FLAG(0, "banner", options_t, version.banners,
               "show what a service says by itself when somebody connects"),
+
+    HOPT_GROUP("Systems"),
+    HOPT_FLAG('O', NULL, options_t, os.wanted,
+              "guess which system a host runs, from how it answers packets"),
+    HOPT_FLAG(0, "osscan-limit", options_t, os.limit,
+              "guess only where an open and a closed TCP port were found", .alias = "osscan_limit"),
+    HOPT_FLAG(0, "osscan-guess", options_t, os.guess, "tell guesses that are less likely, too",
+              .alias = "osscan_guess|fuzzy"),
+    HOPT_CALL('A', NULL, take_all, "as -sV -O --traceroute; hnmap has no scripts"),
 
     HOPT_GROUP("Timing"),
     HOPT_CALL('T', NULL, take_pace, "from 0, or paranoid, to 5, or insane; 3 is normal",
@@ -369,6 +390,11 @@ static int check(const options_t *o)
         return misused("-sL finds nothing out that --diff could compare");
     if ((o->scans & SCAN_NO_PORT) && (o->scans & ~(unsigned)SCAN_NO_PORT))
         return misused("-sn scans no ports: it goes with no port scan");
+    if (o->os.wanted && o->scans & (SCAN_NO_PORT | SCAN_LIST))
+        return misused("-O looks at ports: it goes neither with -sn nor with -sL");
+    if (!o->os.wanted && (o->os.limit || o->os.guess))
+        fprintf(stderr, "hnmap: --osscan-limit and --osscan-guess say how -O is to guess, which is "
+                        "not given\n");
     if ((o->scans & SCAN_TCP & ((o->scans & SCAN_TCP) - 1)) != 0)
         return misused("only one way to scan TCP ports at a time");
     if (o->pings & PING_NONE && o->pings & ~(unsigned)PING_NONE)

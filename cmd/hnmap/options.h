@@ -83,12 +83,18 @@ typedef struct version_options_s {
     bool banners;
 } version_options_t;
 
+typedef struct os_options_s {
+    bool wanted;       /* -O */
+    bool limit, guess; /* --osscan-limit, --osscan-guess */
+} os_options_t;
+
 typedef struct options_s {
     target_options_t target;
     port_options_t port;
     timing_options_t timing;
     output_options_t output;
     version_options_t version;
+    os_options_t os;
     unsigned scans;                    /* scan_type_e */
     unsigned pings;                    /* ping_type_e */
     const char *syn_ports, *ack_ports; /* of -PS and -PA; NULL: the usual ones */

@@ -86,6 +86,8 @@ typedef enum column_e {
     COLUMN_EXTRA,
     COLUMN_CPE,
     COLUMN_BANNER,
+    COLUMN_OS,
+    COLUMN_OS_ACCURACY,
     COLUMNS
 } column_e;
 
@@ -105,9 +107,9 @@ static int write_line(hbytes_t *out, const char *const *fields)
 static int begin(hbytes_t *out, const run_t *run)
 {
     static const char *const names[COLUMNS] = {
-        "ip",       "name",    "mac",   "vendor", "host_state", "host_reason",
-        "protocol", "port",    "state", "reason", "service",    "tls",
-        "product",  "version", "extra", "cpe",    "banner"};
+        "ip",    "name",  "mac",    "vendor",   "host_state", "host_reason", "protocol",
+        "port",  "state", "reason", "service",  "tls",        "product",     "version",
+        "extra", "cpe",   "banner", "os_guess", "os_accuracy"};
 
     (void)run;
     return write_line(out, names);
@@ -127,7 +129,7 @@ static void fill_service(const char **fields, const service_t *service)
 
 static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host)
 {
-    char ip[HADDR_FORMAT_SIZE], mac[18], number[8];
+    char ip[HADDR_FORMAT_SIZE], mac[18], number[8], accuracy[8] = "";
     const char *fields[COLUMNS] = {
         [COLUMN_IP] = output_ip(host, ip),
         [COLUMN_NAME] = output_name(host),
@@ -139,13 +141,18 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
     int status = 0;
 
     (void)run;
+    if (host->os && host->os->guess_count > 0) {
+        snprintf(accuracy, sizeof(accuracy), "%u", host->os->guesses[0].accuracy);
+        fields[COLUMN_OS] = host->os->guesses[0].system->name;
+        fields[COLUMN_OS_ACCURACY] = accuracy;
+    }
     if (host->port_count == 0)
         return write_line(out, fields);
     for (size_t i = 0; i < host->port_count && status == 0; i++) {
         const port_result_t *port = &host->ports[i];
 
         snprintf(number, sizeof(number), "%u", port->number);
-        for (size_t c = COLUMN_PROTOCOL; c < COLUMNS; c++)
+        for (size_t c = COLUMN_PROTOCOL; c < COLUMN_OS; c++)
             fields[c] = NULL;
         fields[COLUMN_PROTOCOL] = protocol_name(port->protocol);
         fields[COLUMN_PORT] = number;

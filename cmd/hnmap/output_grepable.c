@@ -1,5 +1,6 @@
 /* The format for grep and awk: a line for what each host is, a line for its ports. */
 #include "output.h"
+#include "output_os.h"
 #include "output_text.h"
 
 #include <inttypes.h>
@@ -103,6 +104,8 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
     if (status == 0)
         status =
             host->timed_out ? hbytes_append_str(out, "\tStatus: Timeout") : write_ports(out, host);
+    if (status == 0)
+        status = output_os_grepable(out, host->os);
     return status < 0 ? status : hbytes_append_char(out, '\n');
 }
 

@@ -2,6 +2,7 @@
  * stand in it as they were done, the summary behind them; a page that was cut off is read as well,
  * and says that it has no end. */
 #include "output_html_int.h"
+#include "output_os.h"
 #include "output_text.h"
 
 #include "proto/http_page.h"
@@ -11,7 +12,8 @@
 #include <string.h>
 
 #define RANGES_SHOWN_MAX 200 /* bytes of a list of ports that is seen without asking */
-#define CHIPS_MAX 10         /* open ports that are seen without expanding */
+#define OS_NAMES_MAX 3
+#define CHIPS_MAX 10 /* open ports that are seen without expanding */
 
 void page_put(page_t *page, const char *html)
 {
@@ -147,6 +149,22 @@ static void put_line(page_t *page, const host_result_t *host)
 
 /* ---- what is seen when it is expanded -------------------------------------------------------- */
 
+static void put_os(page_t *page, const os_result_t *os)
+{
+    hbytes_t text = {0};
+
+    if (os == NULL)
+        return;
+    if (page->error == 0)
+        page->error = output_os_names(&text, os, OS_NAMES_MAX);
+    if (text.len > 0)
+        page_put(page, " \xc2\xb7 OS, a guess: ");
+    page_text(page, text.data);
+    if (os->has_distance)
+        page_printf(page, " \xc2\xb7 %u hop%s away", os->distance, os->distance == 1 ? "" : "s");
+    hbytes_deinit(&text);
+}
+
 static void put_facts(page_t *page, const host_result_t *host)
 {
     char mac[18];
@@ -161,6 +179,7 @@ static void put_facts(page_t *page, const host_result_t *host)
         page_put(page, " \xc2\xb7 its address has the name ");
         page_text(page, host->name);
     }
+    put_os(page, host->os);
     if (host->timed_out)
         page_put(page, " \xc2\xb7 given up after its time: its ports are not known");
     page_put(page, "</p>\n");

@@ -1,9 +1,14 @@
 /* Lines of JSON: an object for the scan, one for each host as it is done, one for the end. What is
  * not known is left out. */
 #include "output.h"
+#include "output_os.h"
 #include "output_text.h"
 
 #include "base/hjson.h"
+
+#include <stdio.h>
+
+#define OS_ITEM_SIZE 128
 
 static void put_string(hjson_t *j, const char *key, const char *text)
 {
@@ -169,6 +174,45 @@ static void put_host(hjson_t *j, const host_result_t *host)
     }
 }
 
+static void put_items(hjson_t *j, const char *key, const char *list)
+{
+    char text[OS_ITEM_SIZE];
+    const char *item;
+    size_t len;
+
+    if (list == NULL)
+        return;
+    hjson_key(j, key);
+    hjson_open_array(j);
+    while ((item = output_os_item(&list, &len)) != NULL) {
+        snprintf(text, sizeof(text), "%.*s", (int)len, item);
+        hjson_string(j, text);
+    }
+    hjson_close(j);
+}
+
+static void put_os(hjson_t *j, const os_result_t *os)
+{
+    hjson_key(j, "os_guesses");
+    hjson_open_array(j);
+    for (size_t i = 0; i < os->guess_count; i++) {
+        const os_system_t *system = os->guesses[i].system;
+
+        hjson_open_object(j);
+        put_string(j, "name", system->name);
+        put_uint(j, "accuracy", os->guesses[i].accuracy);
+        put_string(j, "type", system->type);
+        put_string(j, "vendor", system->vendor);
+        put_string(j, "family", system->family);
+        put_items(j, "generations", system->generations);
+        put_items(j, "cpe", system->cpes);
+        hjson_close(j);
+    }
+    hjson_close(j);
+    if (os->has_distance)
+        put_uint(j, "distance", os->distance);
+}
+
 static void put_trace(hjson_t *j, const host_result_t *host)
 {
     char ip[HADDR_FORMAT_SIZE];
@@ -199,6 +243,8 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
         put_ports(&j, host);
         put_groups(&j, host);
     }
+    if (host->os)
+        put_os(&j, host->os);
     if (host->hops)
         put_trace(&j, host);
     return close_line(&j);

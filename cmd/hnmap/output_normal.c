@@ -1,5 +1,6 @@
 /* The format for people, as nmap's -oN and standard output have it. */
 #include "output.h"
+#include "output_os.h"
 #include "output_text.h"
 
 #include "base/hmem.h"
@@ -381,6 +382,8 @@ static int write_up_host(hbytes_t *out, const run_t *run, const host_result_t *h
         status = write_ports(out, run, host);
     if (status == 0)
         status = write_mac(out, host);
+    if (status == 0)
+        status = output_os_normal(out, host->os);
     if (status == 0 && host->has_ports)
         status = write_info(out, host);
     if (status == 0)

@@ -1,6 +1,7 @@
 /* nmap's XML, version 1.05 of its form: the same elements, attributes and order, so that what reads
  * the original reads this. The form fixes the name of the scanner. */
 #include "output.h"
+#include "output_os.h"
 #include "output_text.h"
 
 #include "base/hstr.h"
@@ -294,6 +295,8 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
         status = write_hostnames(out, host);
     if (status == 0 && host->has_ports)
         status = write_ports(out, host);
+    if (status == 0)
+        status = output_os_xml(out, host->os);
     if (status == 0 && host->hops)
         status = write_trace(out, host);
     if (status == 0 && host->srtt_us > 0)

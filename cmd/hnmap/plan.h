@@ -27,6 +27,7 @@ typedef enum plan_pace_e {
     PACE_PINGS,      /* and elsewhere */
     PACE_TCP,
     PACE_UDP,
+    PACE_OS,    /* which system they have */
     PACE_TRACE, /* the way to hosts */
     PLAN_PACES
 } plan_pace_e;

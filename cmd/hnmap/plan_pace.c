@@ -58,7 +58,8 @@ engine_options_t plan_pace(const options_t *options, plan_pace_e what)
 {
     const timing_options_t *t = &options->timing;
     const template_t m = merge(t);
-    bool pings = what == PACE_NEIGHBOURS || what == PACE_PINGS || what == PACE_TRACE;
+    bool pings =
+        what == PACE_NEIGHBOURS || what == PACE_PINGS || what == PACE_OS || what == PACE_TRACE;
 
     return (engine_options_t){
         .rtt_initial_us = m.rtt_initial * MS,

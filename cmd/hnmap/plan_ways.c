@@ -66,6 +66,9 @@ static const char *needs_raw(const options_t *o)
         return "this scan sends packets of our own, which needs root or CAP_NET_RAW; use -sT";
     if (o->flags)
         return "--scanflags needs root or CAP_NET_RAW";
+    if (o->os.wanted)
+        return "-O, and -A with it, sends packets of our own, which needs root or CAP_NET_RAW; use "
+               "-sV, which tells what services say of their system";
     if (o->traceroute)
         return "--traceroute sends packets of our own, which needs root or CAP_NET_RAW";
     if (o->pings & ~(unsigned)(PING_NONE | PING_SYN))

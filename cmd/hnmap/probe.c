@@ -240,6 +240,11 @@ static void on_answer(void *context, const raw_answer_t *answer)
             scan__take_hop(s, host, answer);
             continue;
         }
+        if (host->stage == STAGE_OS) {
+            if (!is_link_local(&answer->host) || host->path.link == answer->link)
+                scan__take_sign(s, host, answer);
+            continue;
+        }
         if (number < 0)
             continue;
         if (!engine_answer(scan__engine_of(s, host), host->engine, (uint32_t)number, answer->try,

@@ -16,7 +16,7 @@ static const char *stage_name(const scan_t *s)
     if (s->plan.run.lists_only)
         return "List Scan";
     if (s->scanning == 0)
-        return s->looking > 0 ? "Service scan" : "Ping Scan";
+        return s->looking > 0 ? "Service scan" : s->guessing > 0 ? "OS Scan" : "Ping Scan";
     if (s->plan.ports.tcp.count == 0)
         return "UDP Scan";
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -47,7 +47,7 @@ static double share_of_host(const scan_t *s, const host_t *host)
     case STAGE_UDP:
         return (has_tcp + share_of(s->engines[PACE_UDP])) / parts;
     default:
-        return host->stage == STAGE_DONE || host->stage == STAGE_SERVICE ? 1 : 0;
+        return host->stage >= STAGE_SERVICE ? 1 : 0;
     }
 }
 

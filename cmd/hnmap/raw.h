@@ -62,6 +62,7 @@ typedef struct raw_answer_s {
     bool is_error;          /* an ICMP error: the probe did not get there, or is refused */
     bool is_from_host;      /* the host itself sent it */
     const raw_link_t *link; /* it came from */
+    packet_t packet;        /* all of it; views of the frame, valid during the callback */
     const uint8_t *mac;     /* of a neighbour; valid during the callback, NULL otherwise */
     uint64_t time_us;
 } raw_answer_t;

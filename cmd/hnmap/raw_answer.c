@@ -259,6 +259,7 @@ bool raw__read(const raw_t *raw, packet_link_e link, const hpacket_frame_t *fram
         .host = packet.source,
         .from = packet.source,
         .ttl = packet.ttl,
+        .packet = packet,
         .is_from_host = true,
     };
     switch (packet.kind) {

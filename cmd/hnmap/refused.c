@@ -14,11 +14,6 @@
 
 const hopt_t refused_rows[] = {
     PAIR("iR", "NUMBER", "hnmap scans only what is named to it"),
-    FLAG('A', NULL, LATER),
-    FLAG('O', NULL, LATER),
-    FLAG(0, "osscan-limit", LATER),
-    FLAG(0, "osscan-guess", LATER),
-    FLAG(0, "fuzzy", LATER),
     FLAG(0, "system-dns", LATER),
     VALUE(0, "script", SCRIPTS),
     VALUE(0, "script-args", SCRIPTS),

@@ -258,6 +258,7 @@ void host_result_deinit(host_result_t *host)
     for (size_t i = 0; i < host->hop_count; i++)
         hmem_free(host->hops[i].name);
     hmem_free(host->hops);
+    hmem_free(host->os);
     hmem_free(host->name);
     *host = (host_result_t){0};
 }

@@ -4,6 +4,7 @@
 
 #include "base/hbuf.h"
 #include "net/haddr.h"
+#include "os.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -98,6 +99,15 @@ typedef struct hop_s {
     char *name; /* owned, or NULL */
 } hop_t;
 
+/* Which system a host may have. */
+typedef struct os_result_s {
+    os_guess_t guesses[OS_GUESSES_MAX]; /* best first */
+    size_t guess_count;
+    uint16_t open_port, closed_port; /* of TCP, that were asked; 0: none answered so */
+    bool has_distance;
+    uint8_t distance; /* hops to it, 0 for this machine */
+} os_result_t;
+
 typedef struct host_result_s {
     haddr_t addr;
     const char *asked; /* the name that the user gave, or NULL; borrowed */
@@ -116,6 +126,7 @@ typedef struct host_result_s {
     size_t port_count;
     port_group_t *groups; /* the rest, largest first */
     size_t group_count;
+    os_result_t *os; /* owned; NULL: not asked for */
     hop_t *hops; /* by ttl; those that are silent are left out. NULL: the way was not followed */
     size_t hop_count;
     uint8_t hops_asked;     /* the last one that there is, or that was asked for */

@@ -191,6 +191,7 @@ void scan__pump(scan_t *s)
     is_fed = promote(s) || is_fed;
     for (int i = PACE_TCP; i <= PACE_UDP; i++)
         when = sooner(when, engine_run(s->engines[i], htime_monotonic_us()));
+    when = sooner(when, engine_run(s->engines[PACE_OS], htime_monotonic_us()));
     is_fed = scan__promote_traces(s) || is_fed;
     when = sooner(when, engine_run(s->engines[PACE_TRACE], htime_monotonic_us()));
     when = sooner(when, report(s, htime_monotonic_us()));
@@ -219,6 +220,8 @@ static void stop_early(scan_t *s)
             scan__end_ports(s, host, false);
         else if (host->stage == STAGE_SERVICE)
             scan__end_services(s, host);
+        else if (host->stage == STAGE_OS)
+            scan__end_os(s, host);
         else if (host->stage == STAGE_TRACE_WAIT || host->stage == STAGE_TRACE)
             scan__end_trace(s, host);
         else if (host->stage == STAGE_WAIT || host->result.state == HOST_UP)
@@ -273,7 +276,7 @@ static int open_engines(scan_t *s)
     static const engine_method_t *const methods[PLAN_PACES] = {
         [PACE_NEIGHBOURS] = &scan__ping_method, [PACE_PINGS] = &scan__ping_method,
         [PACE_TCP] = &scan__port_method,        [PACE_UDP] = &scan__port_method,
-        [PACE_TRACE] = &scan__trace_method,
+        [PACE_OS] = &scan__os_method,           [PACE_TRACE] = &scan__trace_method,
     };
     int err = 0;
 

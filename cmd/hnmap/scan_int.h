@@ -20,6 +20,7 @@
 #define SCAN_SIGNALS 3
 
 typedef struct walk_s walk_t;
+typedef struct look_s look_t;
 typedef struct trace_s trace_t;
 
 #define SCAN_HOSTS_MAX 4096 /* that are scanned, or wait to be reported */
@@ -54,6 +55,7 @@ typedef struct scan_s {
     hsignal_t *signals[SCAN_SIGNALS];
     hlist_t hosts;                        /* in order */
     size_t host_count, scanning, looking; /* of them: in ports, in services */
+    size_t guessing;                      /* and in STAGE_OS */
     bool is_open;                         /* a round is: all above but what outlives it */
     bool is_posted;                       /* a pump is on its way */
     bool exhausted;                       /* no target is left */
@@ -99,6 +101,13 @@ void scan__finish_host(scan_t *s, host_t *host); /* it is to be reported; not in
 /* Ends the look at its services; what was found stays. */
 void scan__end_services(scan_t *s, host_t *host);
 void scan__on_services(void *context, void *user); /* a service_done_cb */
+
+/* ---- os_scan.c ---- */
+extern const engine_method_t scan__os_method;
+/* True: its system is looked at first, then scan__finish_host is called again. */
+bool scan__begin_os(scan_t *s, host_t *host);
+void scan__take_sign(scan_t *s, host_t *host, const raw_answer_t *answer);
+void scan__end_os(scan_t *s, host_t *host); /* with what is known now; not in an engine */
 
 /* ---- trace.c ---- */
 extern const engine_method_t scan__trace_method;

@@ -13,7 +13,7 @@
 
 void scan__finish_host(scan_t *s, host_t *host)
 {
-    if (scan__begin_trace(s, host))
+    if (scan__begin_os(s, host) || scan__begin_trace(s, host))
         return;
     if (s->map)
         host_map_remove(s->map, host);
@@ -133,7 +133,8 @@ static bool needs_neighbour(const scan_t *s, const host_t *host)
     const plan_t *plan = &s->plan;
 
     return host->path.is_neighbour && !plan->run.pings_only &&
-           (plan->ports.udp.count > 0 || plan->scan->type != SCAN_CONNECT);
+           (plan->ports.udp.count > 0 || plan->scan->type != SCAN_CONNECT ||
+            plan->options->os.wanted);
 }
 
 void scan__begin_host(scan_t *s, host_t *host)

@@ -386,6 +386,10 @@ void scan__end_trace(scan_t *s, host_t *host)
         scan__schedule(s); /* for this one, perhaps */
     if (write_hops(result, host->walk, 0) < 0)
         scan__out_of_memory(s);
+    if (result->os && host->walk->end > 0) { /* better than what a TTL says */
+        result->os->has_distance = true;
+        result->os->distance = host->walk->end;
+    }
     for (size_t i = 0; i < result->hop_count; i++)
         if (!haddr_equal(&result->hops[i].addr.u.sa, &result->addr.u.sa))
             ask_router_name(s, &result->hops[i].addr.u.sa);
