@@ -59,6 +59,23 @@ static const char *const services[] = {
     NULL,
 };
 
+static const char *const systems[] = {
+    "With -O hnmap guesses which system a host runs: an open TCP port is asked for a connection "
+    "three times, a closed one once, and the host for an echo. What comes back differs from system "
+    "to system: the order and the values of TCP's options, the window, the TTL, whether a packet "
+    "may be fragmented, how its ids go on; with -sV what services say of their system counts, too. "
+    "It is compared with a table of hnmap's own, and what fits is told with how well it does, in "
+    "percent. It stays a guess, for a proxy, a load balancer or a setting may answer like another "
+    "system, so an exact match is never reported; --osscan-guess tells what fits less well. If no "
+    "port is open too little is known for a guess.",
+    "Network Distance is how far a host is, by what is left of its TTL, or with --traceroute as it "
+    "was counted. Uptime and sequence numbers are not reported: systems of today begin their "
+    "timestamps and numbers at random, so that they tell nothing.",
+    "-A is short for -sV -O --traceroute. What nmap does with it besides is scripts, which hnmap "
+    "does not have.",
+    NULL,
+};
+
 static const char *const key_text[] = {
     "While it runs, a terminal shows how far it is. v and V make it more and less verbose, d and D "
     "the same for what it says of its inside, ? tells these keys, and any other key prints the "
@@ -76,8 +93,8 @@ static const char *const limits[] = {
 };
 
 static const hopt_section_t sections[] = {
-    {"STATES", states, state_terms}, {"SERVICES", services, NULL}, {"KEYS", key_text, NULL},
-    {"LIMITS", limits, NULL},        {NULL, NULL, NULL},
+    {"STATES", states, state_terms}, {"SERVICES", services, NULL}, {"SYSTEMS", systems, NULL},
+    {"KEYS", key_text, NULL},        {"LIMITS", limits, NULL},     {NULL, NULL, NULL},
 };
 
 static const hopt_term_t examples[] = {
@@ -86,6 +103,7 @@ static const hopt_term_t examples[] = {
     {"hnmap -sL 10.0.0.0/30", "List what would be scanned; nothing is sent to it."},
     {"hnmap -p- --open example.com", "Every TCP port of a host; those that are open."},
     {"hnmap -sV --banner 10.0.0.1", "What answers on the open ports, and its first words."},
+    {"hnmap -A 10.0.0.1", "The same, a guess of its system, and the way to it."},
     {"hnmap -sSU -p T:22,80,U:53,161 10.0.0.1", "TCP and UDP ports."},
     {"hnmap -Pn -F -oA today -iL hosts.txt",
      "Hosts of a file, taken for up, into today.nmap, today.xml and today.gnmap."},

@@ -64,12 +64,15 @@ static int send_icmp(const raw_t *raw, const raw_path_t *path, const raw_probe_t
                          packet_write_icmp(raw->frame, raw->frame_size, &envelope, &icmp));
 }
 
+#define SYN_TIMESTAMP 1000 /* ms of a clock that was just set: some take 0 for none */
+
 static packet_tcp_out_t tcp_of(const raw_t *raw, const raw_path_t *path, uint8_t flags)
 {
     packet_tcp_out_t tcp = {.window = ACK_WINDOW};
 
     if (flags == PACKET_SYN)
         tcp = packet_tcp_syn(path->source.family, path->link->info.mtu);
+    tcp.timestamp = SYN_TIMESTAMP;
     tcp.flags = flags;
     tcp.source_port = raw->port;
     return tcp;
