@@ -39,6 +39,7 @@ typedef struct host_s {
     port_result_t *outcomes; /* of the stages that are over, of ports in any order */
     size_t outcome_count;
     hdns_query_t *query;        /* for its name; NULL: none is under way */
+    uint64_t asked_us;          /* when a name server was asked; 0: it was not */
     service_host_t *services;   /* NULL: not in STAGE_SERVICE */
     htimer_t *deadline;         /* of that stage, with --host-timeout */
     uint64_t begin_us, done_us; /* when it was begun, when it became STAGE_DONE */

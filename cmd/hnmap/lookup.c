@@ -6,6 +6,11 @@
 #include <string.h>
 
 #define AT_ONCE 64 /* names that are asked for at the same time */
+/* The next server is asked that soon, so that one that is dead does not keep the names from reports
+ * (see name_wait.h); an answer that comes later is still taken. Each of the tries waits twice as
+ * long as the one before. */
+#define LOOKUP_TIMEOUT_MS 350
+#define LOOKUP_TRIES 5
 
 typedef struct lookup_s {
     hloop_t *loop;
@@ -70,7 +75,10 @@ int lookup_check(const options_t *options)
 
 int lookup_new(hloop_t *loop, const options_t *options, hdns_t **dns)
 {
-    const hdns_options_t how = {.servers = options->dns_servers, .no_cache = true};
+    const hdns_options_t how = {.servers = options->dns_servers,
+                                .timeout_ms = LOOKUP_TIMEOUT_MS,
+                                .tries = LOOKUP_TRIES,
+                                .no_cache = true};
 
     return hdns_new(loop, &how, dns);
 }

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define PROBES_MEMORY ((size_t)8 << 20) /* for the ports of all of them */
-#define NAME_WAIT_US 800000             /* for name servers that say nothing */
 
 void scan__out_of_memory(scan_t *s)
 {
@@ -94,12 +93,6 @@ static void count_host(scan_t *s, const host_t *done)
         scan__out_of_memory(s);
 }
 
-/* How long a host waits for its name: as long as name servers answer at all. */
-static uint64_t name_wait(const scan_t *s, const host_t *host)
-{
-    return (s->named_us > host->done_us ? s->named_us : host->done_us) + NAME_WAIT_US;
-}
-
 /* Reports what is done, in order. Returns when it wants to be called again for a name that is
  * waited for; UINT64_MAX: never; 0: at once, for there is room now. */
 static uint64_t report(scan_t *s, uint64_t now)
@@ -111,9 +104,9 @@ static uint64_t report(scan_t *s, uint64_t now)
 
         if (host->stage != STAGE_DONE)
             break;
-        if ((!scan__name_hops(s, host) || host->query) && now < name_wait(s, host) &&
+        if ((!scan__name_hops(s, host) || host->query) && now < name_wait_until(&s->names) &&
             !s->interrupted)
-            return reported > 0 ? 0 : name_wait(s, host);
+            return reported > 0 ? 0 : name_wait_until(&s->names);
         count_host(s, host);
         view_clear(s->view);
         if (output_host(s->output, &s->plan.run, &host->result) < 0)

@@ -9,6 +9,7 @@
 #include "event/htimer.h"
 #include "host.h"
 #include "host_map.h"
+#include "name_wait.h"
 #include "output.h"
 #include "plan.h"
 #include "raw.h"
@@ -49,7 +50,7 @@ typedef struct scan_s {
     diff_t *diff; /* NULL: nothing to compare with */
     view_t *view;
     uint64_t begin_us;
-    uint64_t named_us;   /* when a name server answered last; 0: not yet */
+    name_wait_t names;   /* how long they are waited for */
     uint64_t open_count; /* ports that were found open */
     htimer_t *timer;
     hsignal_t *signals[SCAN_SIGNALS];
@@ -89,6 +90,13 @@ void scan__warn_end(scan_t *s);                       /* all is reported */
 void scan__progress(void *context, progress_t *progress);
 
 /* ---- stage.c ---- */
+/* Asks for the name of an address; *asked_us: when a server was, 0: none was needed. *query is NULL
+ * if it cannot be asked: the report goes without the name. */
+void scan__ask_name(scan_t *s, const struct sockaddr *addr, hdns_name_cb cb, void *arg,
+                    hdns_query_t **query, uint64_t *asked_us);
+/* What its callback tells first. */
+void scan__name_ended(scan_t *s, int err, uint64_t asked_us);
+
 extern const engine_method_t scan__ping_method, scan__port_method;
 engine_t *scan__engine_of(const scan_t *s, const host_t *host);
 /* The ports of the stage that a host is in. */

@@ -39,6 +39,29 @@ const port_set_t *scan__ports_of(const scan_t *s, const host_t *host)
 
 /* ---- its name -------------------------------------------------------------------------------- */
 
+void scan__ask_name(scan_t *s, const struct sockaddr *addr, hdns_name_cb cb, void *arg,
+                    hdns_query_t **query, uint64_t *asked_us)
+{
+    hdns_stats_t before, after;
+    uint64_t now = htime_monotonic_us();
+
+    *asked_us = 0;
+    hdns_stats(s->dns, &before);
+    if (hdns_reverse(s->dns, addr, cb, arg, query) < 0)
+        *query = NULL;
+    hdns_stats(s->dns, &after);
+    if (after.hosts_hits > before.hosts_hits)
+        return; /* /etc/hosts knows it */
+    *asked_us = now;
+    name_wait_asked(&s->names, now);
+}
+
+void scan__name_ended(scan_t *s, int err, uint64_t asked_us)
+{
+    if (asked_us > 0 && (err == 0 || err == HERR_RESOLVE))
+        name_wait_answered(&s->names, asked_us, htime_monotonic_us());
+}
+
 static void on_name(hdns_query_t *query, int err, const char *name, void *arg)
 {
     host_t *host = arg;
@@ -48,18 +71,14 @@ static void on_name(hdns_query_t *query, int err, const char *name, void *arg)
     host->query = NULL;
     if (err == 0)
         host->result.name = hmem_strdup(name); /* without memory: without a name */
-    if (err == 0 || err == HERR_RESOLVE)
-        s->named_us = htime_monotonic_us();
+    scan__name_ended(s, err, host->asked_us);
     scan__schedule(s);
 }
 
 static void ask_name(scan_t *s, host_t *host)
 {
-    if (s->dns == NULL || host->query || host->result.name)
-        return;
-    /* An error is memory: the report goes without the name. */
-    if (hdns_reverse(s->dns, &host->result.addr.u.sa, on_name, host, &host->query) < 0)
-        host->query = NULL;
+    if (s->dns && host->query == NULL && host->result.name == NULL)
+        scan__ask_name(s, &host->result.addr.u.sa, on_name, host, &host->query, &host->asked_us);
 }
 
 /* ---- is it there? ---------------------------------------------------------------------------- */

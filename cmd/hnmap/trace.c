@@ -47,6 +47,7 @@ typedef struct router_s {
     scan_t *scan;
     packet_addr_t addr;
     hdns_query_t *query; /* NULL: none is under way */
+    uint64_t asked_us;   /* see scan__ask_name */
     char *name;
 } router_t;
 
@@ -139,6 +140,7 @@ static void on_router_name(hdns_query_t *query, int err, const char *name, void 
 
     (void)query;
     router->query = NULL;
+    scan__name_ended(router->scan, err, router->asked_us);
     if (err == 0)
         router->name = hmem_strdup(name); /* without memory: without a name */
     scan__schedule(router->scan);
@@ -156,8 +158,7 @@ static void ask_router_name(scan_t *s, const struct sockaddr *addr)
         return; /* the report goes without the name */
     *router = (router_t){.scan = s, .addr = packet_addr(addr)};
     trace->routers[trace->router_count++] = router;
-    if (hdns_reverse(s->dns, addr, on_router_name, router, &router->query) < 0)
-        router->query = NULL;
+    scan__ask_name(s, addr, on_router_name, router, &router->query, &router->asked_us);
 }
 
 static const char *name_of_hop(const host_t *host, const hop_t *hop, const router_t *router)
