@@ -27,10 +27,13 @@ typedef enum host_stage_e {
 typedef struct probe_s {
     uint32_t number;            /* of what is under way for it, CONNECT_NONE: nothing */
     uint8_t state, reason, ttl; /* port_state_e (PORT_UNKNOWN: no answer), reason_e */
+    bool is_kept;               /* in the file of --resume */
 } probe_t;
 
 typedef struct host_s {
-    hlist_t node; /* in the order of the targets */
+    hlist_t node;      /* in the order of the targets */
+    uint64_t position; /* in the walk over them */
+    bool is_up_kept;   /* the file of --resume says that it is up */
     host_result_t result;
     host_stage_e stage;
     engine_host_t *engine; /* NULL: in no engine */

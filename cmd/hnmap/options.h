@@ -110,6 +110,8 @@ typedef struct options_s {
     bool has_seed;
     uint64_t seed;
     hopt_list_t operands;
+    const char *resume; /* the file that the scan is kept in; NULL: none */
+    hbytes_t words;     /* of the command line that was kept in it */
     int argc;
     char *const *argv; /* as typed, for the files' first line */
 } options_t;

@@ -42,6 +42,7 @@ static bool feed(scan_t *s)
             break;
         }
         host->scan = s;
+        host->position = s->plan.cursor.position - 1;
         hlist_push_back(&s->hosts, &host->node);
         s->host_count++;
         scan__begin_host(s, host);
@@ -93,6 +94,14 @@ static void count_host(scan_t *s, const host_t *done)
         scan__out_of_memory(s);
 }
 
+void scan__tell_host(scan_t *s, const host_t *host)
+{
+    count_host(s, host);
+    view_clear(s->view);
+    if (output_host(s->output, &s->plan.run, &host->result) < 0)
+        s->status = 1;
+}
+
 /* Reports what is done, in order. Returns when it wants to be called again for a name that is
  * waited for; UINT64_MAX: never; 0: at once, for there is room now. */
 static uint64_t report(scan_t *s, uint64_t now)
@@ -107,10 +116,8 @@ static uint64_t report(scan_t *s, uint64_t now)
         if ((!scan__name_hops(s, host) || host->query) && now < name_wait_until(&s->names) &&
             !s->interrupted)
             return reported > 0 ? 0 : name_wait_until(&s->names);
-        count_host(s, host);
-        view_clear(s->view);
-        if (output_host(s->output, &s->plan.run, &host->result) < 0)
-            s->status = 1;
+        scan__tell_host(s, host);
+        scan__keep_told(s, host);
         host_free(host);
         s->host_count--;
         reported++;
@@ -356,9 +363,10 @@ void scan__run_round(scan_t *s)
     run_t *run = &s->plan.run;
 
     s->begin_us = htime_monotonic_us();
-    run->start = time(NULL);
+    run->start = scan__first_start(s);
     if (output_begin(s->output, run) < 0)
         s->status = 1;
+    scan__begin_resume(s);
     scan__pump(s);
     while (s->status == 0 && !is_over(s)) /* a stop may be one of before */
         if (hloop_run(s->loop) < 0)
@@ -370,16 +378,18 @@ void scan__run_round(scan_t *s)
 
         unwatch_signals(s); /* the second one ends it at once */
         s->status = 0;
+        scan__stop_resume(s);
         stop_early(s);
         s->status = s->status == 0 ? status : s->status;
     }
     scan__warn_end(s);
     run->end = time(NULL);
-    run->elapsed_s = (double)(htime_monotonic_us() - s->begin_us) / 1e6;
+    run->elapsed_s = (double)(htime_monotonic_us() - s->begin_us) / 1e6 + scan__elapsed_before(s);
     if (s->status == 1 && run->error == NULL)
         run->error = "failed";
     if ((output_end(s->output, run) < 0 || output_has_failed(s->output)) && s->status == 0)
         s->status = 1;
+    scan__end_resume(s, s->status == 0);
     if (s->diff)
         tell_changes(s);
 }
@@ -425,23 +435,29 @@ static void free_scan(scan_t *s)
     vendors_free(&s->vendors);
     diff_free(s->diff);
     plan_free(&s->plan);
+    scan__close_resume(s);
     hloop_free(&s->loop);
 }
 
 int scan(const options_t *options)
 {
     scan_t s = {.loop = hloop_new(0)};
+    options_t own = *options; /* with the seed of a scan that goes on */
 
     hlist_init(&s.hosts);
     if (s.loop == NULL) {
         fprintf(stderr, "hnmap: cannot open the event loop: %s\n", strerror(errno));
         return 1;
     }
-    s.status = plan_make(&s.plan, options, s.loop);
+    s.status = scan__open_resume(&s, &own);
+    if (s.status == 0)
+        s.status = plan_make(&s.plan, &own, s.loop);
     if (s.status == 0 && watch_signals(&s) < 0)
         scan__out_of_memory(&s);
     if (s.status == 0)
         s.status = scan__open_round(&s);
+    if (s.status == 0)
+        s.status = scan__check_resume(&s);
     if (s.status == 0 && options->output.diff) /* it may be the file that is written anew */
         s.status = diff_open(&s.diff, options->output.diff);
     if (s.status == 0) /* from here on a report is made, whatever happens */

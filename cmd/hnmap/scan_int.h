@@ -23,6 +23,7 @@
 typedef struct walk_s walk_t;
 typedef struct look_s look_t;
 typedef struct trace_s trace_t;
+typedef struct resume_s resume_t;
 
 #define SCAN_HOSTS_MAX 4096 /* that are scanned, or wait to be reported */
 
@@ -41,8 +42,9 @@ typedef struct scan_s {
     raw_t *raw;          /* NULL: all is asked by connect */
     host_map_t *map;     /* of hosts that are probed raw */
     engine_t *engines[PLAN_PACES];
-    hdns_t *dns;    /* NULL: no names */
-    trace_t *trace; /* NULL: no ways are followed */
+    hdns_t *dns;      /* NULL: no names */
+    trace_t *trace;   /* NULL: no ways are followed */
+    resume_t *resume; /* NULL: the scan is kept in no file */
     local_t *local;
     service_run_t *services; /* NULL: nobody asks for versions or banners */
     output_t *output;
@@ -74,6 +76,9 @@ void scan__schedule(scan_t *s); /* soon, once for all that comes until then */
 int scan__open_round(scan_t *s); /* 0 or an exit status after a message; close it in every case */
 void scan__run_round(scan_t *s);
 void scan__close_round(scan_t *s); /* legal where none is open */
+
+/* A host is done, and all in front of it are told: it goes into the reports. */
+void scan__tell_host(scan_t *s, const host_t *host);
 
 /* How many hosts may have their ports scanned at the same time. */
 size_t scan__scanning_max(const scan_t *s);
@@ -116,6 +121,29 @@ extern const engine_method_t scan__os_method;
 bool scan__begin_os(scan_t *s, host_t *host);
 void scan__take_sign(scan_t *s, host_t *host, const raw_answer_t *answer);
 void scan__end_os(scan_t *s, host_t *host); /* with what is known now; not in an engine */
+
+/* What is not found out but looked up: names that go with ports, who made the network card. */
+void scan__look_up(scan_t *s, host_result_t *result);
+
+/* ---- resume.c, resume_keep.c: --resume. Without it they do nothing ---- */
+/* The file, and out of it the seed; before the plan. 0 or an exit status after a message. */
+int scan__open_resume(scan_t *s, options_t *options);
+/* Whether it is of this scan; nothing is changed before that is known. 0 or an exit status. */
+int scan__check_resume(scan_t *s);
+/* Reports have begun: tells those hosts that were told before, and keeps from here on. */
+void scan__begin_resume(scan_t *s);
+time_t scan__first_start(const scan_t *s);    /* of the scan */
+double scan__elapsed_before(const scan_t *s); /* seconds */
+/* What the file knows of a host that begins: true: it is done (and its stage, too). */
+bool scan__resume_host(scan_t *s, host_t *host);
+bool scan__resume_up(scan_t *s, host_t *host);     /* true: it has said that it is there */
+void scan__resume_probes(scan_t *s, host_t *host); /* a stage begins */
+void scan__keep_ports(scan_t *s, host_t *host);    /* its outcomes are complete */
+void scan__keep_done(scan_t *s, host_t *host);
+void scan__keep_told(scan_t *s, const host_t *host);
+void scan__stop_resume(scan_t *s); /* from here on nothing is found out that is to be kept */
+void scan__end_resume(scan_t *s, bool is_whole);
+void scan__close_resume(scan_t *s);
 
 /* ---- trace.c ---- */
 extern const engine_method_t scan__trace_method;

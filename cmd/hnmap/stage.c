@@ -21,6 +21,7 @@ void scan__finish_host(scan_t *s, host_t *host)
     host->engine = NULL;
     host->done_us = htime_monotonic_us();
     host->result.end = time(NULL);
+    scan__keep_done(s, host);
 }
 
 engine_t *scan__engine_of(const scan_t *s, const host_t *host)
@@ -106,9 +107,23 @@ static void begin_stage(scan_t *s, host_t *host, host_stage_e stage, uint32_t pr
     if (err == 0)
         err = engine_host_add(scan__engine_of(s, host), probes, rtt_us, host, htime_monotonic_us(),
                               &host->engine);
+    if (err == 0)
+        scan__resume_probes(s, host);
     if (err < 0) {
         scan__out_of_memory(s);
         scan__finish_host(s, host);
+    }
+}
+
+void scan__look_up(scan_t *s, host_result_t *result)
+{
+    if (result->has_mac)
+        result->vendor = vendors_find(&s->vendors, result->mac);
+    for (size_t i = 0; i < result->port_count; i++) {
+        port_result_t *port = &result->ports[i];
+
+        port->usual = names_of(s->plan.names, port->protocol == IPPROTO_UDP ? PORTS_UDP : PORTS_TCP,
+                               port->number);
     }
 }
 
@@ -124,8 +139,7 @@ static void host_is_up(scan_t *s, host_t *host, reason_e reason)
     host->result.state = HOST_UP;
     host->result.reason = (uint8_t)reason;
     host->stage = STAGE_WAIT;
-    if (host->result.has_mac)
-        host->result.vendor = vendors_find(&s->vendors, host->result.mac);
+    scan__look_up(s, &host->result);
     ask_name(s, host);
     if (!s->plan.run.pings_only)
         return;
@@ -140,7 +154,8 @@ static void on_pinged(void *context, engine_host_t *engine_host)
     take_rtt(scan__engine_of(s, host), host);
     scan__cancel_probes(s, host);
     host->engine = NULL;
-    if (host->result.state == HOST_UP)
+    /* A neighbour is asked again, for its link address may be another one. */
+    if (host->result.state == HOST_UP || scan__resume_up(s, host))
         host_is_up(s, host, host->result.reason);
     else
         host_is_down(s, host, REASON_NO_RESPONSE);
@@ -162,6 +177,11 @@ void scan__begin_host(scan_t *s, host_t *host)
 
     host->result.start = time(NULL);
     host->begin_us = htime_monotonic_us();
+    if (scan__resume_host(s, host)) {
+        if (host->result.state == HOST_UP || s->plan.options->names == NAMES_ALWAYS)
+            ask_name(s, host);
+        return;
+    }
     if (s->plan.options->names == NAMES_ALWAYS || s->plan.run.lists_only)
         ask_name(s, host);
     if (s->plan.run.lists_only) {
@@ -179,6 +199,8 @@ void scan__begin_host(scan_t *s, host_t *host)
         host_is_up(s, host, REASON_LOCALHOST);
     else if (s->plan.options->pings & PING_NONE && (is_local || !needs_neighbour(s, host)))
         host_is_up(s, host, REASON_USER_SET);
+    else if (!host->path.is_neighbour && scan__resume_up(s, host))
+        host_is_up(s, host, host->result.reason);
     else
         begin_stage(s, host, STAGE_PING, scan__ping_count(s, host));
 }
@@ -234,12 +256,7 @@ static int divide(scan_t *s, host_t *host)
     int err = host_result_divide(&host->result, host->outcomes, host->outcome_count, shown_max,
                                  run->open_only);
 
-    for (size_t i = 0; i < host->result.port_count; i++) {
-        port_result_t *port = &host->result.ports[i];
-
-        port->usual = names_of(s->plan.names, port->protocol == IPPROTO_UDP ? PORTS_UDP : PORTS_TCP,
-                               port->number);
-    }
+    scan__look_up(s, &host->result);
     return err;
 }
 
@@ -328,6 +345,7 @@ void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
         err = collect(s, host, is_whole);
     if (err == 0 && !is_timed_out && is_whole && host->stage == STAGE_PORTS &&
         s->plan.ports.udp.count > 0) {
+        scan__keep_ports(s, host);
         begin_stage(s, host, STAGE_UDP, s->plan.ports.udp.count);
         if (host->stage == STAGE_UDP)
             return;
@@ -338,10 +356,12 @@ void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
     }
     if (err < 0)
         scan__out_of_memory(s);
-    free_probes(host);
     s->scanning--;
     if (err < 0 || is_timed_out || !is_whole || !begin_services(s, host))
         scan__finish_host(s, host);
+    if (host->stage != STAGE_DONE)
+        scan__keep_ports(s, host);
+    free_probes(host);
 }
 
 static void on_scanned(void *context, engine_host_t *engine_host)

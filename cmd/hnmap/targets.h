@@ -87,6 +87,9 @@ bool targets_at(const targets_t *targets, uint64_t index, target_t *target);
  * at. */
 bool targets_excluded(const targets_t *targets, const struct sockaddr *address);
 
+/* A checksum of all that was named and left out, as it was resolved: another one, another scan. */
+uint32_t targets_sum(const targets_t *targets);
+
 /* ---- a walk ---- */
 
 /* A value; position may be kept and set to take up a walk again. */
