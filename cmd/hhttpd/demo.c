@@ -291,6 +291,6 @@ int demo_install(site_host_t *host)
     if (!err)
         err = demo_upload_install(host);
     if (err == -EEXIST)
-        site_fail(host->site, err, "demo: another feature has a path of the demo");
+        site_fail(host->site, err, NULL, "demo: another feature has a path of the demo");
     return err;
 }

@@ -88,7 +88,7 @@ void log_lines(const log_t *log, hlog_level_e level, const hbytes_t *lines)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static int open_file(const char *path, int *fd, hbytes_t *errors)
+static int open_file(const settings_t *settings, const char *path, int *fd, hbytes_t *errors)
 {
     int err;
 
@@ -96,6 +96,7 @@ static int open_file(const char *path, int *fd, hbytes_t *errors)
     if (*fd >= 0)
         return 0;
     err = -errno;
+    settings_where(settings, path, errors);
     hbytes_printf(errors, "cannot open %s: %s\n", path, herr_str(err));
     return err;
 }
@@ -122,13 +123,13 @@ static int open_files(log_t *log, const settings_t *settings, hbytes_t *errors)
 
     *log = (log_t){.settings = settings, .fd = STDERR_FILENO, .access_fd = -1};
     if (settings->logfile)
-        err = open_file(settings->logfile, &log->fd, errors);
+        err = open_file(settings, settings->logfile, &log->fd, errors);
     if (!err && access && access[0] == '\0')
         log->access_fd = log->fd;
     else if (!err && access && strcmp(access, "-") == 0)
         log->access_fd = STDOUT_FILENO;
     else if (!err && access)
-        err = open_file(access, &log->access_fd, errors);
+        err = open_file(settings, access, &log->access_fd, errors);
     if (err)
         log_close(log);
     else

@@ -37,11 +37,31 @@ static void free_generation(generation_t *g)
     hmem_free(g);
 }
 
+static int check_user(const settings_t *s, hbytes_t *errors)
+{
+    const char *user = s->main.user, *group = s->main.group, *wrong = group;
+    hbytes_t why = {0};
+    int err = hprivilege_check(NULL, group, &why);
+
+    if (!err) {
+        wrong = user;
+        err = hprivilege_check(user, group, &why);
+    }
+    if (err) {
+        settings_where(s, wrong, errors);
+        hbytes_printf(errors, "%s\n", why.len > 0 ? why.data : herr_str(err));
+    }
+    hbytes_deinit(&why);
+    return err;
+}
+
 /* Everything that can fail without listening; the settings belong to the generation then. */
 static int try_out(generation_t *g, hbytes_t *errors)
 {
-    int err = log_open(&g->log, g->settings, errors);
+    int err = check_user(g->settings, errors);
 
+    if (!err)
+        err = log_open(&g->log, g->settings, errors);
     if (!err)
         err = tls_make(g->settings, g->master ? g->master->current : NULL, &g->tls, errors);
     return err ? err : trial_run(g, errors);
@@ -377,24 +397,16 @@ static void clean_up(master_t *master)
         munmap(master->shared, sizeof(shared_t));
 }
 
-static int check_user(const settings_t *settings)
-{
-    const log_t terminal = {.fd = STDERR_FILENO};
-    hbytes_t why = {0};
-    int err = hprivilege_check(settings->main.user, settings->main.group, &why);
-
-    if (err)
-        log_say(&terminal, HLOG_ERROR, "%s", why.len > 0 ? why.data : herr_str(err));
-    hbytes_deinit(&why);
-    return err;
-}
-
 int master_serve(int argc, char *const argv[], settings_t *settings, htitle_t *title)
 {
+    const log_t terminal = {.fd = STDERR_FILENO};
     master_t *master = hmem_zalloc(sizeof(*master));
-    int status = 1;
+    hbytes_t errors = {0};
+    int err = check_user(settings, &errors), status = 1;
 
-    if (!master || check_user(settings) < 0) {
+    log_lines(&terminal, HLOG_ERROR, &errors);
+    hbytes_deinit(&errors);
+    if (!master || err < 0) {
         settings_free(settings);
         hmem_free(master);
         return 1;

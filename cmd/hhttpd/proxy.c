@@ -84,6 +84,16 @@ static size_t gather(const rule_t *rule, const char **targets)
     return count;
 }
 
+/* The target that the words are about. */
+static const char *culprit(const rule_t *rule, const char *why)
+{
+    for (const rule_t *r = rule; r; r = r->next) {
+        if (strcmp(r->from, rule->from) == 0 && strstr(why, r->to))
+            return r->to;
+    }
+    return rule->to;
+}
+
 static void insert(backends_t *backends, backend_t *backend)
 {
     size_t len = strlen(backend->rule->from);
@@ -121,7 +131,8 @@ static int add_backend(backends_t *backends, const rule_t *rule)
     err = http_proxy_new(site->loop, &options, &backend->proxy, why, sizeof(why));
     if (err) {
         hmem_free(backend);
-        return site_fail(site, err, "proxy %s: %s", rule->from, why[0] ? why : herr_str(err));
+        return site_fail(site, err, culprit(rule, why), "proxy %s: %s", rule->from,
+                         why[0] ? why : herr_str(err));
     }
     insert(backends, backend);
     return 0;

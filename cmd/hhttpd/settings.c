@@ -75,13 +75,23 @@ void settings_free(settings_t *settings)
 
 /* ---- what only the whole can tell ------------------------------------------------------------ */
 
-__attribute__((format(printf, 3, 4))) static int complain(const settings_t *s, hbytes_t *errors,
-                                                          const char *fmt, ...)
+void settings_where(const settings_t *s, const char *value, hbytes_t *errors)
+{
+    unsigned line = hconf_line(s->conf, value);
+
+    if (line > 0)
+        hbytes_printf(errors, "%s:%u: ", s->conf_path, line);
+    else if (!value && s->conf_path)
+        hbytes_printf(errors, "%s: ", s->conf_path);
+}
+
+/* value: the one that is wrong, or NULL: none in particular. */
+__attribute__((format(printf, 4, 5))) static int complain(const settings_t *s, const char *value,
+                                                          hbytes_t *errors, const char *fmt, ...)
 {
     va_list ap;
 
-    if (s->conf_path)
-        hbytes_printf(errors, "%s: ", s->conf_path);
+    settings_where(s, hconf_line(s->conf, value) > 0 ? value : NULL, errors);
     va_start(ap, fmt);
     hbytes_vprintf(errors, fmt, ap);
     va_end(ap);
@@ -128,7 +138,7 @@ static int place_listens(settings_t *s, hbytes_t *errors)
             l->bare ? hendpoint_set(&l->endpoint, l->endpoint.scheme, host, l->endpoint.port) : 0;
 
         if (err)
-            return complain(s, errors, "host '%s': %s", s->host, herr_str(err));
+            return complain(s, s->host, errors, "host '%s': %s", s->host, herr_str(err));
     }
     return 0;
 }
@@ -142,12 +152,12 @@ static bool has_certificate(const settings_t *s)
  * certificate. */
 static int choose_tls(settings_t *s, hbytes_t *errors)
 {
-    bool named = false;
+    const listen_t *named = s->listens;
 
-    for (const listen_t *l = s->listens; l; l = l->next)
-        named = named || l->kind == LISTEN_TLS;
+    while (named && named->kind != LISTEN_TLS)
+        named = named->next;
     if (named && !has_certificate(s))
-        return complain(s, errors,
+        return complain(s, named->text, errors,
                         "TLS needs a certificate: ssl_certificate, --tls-cert or "
                         "--tls-self-signed");
     for (listen_t *l = s->listens; l; l = l->next) {
@@ -161,16 +171,17 @@ static int choose_tls(settings_t *s, hbytes_t *errors)
 static int check_certificates(const settings_t *s, const site_settings_t *site, hbytes_t *errors)
 {
     if (site->ssl_privatekey && !site->ssl_certificate)
-        return complain(s, errors, "a private key without a certificate");
+        return complain(s, site->ssl_privatekey, errors, "a private key without a certificate");
     if (site != &s->site && site->ssl_certificate && !has_certificate(s))
-        return complain(s, errors, "[host %s]: a certificate, but TLS is not spoken anywhere",
-                        site->names[0]);
+        return complain(s, site->ssl_certificate, errors,
+                        "[host %s]: a certificate, but TLS is not spoken anywhere", site->names[0]);
     if (site == &s->site && s->ssl_ca_certificate && !has_certificate(s))
-        return complain(s, errors,
+        return complain(s, s->ssl_ca_certificate, errors,
                         "clients' certificates need TLS, and that a certificate: "
                         "--tls-cert or --tls-self-signed");
     if (site == &s->site && s->tls_self_signed && site->ssl_certificate)
-        return complain(s, errors, "a certificate of a file and a self-signed one: choose one");
+        return complain(s, site->ssl_certificate, errors,
+                        "a certificate of a file and a self-signed one: choose one");
     return 0;
 }
 
@@ -183,14 +194,15 @@ static int place_root(const settings_t *s, site_settings_t *site, hbytes_t *erro
     const char *kept;
 
     if (!real)
-        return complain(s, errors, "%s: %s", name, herr_str(-errno));
+        return complain(s, site->root, errors, "%s: %s", name, herr_str(-errno));
     kept = settings_keep_text(s->keep, real, strlen(real));
     free(real);
     if (!kept)
         return -ENOMEM;
     site->root_shown = kept;
     if (len > 0 && (strncmp(kept, s->chroot_path, len) != 0 || (kept[len] && kept[len] != '/')))
-        return complain(s, errors, "%s is not below the new root %s", kept, s->chroot_path);
+        return complain(s, s->chroot, errors, "%s is not below the new root %s", kept,
+                        s->chroot_path);
     site->root_path = kept[len] ? kept + len : "/";
     return 0;
 }
@@ -214,7 +226,7 @@ static int check_page(const settings_t *s, const site_settings_t *site, const ch
         err = -EISDIR;
     if (!err)
         return 0;
-    return complain(s, errors, "%s%s%s%s: %s: %s", host ? "[host " : "", host ? host : "",
+    return complain(s, name, errors, "%s%s%s%s: %s: %s", host ? "[host " : "", host ? host : "",
                     host ? "]: " : "", key, path, herr_str(err));
 }
 
@@ -238,7 +250,7 @@ static int check_upload(const settings_t *s, const site_settings_t *site, hbytes
 
     if (!name || site->upload || site->no_upload)
         return 0;
-    return complain(s, errors, "%s: nothing is stored without upload, --upload", name);
+    return complain(s, NULL, errors, "%s: nothing is stored without upload, --upload", name);
 }
 
 static int place_chroot(settings_t *s, hbytes_t *errors)
@@ -249,7 +261,7 @@ static int place_chroot(settings_t *s, hbytes_t *errors)
         return 0;
     real = realpath(s->chroot, NULL);
     if (!real)
-        return complain(s, errors, "%s: %s", s->chroot, herr_str(-errno));
+        return complain(s, s->chroot, errors, "%s: %s", s->chroot, herr_str(-errno));
     s->chroot_path = settings_keep_text(s->keep, real, strcmp(real, "/") == 0 ? 0 : strlen(real));
     free(real);
     return s->chroot_path ? 0 : -ENOMEM;
@@ -328,9 +340,9 @@ static int read_file(settings_t *s, const char *path, hbytes_t *errors)
         return 0;
     }
     s->reading_file = true;
+    s->conf_path = path;
     err = hconf_load(path, &settings_schema, s, &s->conf, errors);
     s->reading_file = false;
-    s->conf_path = path;
     return err;
 }
 

@@ -92,6 +92,7 @@ typedef struct listen_s {
     struct listen_s *next;
     hendpoint_t endpoint;
     listen_kind_e kind; /* LISTEN_ANY until all is read */
+    const char *text;   /* as it was given */
     bool bare;          /* a port alone: for `host` */
     bool from_file;
 } listen_t;
@@ -146,6 +147,10 @@ typedef struct settings_s {
  * read: for -s stop, to which a broken file is none. */
 int settings_load(int argc, char *const argv[], settings_t **settings, hbytes_t *errors);
 void settings_free(settings_t *settings);
+
+/* Puts in front of a mistake where its value is from: "hhttpd.conf:12: "; the file alone for NULL,
+ * nothing for what is not of a file. */
+void settings_where(const settings_t *settings, const char *value, hbytes_t *errors);
 
 /* The documentation of the command, and its option table; the struct is settings_t. */
 extern const hopt_doc_t hhttpd_doc;

@@ -69,10 +69,11 @@ void *site_keep(site_t *site, size_t size)
     return memory && site_on_free(site, hmem_free, memory) == 0 ? memory : NULL;
 }
 
-int site_fail(site_t *site, int err, const char *fmt, ...)
+int site_fail(site_t *site, int err, const char *value, const char *fmt, ...)
 {
     va_list ap;
 
+    site->why_value = value;
     va_start(ap, fmt);
     vsnprintf(site->why, sizeof(site->why), fmt, ap);
     va_end(ap);
@@ -280,7 +281,7 @@ static int make_files(site_host_t *host)
         err = http_files_new(site->loop, &options, &host->unlisted);
     }
     if (err)
-        site_fail(site, err, "%s: %s", options.root, herr_str(err));
+        site_fail(site, err, s->root, "%s: %s", options.root, herr_str(err));
     return err;
 }
 
@@ -306,7 +307,7 @@ static int add_host(site_t *site, const site_settings_t *settings)
     for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
         err = features[i].install(host);
         if (err && !site->why[0])
-            site_fail(site, err, "%s: %s", features[i].name, herr_str(err));
+            site_fail(site, err, NULL, "%s: %s", features[i].name, herr_str(err));
         if (err)
             return err;
     }
@@ -374,6 +375,8 @@ int site_new(hloop_t *loop, const site_env_t *env, site_t **out, hbytes_t *why)
         err = make_all(site);
     }
     if (err) {
+        if (site && site->why[0])
+            settings_where(env->settings, site->why_value, why);
         hbytes_append_str(why, site && site->why[0] ? site->why : herr_str(err));
         site_free(site);
         return err;

@@ -54,6 +54,7 @@ struct site_s {
     hio_t *listeners[SITE_LISTENERS_MAX];
     size_t listener_count;
     char why[512]; /* an installation failed */
+    const char *why_value;
 };
 
 /* 0 and *site, or a negative error and words in why. */
@@ -105,8 +106,9 @@ http_span_t site_path(const site_host_t *host, const http_stream_t *stream);
 /* Answers with the files of the host, as the fallback does; path as site_path gives it. */
 void site_serve_path(site_host_t *host, http_stream_t *stream, http_span_t path);
 
-/* Words for a failed installation: returns err. */
-int site_fail(site_t *site, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Words for a failed installation, and the setting that is to blame, or NULL. Returns err. */
+int site_fail(site_t *site, int err, const char *value, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* The features. */
 int cors_install(site_host_t *host);

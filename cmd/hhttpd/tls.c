@@ -1,6 +1,9 @@
 #include "hhttpd.h"
 
+#include "base/hstr.h"
+
 #include <stdio.h>
+#include <string.h>
 
 /* Of a certificate that was asked for and one that is sent all the same, the CA decides. */
 static htls_client_cert_e client_cert(const settings_t *s)
@@ -19,6 +22,26 @@ static int add_hosts(const settings_t *s, htls_ctx_t *ctx, char *error, size_t s
             err = htls_ctx_add_cert(ctx, host->ssl_certificate, host->ssl_privatekey, error, size);
     }
     return err;
+}
+
+static bool is_about(const char *error, const char *file)
+{
+    return file && hstr_starts(error, file) && error[strlen(file)] == ':';
+}
+
+/* The file that the words begin with. */
+static const char *culprit(const settings_t *s, const char *error)
+{
+    if (is_about(error, s->ssl_ca_certificate))
+        return s->ssl_ca_certificate;
+    for (const site_settings_t *site = &s->site; site;
+         site = site == &s->site ? s->hosts : site->next) {
+        if (is_about(error, site->ssl_privatekey))
+            return site->ssl_privatekey;
+        if (is_about(error, site->ssl_certificate))
+            return site->ssl_certificate;
+    }
+    return NULL;
 }
 
 int tls_make(const settings_t *settings, const generation_t *previous, htls_ctx_t **ctx,
@@ -50,6 +73,7 @@ int tls_make(const settings_t *settings, const generation_t *previous, htls_ctx_
     if (!err)
         err = add_hosts(settings, *ctx, error, sizeof(error));
     if (err) {
+        settings_where(settings, culprit(settings, error), errors);
         hbytes_printf(errors, "TLS: %s\n", error[0] ? error : herr_str(err));
         htls_ctx_free(*ctx);
         *ctx = NULL;

@@ -339,8 +339,8 @@ static int check_folder(const site_host_t *host)
         err = -errno;
     if (fd >= 0)
         close(fd);
-    return err ? site_fail(host->site, err, "upload: %s in %s: %s", s->upload, s->root_shown,
-                           herr_str(err))
+    return err ? site_fail(host->site, err, s->upload, "upload: %s in %s: %s", s->upload,
+                           s->root_shown, herr_str(err))
                : 0;
 }
 

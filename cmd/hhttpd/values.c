@@ -361,7 +361,9 @@ static bool is_number(const char *text)
     return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
-static int add_listen(settings_t *s, const char *arg, listen_kind_e kind, hbytes_t *why)
+/* arg: the end point, one of the text's. */
+static int add_listen(settings_t *s, const char *arg, const char *text, listen_kind_e kind,
+                      hbytes_t *why)
 {
     listen_t *listen = settings_keep(s->keep, sizeof(*listen)), **end = &s->listens;
     char error[HENDPOINT_FORMAT_SIZE + 64];
@@ -381,6 +383,7 @@ static int add_listen(settings_t *s, const char *arg, listen_kind_e kind, hbytes
     listen->kind = listen->endpoint.scheme == HENDPOINT_TLS ? LISTEN_TLS : kind;
     if (listen->kind == LISTEN_ANY && hstr_starts(arg, "tcp://"))
         listen->kind = LISTEN_PLAIN;
+    listen->text = text;
     listen->bare = is_number(arg);
     listen->from_file = s->reading_file;
     *end = listen;
@@ -395,7 +398,7 @@ int settings_take_listen(const hopt_t *option, const char *arg, void *settings, 
 
     (void)option;
     for (size_t i = 0; !err && words[i]; i++)
-        err = add_listen(s, words[i], LISTEN_ANY, why);
+        err = add_listen(s, words[i], arg, LISTEN_ANY, why);
     return err;
 }
 
@@ -404,13 +407,13 @@ int settings_take_port(const hopt_t *option, const char *arg, void *settings, hb
     settings_t *s = settings;
 
     (void)option;
-    return add_listen(s, arg, s->reading_file ? LISTEN_PLAIN : LISTEN_ANY, why);
+    return add_listen(s, arg, arg, s->reading_file ? LISTEN_PLAIN : LISTEN_ANY, why);
 }
 
 int settings_take_https_port(const hopt_t *option, const char *arg, void *settings, hbytes_t *why)
 {
     (void)option;
-    return add_listen(settings, arg, LISTEN_TLS, why);
+    return add_listen(settings, arg, arg, LISTEN_TLS, why);
 }
 
 /* "8080", ":80", "host:80", "unix:/path", "tls://:443"; a folder that looks so is "./8080". */
@@ -426,6 +429,6 @@ static bool looks_like_endpoint(const char *text)
 int settings_take_operand(settings_t *settings, const char *text, hbytes_t *why)
 {
     if (looks_like_endpoint(text))
-        return add_listen(settings, text, LISTEN_ANY, why);
+        return add_listen(settings, text, text, LISTEN_ANY, why);
     return take_folder(&settings->site.root, text, why);
 }

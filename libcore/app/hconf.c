@@ -20,18 +20,39 @@
 
 #define WORD_SIZE 128 /* a key or a heading in a message */
 
+typedef struct string_s {
+    struct string_s *next;
+    unsigned line;
+    size_t len;
+    char text[];
+} string_t;
+
 struct hconf_s {
-    hopt_list_t strings; /* each from hmem_strdup */
+    string_t *strings;
 };
 
 void hconf_free(hconf_t *conf)
 {
     if (conf == NULL)
         return;
-    for (size_t i = 0; i < conf->strings.count; i++)
-        hmem_free((char *)conf->strings.items[i]);
-    hopt_list_deinit(&conf->strings);
+    while (conf->strings != NULL) {
+        string_t *next = conf->strings->next;
+
+        hmem_free(conf->strings);
+        conf->strings = next;
+    }
     hmem_free(conf);
+}
+
+unsigned hconf_line(const hconf_t *conf, const char *string)
+{
+    uintptr_t at = (uintptr_t)string;
+
+    for (const string_t *s = conf != NULL ? conf->strings : NULL; s != NULL; s = s->next) {
+        if (at >= (uintptr_t)s->text && at <= (uintptr_t)s->text + s->len)
+            return s->line;
+    }
+    return 0;
 }
 
 void hconf_deinit(const hconf_schema_t *schema, void *target)
@@ -128,14 +149,17 @@ static const hconf_section_t *find_section(const loader_t *l, const char *name, 
 /* A copy of the text that lives as long as the conf; NULL when out of memory. */
 static const char *keep_span(loader_t *l, const char *text, size_t len)
 {
-    char *copy = hmem_strndup(text, len);
+    string_t *copy = hmem_alloc(sizeof(*copy) + len + 1);
 
-    if (copy == NULL || hopt_list_add(&l->conf->strings, copy) != 0) {
-        hmem_free(copy);
+    if (copy == NULL) {
         l->error = -ENOMEM;
         return NULL;
     }
-    return copy;
+    *copy = (string_t){.next = l->conf->strings, .line = l->line, .len = len};
+    memcpy(copy->text, text, len);
+    copy->text[len] = '\0';
+    l->conf->strings = copy;
+    return copy->text;
 }
 
 static const char *keep_string(loader_t *l, const char *text)

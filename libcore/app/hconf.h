@@ -72,6 +72,10 @@ typedef struct hconf_text_s {
 int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *target,
                 hconf_t **conf, hbytes_t *errors);
 
+/* The line of a string that target or a callback got, or of a place in one; 0: it is not of this
+ * file. For mistakes that show only when all is read. NULL conf is legal. */
+unsigned hconf_line(const hconf_t *conf, const char *string);
+
 /* The version of inih, for a hopt_feature_t; NULL built without it. */
 const char *hconf_inih_version(void);
 

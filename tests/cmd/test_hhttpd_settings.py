@@ -156,32 +156,50 @@ def test_all_mistakes_are_told_at_once(check):
 @pytest.mark.parametrize(
     "text, line",
     [
-        ("https_port = 8443", "TLS needs a certificate: ssl_certificate, --tls-cert or --tls-self-signed"),
-        ("ssl_privatekey = WWW/a.txt", "a private key without a certificate"),
+        ("\nhttps_port = 8443", "2: TLS needs a certificate: ssl_certificate, --tls-cert or --tls-self-signed"),
+        ("port = 1\nlisten = :1 tls://:2", "2: TLS needs a certificate: ssl_certificate, --tls-cert or --tls-self-signed"),
+        ("ssl_privatekey = WWW/a.txt", "1: a private key without a certificate"),
         ("host = a:b:c.", None),
-        ("document_root = WWW\nerror_page = none.html", "error_page: WWW/none.html: No such file or directory"),
-        ("document_root = WWW\nspa = sub", "spa: WWW/sub: Is a directory"),
+        ("document_root = WWW\nerror_page = none.html", "2: error_page: WWW/none.html: No such file or directory"),
+        ("document_root = WWW\nspa = sub", "2: spa: WWW/sub: Is a directory"),
         ("document_root = WWW\nspa = a.txt", ""),
-        ("document_root = WWW/sub\nspa = yes", "spa: WWW/sub/index.html: No such file or directory"),
+        ("document_root = WWW/sub\nspa = yes", " spa: WWW/sub/index.html: No such file or directory"),
         (
             "[host a]\ndocument_root = WWW\n[error_page a]\n404 => none",
-            "[host a]: error_page: WWW/none: No such file or directory",
+            "4: [host a]: error_page: WWW/none: No such file or directory",
         ),
-        ("upload_max = 1G", "upload_max, --upload-max: nothing is stored without upload, --upload"),
-        ("upload_replace = yes", "upload_replace, --upload-replace: nothing is stored without upload, --upload"),
-        ("upload_delete = yes", "upload_delete, --upload-delete: nothing is stored without upload, --upload"),
+        ("chroot = WWW/sub\ndocument_root = WWW", "1: WWW is not below the new root WWW/sub"),
+        ("document_root = WWW\n\nupload = /none", "3: upload: /none in WWW: No such file or directory"),
+        ("[proxy]\n/a => http://b/\n/a => http://", '3: proxy /a: not an http or https URL: "http://"'),
+        ("logfile = /nosuch/a", "1: cannot open /nosuch/a: No such file or directory"),
+        ("\naccess_log = /nosuch/a", "2: cannot open /nosuch/a: No such file or directory"),
+        ("user = nosuchuser\ngroup = root", "1: unknown user 'nosuchuser'"),
+        ("user = root\ngroup = nosuchgroup", "2: unknown group 'nosuchgroup'"),
+        (
+            "port = 0\n[host a]\nssl_certificate = WWW/a.txt\n[host b]\n",
+            "3: [host a]: a certificate, but TLS is not spoken anywhere",
+        ),
+        ("upload_max = 1G", " upload_max, --upload-max: nothing is stored without upload, --upload"),
+        ("upload_replace = yes", " upload_replace, --upload-replace: nothing is stored without upload, --upload"),
+        ("upload_delete = yes", " upload_delete, --upload-delete: nothing is stored without upload, --upload"),
         ("upload_delete = yes\nupload_max = 1M\nupload = no", ""),
     ],
 )
 def test_what_only_the_whole_can_tell(check, www, text, line):
     lines = check(text)
     if line is not None:
-        assert lines == ([" " + line.replace("WWW", str(www))] if line else [])
+        assert lines == ([line.replace("WWW", str(www))] if line else [])
 
 
-def test_a_certificate_that_is_none_is_refused(check, www):
-    lines = check("ssl_certificate = WWW/a.txt\nport = tls://127.0.0.1:0")
-    assert len(lines) == 1 and "TLS: " in lines[0] and "a.txt" in lines[0]
+def test_a_certificate_that_is_none_is_refused(check, www, pki_pair):
+    cert, key = pki_pair
+    assert re.fullmatch("1: TLS: .*/a.txt: .*", *check("ssl_certificate = WWW/a.txt\nport = tls://127.0.0.1:0"))
+    lines = check(f"ssl_certificate = {cert}\nssl_privatekey = {key}\n[host a]\nssl_certificate = WWW/a.txt\n")
+    assert re.fullmatch("4: TLS: .*/a.txt: .*", *lines)
+
+
+def test_what_the_command_line_says_is_no_mistake_of_the_file(check):
+    assert check("port = 0\n", "--log-file=/nosuch/a") == ["hhttpd: cannot open /nosuch/a: No such file or directory"]
 
 
 def test_a_file_that_is_not_there(lab):

@@ -208,6 +208,22 @@ static void a_heading_with_a_bad_argument_is_told_once(void **state)
                   "x.conf:4: duplicate key 'number' in [host]: it is on line 2 too\n");
 }
 
+static void a_string_knows_its_line(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        parse("[server]\n\nroot = /srv\nindex = a\n[proxy]\n/api/ = 127.0.0.1\n[host a]\n"), 0);
+    assert_int_equal(hconf_line(conf, target.root), 3);
+    assert_int_equal(hconf_line(conf, target.root + 1), 3);
+    assert_int_equal(hconf_line(conf, target.index.items[0]), 4);
+    assert_int_equal(hconf_line(conf, target.route_from), 6);
+    assert_int_equal(hconf_line(conf, target.route_to), 6);
+    assert_int_equal(hconf_line(conf, hosts[0].name), 7);
+    assert_int_equal(hconf_line(conf, "/srv"), 0);
+    assert_int_equal(hconf_line(conf, NULL), 0);
+    assert_int_equal(hconf_line(NULL, target.root), 0);
+}
+
 static void an_empty_file_leaves_the_defaults(void **state)
 {
     (void)state;
@@ -382,6 +398,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_fill_their_members, begin, end),
         cmocka_unit_test_setup_teardown(a_heading_with_an_argument_chooses_the_struct, begin, end),
         cmocka_unit_test_setup_teardown(a_heading_with_a_bad_argument_is_told_once, begin, end),
+        cmocka_unit_test_setup_teardown(a_string_knows_its_line, begin, end),
         cmocka_unit_test_setup_teardown(an_empty_file_leaves_the_defaults, begin, end),
         cmocka_unit_test_setup_teardown(unknown_keys_and_sections_are_named_with_their_neighbour,
                                         begin, end),
