@@ -232,7 +232,7 @@ const hopt_t option_rows[] = {
     HOPT_CALL(
         's', NULL, take_scan,
         "S: ports by half-open connections; T: by connect; A, F, N, X, M: by packets with ACK, "
-        "FIN, no flag, FIN PSH URG, FIN ACK; U: UDP; V: what answers on open TCP ports; n: no "
+        "FIN, no flag, FIN PSH URG, FIN ACK; U: UDP; V: what answers on open ports; n: no "
         "ports, only hosts; L: "
         "list the targets",
         .arg_name = "LETTERS", .filled = true),
@@ -260,6 +260,14 @@ const hopt_t option_rows[] = {
              "as --version-intensity 2", .alias = "version_light"),
     HOPT_SET(0, "version-all", options_t, version.intensity, SERVICE_INTENSITY_MAX,
              "as --version-intensity 9", .alias = "version_all"),
+    HOPT_STRING(0, "probes", options_t, version.probes,
+                "with -sV, ask what FILE says, too; its format is that of nmap-service-probes",
+                .arg_name = "FILE"),
+    HOPT_FLAG(0, "allports", options_t, version.all_ports,
+              "with -sV, speak to printers (TCP ports 9100 to 9107), too, and to what the file of "
+              "--probes excludes"),
+    HOPT_FLAG(0, "version-trace", options_t, version.traces,
+              "tell on standard error what -sV says and hears", .alias = "version_trace"),
     HOPT_FLAG(0, "banner", options_t, version.banners,
               "show what a service says by itself when somebody connects"),
 
@@ -397,6 +405,8 @@ static int check(const options_t *o)
                         "not given\n");
     if ((o->scans & SCAN_TCP & ((o->scans & SCAN_TCP) - 1)) != 0)
         return misused("only one way to scan TCP ports at a time");
+    if (o->version.probes && (o->scans & SCAN_VERSIONS) == 0)
+        return misused("--probes FILE tells what -sV asks: it goes with -sV");
     if (o->pings & PING_NONE && o->pings & ~(unsigned)PING_NONE)
         return misused("-Pn and another -P: either every host is up or it is asked");
     if (o->flags && (o->scans & (SCAN_CONNECT | SCAN_LIST | SCAN_NO_PORT) ||

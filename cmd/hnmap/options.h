@@ -80,7 +80,8 @@ typedef struct output_options_s {
 
 typedef struct version_options_s {
     unsigned intensity; /* 0..9 */
-    bool banners;
+    bool banners, all_ports, traces;
+    const char *probes; /* a file of further ones */
 } version_options_t;
 
 typedef struct os_options_s {

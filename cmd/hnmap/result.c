@@ -145,7 +145,7 @@ static bool is_same_group(const port_result_t *p, const port_result_t *q)
 static bool is_shown(const port_result_t *port, const size_t *counts, size_t shown_max,
                      bool open_only)
 {
-    if (port->state == PORT_OPEN)
+    if (port->state == PORT_OPEN || port->is_kept)
         return true;
     if (open_only && port->state != PORT_OPEN_FILTERED && port->state != PORT_UNFILTERED)
         return false;
@@ -246,6 +246,60 @@ int host_result_divide(host_result_t *host, port_result_t *outcomes, size_t coun
         host->ports = all;
     host->port_count = shown;
     host->has_ports = true;
+    return 0;
+}
+
+/* Takes the groups of another result over. */
+static int add_groups(host_result_t *host, host_result_t *other)
+{
+    size_t count = host->group_count + other->group_count;
+    port_group_t *all = hmem_realloc(host->groups, (count ? count : 1) * sizeof(*all));
+
+    if (all == NULL)
+        return -ENOMEM;
+    if (other->group_count > 0)
+        memcpy(all + host->group_count, other->groups, other->group_count * sizeof(*all));
+    qsort(all, count, sizeof(*all), larger_first);
+    host->groups = all;
+    host->group_count = count;
+    hmem_free(other->groups);
+    return 0;
+}
+
+int host_result_fold(host_result_t *host, size_t shown_max)
+{
+    size_t counts[PORT_STATES] = {0}, hidden = 0, shown = 0;
+    host_result_t other = {0};
+    port_result_t *all;
+    int status;
+
+    for (size_t i = 0; i < host->port_count; i++)
+        counts[host->ports[i].state]++;
+    all = hmem_alloc((host->port_count ? host->port_count : 1) * sizeof(*all));
+    if (all == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < host->port_count; i++)
+        if (host->ports[i].is_kept && !is_shown(&(port_result_t){.state = host->ports[i].state},
+                                                counts, shown_max, false))
+            all[hidden++] = host->ports[i];
+    qsort(all, hidden, sizeof(*all), by_group);
+    status = make_groups(&other, all, hidden);
+    if (status == 0 && add_groups(host, &other) < 0) {
+        free_groups(other.groups, other.group_count);
+        status = -ENOMEM;
+    }
+    hmem_free(all);
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < host->port_count; i++) {
+        port_result_t *port = &host->ports[i];
+
+        if (port->is_kept && counts[port->state] > shown_max && port->state != PORT_OPEN)
+            service_free(port->service);
+        else
+            host->ports[shown++] = *port;
+    }
+    host->port_count = shown;
     return 0;
 }
 

@@ -79,6 +79,7 @@ typedef struct port_result_s {
     uint8_t ttl;        /* of the answer; 0: not known */
     const char *usual;  /* the name that goes with the number; borrowed, or NULL */
     service_t *service; /* what was found to answer; owned, or NULL */
+    bool is_kept;       /* shown whatever its state: its service is still looked for */
 } port_result_t;
 
 /* The name to print: what was found, else the usual one, else NULL. */
@@ -140,6 +141,9 @@ typedef struct host_result_s {
  * host is as before. */
 int host_result_divide(host_result_t *host, port_result_t *outcomes, size_t count, size_t shown_max,
                        bool open_only);
+/* Ports that were kept, and of whose state there are more than shown_max, go into groups, too. 0 or
+ * -ENOMEM: then the host is as before. */
+int host_result_fold(host_result_t *host, size_t shown_max);
 void host_result_deinit(host_result_t *host);
 
 /* "1-21,23" of sorted ports. 0 or -ENOMEM. */

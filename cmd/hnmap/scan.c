@@ -289,6 +289,18 @@ static int open_engines(scan_t *s)
     return err;
 }
 
+/* --probes. 0 or an exit status after a message. */
+static int load_probes(scan_t *s)
+{
+    const char *path = s->plan.options->version.probes;
+    char error[SERVICE_FILE_ERROR_SIZE];
+    int err = path ? service_file_load(path, &s->probes, error, sizeof(error)) : 0;
+
+    if (err < 0)
+        fprintf(stderr, "hnmap: %s\n", error);
+    return err == 0 ? 0 : err == HERR_SYNTAX || err == HERR_UNSUPPORTED ? 2 : 1;
+}
+
 /* What looks at services, if that is asked for. */
 static int open_services(scan_t *s)
 {
@@ -296,7 +308,10 @@ static int open_services(scan_t *s)
     const service_options_t options = {
         .versions = (o->scans & SCAN_VERSIONS) != 0,
         .banners = o->version.banners,
+        .all_ports = o->version.all_ports,
+        .traces = o->version.traces,
         .intensity = o->version.intensity,
+        .file = s->probes,
         .socket = {.source = s->plan.source.len > 0 ? &s->plan.source : NULL,
                    .interface = o->interface},
     };
@@ -429,6 +444,7 @@ void scan__close_round(scan_t *s)
 static void free_scan(scan_t *s)
 {
     scan__close_round(s);
+    service_file_free(s->probes);
     view_free(s->view);
     unwatch_signals(s);
     output_free(s->output);
@@ -454,6 +470,8 @@ int scan(const options_t *options)
         s.status = plan_make(&s.plan, &own, s.loop);
     if (s.status == 0 && watch_signals(&s) < 0)
         scan__out_of_memory(&s);
+    if (s.status == 0)
+        s.status = load_probes(&s);
     if (s.status == 0)
         s.status = scan__open_round(&s);
     if (s.status == 0)

@@ -47,6 +47,7 @@ typedef struct scan_s {
     resume_t *resume; /* NULL: the scan is kept in no file */
     local_t *local;
     service_run_t *services; /* NULL: nobody asks for versions or banners */
+    service_file_t *probes;  /* --probes; NULL: none */
     output_t *output;
     vendors_t vendors;
     diff_t *diff; /* NULL: nothing to compare with */

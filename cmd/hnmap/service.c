@@ -7,16 +7,25 @@
 #include <netinet/in.h>
 #include <string.h>
 
-static bool is_wanted(const port_result_t *port)
+static bool is_wanted(const service_options_t *options, const port_result_t *port)
 {
-    return port->state == PORT_OPEN && port->protocol == IPPROTO_TCP &&
-           !service_is_printer(port->number);
+    bool is_udp = port->protocol == IPPROTO_UDP;
+
+    if (port->state != PORT_OPEN && !(is_udp && port->state == PORT_OPEN_FILTERED))
+        return false;
+    if (is_udp && !options->versions) /* there is no banner */
+        return false;
+    if (options->all_ports)
+        return true;
+    return (is_udp || !service_is_printer(port->number)) &&
+           (options->file == NULL ||
+            !service_file_excludes(options->file, port->protocol, port->number));
 }
 
-bool service_is_wanted(const host_result_t *result)
+bool service_is_wanted(const service_run_t *run, const host_result_t *result)
 {
     for (size_t i = 0; i < result->port_count; i++)
-        if (is_wanted(&result->ports[i]))
+        if (is_wanted(&run->options, &result->ports[i]))
             return true;
     return false;
 }
@@ -30,7 +39,7 @@ static void begin_jobs(service_host_t *host)
     while (run->job_count < SERVICE_JOBS_MAX && host->next < host->result->port_count) {
         port_result_t *port = &host->result->ports[host->next];
 
-        if (is_wanted(port) && service__job_new(host, port) == NULL) {
+        if (is_wanted(&run->options, port) && service__job_new(host, port) == NULL) {
             service__short(run);
             if (run->job_count > 0)
                 return; /* when there is memory again */

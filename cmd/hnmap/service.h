@@ -1,15 +1,18 @@
-/* service: finds out what answers on the open TCP ports of hosts. A port has several conversations
+/* service: finds out what answers on the open ports of hosts. A TCP port has several conversations
  * at the same time: one listens for what the server says by itself, others say what is likely to be
- * understood, one speaks TLS, and then what is within it. What names the service best is kept. */
+ * understood, one speaks TLS, and then what is within it; a protocol that can go over to TLS is asked
+ * to. To a UDP port, also to one that has been silent so far, goes what could be answered; an answer
+ * makes it open. What names the service best is kept. */
 #ifndef HNMAP_SERVICE_H
 #define HNMAP_SERVICE_H
 
 #include "event/hloop.h"
 #include "net/hsocket.h"
 #include "result.h"
+#include "service_file.h"
 
-#define SERVICE_OPEN_MAX 64      /* conversations at the same time */
-#define SERVICE_PORT_OPEN_MAX 16 /* of one port */
+#define SERVICE_OPEN_MAX 256     /* conversations at the same time */
+#define SERVICE_PORT_OPEN_MAX 32 /* of one port */
 #define SERVICE_REPLY_MAX 8192   /* bytes of an answer that are looked at */
 #define SERVICE_BANNER_MAX 256   /* of these in a report */
 #define SERVICE_LISTEN_MS 500    /* for who speaks first, before others are asked; and 3 RTT */
@@ -17,6 +20,9 @@
 #define SERVICE_SPEAKER_MS 5000  /* on ports where servers are known to speak first */
 #define SERVICE_ANSWER_MS 3000   /* for an answer, at most; and 4 RTT */
 #define SERVICE_REST_MS 600      /* for more of an answer that has begun */
+#define SERVICE_UDP_TRIES 3      /* of a datagram that is not answered */
+#define SERVICE_UDP_AGAIN_MS 500 /* between them; and 2 RTT */
+#define SERVICE_UDP_LAST_MS 1000 /* for an answer to the last; and 4 RTT */
 
 typedef struct service_run_s service_run_t;
 typedef struct service_host_s service_host_t;
@@ -25,10 +31,13 @@ typedef struct service_host_s service_host_t;
 typedef void (*service_done_cb)(void *context, void *user);
 
 typedef struct service_options_s {
-    bool versions;            /* ask; else only banners are listened for */
-    bool banners;             /* keep what a service says first */
-    unsigned intensity;       /* 0..9 */
-    hsocket_options_t socket; /* its strings and addresses are borrowed */
+    bool versions;              /* ask; else only banners are listened for */
+    bool banners;               /* keep what a service says first */
+    bool all_ports;             /* printers, too */
+    bool traces;                /* tell on standard error what is said and heard */
+    unsigned intensity;         /* 0..9 */
+    const service_file_t *file; /* further probes; borrowed, NULL: none */
+    hsocket_options_t socket;   /* its strings and addresses are borrowed */
 } service_options_t;
 
 /* 0 and *run, or -ENOMEM. */
@@ -45,6 +54,6 @@ int service_run_add(service_run_t *run, host_result_t *result, void *user, servi
 void service_cancel(service_host_t *host);
 
 /* Whether there is something to look at. */
-bool service_is_wanted(const host_result_t *result);
+bool service_is_wanted(const service_run_t *run, const host_result_t *result);
 
 #endif

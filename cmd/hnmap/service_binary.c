@@ -252,27 +252,11 @@ static bool activemq(const reply_t *reply, match_t *m)
 
 /* ---- LDAP: RFC 4511, BER --------------------------------------------------------------------- */
 
-/* The next element: its tag; its content becomes *content. 0 at the end. */
-static uint32_t take_element(cursor_t *c, cursor_t *content)
-{
-    uint32_t tag = cursor_u8(c), len = cursor_u8(c), bytes = len & 0x7f;
-
-    if (len & 0x80) {
-        len = 0;
-        if (bytes > 4)
-            return 0;
-        while (bytes-- > 0)
-            len = len << 8 | cursor_u8(c);
-    }
-    *content = cursor_take(c, len);
-    return tag;
-}
-
 static void take_attribute(match_t *m, cursor_t type, cursor_t values)
 {
     cursor_t value, behind;
 
-    if (take_element(&values, &value) != 0x04)
+    if (cursor_element(&values, &value) != 0x04)
         return;
     if (match_starts(type, "vendorName"))
         match_text(m->product, sizeof(m->product), value);
@@ -286,30 +270,30 @@ static void take_attribute(match_t *m, cursor_t type, cursor_t values)
         while (m->product[0] == '\0' && value.left > 0) {
             if (match_find(value, "OpenLDAProotDSE", &behind))
                 hstr_copy(m->product, sizeof(m->product), "OpenLDAP");
-            if (take_element(&values, &value) != 0x04)
+            if (cursor_element(&values, &value) != 0x04)
                 break;
         }
 }
 
-static bool ldap(const reply_t *reply, match_t *m)
+bool match_ldap(const reply_t *reply, match_t *m)
 {
     cursor_t c = {reply->data, reply->len}, message, part, attributes, attribute;
     uint32_t tag;
 
-    if (take_element(&c, &message) != 0x30 || take_element(&message, &part) != 0x02 ||
-        reply->probe != PROBE_LDAP)
+    if (cursor_element(&c, &message) != 0x30 || cursor_element(&message, &part) != 0x02 ||
+        (reply->probe != PROBE_LDAP && reply->probe != PROBE_UDP_LDAP))
         return false;
-    tag = take_element(&message, &part);
+    tag = cursor_element(&message, &part);
     if (tag != 0x64 && tag != 0x65)
         return false;
     all_of(m, "ldap", NULL);
-    if (tag == 0x64 && take_element(&part, &attribute) == 0x04 &&
-        take_element(&part, &attributes) == 0x30)
-        while (take_element(&attributes, &attribute) == 0x30) {
+    if (tag == 0x64 && cursor_element(&part, &attribute) == 0x04 &&
+        cursor_element(&part, &attributes) == 0x30)
+        while (cursor_element(&attributes, &attribute) == 0x30) {
             cursor_t type, values;
 
-            if (take_element(&attribute, &type) == 0x04 &&
-                take_element(&attribute, &values) == 0x31)
+            if (cursor_element(&attribute, &type) == 0x04 &&
+                cursor_element(&attribute, &values) == 0x31)
                 take_attribute(m, type, values);
         }
     if (strcmp(m->product, "OpenLDAP") == 0)
@@ -384,13 +368,11 @@ static cursor_t dns_text(cursor_t c)
     return cursor_take(&c, cursor_u8(&c));
 }
 
-static bool dns(const reply_t *reply, match_t *m)
+bool match_dns(match_t *m, cursor_t c)
 {
-    cursor_t c = {reply->data, reply->len}, text;
+    cursor_t text;
 
-    cursor_u16(&c);
-    if (reply->probe != PROBE_DNS || c.left < 12 || c.at[0] != 'h' || c.at[1] != 'n' ||
-        !(c.at[2] & 0x80))
+    if (c.left < 12 || c.at[0] != 'h' || c.at[1] != 'n' || !(c.at[2] & 0x80))
         return false;
     cursor_take(&c, 4);
     all_of(m, "domain", NULL);
@@ -407,6 +389,14 @@ static bool dns(const reply_t *reply, match_t *m)
         match_text(m->extra, sizeof(m->extra), text);
     }
     return true;
+}
+
+static bool dns(const reply_t *reply, match_t *m)
+{
+    cursor_t c = {reply->data, reply->len};
+
+    cursor_u16(&c); /* the length */
+    return reply->probe == PROBE_DNS && match_dns(m, c);
 }
 
 /* X11 protocol, section 8: accepted, refused or asked for more; version 11. */
@@ -490,7 +480,7 @@ static bool tls_alert(const reply_t *reply, match_t *m)
 bool match_binary(const reply_t *reply, match_t *m)
 {
     static const matcher_fn matchers[] = {
-        mysql, postgres, mongodb, cassandra, mssql,  mqtt, amqp, kafka,  activemq, ldap,
+        mysql, postgres, mongodb, cassandra, mssql,  mqtt, amqp, kafka,  activemq, match_ldap,
         rdp,   smb,      dns,     x11,       socks5, rpc,  ajp,  telnet, tls_alert};
 
     for (size_t i = 0; i < sizeof(matchers) / sizeof(matchers[0]); i++) {

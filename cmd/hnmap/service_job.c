@@ -1,9 +1,10 @@
-/* One port: what is asked, in which order, and what is made of the answers. */
+/* One port: what is asked, and in which order. */
 #include "service_int.h"
 
 #include "base/hmem.h"
 #include "base/hstr.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #define GRACE_MS 400 /* for a better answer, once there is one; and 2 RTT */
@@ -17,14 +18,29 @@ uint64_t service__rtt_ms(const job_t *job, unsigned times)
 
 /* ---- what is to be asked --------------------------------------------------------------------- */
 
-static void ask(job_t *job, probe_e probe, bool in_tls)
+void service__job_ask(job_t *job, unsigned probe, bool in_tls)
 {
-    uint64_t *asked = in_tls ? &job->asked_in_tls : &job->asked;
+    uint64_t *asked = &job->asked[in_tls][probe / 64];
 
-    if ((*asked & UINT64_C(1) << probe) || job->queue_end == SERVICE_QUEUE_MAX)
+    if ((*asked & UINT64_C(1) << probe % 64) || job->queue_end == SERVICE_QUEUE_MAX)
         return;
-    *asked |= UINT64_C(1) << probe;
-    job->queue[job->queue_end++] = (ask_t){probe, in_tls};
+    *asked |= UINT64_C(1) << probe % 64;
+    job->queue[job->queue_end++] = (ask_t){(uint16_t)probe, in_tls};
+}
+
+/* Those of the user's file. */
+static void ask_file(job_t *job, bool in_tls, bool likely_only)
+{
+    const service_options_t *options = &job->host->run->options;
+    uint16_t order[SERVICE_FILE_PROBES_MAX];
+    size_t likely, count;
+
+    if (options->file == NULL)
+        return;
+    count = service_file_probes_for(options->file, job->port->protocol, job->port->number,
+                                    options->intensity, order, &likely);
+    for (size_t i = 0; i < (likely_only ? likely : count); i++)
+        service__job_ask(job, PROBES + order[i], in_tls);
 }
 
 static void ask_probes(job_t *job, bool in_tls, bool likely_only)
@@ -33,9 +49,27 @@ static void ask_probes(job_t *job, bool in_tls, bool likely_only)
     probe_e order[PROBES];
     size_t likely, count;
 
-    count = service_probes_for(job->port->number, intensity, in_tls, order, &likely);
-    for (size_t i = 0; i < count && (!likely_only || i < likely); i++)
-        ask(job, order[i], in_tls);
+    if (likely_only)
+        ask_file(job, in_tls, true);
+    count = service_probes_for(job->port->protocol, job->port->number, intensity, in_tls, order,
+                               &likely);
+    for (size_t i = 0; i < (likely_only ? likely : count); i++)
+        service__job_ask(job, order[i], in_tls);
+    if (!likely_only)
+        ask_file(job, in_tls, false);
+}
+
+void service__job_ask_tellers(job_t *job, const char *name, bool in_tls)
+{
+    const service_options_t *options = &job->host->run->options;
+
+    for (size_t i = 0; i < service_file_count(options->file); i++) {
+        const file_probe_t *probe = service_file_probe(options->file, i);
+
+        if (probe->protocol == job->port->protocol && probe->len > 0 &&
+            probe->rarity <= options->intensity && service_file_tells(options->file, i, name))
+            service__job_ask(job, PROBES + (unsigned)i, in_tls);
+    }
 }
 
 static void on_step(htimer_t *timer)
@@ -112,73 +146,44 @@ bool service__job_is_over(const job_t *job)
            !job->host->run->options.versions;
 }
 
-/* ---- what is made of the answers ------------------------------------------------------------- */
+/* ---- what answers change -------------------------------------------------------------------- */
 
-static bool is_banner(const talk_t *talk)
+/* What was not begun may be asked again. */
+static void drop_queue(job_t *job)
 {
-    return talk->ask.probe == PROBE_BANNER;
+    while (job->queue_end > job->queue_at) {
+        ask_t ask = job->queue[--job->queue_end];
+
+        job->asked[ask.in_tls][ask.probe / 64] &= ~(UINT64_C(1) << ask.probe % 64);
+    }
 }
 
-/* Ends the talks that are of no more use; a banner that is wanted is waited for. */
-static void give_up_rest(job_t *job, const talk_t *but)
+void service__job_give_up_rest(job_t *job, const talk_t *but)
 {
     bool keeps_banner = job->host->run->options.banners;
     hlist_t *pos, *next;
 
-    job->queue_at = job->queue_end;
+    drop_queue(job);
     HLIST_FOREACH (pos, next, &job->talks) {
         talk_t *talk = HLIST_ENTRY(pos, talk_t, node);
 
-        if (talk != but && !(keeps_banner && is_banner(talk)))
+        if (talk != but && !(keeps_banner && service__is_banner(talk)) &&
+            talk->ask.probe != PROBE_STARTTLS)
             service__talk_free(talk);
     }
 }
 
-/* There is an answer: a better one has to come soon. */
-static void hurry(job_t *job)
+void service__job_hurry(job_t *job)
 {
     hlist_t *pos, *next;
 
-    job->queue_at = job->queue_end;
+    drop_queue(job);
     HLIST_FOREACH (pos, next, &job->talks) {
         talk_t *talk = HLIST_ENTRY(pos, talk_t, node);
 
-        if (!talk->has_begun && talk->ask.probe != PROBE_TLS)
+        if (!talk->has_begun && talk->ask.probe != PROBE_TLS && talk->ask.probe != PROBE_STARTTLS)
             service__talk_hurry(talk, GRACE_MS + service__rtt_ms(job, 2));
     }
-}
-
-bool service__job_take(job_t *job, const talk_t *talk, bool is_whole)
-{
-    const reply_t reply = {(const uint8_t *)talk->reply.data, talk->reply.len, talk->ask.probe,
-                           is_whole};
-    bool in_tls = talk->ask.in_tls, is_done, is_better;
-    match_t match;
-
-    job->has_data = true;
-    if (!job->host->run->options.versions)
-        return memchr(talk->reply.data, '\n', talk->reply.len) != NULL;
-    is_done = service_match(&reply, &match) || is_whole;
-    if (!is_done || (job->has_tls && !in_tls))
-        return is_done;
-    is_better = match.level > job->best.level || (in_tls && !job->best_in_tls);
-    if (match.level != MATCH_NONE && is_better) {
-        bool is_first = job->best.level == MATCH_NONE;
-
-        job->best = match;
-        job->best_in_tls = in_tls;
-        if (is_first)
-            hurry(job);
-    }
-    if (match.next != PROBE_NONE && job->best.level < MATCH_VERSION)
-        ask(job, match.next, in_tls);
-    if (match.wants_tls && !in_tls)
-        ask(job, PROBE_TLS, false);
-    if (job->best.level == MATCH_VERSION && !(match.wants_tls && !in_tls)) {
-        job->is_final = true;
-        give_up_rest(job, talk);
-    }
-    return true;
 }
 
 void service__job_has_tls(job_t *job, const char *text)
@@ -187,7 +192,7 @@ void service__job_has_tls(job_t *job, const char *text)
         return;
     job->has_tls = true;
     hstr_copy(job->tls, sizeof(job->tls), text);
-    job->queue_at = job->queue_end; /* what was said outside of it counts no more */
+    drop_queue(job); /* what was said outside of it counts no more */
     if (!job->best_in_tls)
         job->best = (match_t){0};
     job->step = JOB_ALL;
@@ -197,20 +202,6 @@ void service__job_has_tls(job_t *job, const char *text)
     job->step = JOB_LIKELY;
     ask_probes(job, true, true);
     wait_for_step(job, SERVICE_NEXT_MS);
-}
-
-void service__job_talk_ended(job_t *job, talk_t *talk, bool by_peer)
-{
-    if (talk->reply.len > 0)
-        service__job_take(job, talk, true);
-    else if (by_peer && talk->is_connected && is_banner(talk) && !talk->ask.in_tls)
-        job->is_closed_at_once = true;
-    if (is_banner(talk) && job->banner.len == 0) {
-        hbytes_deinit(&job->banner);
-        job->banner = talk->reply;
-        talk->reply = (hbytes_t){0};
-    }
-    service__talk_free(talk);
 }
 
 /* ---- the beginning and the end --------------------------------------------------------------- */
@@ -227,65 +218,14 @@ job_t *service__job_new(service_host_t *host, port_result_t *port)
     hlist_push_back(&host->jobs, &job->node);
     host->job_count++;
     host->run->job_count++;
-    ask(job, PROBE_BANNER, false);
-    if (!host->run->options.versions)
+    job->is_udp = port->protocol == IPPROTO_UDP;
+    if (!job->is_udp)
+        service__job_ask(job, PROBE_BANNER, false);
+    if (!host->run->options.versions || job->is_udp)
         return job;
     if (service_speaks_first(port->number) && !service_is_tls_port(port->number))
         wait_for_step(job, SERVICE_LISTEN_MS);
     return job;
-}
-
-static service_t *what_was_found(const job_t *job)
-{
-    const char *usual = job->port->usual;
-    service_t *service;
-    match_t none = {.name = usual};
-
-    if (job->best.level != MATCH_NONE)
-        return service_of(&job->best);
-    if (job->is_closed_at_once && !job->has_data && !job->has_tls)
-        none.name = "tcpwrapped";
-    else if (job->has_tls && usual == NULL)
-        none.name = "unknown";
-    service = service_of(&none);
-    if (service)
-        service->confidence = none.name == usual ? 3 : 8;
-    return service;
-}
-
-/* Its first line, or what there is of it. */
-static char *banner_of(const job_t *job)
-{
-    size_t len = job->banner.len < SERVICE_BANNER_MAX ? job->banner.len : SERVICE_BANNER_MAX;
-    char text[4 * SERVICE_BANNER_MAX + 1];
-
-    while (len > 0 && strchr("\r\n", job->banner.data[len - 1]) && job->banner.data[len - 1])
-        len--;
-    if (len == 0)
-        return NULL;
-    hstr_escape(text, sizeof(text), job->banner.data, len);
-    return hmem_strdup(text);
-}
-
-static void report(job_t *job)
-{
-    const service_options_t *options = &job->host->run->options;
-    service_t *service;
-
-    if (!options->versions && (!options->banners || job->banner.len == 0))
-        return;
-    service = options->versions ? what_was_found(job) : hmem_zalloc(sizeof(*service));
-    if (service == NULL) {
-        service__short(job->host->run);
-        return;
-    }
-    service->is_tls = job->has_tls;
-    if (job->tls[0] != '\0')
-        service->tls = hmem_strdup(job->tls);
-    if (options->banners)
-        service->banner = banner_of(job);
-    service_free(job->port->service);
-    job->port->service = service;
 }
 
 void service__job_end(job_t *job)
@@ -295,7 +235,7 @@ void service__job_end(job_t *job)
     HLIST_FOREACH (pos, next, &job->talks)
         service__talk_free(HLIST_ENTRY(pos, talk_t, node));
     htimer_del(job->timer);
-    report(job);
+    service__report(job);
     hbytes_deinit(&job->banner);
     hlist_remove(&job->node);
     job->host->job_count--;

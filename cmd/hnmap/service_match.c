@@ -47,6 +47,21 @@ cursor_t cursor_take(cursor_t *c, size_t len)
     return taken;
 }
 
+uint32_t cursor_element(cursor_t *c, cursor_t *content)
+{
+    uint32_t tag = cursor_u8(c), len = cursor_u8(c), bytes = len & 0x7f;
+
+    if (len & 0x80) {
+        len = 0;
+        if (bytes > 4)
+            return 0;
+        while (bytes-- > 0)
+            len = len << 8 | cursor_u8(c);
+    }
+    *content = cursor_take(c, len);
+    return tag;
+}
+
 bool cursor_line(cursor_t *c, bool is_whole, cursor_t *line)
 {
     const uint8_t *end = c->left > 0 ? memchr(c->at, '\n', c->left) : NULL;
@@ -318,6 +333,8 @@ bool service_match(const reply_t *reply, match_t *match)
     static const matcher_fn matchers[] = {match_http, match_lines, match_binary};
 
     *match = (match_t){0};
+    if (service_probe_is_udp(reply->probe))
+        return match_udp(reply, match);
     for (size_t i = 0; i < sizeof(matchers) / sizeof(matchers[0]); i++) {
         bool is_done = matchers[i](reply, match);
 

@@ -56,6 +56,8 @@ uint32_t cursor_u16(cursor_t *c);
 uint32_t cursor_u32(cursor_t *c);
 /* The next len bytes, as a cursor of their own; what is there, if fewer are. */
 cursor_t cursor_take(cursor_t *c, size_t len);
+/* The next element of BER (X.690): its tag; its content becomes *content. 0 at the end. */
+uint32_t cursor_element(cursor_t *c, cursor_t *content);
 /* The next line without its end. False: there is no whole line, and is_whole is false; or
  * nothing. */
 bool cursor_line(cursor_t *c, bool is_whole, cursor_t *line);
@@ -79,5 +81,8 @@ typedef bool (*matcher_fn)(const reply_t *reply, match_t *m);
 bool match_http(const reply_t *reply, match_t *m);
 bool match_lines(const reply_t *reply, match_t *m);  /* services that speak in lines */
 bool match_binary(const reply_t *reply, match_t *m); /* and those that do not */
+bool match_udp(const reply_t *reply, match_t *m);    /* what came in a datagram */
+bool match_ldap(const reply_t *reply, match_t *m);
+bool match_dns(match_t *m, cursor_t message); /* an answer to version.bind */
 
 #endif

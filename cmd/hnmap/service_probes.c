@@ -1,5 +1,8 @@
 #include "service_probes.h"
 
+#include "payload.h"
+
+#include <netinet/in.h>
 #include <string.h>
 
 #define PORTS_MAX 10
@@ -9,7 +12,7 @@ typedef struct row_s {
     uint16_t len;
     uint8_t rarity;            /* 1: nearly every machine has one; 9: nearly none */
     bool in_tls;               /* seen within TLS */
-    uint16_t ports[PORTS_MAX]; /* that it belongs to */
+    uint16_t ports[PORTS_MAX]; /* that it belongs to; datagrams: the first one's payload is said */
 } row_t;
 
 #define BYTES(text) (text), (uint16_t)(sizeof(text) - 1)
@@ -103,7 +106,91 @@ static const row_t rows[PROBES] = {
     [PROBE_RPC] = {BYTES(RPC_HELLO), 5, false, {111}},
     [PROBE_AJP] = {BYTES("\x12\x34\x00\x01\x0a"), 7, false, {8009}},
     [PROBE_XMPP] = {BYTES(XMPP_HELLO), 6, true, {5222, 5223, 5269}},
+    [PROBE_UDP_DNS] = {DNS_HELLO + 2, (uint16_t)(sizeof(DNS_HELLO) - 3), 1, false, {53}},
+    [PROBE_UDP_MDNS] = {NULL, 0, 4, false, {5353}},
+    [PROBE_UDP_NTP] = {NULL, 0, 2, false, {123}},
+    [PROBE_UDP_SNMP] = {NULL, 0, 2, false, {161}},
+    [PROBE_UDP_NETBIOS] = {NULL, 0, 4, false, {137}},
+    [PROBE_UDP_SSDP] = {NULL, 0, 4, false, {1900}},
+    [PROBE_UDP_RPC] = {NULL, 0, 4, false, {111, 2049}},
+    [PROBE_UDP_TFTP] = {NULL, 0, 5, false, {69}},
+    [PROBE_UDP_SIP] = {NULL, 0, 4, false, {5060}},
+    [PROBE_UDP_MEMCACHED] = {NULL, 0, 5, false, {11211}},
+    [PROBE_UDP_STUN] = {NULL, 0, 5, false, {3478, 19302}},
+    [PROBE_UDP_COAP] = {NULL, 0, 6, false, {5683}},
+    [PROBE_UDP_RMCP] = {NULL, 0, 6, false, {623}},
+    [PROBE_UDP_LDAP] = {NULL, 0, 5, false, {389}},
+    [PROBE_UDP_XDMCP] = {NULL, 0, 7, false, {177}},
+    [PROBE_UDP_IKE] = {NULL, 0, 5, false, {500}},
+    [PROBE_UDP_OPENVPN] = {NULL, 0, 6, false, {1194}},
+    [PROBE_UDP_QUIC] = {NULL, 0, 4, false, {443, 80, 8443, 4433}},
+    [PROBE_UDP_A2S] = {NULL, 0, 8, false, {27015}},
+    [PROBE_UDP_BACNET] = {NULL, 0, 8, false, {47808}},
+    [PROBE_UDP_ECHO] = {NULL, 0, 7, false, {7}},
 };
+
+static const char *const names[PROBES] = {
+    [PROBE_NONE] = "none",
+    [PROBE_BANNER] = "banner",
+    [PROBE_TLS] = "TLS",
+    [PROBE_HTTP] = "HTTP",
+    [PROBE_HTTP_VERSION] = "HTTP /version",
+    [PROBE_LINE] = "line",
+    [PROBE_REDIS] = "Redis",
+    [PROBE_MEMCACHED] = "memcached",
+    [PROBE_MQTT] = "MQTT",
+    [PROBE_AMQP] = "AMQP",
+    [PROBE_POSTGRES] = "PostgreSQL",
+    [PROBE_MONGODB] = "MongoDB",
+    [PROBE_LDAP] = "LDAP",
+    [PROBE_RDP] = "RDP",
+    [PROBE_SMB] = "SMB",
+    [PROBE_DNS] = "DNS",
+    [PROBE_SIP] = "SIP",
+    [PROBE_RTSP] = "RTSP",
+    [PROBE_X11] = "X11",
+    [PROBE_SOCKS5] = "SOCKS5",
+    [PROBE_GIT] = "Git",
+    [PROBE_ZOOKEEPER] = "ZooKeeper",
+    [PROBE_CASSANDRA] = "Cassandra",
+    [PROBE_KAFKA] = "Kafka",
+    [PROBE_MSSQL] = "SQL Server",
+    [PROBE_RPC] = "RPC",
+    [PROBE_AJP] = "AJP",
+    [PROBE_XMPP] = "XMPP",
+    [PROBE_STARTTLS] = "STARTTLS",
+    [PROBE_UDP_DNS] = "DNS",
+    [PROBE_UDP_MDNS] = "mDNS",
+    [PROBE_UDP_NTP] = "NTP",
+    [PROBE_UDP_SNMP] = "SNMP",
+    [PROBE_UDP_NETBIOS] = "NetBIOS",
+    [PROBE_UDP_SSDP] = "SSDP",
+    [PROBE_UDP_RPC] = "RPC",
+    [PROBE_UDP_TFTP] = "TFTP",
+    [PROBE_UDP_SIP] = "SIP",
+    [PROBE_UDP_MEMCACHED] = "memcached",
+    [PROBE_UDP_STUN] = "STUN",
+    [PROBE_UDP_COAP] = "CoAP",
+    [PROBE_UDP_RMCP] = "RMCP",
+    [PROBE_UDP_LDAP] = "CLDAP",
+    [PROBE_UDP_XDMCP] = "XDMCP",
+    [PROBE_UDP_IKE] = "IKE",
+    [PROBE_UDP_OPENVPN] = "OpenVPN",
+    [PROBE_UDP_QUIC] = "QUIC",
+    [PROBE_UDP_A2S] = "A2S",
+    [PROBE_UDP_BACNET] = "BACnet",
+    [PROBE_UDP_ECHO] = "echo",
+};
+
+const char *service_probe_name(probe_e probe)
+{
+    return names[probe];
+}
+
+bool service_probe_is_udp(probe_e probe)
+{
+    return probe >= PROBE_UDP_DNS && probe < PROBES;
+}
 
 static bool has_port(const uint16_t *ports, size_t count, uint16_t port)
 {
@@ -137,15 +224,17 @@ bool service_is_tls_port(uint16_t port)
     return HAS_PORT(rows[PROBE_TLS].ports, port) || HAS_PORT(more, port);
 }
 
-size_t service_probes_for(uint16_t port, unsigned intensity, bool in_tls, probe_e order[PROBES],
-                          size_t *likely)
+size_t service_probes_for(uint8_t protocol, uint16_t port, unsigned intensity, bool in_tls,
+                          probe_e order[PROBES], size_t *likely)
 {
+    bool is_udp = protocol == IPPROTO_UDP;
+    probe_e first = is_udp ? PROBE_UDP_DNS : PROBE_TLS, end = is_udp ? PROBES : PROBE_STARTTLS;
     size_t count = 0;
     bool is_general;
 
     /* Those of the port, then what is so common that it is always tried, then by rarity. */
     for (unsigned rarity = 0; rarity <= intensity; rarity++) {
-        for (probe_e p = PROBE_TLS; p < PROBES; p++) {
+        for (probe_e p = first; p < end; p++) {
             bool is_of_port = HAS_PORT(rows[p].ports, port);
 
             if (in_tls && !rows[p].in_tls)
@@ -176,5 +265,11 @@ int service_probe_write(hbytes_t *out, probe_e probe, const char *host)
         return write_http(out, "/", host);
     if (probe == PROBE_HTTP_VERSION)
         return write_http(out, "/version", host);
+    if (service_probe_is_udp(probe) && rows[probe].len == 0) {
+        size_t len;
+        const void *data = payload_of(rows[probe].ports[0], &len);
+
+        return hbytes_append(out, data, len);
+    }
     return rows[probe].len > 0 ? hbytes_append(out, rows[probe].data, rows[probe].len) : 0;
 }

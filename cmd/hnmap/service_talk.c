@@ -3,11 +3,51 @@
 
 #include "base/hmem.h"
 #include "base/hstr.h"
+#include "base/htime.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#define TRACED_MAX 160 /* bytes of what is said and heard */
+
+/* ---- --version-trace -------------------------------------------------------------------------- */
+
+static const char *name_of(const talk_t *talk)
+{
+    const service_file_t *file = talk->job->host->run->options.file;
+
+    return talk->ask.probe < PROBES ? service_probe_name((probe_e)talk->ask.probe)
+                                    : service_file_probe(file, talk->ask.probe - PROBES)->name;
+}
+
+void service__trace(const talk_t *talk, const char *format, ...)
+{
+    const job_t *job = talk->job;
+    char address[HADDR_FORMAT_SIZE];
+    va_list args;
+
+    if (!job->host->run->options.traces)
+        return;
+    haddr_ip(&job->host->result->addr.u.sa, address, sizeof(address));
+    fprintf(stderr, "hnmap: %s %u/%s %s%s: ", address, job->port->number,
+            protocol_name(job->port->protocol), talk->ask.in_tls ? "TLS, " : "", name_of(talk));
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+void service__trace_bytes(const talk_t *talk, const char *what, const void *data, size_t len)
+{
+    char text[4 * TRACED_MAX + 1];
+
+    if (!talk->job->host->run->options.traces)
+        return;
+    hstr_escape(text, sizeof(text), data, len < TRACED_MAX ? len : TRACED_MAX);
+    service__trace(talk, "%s %zu bytes: %s%s", what, len, text, len > TRACED_MAX ? "..." : "");
+}
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
@@ -29,15 +69,27 @@ static void end(talk_t *talk, bool by_peer)
 {
     service_run_t *run = talk->job->host->run;
 
-    service__job_talk_ended(talk->job, talk, by_peer);
+    service__talk_ended(talk->job, talk, by_peer);
     service__advance(run);
+}
+
+static int say(talk_t *talk);
+static bool wait_for(talk_t *talk, uint64_t ms);
+
+static uint64_t udp_wait(const talk_t *talk)
+{
+    return talk->tries < SERVICE_UDP_TRIES ? SERVICE_UDP_AGAIN_MS + service__rtt_ms(talk->job, 2)
+                                           : SERVICE_UDP_LAST_MS + service__rtt_ms(talk->job, 4);
 }
 
 static void on_timer(htimer_t *timer)
 {
     talk_t *talk = hevent_userdata(timer);
+    bool is_again = talk->job->is_udp && talk->tries < SERVICE_UDP_TRIES;
 
     talk->timer = NULL;
+    if (is_again && say(talk) >= 0 && wait_for(talk, udp_wait(talk)))
+        return;
     end(talk, false);
 }
 
@@ -52,70 +104,9 @@ static bool wait_for(talk_t *talk, uint64_t ms)
 
 void service__talk_hurry(talk_t *talk, uint64_t ms)
 {
+    talk->tries = SERVICE_UDP_TRIES;
     if (!wait_for(talk, ms))
         service__short(talk->job->host->run);
-}
-
-/* ---- TLS ------------------------------------------------------------------------------------- */
-
-/* Far from what anybody relies on: a server is looked at, whoever it is. */
-htls_ctx_t *service__tls(service_run_t *run, bool http_only)
-{
-    const htls_options_t options = {.insecure = true,
-                                    .no_ktls = true,
-                                    .no_tickets = true,
-                                    .alpn = http_only ? "http/1.1" : "h2,http/1.1",
-                                    .ciphers = "ALL:@SECLEVEL=0"};
-    htls_ctx_t **ctx = http_only ? &run->tls_http : &run->tls;
-    char error[HTLS_ERROR_SIZE];
-
-    if (*ctx == NULL && !run->has_no_tls && htls_ctx_new(&options, ctx, error, sizeof(error)) < 0) {
-        *ctx = NULL;
-        run->has_no_tls = true;
-        fprintf(stderr, "hnmap: TLS is not looked at: %s\n", error);
-    }
-    return *ctx;
-}
-
-static void add(hbytes_t *text, const char *before, const char *value)
-{
-    /* Without memory or past its end the text is shorter. */
-    if (value[0] != '\0')
-        hbytes_printf(text, "%s%s", before, value);
-}
-
-static void take_tls(job_t *job, const hio_t *io, const htls_info_t *info)
-{
-    hbytes_t text = {.size_max = sizeof(job->tls) - 1};
-    htls_cert_t cert;
-    struct tm day;
-    char date[16] = "";
-
-    add(&text, "", info->version);
-    add(&text, ", ", info->cipher);
-    add(&text, ", ALPN ", info->alpn);
-    if (htls_peer_cert(io, 0, &cert) == 0) {
-        if (gmtime_r(&cert.not_after, &day))
-            strftime(date, sizeof(date), "%Y-%m-%d", &day);
-        add(&text, "; certificate of ", cert.subject);
-        add(&text, ", valid until ", date);
-        add(&text, ", names ", cert.names);
-    }
-    service__job_has_tls(job, text.data ? text.data : "");
-    hbytes_deinit(&text);
-}
-
-/* Whether what failed was TLS, and not somebody who does not speak it. */
-static bool has_refused_tls(const hio_t *io)
-{
-    char error[HTLS_ERROR_SIZE];
-
-    if (hio_error(io) == HERR_CERTIFICATE)
-        return true;
-    if (hio_error(io) != HERR_TLS)
-        return false;
-    htls_error(io, error, sizeof(error));
-    return hstr_starts(error, "the peer's alert") || strstr(error, "in common") != NULL;
 }
 
 /* ---- the way of it --------------------------------------------------------------------------- */
@@ -126,12 +117,29 @@ static void on_close(hio_t *io)
 
     if (talk == NULL)
         return;
-    if (talk->ask.probe == PROBE_TLS && !talk->is_connected && has_refused_tls(io))
+    service__trace(talk, "closed: %s",
+                   hio_error(io) ? herr_str(hio_error(io)) : "by the other side");
+    if (talk->ask.probe == PROBE_TLS && !talk->is_connected && service__tls_was_refused(io))
         service__job_has_tls(talk->job, "");
     if (hio_error(io) == -ECONNRESET || hio_error(io) == -EPIPE)
         talk->is_connected = true; /* or it would have been refused */
     talk->io = NULL;
     end(talk, true);
+}
+
+/* Each datagram is an answer of its own. */
+static void take_datagram(talk_t *talk)
+{
+    service_run_t *run = talk->job->host->run;
+    bool is_known = false;
+
+    service__take(talk->job, talk, true);
+    is_known = talk->job->best.level != MATCH_NONE;
+    talk->reply.len = 0;
+    if (is_known)
+        end(talk, false);
+    else
+        service__advance(run);
 }
 
 static void on_read(hio_t *io, void *buf, int len)
@@ -143,13 +151,23 @@ static void on_read(hio_t *io, void *buf, int len)
     if (talk == NULL)
         return;
     run = talk->job->host->run;
+    service__trace_bytes(talk, "hears", buf, (size_t)len);
     room = SERVICE_REPLY_MAX - talk->reply.len;
     if (hbytes_append(&talk->reply, buf, (size_t)len < room ? (size_t)len : room) < 0) {
         service__short(run);
         end(talk, false);
         return;
     }
-    if ((size_t)len >= room || service__job_take(talk->job, talk, false)) {
+    if (talk->ask.probe == PROBE_STARTTLS) {
+        if (!service__starttls_go_on(talk))
+            end(talk, false);
+        return;
+    }
+    if (talk->job->is_udp) {
+        take_datagram(talk);
+        return;
+    }
+    if ((size_t)len >= room || service__take(talk->job, talk, false)) {
         end(talk, false);
         return;
     }
@@ -160,31 +178,27 @@ static void on_read(hio_t *io, void *buf, int len)
         service__advance(run);
 }
 
-/* What is to be said within TLS, now that it stands. */
-static bool begin_in_tls(talk_t *talk)
+static int write_words(const talk_t *talk, hbytes_t *words)
 {
-    job_t *job = talk->job;
-    htls_info_t info;
-    bool is_http2;
+    const service_run_t *run = talk->job->host->run;
+    const file_probe_t *probe;
 
-    if (htls_info(talk->io, &info) < 0)
-        return false;
-    is_http2 = strcmp(info.alpn, "h2") == 0;
-    talk->ask.in_tls = true;
-    talk->ask.probe = service_speaks_first(job->port->number) ? PROBE_BANNER : PROBE_HTTP;
-    if (!is_http2)
-        job->asked_in_tls |= UINT64_C(1) << talk->ask.probe;
-    take_tls(job, talk->io, &info);
-    return !is_http2;
+    if (talk->ask.probe < PROBES)
+        return service_probe_write(words, (probe_e)talk->ask.probe, talk->job->host->name);
+    probe = service_file_probe(run->options.file, talk->ask.probe - PROBES);
+    return hbytes_append(words, probe->data, probe->len);
 }
 
 static int say(talk_t *talk)
 {
     hbytes_t words = {0};
-    int status = service_probe_write(&words, talk->ask.probe, talk->job->host->name);
+    int status = write_words(talk, &words);
 
-    if (status == 0 && words.len > 0)
+    if (status == 0 && words.len > 0) {
+        service__trace_bytes(talk, "says", words.data, words.len);
         status = hio_write(talk->io, words.data, words.len);
+    }
+    talk->tries++;
     hbytes_deinit(&words);
     return status;
 }
@@ -192,12 +206,23 @@ static int say(talk_t *talk)
 static void on_connect(hio_t *io)
 {
     talk_t *talk = hevent_userdata(io);
+    bool is_starttls;
 
     if (talk == NULL)
         return;
-    talk->is_connected = true;
-    if (talk->ask.probe == PROBE_TLS && !begin_in_tls(talk)) {
+    is_starttls = talk->ask.probe == PROBE_STARTTLS;
+    if ((talk->ask.probe == PROBE_TLS || (is_starttls && talk->is_connected)) &&
+        !service__tls_connected(talk)) {
+        talk->is_connected = true;
         end(talk, false);
+        return;
+    }
+    talk->is_connected = true;
+    if (is_starttls) {
+        if (!service__starttls_go_on(talk))
+            end(talk, false);
+        else
+            hio_read(io);
         return;
     }
     if (say(talk) == -ENOMEM)
@@ -205,23 +230,32 @@ static void on_connect(hio_t *io)
     hio_read(io);
 }
 
-static uint64_t wait_of(const job_t *job, ask_t ask)
+static uint64_t wait_of(const talk_t *talk)
 {
+    const job_t *job = talk->job;
     bool is_speaker = service_speaks_first(job->port->number);
+    uint64_t ms = SERVICE_ANSWER_MS;
 
-    if (ask.probe == PROBE_BANNER && !ask.in_tls)
+    if (job->is_udp)
+        return udp_wait(talk);
+    if (service__is_banner(talk) && !talk->ask.in_tls)
         return is_speaker ? SERVICE_SPEAKER_MS : SERVICE_LISTEN_MS + service__rtt_ms(job, 3);
-    return SERVICE_ANSWER_MS + service__rtt_ms(job, 4);
+    if (talk->ask.probe >= PROBES) {
+        const service_file_t *file = job->host->run->options.file;
+        uint32_t told = service_file_probe(file, talk->ask.probe - PROBES)->wait_ms;
+
+        ms = told > 0 ? told : ms;
+    }
+    return (talk->ask.probe == PROBE_STARTTLS ? SERVICE_SPEAKER_MS : ms) + service__rtt_ms(job, 4);
 }
 
 static talk_status_e start(talk_t *talk, const haddr_t *addr)
 {
     job_t *job = talk->job;
     service_run_t *run = job->host->run;
-    int fd = hsocket_client(addr, SOCK_STREAM, &run->options.socket);
-    htls_ctx_t *ctx = NULL;
-    haddr_t number;
-    bool is_name = haddr_parse(&number, job->host->name, 0) < 0;
+    int type = job->is_udp ? SOCK_DGRAM : SOCK_STREAM;
+    int fd = hsocket_client(addr, type, &run->options.socket);
+    bool is_tls = talk->ask.probe == PROBE_TLS || talk->ask.in_tls;
 
     if (fd < 0)
         return fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS ? TALK_LATER : TALK_FAILED;
@@ -235,13 +269,11 @@ static talk_status_e start(talk_t *talk, const haddr_t *addr)
     hio_setcb_read(talk->io, on_read);
     hio_setcb_close(talk->io, on_close);
     hio_set_connect_timeout(talk->io, 0);
-    if (talk->ask.probe == PROBE_TLS || talk->ask.in_tls) {
-        ctx = service__tls(run, talk->ask.in_tls);
-        if (ctx == NULL || htls_client(talk->io, ctx, is_name ? job->host->name : NULL) < 0)
-            return TALK_FAILED;
-    }
+    talk->begin_us = htime_monotonic_us();
+    if (is_tls && service__tls_begin(talk, talk->ask.in_tls) < 0)
+        return TALK_FAILED;
     if (hio_set_peeraddr(talk->io, &addr->u.sa, (int)addr->len) < 0 || hio_connect(talk->io) < 0 ||
-        !wait_for(talk, wait_of(job, talk->ask)))
+        !wait_for(talk, wait_of(talk)))
         return TALK_FAILED;
     return TALK_BEGUN;
 }

@@ -249,12 +249,28 @@ static int collect(const scan_t *s, host_t *host, bool is_whole)
     return 0;
 }
 
-static int divide(scan_t *s, host_t *host)
+static size_t shown_max(const scan_t *s)
 {
     const run_t *run = &s->plan.run;
-    size_t shown_max = run->debug > 0 ? SIZE_MAX : (size_t)SHOWN_MAX * (size_t)(1 + run->verbose);
-    int err = host_result_divide(&host->result, host->outcomes, host->outcome_count, shown_max,
-                                 run->open_only);
+
+    return run->debug > 0 ? SIZE_MAX : (size_t)SHOWN_MAX * (size_t)(1 + run->verbose);
+}
+
+/* A UDP port that was silent may answer to a question of -sV. */
+static void keep_silent(const scan_t *s, host_t *host)
+{
+    for (size_t i = 0; s->plan.run.has_versions && i < host->outcome_count; i++)
+        host->outcomes[i].is_kept = host->outcomes[i].protocol == IPPROTO_UDP &&
+                                    host->outcomes[i].state == PORT_OPEN_FILTERED;
+}
+
+static int divide(scan_t *s, host_t *host)
+{
+    int err;
+
+    keep_silent(s, host);
+    err = host_result_divide(&host->result, host->outcomes, host->outcome_count, shown_max(s),
+                             s->plan.run.open_only);
 
     scan__look_up(s, &host->result);
     return err;
@@ -279,6 +295,8 @@ void scan__end_services(scan_t *s, host_t *host)
     htimer_del(host->deadline);
     host->deadline = NULL;
     s->looking--;
+    if (host_result_fold(&host->result, shown_max(s)) < 0)
+        scan__out_of_memory(s);
     scan__finish_host(s, host);
 }
 
@@ -309,7 +327,7 @@ static bool begin_services(scan_t *s, host_t *host)
     uint64_t used_us = htime_monotonic_us() - host->begin_us;
     uint64_t left_ms = limit_us > used_us ? (limit_us - used_us) / 1000 : 0;
 
-    if (s->services == NULL || !service_is_wanted(&host->result))
+    if (s->services == NULL || !service_is_wanted(s->services, &host->result))
         return false;
     if (limit_us > 0) {
         host->deadline = htimer_add(s->loop, on_deadline, (uint32_t)left_ms + 1, 1);

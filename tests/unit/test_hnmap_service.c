@@ -199,17 +199,38 @@ static void test_cancel(void **state)
     stop(&server);
 }
 
+static bool is_wanted(const service_options_t *options, const port_result_t *port)
+{
+    const host_result_t host = {.ports = (port_result_t *)port, .port_count = 1};
+    hloop_t *loop = hloop_new(0);
+    service_run_t *run;
+    bool is_wanted;
+
+    assert_int_equal(service_run_new(loop, options, on_done, NULL, &run), 0);
+    is_wanted = service_is_wanted(run, &host);
+    service_run_free(run);
+    hloop_free(&loop);
+    return is_wanted;
+}
+
 static void test_wanted(void **state)
 {
-    port_result_t ports[] = {{.number = 9100, .protocol = IPPROTO_TCP, .state = PORT_OPEN},
-                             {.number = 53, .protocol = IPPROTO_UDP, .state = PORT_OPEN},
-                             {.number = 22, .protocol = IPPROTO_TCP, .state = PORT_CLOSED}};
-    const host_result_t host = {.ports = ports, .port_count = 3};
+    const service_options_t banners = {.banners = true}, versions = {.versions = true},
+                            all = {.versions = true, .all_ports = true};
+    port_result_t port = {.number = 22, .protocol = IPPROTO_TCP, .state = PORT_OPEN};
 
     (void)state;
-    assert_false(service_is_wanted(&host));
-    ports[2].state = PORT_OPEN;
-    assert_true(service_is_wanted(&host));
+    assert_true(is_wanted(&versions, &port) && is_wanted(&banners, &port));
+    port.state = PORT_CLOSED;
+    assert_false(is_wanted(&versions, &port));
+    port = (port_result_t){.number = 9100, .protocol = IPPROTO_TCP, .state = PORT_OPEN};
+    assert_false(is_wanted(&versions, &port));
+    assert_true(is_wanted(&all, &port));
+    port = (port_result_t){.number = 53, .protocol = IPPROTO_UDP, .state = PORT_OPEN_FILTERED};
+    assert_true(is_wanted(&versions, &port));
+    assert_false(is_wanted(&banners, &port));
+    port.protocol = IPPROTO_TCP;
+    assert_false(is_wanted(&versions, &port));
 }
 
 int main(void)

@@ -348,15 +348,15 @@ static void test_http_host(void **state)
 static void test_order(void **state)
 {
     probe_e order[PROBES];
-    size_t likely, count = service_probes_for(6379, SERVICE_INTENSITY, false, order, &likely);
+    size_t likely, count = service_probes_for(IPPROTO_TCP, 6379, SERVICE_INTENSITY, false, order, &likely);
 
     (void)state;
     assert_int_equal(order[0], PROBE_REDIS);
     assert_int_equal(likely, 3); /* with TLS and HTTP */
     assert_true(count > 15);
-    assert_int_equal(service_probes_for(6379, 0, false, order, &likely), 1);
-    assert_int_equal(service_probes_for(12345, 0, false, order, &likely), 0);
-    count = service_probes_for(12345, SERVICE_INTENSITY_MAX, true, order, &likely);
+    assert_int_equal(service_probes_for(IPPROTO_TCP, 6379, 0, false, order, &likely), 1);
+    assert_int_equal(service_probes_for(IPPROTO_TCP, 12345, 0, false, order, &likely), 0);
+    count = service_probes_for(IPPROTO_TCP, 12345, SERVICE_INTENSITY_MAX, true, order, &likely);
     for (size_t i = 0; i < count; i++)
         assert_true(order[i] != PROBE_TLS && order[i] != PROBE_BANNER);
     assert_true(service_speaks_first(22) && !service_speaks_first(80));
