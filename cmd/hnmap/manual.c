@@ -83,6 +83,23 @@ static const char *const key_text[] = {
     NULL,
 };
 
+static const char *const resume_text[] = {
+    "With --resume FILE a scan is kept in FILE while it runs, twice a second: which hosts were "
+    "told "
+    "and what is known of those under way. However it ends before its time (Ctrl-C, a kill, a "
+    "power "
+    "cut), the same command goes on with it, in the same folder; or hnmap --resume FILE alone, "
+    "which "
+    "takes the command line from FILE. Hosts that were told before go into the reports again, "
+    "which "
+    "are written anew and are then those of a scan that was never interrupted. Ports that have "
+    "answered are not asked again; those that were silent are, and services and the way to a host "
+    "that was under way may be looked at twice. --then runs no command for hosts that were told "
+    "before. When the scan has ended, FILE is removed. It has to be a file of your own, and of the "
+    "same scan: the same targets, ports and ways to ask; timing and reports may be others.",
+    NULL,
+};
+
 static const char *const limits[] = {
     "Memory is bounded however large the targets are: at most 4,096 hosts are in work at a time, "
     "and of those as many as fit into 8 MiB have their ports scanned. --max-rate is never passed. "
@@ -93,8 +110,13 @@ static const char *const limits[] = {
 };
 
 static const hopt_section_t sections[] = {
-    {"STATES", states, state_terms}, {"SERVICES", services, NULL}, {"SYSTEMS", systems, NULL},
-    {"KEYS", key_text, NULL},        {"LIMITS", limits, NULL},     {NULL, NULL, NULL},
+    {"STATES", states, state_terms},
+    {"SERVICES", services, NULL},
+    {"SYSTEMS", systems, NULL},
+    {"KEYS", key_text, NULL},
+    {"RESUMING", resume_text, NULL},
+    {"LIMITS", limits, NULL},
+    {NULL, NULL, NULL},
 };
 
 static const hopt_term_t examples[] = {
@@ -111,6 +133,8 @@ static const hopt_term_t examples[] = {
     {"hnmap -sV --html report.html 10.0.0.0/24", "As a page to read, sort and print."},
     {"hnmap -F --json new.json 10.0.0.0/24; hnmap -F --diff new.json 10.0.0.0/24",
      "What has changed since the first scan; in a script the exit status tells."},
+    {"hnmap --resume scan.state -oA scan 10.0.0.0/16; hnmap --resume scan.state",
+     "A scan that can be interrupted, and goes on."},
     {"hnmap --shard 1/4 --seed 7 --randomize-hosts 10.0.0.0/8 -p 443",
      "A quarter of a large scan, in random order; other machines do the rest."},
     {NULL, NULL},

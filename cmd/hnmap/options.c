@@ -1,6 +1,7 @@
 /* One table of rows; what belongs together is checked after the parse. */
 #include "options.h"
 
+#include "base/hmem.h"
 #include "base/hstr.h"
 #include "refused.h"
 #include "service_probes.h"
@@ -349,6 +350,11 @@ const hopt_t option_rows[] = {
               .alias = "stats_every"),
     HOPT_FLAG(0, "noninteractive", options_t, output.noninteractive,
               "no progress line, and no keys while it runs"),
+    HOPT_STRING(
+        0, "resume", options_t, resume,
+        "keep the scan in FILE while it runs, or go on with the one that is in it; alone, it "
+        "takes the targets and options from there, too",
+        .arg_name = "FILE", .filled = true),
     HOPT_CALL('v', "verbose", take_verbose, "say more; -vv or -v2 even more", .arg_name = "LEVEL",
               .bare = ""),
     HOPT_CALL('d', "debug", take_debug, "say what the scan does inside", .arg_name = "LEVEL",
@@ -384,11 +390,38 @@ static int check_times(const options_t *o)
     return 0;
 }
 
+bool options_are_kept(const options_t *o)
+{
+    return o->resume && o->operands.count == 0 && o->target.input_files.count == 0;
+}
+
+static int check_resume(const options_t *o)
+{
+    bool reads_stdin = o->target.exclude_file && strcmp(o->target.exclude_file, "-") == 0;
+
+    for (size_t i = 0; i < o->target.input_files.count; i++)
+        reads_stdin = reads_stdin || strcmp(o->target.input_files.items[i], "-") == 0;
+    if (o->resume == NULL)
+        return 0;
+    if (o->lists_interfaces || o->scans & SCAN_LIST)
+        return misused("--resume goes with a scan: --iflist and -sL send nothing");
+    if (o->output.watch_ms > 0)
+        return misused("--resume ends with its scan: not with --watch");
+    if (reads_stdin)
+        return misused("--resume reads the targets again when it goes on: not from standard input");
+    if (options_are_kept(o) && o->argc > 3)
+        return misused("--resume without targets takes all options from its file: it goes with no "
+                       "other");
+    return 0;
+}
+
 static int check(const options_t *o)
 {
     const timing_options_t *t = &o->timing;
 
-    if (o->lists_interfaces)
+    if (check_resume(o) != 0)
+        return 2;
+    if (o->lists_interfaces || options_are_kept(o))
         return 0;
     if (o->operands.count == 0 && o->target.input_files.count == 0)
         return misused("no target: try hnmap 192.168.1.0/24, or hnmap --help");
@@ -440,4 +473,8 @@ int options_parse(options_t *options, int argc, char **argv)
 void options_free(options_t *options)
 {
     hopt_main_free(&hnmap_doc, options, &options->operands);
+    hmem_free(options->kept_words);
+    hmem_free(options->kept_argv);
+    options->kept_words = NULL;
+    options->kept_argv = NULL;
 }

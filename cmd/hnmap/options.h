@@ -112,7 +112,8 @@ typedef struct options_s {
     uint64_t seed;
     hopt_list_t operands;
     const char *resume; /* the file that the scan is kept in; NULL: none */
-    hbytes_t words;     /* of the command line that was kept in it */
+    char *kept_words;   /* of the command line that was in it; owned, and so is: */
+    char **kept_argv;
     int argc;
     char *const *argv; /* as typed, for the files' first line */
 } options_t;
@@ -122,6 +123,9 @@ typedef struct options_s {
 #define OPTIONS_RUN HOPT_RUN
 int options_parse(options_t *options, int argc, char **argv);
 void options_free(options_t *options);
+
+/* Whether they are --resume FILE alone: the others are in the file. */
+bool options_are_kept(const options_t *options);
 
 /* The manual's texts and the table of options; see manual.c. */
 extern const hopt_doc_t hnmap_doc;

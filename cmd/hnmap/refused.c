@@ -49,7 +49,6 @@ const hopt_t refused_rows[] = {
     PAIR("oH", "FILE", NOT_HERE),
     FLAG(0, "packet-trace", LATER),
     FLAG(0, "log-errors", NOT_HERE),
-    VALUE(0, "resume", LATER),
     VALUE(0, "stylesheet", LATER),
     FLAG(0, "webxml", NMAP_DATA),
     FLAG(0, "no-stylesheet", LATER),

@@ -7,4 +7,8 @@
 /* Scans and reports. The exit status of the process: 0, or 1 after a message. */
 int scan(const options_t *options);
 
+/* For options_are_kept: becomes the options that are in the file of --resume. OPTIONS_RUN, or the
+ * exit status after a message. */
+int resume_command(options_t *options);
+
 #endif
