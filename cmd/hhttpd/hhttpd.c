@@ -42,6 +42,9 @@ static const char *const description[] = {
     "last word, and are about the first host. Every mistake is told with its line, and a key that "
     "does not exist is one. Relative paths are those of the current folder, but for error_page and "
     "spa, which are below document_root.",
+    "trust_proxies and no_proxies are lists of hosts that forward_proxy goes to, or not, with , or "
+    "; between: example.com and *.example.com are for all names that end so, too, 192.168.* and "
+    "*.example.* for what fits; 10.0.0.0/8 is a network.",
     "A changed file is noticed at the latest after a second. It is best replaced (mv), not written "
     "over: who gets it while it becomes shorter is cut off. A redirect leads to the path as it is "
     "written, even with a base URL.",

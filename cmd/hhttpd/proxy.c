@@ -7,10 +7,12 @@
 #include "proto/http_proxy.h"
 #include "site.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PREFIX_SIZE 4096
+#define ITEM_SIZE 512 /* more than a line of the file */
 
 /* The servers behind one path. */
 typedef struct backend_s {
@@ -140,15 +142,53 @@ static int add_backend(backends_t *backends, const rule_t *rule)
 
 /* ---- for any server -------------------------------------------------------------------------- */
 
+/* "*" is any text. */
+static bool fits(const char *pattern, const char *host)
+{
+    const char *star = NULL, *from = host;
+
+    while (*host) {
+        if (*pattern == '*') {
+            star = pattern++;
+            from = host;
+        } else if (tolower((unsigned char)*pattern) == tolower((unsigned char)*host)) {
+            pattern++;
+            host++;
+        } else if (star) {
+            pattern = star + 1;
+            host = ++from;
+        } else {
+            return false;
+        }
+    }
+    return pattern[strspn(pattern, "*")] == '\0';
+}
+
+/* Items as in NO_PROXY, where a star in front stands for whole labels; and with stars elsewhere. */
+static bool is_listed(const char *list, const char *host, uint16_t port)
+{
+    static const char separators[] = ",; \t";
+    char item[ITEM_SIZE];
+
+    for (size_t len; *list; list += len + strspn(list + len, separators)) {
+        len = strcspn(list, separators);
+        snprintf(item, sizeof(item), "%.*s", (int)len, list);
+        if (len > 0 && (hproxy_is_excluded(item + (item[0] == '*' && len > 1), host, port) ||
+                        (strchr(item + 1, '*') && fits(item, host))))
+            return true;
+    }
+    return false;
+}
+
 static bool may_go(http_stream_t *stream, const char *host, uint16_t port, void *arg)
 {
     const backends_t *backends = arg;
     const site_settings_t *s = backends->host->settings;
 
     (void)stream;
-    if (s->no_proxies && hproxy_is_excluded(s->no_proxies, host, port))
+    if (s->no_proxies && is_listed(s->no_proxies, host, port))
         return false;
-    return !s->trust_proxies || hproxy_is_excluded(s->trust_proxies, host, port);
+    return !s->trust_proxies || is_listed(s->trust_proxies, host, port);
 }
 
 static bool on_forward(http_stream_t *stream, void *userdata)

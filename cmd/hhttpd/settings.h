@@ -69,7 +69,7 @@ typedef struct site_settings_s {
     rule_t *auths;                                            /* path, who may come in */
     uint32_t proxy_connect_ms, proxy_read_ms, proxy_write_ms; /* 0: defaults of the proxy */
     bool forward_proxy;
-    const char *trust_proxies; /* hosts that it may go to, commas between; NULL: any */
+    const char *trust_proxies; /* hosts that it may go to, with , or ; between; NULL: any */
     const char *no_proxies;    /* hosts that it may not go to */
 
     bool cors;

@@ -184,7 +184,21 @@ def test_the_forward_proxy_does_not_tell_who_asks(back, forward):
     assert "Proxy-Connection" not in asked["headers"]
 
 
-@pytest.mark.parametrize("settings,status", [("no_proxies = 127.0.0.1\n", 403), ("trust_proxies = example.com\n", 403)])
+@pytest.mark.parametrize(
+    "settings,status",
+    [
+        ("no_proxies = 127.0.0.1\n", 403),
+        ("no_proxies = *example.com;*127.0.0.1\n", 403),
+        ("no_proxies = 10.*, 127.*\n", 403),
+        ("no_proxies = 27.*;*.127.0.0.1\n", 200),
+        ("trust_proxies = example.com\n", 403),
+        ("trust_proxies = *example.com;*example.org\n", 403),
+        ("trust_proxies = *example.com;*127.0.0.1\n", 200),
+        ("trust_proxies = *example.*;*.0.0.*\n", 200),
+        ("trust_proxies = *27.*;*1*8*\n", 200),
+        ("trust_proxies = 127.*.2;27.*\n", 403),
+    ],
+)
 def test_the_forward_proxy_goes_only_where_it_may(back, forward, settings, status):
     proxy = forward(settings)
     done = curl("-o", os.devnull, "-w", "%{http_code}", "-x", proxy, f"http://127.0.0.1:{back}/")
