@@ -126,15 +126,39 @@ static int by_group(const void *a, const void *b)
     return p->number - q->number;
 }
 
-static int larger_first(const void *a, const void *b)
+/* As nmap orders them: the state that most ports are in comes first, and within it the reason. */
+static bool comes_before(const port_group_t *g, const port_group_t *h, const uint32_t *totals)
 {
-    const port_group_t *g = a, *h = b;
+    /* Where numbers are equal. */
+    static const uint8_t rank[PORT_STATES] = {
+        [PORT_CLOSED] = 1,     [PORT_OPEN] = 2,          [PORT_FILTERED] = 3,
+        [PORT_UNFILTERED] = 4, [PORT_OPEN_FILTERED] = 5, [PORT_CLOSED_FILTERED] = 6,
+    };
 
-    if (g->count != h->count)
-        return g->count > h->count ? -1 : 1;
+    if (totals[g->state] != totals[h->state])
+        return totals[g->state] > totals[h->state];
     if (g->state != h->state)
-        return g->state - h->state;
-    return g->protocol != h->protocol ? g->protocol - h->protocol : g->reason - h->reason;
+        return rank[g->state] < rank[h->state];
+    if (g->count != h->count)
+        return g->count > h->count;
+    return g->protocol != h->protocol ? g->protocol > h->protocol : g->reason < h->reason;
+}
+
+/* A few. */
+static void sort_groups(port_group_t *groups, size_t count)
+{
+    uint32_t totals[PORT_STATES] = {0};
+
+    for (size_t i = 0; i < count; i++)
+        totals[groups[i].state] += groups[i].count;
+    for (size_t i = 1; i < count; i++) {
+        const port_group_t group = groups[i];
+        size_t at = i;
+
+        for (; at > 0 && comes_before(&group, &groups[at - 1], totals); at--)
+            groups[at] = groups[at - 1];
+        groups[at] = group;
+    }
 }
 
 static bool is_same_group(const port_result_t *p, const port_result_t *q)
@@ -207,7 +231,7 @@ static int make_groups(host_result_t *host, const port_result_t *hidden, size_t 
         free_groups(groups, kinds);
         return status;
     }
-    qsort(groups, kinds, sizeof(*groups), larger_first);
+    sort_groups(groups, kinds);
     host->groups = groups;
     host->group_count = kinds;
     return 0;
@@ -259,7 +283,7 @@ static int add_groups(host_result_t *host, host_result_t *other)
         return -ENOMEM;
     if (other->group_count > 0)
         memcpy(all + host->group_count, other->groups, other->group_count * sizeof(*all));
-    qsort(all, count, sizeof(*all), larger_first);
+    sort_groups(all, count);
     host->groups = all;
     host->group_count = count;
     hmem_free(other->groups);

@@ -125,7 +125,7 @@ typedef struct host_result_s {
     bool has_ports;                          /* ports were scanned */
     port_result_t *ports; /* shown one by one: by protocol (TCP first) and number */
     size_t port_count;
-    port_group_t *groups; /* the rest, largest first */
+    port_group_t *groups; /* the rest, in nmap's order: the largest state first */
     size_t group_count;
     os_result_t *os; /* owned; NULL: not asked for */
     hop_t *hops; /* by ttl; those that are silent are left out. NULL: the way was not followed */
@@ -169,7 +169,7 @@ typedef struct run_s {
     int verbose, debug;
     bool open_only, show_reason, pings_only, lists_only, has_versions;
     uint64_t up, down, total;
-    uint64_t round; /* with --watch, from 1 on */
+    uint64_t round;    /* with --watch, from 1 on */
     const char *error; /* at the end: NULL, or why it did not end well ("interrupted") */
 } run_t;
 

@@ -81,6 +81,72 @@ static void few_ports_of_a_state_are_shown_and_many_are_grouped(void **state)
     host_result_deinit(&host);
 }
 
+/* Ten ports of each of these, in this order of states and reasons; then how nmap orders them. */
+typedef struct order_case_s {
+    struct {
+        uint8_t protocol, state, reason;
+        int tens;
+    } given[5];
+    int wanted[5]; /* indexes of given */
+    size_t count;
+} order_case_t;
+
+static void check_order(const order_case_t *c)
+{
+    port_result_t ports[200];
+    host_result_t host = {.state = HOST_UP};
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->count; i++)
+        for (int j = 0; j < 10 * c->given[i].tens; j++, n++)
+            ports[n] = (port_result_t){.number = (uint16_t)n,
+                                       .protocol = c->given[i].protocol,
+                                       .state = c->given[i].state,
+                                       .reason = c->given[i].reason};
+    assert_int_equal(host_result_divide(&host, ports, n, 5, false), 0);
+    assert_int_equal(host.group_count, c->count);
+    for (size_t i = 0; i < c->count; i++) {
+        assert_int_equal(host.groups[i].state, c->given[c->wanted[i]].state);
+        assert_int_equal(host.groups[i].reason, c->given[c->wanted[i]].reason);
+        assert_int_equal(host.groups[i].protocol, c->given[c->wanted[i]].protocol);
+    }
+    host_result_deinit(&host);
+}
+
+/* Each as nmap 7.93 was seen to order it. */
+static void groups_come_in_nmaps_order(void **state)
+{
+    static const order_case_t cases[] = {
+        {{{IPPROTO_TCP, PORT_FILTERED, REASON_NO_RESPONSE, 5},
+          {IPPROTO_TCP, PORT_CLOSED, REASON_RESET, 5}},
+         {1, 0},
+         2},
+        {{{IPPROTO_TCP, PORT_OPEN_FILTERED, REASON_NO_RESPONSE, 5},
+          {IPPROTO_TCP, PORT_CLOSED, REASON_RESET, 5}},
+         {1, 0},
+         2},
+        {{{IPPROTO_TCP, PORT_UNFILTERED, REASON_RESET, 5},
+          {IPPROTO_TCP, PORT_FILTERED, REASON_NO_RESPONSE, 5}},
+         {1, 0},
+         2},
+        {{{IPPROTO_TCP, PORT_CLOSED, REASON_RESET, 6},
+          {IPPROTO_TCP, PORT_FILTERED, REASON_NO_RESPONSE, 4},
+          {IPPROTO_TCP, PORT_FILTERED, REASON_ADMIN_PROHIBITED, 5}},
+         {2, 1, 0}, /* nine are filtered */
+         3},
+        {{{IPPROTO_TCP, PORT_FILTERED, REASON_NO_RESPONSE, 3},
+          {IPPROTO_UDP, PORT_OPEN_FILTERED, REASON_NO_RESPONSE, 3},
+          {IPPROTO_TCP, PORT_CLOSED, REASON_RESET, 3},
+          {IPPROTO_UDP, PORT_CLOSED, REASON_PORT_UNREACH, 3}},
+         {3, 2, 0, 1},
+         4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        check_order(&cases[i]);
+}
+
 static const run_t run = {.version = "1.0",
                           .args = "hnmap -oX - a--b \"<>",
                           .start = 0,
@@ -108,8 +174,8 @@ static void the_normal_report_is_a_table(void **state)
     check_host(
         &output_normal, &r, &host,
         "hnmap scan report for 192.0.2.1\nHost is up (7.2e-05s latency).\n"
-        "Not shown: 28 closed tcp ports (conn-refused), 10 filtered tcp ports (no-response), "
-        "1 closed tcp port (reset)\n"
+        "Not shown: 28 closed tcp ports (conn-refused), 1 closed tcp port (reset), "
+        "10 filtered tcp ports (no-response)\n"
         "PORT   STATE SERVICE\n22/tcp open  ssh\n\n");
     r.show_reason = true;
     host.ports[0].ttl = 64;
@@ -118,8 +184,8 @@ static void the_normal_report_is_a_table(void **state)
         &output_normal, &r, &host,
         "hnmap scan report for a.example (192.0.2.1)\n"
         "Host is up, received syn-ack (7.2e-05s latency).\n"
-        "Not shown: 28 closed tcp ports (conn-refused), 10 filtered tcp ports (no-response), "
-        "1 closed tcp port (reset)\n"
+        "Not shown: 28 closed tcp ports (conn-refused), 1 closed tcp port (reset), "
+        "10 filtered tcp ports (no-response)\n"
         "PORT   STATE SERVICE REASON\n22/tcp open  ssh     syn-ack ttl 64\n\n");
     host_result_deinit(&host);
 }
@@ -157,7 +223,7 @@ static void the_grepable_report_has_a_line_of_ports(void **state)
     check_host(&output_grepable, &run, &host,
                "Host: 192.0.2.1 (h.example)\tStatus: Up\n"
                "Host: 192.0.2.1 (h.example)\tPorts: 22/open/tcp//ssl|http//a|b| c/\n");
-    host.groups[1].state = PORT_CLOSED; /* of two states neither is told, of one it is */
+    host.groups[2].state = PORT_CLOSED; /* of two states neither is told, of one it is */
     check_host(&output_grepable, &run, &host,
                "Host: 192.0.2.1 (h.example)\tStatus: Up\n"
                "Host: 192.0.2.1 (h.example)\tPorts: 22/open/tcp//ssl|http//a|b| c/"
@@ -239,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_ports_of_a_state_are_shown_and_many_are_grouped),
+        cmocka_unit_test(groups_come_in_nmaps_order),
         cmocka_unit_test(the_normal_report_is_a_table),
         cmocka_unit_test(hosts_that_are_down_are_told_when_asked_for),
         cmocka_unit_test(the_grepable_report_has_a_line_of_ports),
