@@ -194,6 +194,15 @@ static int take_all(const hopt_t *option, const char *arg, void *opts, hbytes_t 
     return 0;
 }
 
+static int take_no_stylesheet(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    (void)option;
+    (void)arg;
+    (void)why;
+    ((options_t *)opts)->output.stylesheet = NULL;
+    return 0;
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 const hopt_t option_rows[] = {
@@ -207,6 +216,7 @@ const hopt_t option_rows[] = {
                 .arg_name = "FILE"),
     HOPT_FLAG(0, "resolve-all", options_t, target.resolve_all,
               "scan every address of a name, not the first alone"),
+    HOPT_FLAG(0, "unique", options_t, target.unique, "scan each address once, however often named"),
     HOPT_FLAG(0, "randomize-hosts", options_t, target.randomize,
               "scan the hosts of all targets in random order", .alias = "randomize_hosts"),
     HOPT_STRING(0, "shard", options_t, target.shard,
@@ -225,6 +235,13 @@ const hopt_t option_rows[] = {
              "ask for the names of hosts that are down, too"),
     HOPT_STRING(0, "dns-servers", options_t, dns_servers, "ask these name servers: A,B,...",
                 .arg_name = "LIST", .alias = "dns_servers"),
+    HOPT_FLAG(0, "system-dns", options_t, system_dns,
+              "ask for names as other programs of this machine do", .alias = "system_dns"),
+    HOPT_FLAG(0, "disable-arp-ping", options_t, packet.no_arp_ping,
+              "ask hosts of the local link as others are asked; with --send-ip",
+              .alias = "disable_arp_ping"),
+    HOPT_FLAG(0, "discovery-ignore-rst", options_t, packet.ignore_rst,
+              "a reset does not show that a host is up", .alias = "discovery_ignore_rst"),
 
     HOPT_FLAG(0, "traceroute", options_t, traceroute,
               "follow the way to each host: which routers, and how far they are"),
@@ -302,6 +319,17 @@ const hopt_t option_rows[] = {
               "keep NUMBER probes under way", .alias = "min_parallelism"),
     HOPT_UINT(0, "max-parallelism", options_t, timing.window_max, 1, 65535,
               "have at most NUMBER probes under way", .alias = "max_parallelism|M"),
+    HOPT_UINT(0, "min-hostgroup", options_t, timing.group_min, 1, 100000,
+              "scan the ports of NUMBER hosts at a time at least, whatever memory that takes",
+              .alias = "min_hostgroup"),
+    HOPT_UINT(0, "max-hostgroup", options_t, timing.group_max, 1, 100000,
+              "scan the ports of at most NUMBER hosts at a time", .alias = "max_hostgroup"),
+    HOPT_FLAG(0, "defeat-rst-ratelimit", options_t, timing.defeat_rst_limit,
+              "do not wait for a host that limits its resets; so it is always",
+              .alias = "defeat_rst_ratelimit"),
+    HOPT_FLAG(0, "defeat-icmp-ratelimit", options_t, timing.defeat_icmp_limit,
+              "nor, with -sU, its unreachables: what is silent is closed|filtered",
+              .alias = "defeat_icmp_ratelimit"),
     HOPT_CALL(0, "min-rate", take_rate, "send NUMBER probes a second at least",
               .arg_name = "NUMBER", .alias = "min_rate"),
     HOPT_CALL(0, "max-rate", take_rate, "never send more than NUMBER probes a second",
@@ -317,6 +345,21 @@ const hopt_t option_rows[] = {
     HOPT_UINT('g', "source-port", options_t, source_port, 1, 65535, "send from this port",
               .alias = "source_port"),
 
+    HOPT_UINT(0, "ttl", options_t, packet.ttl, 1, 255,
+              "packets of our own may pass NUMBER - 1 routers (time to live, hop limit)"),
+    HOPT_STRING(0, "data", options_t, packet.data_hex,
+                "they carry these bytes: 0xCAFE, CAFE or \\xCA\\xFE", .arg_name = "HEX"),
+    HOPT_STRING(0, "data-string", options_t, packet.data_string, "they carry this text",
+                .arg_name = "TEXT", .alias = "data_string"),
+    HOPT_INT(0, "data-length", options_t, packet.data_length, 0, 65435,
+             "they carry NUMBER random bytes; 0: UDP too goes without a payload",
+             .alias = "data_length"),
+    HOPT_SET(0, "send-eth", options_t, packet.by_ip, 0,
+             "send Ethernet frames, as is done anyway where there is Ethernet",
+             .alias = "send_eth"),
+    HOPT_SET(0, "send-ip", options_t, packet.by_ip, 1,
+             "send IP packets, for which the system finds the way; implies --disable-arp-ping",
+             .alias = "send_ip"),
     HOPT_FLAG(0, "unprivileged", options_t, unprivileged,
               "scan by connect, though packets of our own could be sent"),
     HOPT_CALL(0, "privileged", take_privileged,
@@ -342,6 +385,13 @@ const hopt_t option_rows[] = {
                 "tell at the end what has changed since the scan of this report, XML or JSON; the "
                 "exit status is 1 then",
                 .arg_name = "FILE"),
+    HOPT_STRING(0, "stylesheet", options_t, output.stylesheet,
+                "the XML names this XSL stylesheet; without the option it names none",
+                .arg_name = "URL"),
+    HOPT_CALL(0, "no-stylesheet", take_no_stylesheet, "it names none", .alias = "no_stylesheet"),
+    HOPT_FLAG(0, "packet-trace", options_t, output.packets,
+              "tell each packet that is sent or comes, in the report for people",
+              .alias = "packet_trace"),
     HOPT_FLAG(0, "append-output", options_t, output.append, "append to files instead",
               .alias = "append_output"),
     HOPT_FLAG(0, "open", options_t, output.open_only, "show only ports that are, or may be, open"),
@@ -451,7 +501,26 @@ static int check(const options_t *o)
         return misused("--min-parallelism is more than --max-parallelism");
     if (t->rate_min > 0 && t->rate_max > 0 && t->rate_min > t->rate_max)
         return misused("--min-rate is more than --max-rate");
+    if (t->group_min > 0 && t->group_max > 0 && t->group_min > t->group_max)
+        return misused("--min-hostgroup is more than --max-hostgroup");
     return check_times(o);
+}
+
+static int check_packets(const options_t *o)
+{
+    const packet_options_t *p = &o->packet;
+    unsigned tcp = o->scans & SCAN_TCP;
+
+    if ((p->data_hex != NULL) + (p->data_string != NULL) + (p->data_length >= 0) > 1)
+        return misused("--data, --data-string and --data-length: only one of them");
+    if (p->no_arp_ping && p->by_ip == 0)
+        return misused("--send-eth needs ARP, which --disable-arp-ping does without");
+    if (o->timing.defeat_rst_limit &&
+        ((tcp != 0 && tcp != SCAN_SYN) || (tcp == 0 && o->scans & SCAN_UDP)))
+        return misused("--defeat-rst-ratelimit goes with -sS alone");
+    if (o->timing.defeat_icmp_limit && (o->scans & SCAN_UDP) == 0)
+        return misused("--defeat-icmp-ratelimit goes with -sU alone");
+    return 0;
 }
 
 int options_parse(options_t *options, int argc, char **argv)
@@ -461,12 +530,15 @@ int options_parse(options_t *options, int argc, char **argv)
     *options = (options_t){.target = {.family = AF_INET},
                            .timing = {.pace = 3, .retries = -1},
                            .version = {.intensity = SERVICE_INTENSITY},
+                           .packet = {.data_length = -1, .by_ip = -1},
                            .argc = argc,
                            .argv = argv};
     status = hopt_main_parse(&hnmap_doc, argc, argv, options, &options->operands);
     if (status != OPTIONS_RUN)
         return status;
     status = check(options);
+    if (status == 0)
+        status = check_packets(options);
     return status == 0 ? OPTIONS_RUN : status;
 }
 

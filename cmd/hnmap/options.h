@@ -49,6 +49,7 @@ typedef struct target_options_s {
     bool resolve_all, randomize;
     const char *shard; /* "I/N" */
     int family;        /* AF_INET, AF_INET6 */
+    bool unique;
 } target_options_t;
 
 typedef struct port_options_s {
@@ -63,15 +64,29 @@ typedef struct timing_options_s {
     uint32_t rtt_initial_ms, rtt_min_ms, rtt_max_ms;
     uint32_t host_timeout_ms, delay_ms, delay_max_ms;
     unsigned window_min, window_max;
-    double rate_min, rate_max; /* probes a second */
-    int retries;               /* -1: from the template */
+    double rate_min, rate_max;     /* probes a second */
+    int retries;                   /* -1: from the template */
+    unsigned group_min, group_max; /* hosts whose ports are scanned at a time; 0: not given */
+    bool defeat_rst_limit, defeat_icmp_limit;
 } timing_options_t;
+
+/* Of packets of our own. */
+typedef struct packet_options_s {
+    const char *data_hex, *data_string; /* NULL: not given */
+    int data_length;                    /* -1: not given */
+    unsigned ttl;                       /* 0: the usual one */
+    int by_ip;                          /* --send-ip: 1, --send-eth: 0, neither: -1 */
+    bool no_arp_ping;                   /* hosts of the local link are asked as others are */
+    bool ignore_rst;                    /* a reset does not say that a host is there */
+} packet_options_t;
 
 typedef struct output_options_s {
     /* Paths, "-" for standard output; NULL: none. */
     const char *normal, *xml, *grepable, *all, *json, *csv, *html;
     const char *diff; /* a report of an earlier scan */
     bool append, open_only, reason;
+    bool packets;           /* --packet-trace */
+    const char *stylesheet; /* of XML; NULL: none */
     int verbose, debug;
     uint32_t stats_every_ms; /* 0: never */
     uint32_t watch_ms;       /* from one round to the next; 0: there is one alone */
@@ -95,6 +110,7 @@ typedef struct options_s {
     timing_options_t timing;
     output_options_t output;
     version_options_t version;
+    packet_options_t packet;
     os_options_t os;
     unsigned scans;                    /* scan_type_e */
     unsigned pings;                    /* ping_type_e */
@@ -104,6 +120,7 @@ typedef struct options_s {
     bool unprivileged;                 /* no packets of our own, though they could be sent */
     int names;                         /* name_lookup_e */
     const char *dns_servers;
+    bool system_dns;
     bool traceroute;
     bool lists_interfaces;          /* --iflist: nothing else is done */
     const char *source, *interface; /* -S, -e */

@@ -199,13 +199,14 @@ bool output_is_interactive(const output_t *output)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-typedef enum step_e { STEP_BEGIN, STEP_HOST, STEP_CHANGE, STEP_END } step_e;
+typedef enum step_e { STEP_BEGIN, STEP_HOST, STEP_CHANGE, STEP_LINE, STEP_END } step_e;
 
 /* What a step is about, of those that it needs. */
 typedef struct about_s {
     const run_t *run;
     const host_result_t *host;
     const change_t *change;
+    const char *line;
 } about_t;
 
 static int format_step(const output_t *output, const sink_t *sink, step_e step,
@@ -220,6 +221,8 @@ static int format_step(const output_t *output, const sink_t *sink, step_e step,
         return format->host ? format->host(text, about->run, about->host) : 0;
     case STEP_CHANGE:
         return format->change ? format->change(text, about->change) : 0;
+    case STEP_LINE:
+        return format->line ? format->line(text, about->line) : 0;
     default:
         return format->end ? format->end(text, about->run, &output->totals) : 0;
     }
@@ -319,6 +322,11 @@ int output_host(output_t *output, const run_t *run, const host_result_t *host)
 int output_change(output_t *output, const run_t *run, const change_t *change)
 {
     return run_step(output, STEP_CHANGE, &(about_t){.run = run, .change = change});
+}
+
+int output_line(output_t *output, const run_t *run, const char *line)
+{
+    return run_step(output, STEP_LINE, &(about_t){.run = run, .line = line});
 }
 
 int output_end(output_t *output, const run_t *run)

@@ -22,6 +22,7 @@ typedef struct output_format_s {
     int (*host)(hbytes_t *out, const run_t *run, const host_result_t *host);
     int (*end)(hbytes_t *out, const run_t *run, const totals_t *totals); /* of the hosts told */
     int (*change)(hbytes_t *out, const change_t *change); /* a line of its own, with --watch */
+    int (*line)(hbytes_t *out, const char *line);         /* of output_line */
     output_append_e append;
 } output_format_t;
 
@@ -37,6 +38,8 @@ int output_open(const output_options_t *options, output_t **output);
 /* Each to all of them, at once. 0; or -errno: none of them takes anything any more (a disk is full,
  * a reader is gone). One that fails is told once, and the others go on. */
 int output_begin(output_t *output, const run_t *run);
+/* A line with its newline, of what happens while the scan runs; for people. */
+int output_line(output_t *output, const run_t *run, const char *line);
 /* Hosts that output_is_told leaves out are passed over. */
 int output_host(output_t *output, const run_t *run, const host_result_t *host);
 int output_change(output_t *output, const run_t *run, const change_t *change);

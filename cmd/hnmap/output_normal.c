@@ -456,10 +456,12 @@ const output_format_t output_normal = {.name = "normal",
                                        .begin = begin_file,
                                        .host = write_host,
                                        .end = end_file,
+                                       .line = hbytes_append_str,
                                        .change = write_change};
 
 const output_format_t output_terminal = {.name = "normal",
                                          .begin = begin_terminal,
                                          .host = write_host,
                                          .end = end_terminal,
+                                         .line = hbytes_append_str,
                                          .change = write_change};

@@ -60,14 +60,27 @@ static int write_info(hbytes_t *out, const scan_info_t *info)
                          info->type, protocol_name(info->protocol), info->count, info->ports);
 }
 
+/* https://www.w3.org/TR/xml-stylesheet/ */
+static int write_stylesheet(hbytes_t *out, const char *url)
+{
+    int status = hbytes_append_str(out, "<?xml-stylesheet");
+
+    if (status == 0)
+        status = write_attribute(out, "href", url);
+    return status == 0 ? hbytes_append_str(out, " type=\"text/xsl\"?>\n") : status;
+}
+
 static int begin(hbytes_t *out, const run_t *run)
 {
     char date[OUTPUT_DATE_SIZE];
-    int status = hbytes_printf(out,
-                               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE nmaprun>\n"
-                               "<!-- hnmap %s scan initiated %s as: ",
-                               run->version, output_date(run->start, date));
+    int status =
+        hbytes_append_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE nmaprun>\n");
 
+    if (status == 0 && run->stylesheet)
+        status = write_stylesheet(out, run->stylesheet);
+    if (status == 0)
+        status = hbytes_printf(out, "<!-- hnmap %s scan initiated %s as: ", run->version,
+                               output_date(run->start, date));
     if (status == 0)
         status = write_text(out, run->args);
     if (status == 0)

@@ -84,6 +84,8 @@ static int begin_walk(plan_t *plan)
     if (status != 0)
         return status;
     err = targets_ready(plan->targets);
+    if (err == 0 && o->target.unique)
+        err = targets_unique(plan->targets);
     if (err < 0)
         return target_error(plan, err);
     targets_walk(&plan->cursor, plan->targets, part, parts,
@@ -161,6 +163,7 @@ static int describe(plan_t *plan)
     *run = (run_t){
         .version = HNET_VERSION,
         .args = plan->args.data,
+        .stylesheet = o->output.stylesheet,
         .verbose = o->output.verbose,
         .debug = o->output.debug,
         .open_only = o->output.open_only,
@@ -229,6 +232,8 @@ int plan_make(plan_t *plan, const options_t *options, hloop_t *loop)
     if (status == 0)
         status = plan__choose_pings(plan);
     if (status == 0)
+        status = plan__choose_packets(plan);
+    if (status == 0)
         status = read_source(plan);
     if (status == 0)
         status = lookup_check(options);
@@ -241,6 +246,7 @@ void plan_free(plan_t *plan)
 {
     targets_free(plan->targets);
     names_free(plan->names);
+    hbytes_deinit(&plan->data);
     hbytes_deinit(&plan->args);
     hbytes_deinit(&plan->tcp_ports);
     hbytes_deinit(&plan->udp_ports);

@@ -19,6 +19,7 @@ typedef struct scan_kind_s {
 } scan_kind_t;
 
 #define PLAN_PINGS_MAX 64
+#define PLAN_DATA_MAX 65435
 #define PLAN_TRACE_TRIES 3 /* of each hop at most */
 
 /* What is sent at a pace of its own. */
@@ -49,6 +50,8 @@ typedef struct plan_s {
     uint64_t seed;
     engine_options_t paces[PLAN_PACES];
     haddr_t source; /* len 0: the kernel's choice */
+    bool has_data;  /* packets of our own carry data, if it is empty no payload */
+    hbytes_t data;
     run_t run;
     hbytes_t args, tcp_ports, udp_ports; /* the texts that run points to */
 } plan_t;

@@ -76,6 +76,6 @@ engine_options_t plan_pace(const options_t *options, plan_pace_e what)
         .rate_initial = what == PACE_NEIGHBOURS ? NEIGHBOUR_RATE : 0,
         .in_order = !pings && options->port.in_order,
         /* Silence would be taken for an open port. */
-        .wait_for_limited = what == PACE_UDP,
+        .wait_for_limited = what == PACE_UDP && !t->defeat_icmp_limit,
     };
 }

@@ -9,6 +9,7 @@
 static void tell_unsent(scan_t *s, host_t *host, int err)
 {
     const sockaddr_u *addr = &host->result.addr.u;
+    const char *why = herr_str(err);
     bool needs_zone = addr->sa.sa_family == AF_INET6 && addr->sin6.sin6_scope_id == 0 &&
                       IN6_IS_ADDR_LINKLOCAL(&addr->sin6.sin6_addr) && err == -EINVAL;
     char ip[HADDR_FORMAT_SIZE];
@@ -20,9 +21,12 @@ static void tell_unsent(scan_t *s, host_t *host, int err)
     if (err == -ENOMEM || s->warned_unreachable)
         return;
     s->warned_unreachable = true;
+    if (needs_zone)
+        why = "its interface has to be said: ADDRESS%NAME, or -e";
+    else if (err == -EMSGSIZE)
+        why = "packets with this data are longer than its network takes";
     fprintf(stderr, "hnmap: cannot send to %s: %s; not told again\n",
-            haddr_ip(&addr->sa, ip, sizeof(ip)),
-            needs_zone ? "its interface has to be said: ADDRESS%NAME, or -e" : herr_str(err));
+            haddr_ip(&addr->sa, ip, sizeof(ip)), why);
 }
 
 /* A host that is asked whether it is there has said so. */
@@ -47,6 +51,12 @@ static bool is_answer(int err)
     return err == 0 || err == -ECONNREFUSED || err == -ECONNRESET;
 }
 
+/* With --discovery-ignore-rst a refusal may be a firewall's. */
+static bool shows_host(const scan_t *s, int err)
+{
+    return err == 0 || (is_answer(err) && !s->plan.options->packet.ignore_rst);
+}
+
 static void port_is_open(scan_t *s, const host_t *host, uint32_t probe)
 {
     char ip[HADDR_FORMAT_SIZE];
@@ -64,10 +74,18 @@ static void take_connect(scan_t *s, host_t *host, uint32_t probe, int err)
     host_take_connect(p, err);
     if (p->reason == REASON_LOCAL_ERROR)
         tell_unsent(s, host, err);
-    if (host->stage == STAGE_PING && is_answer(err))
+    if (host->stage == STAGE_PING && shows_host(s, err))
         host_answered(s, host, p->reason, 0);
     else if (host->stage == STAGE_PORTS && err == 0)
         port_is_open(s, host, probe);
+}
+
+static void trace_connect(scan_t *s, const host_t *host, uint32_t probe, int err)
+{
+    haddr_t addr = host->result.addr;
+
+    haddr_set_port(&addr.u.sa, port_set_at(scan__ports_of(s, host), probe));
+    scan__trace_connect(s, &addr.u.sa, err);
 }
 
 static void on_connect(void *context, void *arg, uint32_t probe, int err)
@@ -78,6 +96,7 @@ static void on_connect(void *context, void *arg, uint32_t probe, int err)
     uint64_t now = htime_monotonic_us();
 
     host->probes[probe].number = CONNECT_NONE;
+    trace_connect(s, host, probe, err);
     if (err == -ETIMEDOUT) /* the kernel is more patient than the engine: no news */
         return;
     if (is_answer(err)) /* an earlier try has no socket any more */
@@ -110,6 +129,7 @@ static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
     status = connect_start(s->connects, &addr.u.sa, host, probe, &p->number, &err);
     if (status == -EAGAIN)
         return ENGINE_BUSY;
+    scan__trace_connect(s, &addr.u.sa, status == 0 ? -EINPROGRESS : err);
     if (status == 0)
         return ENGINE_SENT;
     if (host->result.srtt_us == 0 && is_answer(err))
@@ -197,6 +217,8 @@ static void take_ping(scan_t *s, host_t *host, const raw_answer_t *answer)
 {
     if (answer->is_error && !answer->is_from_host)
         return; /* a router says that it is not there */
+    if (answer->tcp_flags & PACKET_RST && s->plan.options->packet.ignore_rst)
+        return;
     if (answer->mac) {
         host->path.has_mac = host->result.has_mac = true;
         memcpy(host->path.mac, answer->mac, PACKET_MAC_SIZE);
@@ -311,6 +333,7 @@ static bool is_large(const plan_t *plan)
 static int open_raw(scan_t *s)
 {
     const plan_t *plan = &s->plan;
+    const packet_options_t *packet = &plan->options->packet;
     const packet_addr_t source = packet_addr(&plan->source.u.sa);
     const raw_options_t how = {
         .interface = plan->options->interface,
@@ -319,6 +342,12 @@ static int open_raw(scan_t *s)
         .has_protocols = (plan->options->pings & PING_PROTOCOL) != 0,
         .has_many = is_large(plan),
         .seed = plan->seed,
+        .by_ip = packet->by_ip == 1 || packet->no_arp_ping,
+        .ttl = (uint8_t)packet->ttl,
+        .data =
+            plan->has_data ? (const uint8_t *)(plan->data.len > 0 ? plan->data.data : "") : NULL,
+        .data_len = plan->data.len,
+        .on_packet = plan->options->output.packets ? scan__on_packet : NULL,
     };
     int err = raw_new(s->loop, &how, on_answer, s, &s->raw);
 

@@ -162,6 +162,7 @@ typedef struct scan_info_s {
 /* The whole run. */
 typedef struct run_s {
     const char *version, *args; /* the command line as typed */
+    const char *stylesheet;     /* of XML; NULL: none */
     time_t start, end;
     double elapsed_s;
     scan_info_t infos[SCAN_INFOS_MAX];

@@ -55,8 +55,18 @@ size_t scan__scanning_max(const scan_t *s)
 {
     size_t count = (size_t)s->plan.ports.tcp.count + s->plan.ports.udp.count;
     size_t max = PROBES_MEMORY / (count * (sizeof(probe_t) + 1));
+    const timing_options_t *t = &s->plan.options->timing;
 
+    max = max > t->group_min ? max : t->group_min;
+    if (t->group_max > 0 && max > t->group_max)
+        max = t->group_max;
     return max > 0 ? max : 1;
+}
+
+/* Those that --max-hostgroup counts: with their services. */
+static size_t in_group(const scan_t *s)
+{
+    return s->scanning + (s->plan.options->timing.group_max > 0 ? s->looking : 0);
 }
 
 /* Hosts that wait come to the ports in their order. */
@@ -66,14 +76,14 @@ static bool promote(scan_t *s)
     hlist_t *pos, *next;
     bool is_fed = false;
 
-    if (s->scanning >= max)
+    if (in_group(s) >= max)
         return false;
     HLIST_FOREACH (pos, next, &s->hosts) {
         host_t *host = HLIST_ENTRY(pos, host_t, node);
 
         if (host->stage != STAGE_WAIT)
             continue;
-        if (s->scanning >= max)
+        if (in_group(s) >= max)
             break;
         scan__begin_ports(s, host);
         is_fed = true;

@@ -158,6 +158,11 @@ void scan__end_trace(scan_t *s, host_t *host); /* with what is known now; not in
 /* Gives them the names that are known; false: further ones are under way. */
 bool scan__name_hops(const scan_t *s, host_t *host);
 
+/* ---- packets.c: --packet-trace ---- */
+void scan__on_packet(void *context, const raw_packet_t *packet); /* a raw_packet_cb */
+/* What a connect call has said: 0 or -errno. Without the option it does nothing. */
+void scan__trace_connect(scan_t *s, const struct sockaddr *addr, int err);
+
 /* ---- probe.c ---- */
 /* 0 or an exit status after a message: opens what the probes need. */
 int scan__open_probes(scan_t *s);

@@ -224,6 +224,8 @@ static int collect(const scan_t *s, host_t *host, bool is_whole)
 {
     const port_set_t *ports = scan__ports_of(s, host);
     bool is_udp = host->stage == STAGE_UDP;
+    port_state_e udp_silence =
+        s->plan.options->timing.defeat_icmp_limit ? PORT_CLOSED_FILTERED : PORT_OPEN_FILTERED;
     port_result_t *all =
         hmem_realloc(host->outcomes, (host->outcome_count + host->probe_count) * sizeof(*all));
 
@@ -240,7 +242,7 @@ static int collect(const scan_t *s, host_t *host, bool is_whole)
             .number = port_set_at(ports, i),
             .protocol = is_udp ? IPPROTO_UDP : IPPROTO_TCP,
             .state = !is_silent ? p->state
-                     : is_udp   ? PORT_OPEN_FILTERED
+                     : is_udp   ? udp_silence
                                 : s->plan.scan->at_silence,
             .reason = is_silent ? REASON_NO_RESPONSE : p->reason,
             .ttl = p->ttl,
@@ -375,6 +377,7 @@ void scan__end_ports(scan_t *s, host_t *host, bool is_whole)
     if (err < 0)
         scan__out_of_memory(s);
     s->scanning--;
+    scan__schedule(s); /* another one may wait for its place */
     if (err < 0 || is_timed_out || !is_whole || !begin_services(s, host))
         scan__finish_host(s, host);
     if (host->stage != STAGE_DONE)

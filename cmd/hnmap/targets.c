@@ -202,6 +202,8 @@ void targets_free(targets_t *targets)
     hmem_free(targets->names.items);
     hmem_free(targets->excluded.items);
     hmem_free(targets->excluded_sets.items);
+    hmem_free(targets->firsts.items);
+    hmem_free(targets->set_starts.items);
     hbytes_deinit(&targets->texts);
     hmem_free(targets);
 }
@@ -426,7 +428,7 @@ static void set_address(haddr_t *address, int family, const place_t *place)
 bool targets_at(const targets_t *targets, uint64_t index, target_t *target)
 {
     const word_t *word = find_word(targets, index);
-    uint64_t offset = index - word->start;
+    uint64_t offset = index - word->start, start = word->start;
     place_t place = {.ip = {0, word->value}};
     bool is_itself = false;
 
@@ -442,11 +444,14 @@ bool targets_at(const targets_t *targets, uint64_t index, target_t *target)
         break;
     case WORD_NAME:
         place = name_at(targets, &names_of(targets)[word->value], offset, &is_itself);
+        start += offset - offset % name_span(targets, &names_of(targets)[word->value]);
         break;
     }
     if (is_itself)
         target->name = targets_name(targets, word->value);
     set_address(&target->address, targets->family, &place);
+    if (targets->is_unique && targets__was_before(targets, &place, start))
+        return false;
     /* ranges were cut; lists of octets that are left out are not in order, and never were */
     return (word->kind == WORD_RANGE && targets->excluded_sets.count == 0) ||
            !targets__is_excluded(targets, place.ip);

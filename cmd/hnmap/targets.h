@@ -75,12 +75,18 @@ int targets_resolved(targets_t *targets, size_t name, const haddr_t *addresses, 
  * (targets_error), -ENOMEM. */
 int targets_ready(targets_t *targets);
 
+/* Each address is visited once, as the first word that has it names it. Behind targets_ready. 0 or
+ * -ENOMEM. */
+int targets_unique(targets_t *targets);
+
 /* How many addresses there are. At least as many as are visited: what is left out of lists of
- * octets (10.0.1,3.1) and of names with bits is still counted, and passed over when it is met. An
+ * octets (10.0.1,3.1) and of names with bits is still counted, and passed over when it is met, and
+ * so is what targets_unique leaves out. An
  * IPv6 /64 counts as 2^64 - 1 addresses. */
 uint64_t targets_count(const targets_t *targets);
 
-/* The address with an index below targets_count, in O(log words). False: it is left out. */
+/* The address with an index below targets_count, in O(log words). False: it is left out, or was
+ * there before. */
 bool targets_at(const targets_t *targets, uint64_t index, target_t *target);
 
 /* Whether an address is one of those that are left out, in O(log of them). A zone is not looked

@@ -90,8 +90,11 @@ struct targets_s {
     list_t names;         /* name_t */
     list_t excluded;      /* range_t; behind targets_ready in order, none touches another */
     list_t excluded_sets; /* octets_t */
-    hbytes_t texts;       /* of names, each with its NUL */
-    const char *file;     /* that is read; NULL: none */
+    bool is_unique;
+    list_t firsts;     /* first_t, in the order of zones and addresses */
+    list_t set_starts; /* uint64_t: of the words of the sets */
+    hbytes_t texts;    /* of names, each with its NUL */
+    const char *file;  /* that is read; NULL: none */
     unsigned long line;
     char error[TARGETS_ERROR_SIZE];
 };
@@ -103,6 +106,16 @@ int targets__exclude(targets_t *targets, const char *word, size_t len);
 /* Adds the name that a parsed word is. As targets__append. */
 int targets__add_name(targets_t *targets, const char *word, const parsed_t *parsed,
                       bool is_excluded);
+
+/* Who has an address first, with --unique. */
+typedef struct first_s {
+    place_t from;   /* the addresses from here on, up to the next one of these */
+    uint64_t start; /* the index at which the word, or the name's address, begins that has them
+                       first; UINT64_MAX: none has them */
+} first_t;
+
+/* Whether what begins at the index start is not the first that has this address. */
+bool targets__was_before(const targets_t *targets, const place_t *place, uint64_t start);
 
 /* Leaves out the network of bits that an address is in. As targets__append. */
 int targets__exclude_place(targets_t *targets, const place_t *place, unsigned bits);
