@@ -5,6 +5,8 @@
 #include "base/hstr.h"
 #include "refused.h"
 #include "service_probes.h"
+#include "then.h"
+#include "then_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -171,6 +173,13 @@ static int take_seed(const hopt_t *option, const char *arg, void *opts, hbytes_t
     (void)why;
     o->has_seed = true;
     return hstr_parse_u64(arg, 0, UINT64_MAX, &o->seed);
+}
+
+static int take_then(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    (void)option;
+    ((options_t *)opts)->then = arg;
+    return then_text_check(arg, why);
 }
 
 static int take_privileged(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
@@ -392,6 +401,15 @@ const hopt_t option_rows[] = {
     HOPT_FLAG(0, "packet-trace", options_t, output.packets,
               "tell each packet that is sent or comes, in the report for people",
               .alias = "packet_trace"),
+    HOPT_SPAN(0, "watch", options_t, output.watch_ms,
+              "repeat the scan every TIME, and tell what has changed since the round before; files "
+              "are replaced by the report of the round"),
+    HOPT_CALL(0, "then", take_then,
+              "run COMMAND for each host that is told, with {ip}, {name}, {mac}, {ports} and "
+              "{udp-ports}; or with {port} for each open port",
+              .arg_name = "COMMAND"),
+    HOPT_UINT(0, "then-jobs", options_t, then_jobs, 1, THEN_JOBS_MAX,
+              "run NUMBER such commands at a time, instead of one a processor"),
     HOPT_FLAG(0, "append-output", options_t, output.append, "append to files instead",
               .alias = "append_output"),
     HOPT_FLAG(0, "open", options_t, output.open_only, "show only ports that are, or may be, open"),
@@ -465,6 +483,31 @@ static int check_resume(const options_t *o)
     return 0;
 }
 
+static bool is_stdout(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
+/* What a scan that is repeated cannot go with. */
+static int check_watch(const options_t *o)
+{
+    const output_options_t *out = &o->output;
+
+    if (out->watch_ms == 0)
+        return 0;
+    if (out->append)
+        return misused("--watch replaces files by the report of each round: not with "
+                       "--append-output");
+    if (is_stdout(out->xml) || is_stdout(out->grepable) || is_stdout(out->csv) ||
+        is_stdout(out->html))
+        return misused("with --watch standard output gets changes, as text or with --json - as "
+                       "JSON: give -oX, -oG, --csv and --html a file");
+    for (size_t i = 0; i < o->target.input_files.count; i++)
+        if (is_stdout(o->target.input_files.items[i]))
+            return misused("--watch reads the targets again for each round: not with -iL -");
+    return 0;
+}
+
 static int check(const options_t *o)
 {
     const timing_options_t *t = &o->timing;
@@ -479,6 +522,8 @@ static int check(const options_t *o)
         return misused("-sL sends nothing: it goes with no other scan");
     if ((o->scans & SCAN_LIST) && o->output.diff)
         return misused("-sL finds nothing out that --diff could compare");
+    if ((o->scans & SCAN_LIST) && (o->output.watch_ms > 0 || o->then))
+        return misused("-sL finds nothing out: it goes with neither --watch nor --then");
     if ((o->scans & SCAN_NO_PORT) && (o->scans & ~(unsigned)SCAN_NO_PORT))
         return misused("-sn scans no ports: it goes with no port scan");
     if (o->os.wanted && o->scans & (SCAN_NO_PORT | SCAN_LIST))
@@ -503,6 +548,8 @@ static int check(const options_t *o)
         return misused("--min-rate is more than --max-rate");
     if (t->group_min > 0 && t->group_max > 0 && t->group_min > t->group_max)
         return misused("--min-hostgroup is more than --max-hostgroup");
+    if (check_watch(o) != 0)
+        return 2;
     return check_times(o);
 }
 

@@ -121,6 +121,8 @@ typedef struct options_s {
     int names;                         /* name_lookup_e */
     const char *dns_servers;
     bool system_dns;
+    const char *then;   /* a command for each host that is told; NULL: none */
+    unsigned then_jobs; /* at the same time; 0: as many as there are processors */
     bool traceroute;
     bool lists_interfaces;          /* --iflist: nothing else is done */
     const char *source, *interface; /* -S, -e */

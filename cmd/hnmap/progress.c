@@ -3,6 +3,9 @@
 
 #include "base/htime.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static const char *stage_name(const scan_t *s)
 {
     static const struct {
@@ -51,6 +54,28 @@ static double share_of_host(const scan_t *s, const host_t *host)
     }
 }
 
+/* Between rounds, and behind the last one. */
+static void write_note(const scan_t *s, char *note, size_t size)
+{
+    uint64_t now = htime_monotonic_us();
+    uint64_t left = s->next_us > now ? (s->next_us - now + 999999) / 1000000 : 0;
+    time_t when = time(NULL) + (time_t)left;
+    char text[16] = "";
+    then_counts_t counts;
+    struct tm parts;
+
+    if (s->waits_for_commands) {
+        then_counts(s->then, &counts);
+        snprintf(note, size, "Commands: %zu running, for %zu hosts to come", counts.running,
+                 counts.waiting);
+        return;
+    }
+    if (localtime_r(&when, &parts))
+        strftime(text, sizeof(text), "%H:%M:%S", &parts);
+    snprintf(note, size, "Round %" PRIu64 " at %s, in %" PRIu64 ":%02" PRIu64,
+             s->plan.run.round + 1, text, left / 60, left % 60);
+}
+
 void scan__progress(void *context, progress_t *progress)
 {
     const scan_t *s = context;
@@ -59,21 +84,26 @@ void scan__progress(void *context, progress_t *progress)
     double done = (double)run->total;
     hlist_t *pos, *next;
 
+    *progress = (progress_t){
+        .elapsed_us = htime_monotonic_us() - s->begin_us,
+        .stage = "scan",
+        .hosts_done = run->total,
+        .up = run->up,
+    };
+    if (!s->is_open || s->waits_for_commands) {
+        write_note(s, progress->note, sizeof(progress->note));
+        return;
+    }
     for (int i = 0; i < PLAN_PACES; i++) {
         engine_stats_t stats;
 
         engine_stats(s->engines[i], &stats);
         sent += stats.sent;
     }
-    *progress = (progress_t){
-        .elapsed_us = htime_monotonic_us() - s->begin_us,
-        .stage = stage_name(s),
-        .hosts = s->plan.cursor.count,
-        .hosts_done = run->total,
-        .up = run->up,
-        .active = s->host_count,
-        .open = s->open_count,
-    };
+    progress->stage = stage_name(s);
+    progress->hosts = s->plan.cursor.count;
+    progress->active = s->host_count;
+    progress->open = s->open_count;
     HLIST_FOREACH (pos, next, &s->hosts) {
         const host_t *host = HLIST_ENTRY(pos, host_t, node);
 

@@ -21,6 +21,14 @@ void scan__out_of_memory(scan_t *s)
     s->status = 1;
 }
 
+void scan__heard(scan_t *s, int err)
+{
+    if (err == 0)
+        return;
+    s->is_unheard = true;
+    s->status = s->status == 0 ? 1 : s->status;
+}
+
 /* ---- the flow -------------------------------------------------------------------------------- */
 
 /* More hosts while there is room. True: something was begun. */
@@ -100,16 +108,14 @@ static void count_host(scan_t *s, const host_t *done)
     run->up += host->state == HOST_UP;
     run->down += host->state != HOST_UP;
     scan__warn_host(s, done);
-    if (s->diff && diff_host(s->diff, host) < 0)
-        scan__out_of_memory(s);
+    s->has_changed = scan__compare(s, host);
 }
 
 void scan__tell_host(scan_t *s, const host_t *host)
 {
     count_host(s, host);
     view_clear(s->view);
-    if (output_host(s->output, &s->plan.run, &host->result) < 0)
-        s->status = 1;
+    scan__heard(s, output_host(s->output, &s->plan.run, &host->result));
 }
 
 /* Reports what is done, in order. Returns when it wants to be called again for a name that is
@@ -126,7 +132,10 @@ static uint64_t report(scan_t *s, uint64_t now)
         if ((!scan__name_hops(s, host) || host->query) && now < name_wait_until(&s->names) &&
             !s->interrupted)
             return reported > 0 ? 0 : name_wait_until(&s->names);
+        if (!scan__can_hand_on(s))
+            break;
         scan__tell_host(s, host);
+        scan__hand_on(s, &host->result);
         scan__keep_told(s, host);
         host_free(host);
         s->host_count--;
@@ -378,7 +387,7 @@ static void tell_changes(scan_t *s)
         scan__out_of_memory(s);
     else if (fwrite(text.data, 1, text.len, to) < text.len || fflush(to) != 0)
         s->status = s->status == 0 ? 1 : s->status;
-    if (s->status == 0 && diff_count(s->diff) > 0)
+    if (s->status == 0 && diff_count(s->diff) > 0 && s->plan.run.round == 0)
         s->status = 1;
     hbytes_deinit(&text);
 }
@@ -389,18 +398,19 @@ void scan__run_round(scan_t *s)
 
     s->begin_us = htime_monotonic_us();
     run->start = scan__first_start(s);
-    if (output_begin(s->output, run) < 0)
-        s->status = 1;
+    scan__heard(s, output_begin(s->output, run));
     scan__begin_resume(s);
     scan__pump(s);
     while (s->status == 0 && !is_over(s)) /* a stop may be one of before */
         if (hloop_run(s->loop) < 0)
             s->status = 1;
-    view_free(s->view);
-    s->view = NULL;
+    view_clear(s->view);
     if (s->status > 128) {
         int status = s->status;
 
+        view_free(s->view);
+        s->view = NULL;
+        scan__stop_commands(s);
         unwatch_signals(s); /* the second one ends it at once */
         s->status = 0;
         scan__stop_resume(s);
@@ -412,10 +422,10 @@ void scan__run_round(scan_t *s)
     run->elapsed_s = (double)(htime_monotonic_us() - s->begin_us) / 1e6 + scan__elapsed_before(s);
     if (s->status == 1 && run->error == NULL)
         run->error = "failed";
-    if ((output_end(s->output, run) < 0 || output_has_failed(s->output)) && s->status == 0)
-        s->status = 1;
+    scan__judge_round(s);
+    scan__heard(s, output_end(s->output, run));
     scan__end_resume(s, s->status == 0);
-    if (s->diff)
+    if (s->plan.options->output.diff && run->round <= 1)
         tell_changes(s);
 }
 
@@ -455,6 +465,7 @@ static void free_scan(scan_t *s)
 {
     scan__close_round(s);
     service_file_free(s->probes);
+    then_free(s->then);
     view_free(s->view);
     unwatch_signals(s);
     output_free(s->output);
@@ -463,6 +474,19 @@ static void free_scan(scan_t *s)
     plan_free(&s->plan);
     scan__close_resume(s);
     hloop_free(&s->loop);
+}
+
+static void run(scan_t *s)
+{
+    bool is_watching = s->plan.options->output.watch_ms > 0;
+
+    s->plan.run.round = is_watching;
+    scan__run_round(s);
+    if (is_watching)
+        scan__watch(s);
+    scan__end_commands(s);
+    if (s->status == 0 && output_has_failed(s->output))
+        s->status = 1;
 }
 
 int scan(const options_t *options)
@@ -486,7 +510,9 @@ int scan(const options_t *options)
         s.status = scan__open_round(&s);
     if (s.status == 0)
         s.status = scan__check_resume(&s);
-    if (s.status == 0 && options->output.diff) /* it may be the file that is written anew */
+    if (s.status == 0 &&
+        (options->output.diff ||
+         options->output.watch_ms > 0)) /* it may be the file that is written anew */
         s.status = diff_open(&s.diff, options->output.diff);
     if (s.status == 0) /* from here on a report is made, whatever happens */
         s.status = output_open(&options->output, &s.output);
@@ -495,7 +521,9 @@ int scan(const options_t *options)
     if (s.status == 0)
         scan__tell_size(&s);
     if (s.status == 0)
-        scan__run_round(&s);
+        s.status = scan__open_commands(&s);
+    if (s.status == 0)
+        run(&s);
     free_scan(&s);
     return s.status;
 }

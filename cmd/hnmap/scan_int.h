@@ -15,6 +15,7 @@
 #include "raw.h"
 #include "scan.h"
 #include "strange.h"
+#include "then.h"
 #include "vendors.h"
 #include "view.h"
 
@@ -51,6 +52,7 @@ typedef struct scan_s {
     output_t *output;
     vendors_t vendors;
     diff_t *diff; /* NULL: nothing to compare with */
+    then_t *then; /* NULL: no commands */
     view_t *view;
     uint64_t begin_us;
     name_wait_t names;   /* how long they are waited for */
@@ -61,6 +63,11 @@ typedef struct scan_s {
     size_t host_count, scanning, looking; /* of them: in ports, in services */
     size_t guessing;                      /* and in STAGE_OS */
     bool is_open;                         /* a round is: all above but what outlives it */
+    bool is_unheard;                      /* no report can be written any more */
+    bool has_changed;                     /* the host that was told last */
+    bool waits_for_commands;              /* for their end: the scan is over */
+    uint64_t unasked;                     /* hosts of this round that nothing could be sent to */
+    uint64_t round_us, next_us;           /* --watch: when this round began, the next one begins */
     bool is_posted;                       /* a pump is on its way */
     bool exhausted;                       /* no target is left */
     bool interrupted;
@@ -72,6 +79,22 @@ typedef struct scan_s {
 void scan__out_of_memory(scan_t *s);
 void scan__pump(scan_t *s);     /* lets everything go on; not inside of an engine's callbacks */
 void scan__schedule(scan_t *s); /* soon, once for all that comes until then */
+
+void scan__heard(scan_t *s, int err); /* what an output_... call has returned */
+
+/* ---- watch.c ---- */
+/* Before a host is told: whether it has changed since the scan that is compared with. */
+bool scan__compare(scan_t *s, const host_result_t *host);
+void scan__judge_round(scan_t *s); /* before the report's end */
+/* The rounds after the first, until a signal comes or nobody hears of them. */
+void scan__watch(scan_t *s);
+
+/* ---- hand_on.c ---- */
+int scan__open_commands(scan_t *s); /* 0 or an exit status after a message */
+bool scan__can_hand_on(const scan_t *s);
+void scan__hand_on(scan_t *s, const host_result_t *host); /* it was told */
+void scan__stop_commands(scan_t *s);
+void scan__end_commands(scan_t *s); /* waits for them, and tells how many there were */
 
 /* ---- a round, from the targets' first to the report's end ---- */
 int scan__open_round(scan_t *s); /* 0 or an exit status after a message; close it in every case */

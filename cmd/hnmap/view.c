@@ -3,6 +3,7 @@
 #include "app/hterm.h"
 #include "app/htty.h"
 #include "base/hmem.h"
+#include "base/hstr.h"
 #include "event/hio.h"
 #include "event/hsignal.h"
 #include "event/htimer.h"
@@ -62,6 +63,8 @@ int view_status_write(hbytes_t *out, const progress_t *p)
                            "Stats: %s elapsed; %" PRIu64 " hosts completed (%" PRIu64
                            " up), %" PRIu64 " undergoing %s\n",
                            elapsed, p->hosts_done, p->up, p->active, p->stage);
+    if (status == 0 && p->note[0])
+        return hbytes_printf(out, "%s\n", p->note);
     if (status == 0)
         status = hbytes_printf(out, "%s Timing: About %.2f%% done", p->stage, p->share * 100);
     if (status == 0 && remaining(p, &left_us)) {
@@ -82,6 +85,10 @@ const char *view_line_write(char *buf, size_t size, const progress_t *p, size_t 
     uint64_t left_us;
     int n;
 
+    if (p->note[0]) {
+        hstr_copy(buf, width < size ? width + 1 : size, p->note);
+        return buf;
+    }
     n = snprintf(buf, size, "%s %.0f%%  %.0f/s  %" PRIu64 " up  %" PRIu64 " open", p->stage,
                  p->share * 100, p->rate, p->up, p->open);
     if (n > 0 && (size_t)n < size && remaining(p, &left_us)) {

@@ -19,6 +19,7 @@ typedef struct progress_s {
     uint64_t hosts, hosts_done, up; /* all that there are; those that are over; of them up */
     uint64_t active;                /* being scanned */
     uint64_t open;                  /* ports found so far */
+    char note[64];                  /* nothing is scanned now, but what it says; empty: as above */
 } progress_t;
 
 typedef void (*view_progress_cb)(void *context, progress_t *progress);
