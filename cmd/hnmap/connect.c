@@ -1,5 +1,6 @@
-/* The sockets hang on an epoll of their own, which hangs on the loop: a probe costs four system
- * calls, and a refusal that comes at once (on this machine) three. */
+/* The sockets hang on an epoll of their own, which hangs on the loop. A refusal that comes at once
+ * (from this machine, or one that is simulated on it) costs four system calls, another one five and
+ * its share of a wait: whether they come at once is tried as long as they do. */
 #include "connect.h"
 
 #include "base/hmem.h"
@@ -7,6 +8,7 @@
 #include "event/hio.h"
 
 #include <net/if.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -14,6 +16,8 @@
 
 #define RESERVED 64 /* descriptors for everything else: files, names, services */
 #define EVENTS 256
+#define SLOW_MAX 4  /* then it is tried no more, */
+#define SLOW_ASK 64 /* but for one of so many */
 
 typedef struct slot_s {
     void *host;
@@ -36,6 +40,7 @@ struct connect_s {
     uint32_t slot_count, slot_max;
     uint32_t free;
     uint32_t open; /* sockets */
+    uint32_t slow; /* how many in turn were not answered at once */
 };
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -76,13 +81,8 @@ static uint64_t event_key(const connect_t *c, uint32_t number)
 
 static int prepare(const connect_t *c, int fd)
 {
-    const struct linger at_once = {.l_onoff = 1};
     const int one = 1;
 
-    /* A port that accepts is left by a reset: nobody has to wait for the end of the connection, and
-     * its numbers are free at once. */
-    if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) < 0)
-        return -errno;
     if (c->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->interface,
                                       (socklen_t)strlen(c->interface)) < 0)
         return -errno;
@@ -92,6 +92,17 @@ static int prepare(const connect_t *c, int fd)
         bind(fd, &c->source.u.sa, c->source.len) < 0)
         return -errno;
     return 0;
+}
+
+/* A port that accepts is left by a reset: nobody has to wait for the end of the connection, and its
+ * numbers are free at once. */
+static void leave(int fd, int err)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    if (err == 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    close(fd);
 }
 
 /* Asked from a free port to the same port of this machine, TCP connects to itself (RFC 9293 section
@@ -116,6 +127,24 @@ static int outcome_of(int fd, int err)
     return -err;
 }
 
+/* Of a socket that is connecting: has it been refused by now? What has not, may be accepted or wait:
+ * its event tells. */
+static bool is_refused(connect_t *c, int fd, int *err)
+{
+    socklen_t len = sizeof(*err);
+    int said = 0;
+
+    if (c->slow >= SLOW_MAX && ++c->slow % SLOW_ASK != 0)
+        return false;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &said, &len) < 0 || said == 0) {
+        c->slow++;
+        return false;
+    }
+    c->slow = 0;
+    *err = -said;
+    return true;
+}
+
 static bool is_shortage(int err)
 {
     return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM ||
@@ -127,6 +156,7 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
 {
     uint32_t slot = take_slot(c);
     struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT};
+    bool is_answered = false;
     int fd;
 
     *err = -ENOMEM;
@@ -137,6 +167,7 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
     *err = fd < 0 ? -errno : prepare(c, fd);
     if (*err == 0)
         *err = connect(fd, addr, haddr_len(addr)) == 0 ? outcome_of(fd, 0) : -errno;
+    is_answered = *err == -EINPROGRESS && is_refused(c, fd, err);
     if (*err == -EINPROGRESS && epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) == 0) {
         c->slots[slot].fd = fd;
         c->slots[slot].host = host;
@@ -148,20 +179,33 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
     if (*err == -EINPROGRESS)
         *err = -errno;
     if (fd >= 0)
-        close(fd);
+        leave(fd, *err);
     free_slot(c, slot);
     /* Of what is short we give nothing back if no socket is open: who would tell that there is
      * room? */
-    return is_shortage(-*err) && c->open > 0 ? -EAGAIN : 1;
+    return is_shortage(-*err) && c->open > 0 ? -EAGAIN : is_answered ? 2 : 1;
 }
 
 void connect_cancel(connect_t *c, uint32_t number)
 {
     if (number == CONNECT_NONE)
         return;
-    close(c->slots[number].fd);
+    leave(c->slots[number].fd, 0); /* it may have been accepted meanwhile */
     c->open--;
     free_slot(c, number);
+}
+
+bool connect_has_ended(const connect_t *c, uint32_t number, int *err)
+{
+    struct pollfd one = {.events = POLLOUT};
+
+    if (number == CONNECT_NONE)
+        return false;
+    one.fd = c->slots[number].fd;
+    if (poll(&one, 1, 0) <= 0)
+        return false;
+    *err = outcome_of(one.fd, 0);
+    return true;
 }
 
 static void finish(connect_t *c, uint64_t key)
@@ -173,23 +217,29 @@ static void finish(connect_t *c, uint64_t key)
     if (key != event_key(c, number))
         return; /* cancelled in this turn */
     err = outcome_of(slot.fd, 0);
-    close(slot.fd);
+    leave(slot.fd, err);
     c->open--;
     free_slot(c, number);
     c->cb(c->context, slot.host, slot.probe, err);
 }
 
+/* All that have ended, before others are begun: an answer that waits here looks like a long way. */
 static void on_readable(hio_t *io, void *buf, int len)
 {
     connect_t *c = hevent_userdata(io);
     struct epoll_event events[EVENTS];
-    int n = epoll_wait(c->epoll, events, EVENTS, 0);
+    uint32_t left = c->open;
+    int n;
 
     (void)buf;
     (void)len;
-    for (int i = 0; i < n; i++)
-        finish(c, events[i].data.u64);
-    if (n > 0)
+    do {
+        n = epoll_wait(c->epoll, events, EVENTS, 0);
+        for (int i = 0; i < n; i++)
+            finish(c, events[i].data.u64);
+        left -= n > 0 && left > (uint32_t)n ? (uint32_t)n : left;
+    } while (n == EVENTS && left > 0);
+    if (c->open < c->slot_max)
         c->ready(c->context);
 }
 

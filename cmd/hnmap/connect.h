@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define CONNECT_SOCKETS_MAX 16384
+#define CONNECT_AGAIN_US 1000000 /* the kernel sends its SYN again after it: RFC 6298 section 2.1 */
 #define CONNECT_NONE 0u /* no probe has this number */
 
 typedef struct connect_s connect_t;
@@ -35,9 +36,14 @@ int connect_new(hloop_t *loop, const connect_options_t *options, connect_cb cb,
 void connect_free(connect_t *connects); /* no callbacks; NULL is legal */
 
 /* Asks an address with its port. Returns 0 when it is under way, and *number; -EAGAIN: no room now,
- * ready tells when; 1: it is known already, *err says what as the callback would. */
+ * ready tells when; 1: this machine knows already, *err says what as the callback would; 2: the
+ * other one has said so already. */
 int connect_start(connect_t *connects, const struct sockaddr *addr, void *host, uint32_t probe,
                   uint32_t *number, int *err);
+
+/* Whether a probe has ended, of which the callback was not told yet: *err says how. The number stays
+ * its own until it is cancelled. */
+bool connect_has_ended(const connect_t *connects, uint32_t number, int *err);
 
 /* Gives a probe up: no callback. A number that is CONNECT_NONE is legal, one that has ended is
  * not. */

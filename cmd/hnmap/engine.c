@@ -280,6 +280,7 @@ uint64_t engine_run(engine_t *engine, uint64_t now)
     while (!hlist_empty(&due)) {
         host = HLIST_ENTRY(due.next, engine_host_t, sleep);
         hlist_remove(&host->sleep);
+        engine__flight_expire(host, now);
         engine__place(host, now);
     }
     for (unsigned n = 0; n < ENGINE_RUN_MAX && (host = choose(engine, now)) != NULL; n++)

@@ -36,9 +36,9 @@
 #include <stdint.h>
 
 #define ENGINE_LOSS_TOLERATED 0.10
-#define ENGINE_MISS_TOLERATED 1e-5
-#define ENGINE_TRIES_MAX 63      /* of one probe */
-#define ENGINE_PROBES_MAX 262144 /* of one host: every port of four protocols */
+#define ENGINE_MISSED_TOLERATED 1e-3 /* probes of a scan */
+#define ENGINE_TRIES_MAX 63          /* of one probe */
+#define ENGINE_PROBES_MAX 262144     /* of one host: every port of four protocols */
 #define ENGINE_TIMEOUT_MAX_US 3600000000u
 #define ENGINE_BUSY_US 10000 /* how long a method that is busy is left alone */
 
@@ -58,6 +58,8 @@ typedef struct engine_options_s {
                                         never passed, within any 100 ms */
     engine_t *rate_of; /* an engine that lives longer, or NULL: its rate_max is for both together,
                           and rate_max here is ignored */
+    uint64_t again_us; /* the method itself sends a probe again after so long (a kernel its SYN), so
+                          that what is answered later measures nothing; 0: it does not */
     uint64_t seed;     /* of the orders */
     bool in_order;     /* probes in their order, not shuffled */
     bool wait_for_limited; /* slow down until limited answers get through; tries that the limit

@@ -7,12 +7,13 @@
 static void measure(engine_host_t *host, uint32_t probe, uint64_t now)
 {
     engine_t *engine = host->engine;
+    uint64_t again_us = engine->options.again_us;
     uint64_t age_us;
 
     if (host->rtt.sampled_us && now - host->rtt.sampled_us < host->rtt.srtt_us / SAMPLES_PER_RTT)
         return;
     age_us = engine__flight_age(host, probe, now);
-    if (age_us == UINT64_MAX)
+    if (age_us == UINT64_MAX || (again_us && age_us >= again_us))
         return;
     if (age_us < ENGINE_NEAR_US && !host->rtt.sampled_us)
         engine__flow_near(&host->flow);
@@ -59,6 +60,8 @@ static void weigh(engine_host_t *host, bool canary, bool limited, uint64_t now)
 
     if (limited && (host->limited || (canary && host->engine->options.wait_for_limited)))
         return;
+    host->engine->heard.answered += !canary;
+    host->engine->heard.lost += canary ? weight : 0;
     count_answer(&host->flow, weight, canary, now);
     if (!canary || engine__limit_blames_way(host, limited))
         count_answer(&host->engine->flow, weight, canary, now);
@@ -82,14 +85,12 @@ static void learn(engine_host_t *host, uint32_t probe, int try, bool limited, ui
 {
     uint8_t state = host->state[probe];
     int last = (state & ENGINE__TRIES) - 1;
-    int counted = try >= 0 ?
-    try : last
-        ;
+    int counted = try < 0 ? last : try;
     bool canary = counted == last && last == host->round + 1;
 
     if (try == last && state & ENGINE__IN_FLIGHT)
         measure(host, probe, now);
-    else if (try >= 0)
+    else if (try >= 0 && !(host->engine->options.again_us && host->rtt.sampled_us))
         engine__rtt_late(&host->rtt, engine__timeout(host->engine, host), now);
     count_tries(host, (unsigned)counted, limited);
     if (limited)

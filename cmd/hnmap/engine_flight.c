@@ -122,6 +122,19 @@ static uint64_t overdue_us(const engine_host_t *host, uint64_t timeout_us)
     return host->rtt.srtt_us && due_us < timeout_us ? due_us : timeout_us;
 }
 
+static void drop_oldest(engine_host_t *host)
+{
+    host->ring_head = slot(host, 1);
+    host->ring_n--;
+    host->ring_seen -= host->ring_seen > 0;
+}
+
+void engine__flight_trim(engine_host_t *host)
+{
+    while (host->ring_n && !in_flight(host, &host->ring[host->ring_head]))
+        drop_oldest(host);
+}
+
 void engine__flight_expire(engine_host_t *host, uint64_t now)
 {
     uint64_t timeout_us = engine__timeout(host->engine, host);
@@ -136,17 +149,10 @@ void engine__flight_expire(engine_host_t *host, uint64_t now)
             break;
         overdue(host, record, now);
     }
-    while (host->ring_n) {
-        const engine__record_t *record = &host->ring[host->ring_head];
-
-        if (in_flight(host, record)) {
-            if (age(record, now) < timeout_us)
-                return;
-            landed(host, record->probe);
-        }
-        host->ring_head = slot(host, 1);
-        host->ring_n--;
-        host->ring_seen -= host->ring_seen > 0;
+    engine__flight_trim(host);
+    while (host->ring_n && age(&host->ring[host->ring_head], now) >= timeout_us) {
+        landed(host, host->ring[host->ring_head].probe);
+        engine__flight_trim(host);
     }
 }
 

@@ -62,6 +62,8 @@ void engine__epoch(engine_t *engine, uint64_t now)
         engine__flow_shrink(&engine->flow, &epoch, srtt_us,
                             now + engine__scan_timeout(engine) + srtt_us);
     engine__flow_grow(&engine->flow, &epoch, false);
+    engine->heard.answered /= 2;
+    engine->heard.lost /= 2;
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)
@@ -100,7 +102,7 @@ void engine__place(engine_host_t *host, uint64_t now)
 
     if (host->ended)
         return;
-    engine__flight_expire(host, now);
+    engine__flight_trim(host);
     look_at_epoch(host, now);
     if (now >= host->end_us)
         host->timed_up = true;

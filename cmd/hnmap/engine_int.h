@@ -123,6 +123,7 @@ struct engine_s {
     engine__flow_t flow;
     engine__rtt_t rtt;
     engine__tries_t tries, firm;
+    engine__tries_t heard; /* of late; what is lost stands for all that timed out beside it */
     engine__bucket_t most, least; /* rate_max and rate_min */
     engine__bucket_t *cap;        /* most, or another engine's */
     const engine_host_t *suspect; /* see engine_limit.c */
@@ -196,6 +197,9 @@ bool engine__flight_full(const engine_host_t *host);
 void engine__flight_pop_newest(engine_host_t *host, uint32_t probe);
 /* The age of the newest record of a probe; UINT64_MAX if there is none. */
 uint64_t engine__flight_age(const engine_host_t *host, uint32_t probe, uint64_t now);
+/* Drops the oldest ones that have been answered. */
+void engine__flight_trim(engine_host_t *host);
+/* Gives up what is due. Not behind a single answer: another one may be there, not yet read. */
 void engine__flight_expire(engine_host_t *host, uint64_t now);
 uint64_t engine__flight_next(const engine_host_t *host, uint64_t now); /* when the oldest expires */
 

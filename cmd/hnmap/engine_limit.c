@@ -19,6 +19,7 @@
 #define SENT_MORE 1.4
 #define LOSS_HIGH 0.5
 #define FIRM_ANSWERS 50
+#define HEARD_ANSWERS 200
 #define RTT_SLACK_US 5000
 #define SUSPICIONS_MAX 4
 #define CLEARED_US 2000000 /* before it is suspected again */
@@ -70,13 +71,27 @@ static bool is_flat(const engine__rtt_t *rtt)
     return rtt->srtt_us < 2 * rtt->least_us + RTT_SLACK_US;
 }
 
+static bool is_little(const engine__tries_t *tries, double least)
+{
+    return tries->answered >= least &&
+           tries->lost < ENGINE_LOSS_TOLERATED / 2 * (tries->answered + tries->lost);
+}
+
+/* Other answers are not lost, or hardly any of all hosts: then it is not the way that loses the
+ * limited ones of one. */
+static bool is_clean(const engine_t *engine)
+{
+    return is_little(&engine->firm, FIRM_ANSWERS) || is_little(&engine->heard, HEARD_ANSWERS);
+}
+
 bool engine__limit_blames_way(const engine_host_t *host, bool limited)
 {
     const engine_t *engine = host->engine;
 
     if (!limited)
         return true;
-    if (host->limited || engine->options.wait_for_limited || engine->suspect == host)
+    if (host->limited || engine->options.wait_for_limited || engine->suspect == host ||
+        is_clean(engine))
         return false;
     return engine->stats.hosts > 1 || engine->now_us < host->cleared_us;
 }
@@ -108,15 +123,6 @@ static bool is_proof(const engine_host_t *host, const engine__epoch_t *epoch)
 {
     return epoch->sent >= SENT_MORE * host->suspect_sent ||
            (host->suspicions > 1 && epoch->loss > LOSS_HIGH);
-}
-
-/* Other answers are not lost: then it is not the way that loses the limited ones. */
-static bool is_clean(const engine_t *engine)
-{
-    const engine__tries_t *firm = &engine->firm;
-
-    return firm->answered >= FIRM_ANSWERS &&
-           firm->lost < ENGINE_LOSS_TOLERATED / 2 * (firm->answered + firm->lost);
 }
 
 static void convict(engine_host_t *host)

@@ -9,6 +9,8 @@
 #define PRIOR_TRIES 50.0
 #define LOSS_MAX 0.95
 #define ROUNDS_LEAST 2
+#define ROUNDS_UNHEARD 3 /* of a way of which fewer than so many answers tell: */
+#define HEARD_LEAST 20
 #define PAUSE_US 1200000
 #define CANARIES_SHARE 16 /* one of so many that time out, but for a few in each epoch */
 
@@ -72,23 +74,34 @@ double engine__loss(const engine_t *engine)
     return (tries->lost + PRIOR_LOST) / (tries->answered + tries->lost + PRIOR_TRIES);
 }
 
-/* How many tries make a miss unlikely enough. */
+/* Whether more may be sent towards silence than the way takes, and nobody can tell. */
+static bool is_unheard(const engine_host_t *host)
+{
+    bool is_near = host->rtt.srtt_us > 0 && host->rtt.srtt_us < ENGINE_NEAR_US;
+
+    return host->engine->tries.answered < HEARD_LEAST && !is_near;
+}
+
+/* How many tries make a miss unlikely enough. Silence is mistaken where all tries of a probe are
+ * lost that would be answered: of those that answer, a share of loss^tries. So it is the answers
+ * that count, and not the silent ones, however many; one more, as there may be one. */
 unsigned engine__round_tries(const engine_host_t *host)
 {
     const engine__tries_t *known = host->limited ? &host->firm : &host->tries;
     double loss = (known->lost + PRIOR_TRIES * engine__loss(host->engine)) /
                   (known->answered + known->lost + PRIOR_TRIES);
-    double miss = 1;
+    double missed = (host->limited ? host->engine->firm : host->engine->tries).answered + 1;
+    unsigned least = is_unheard(host) ? ROUNDS_UNHEARD : ROUNDS_LEAST;
     unsigned tries = 0;
 
     if (loss > LOSS_MAX)
         loss = LOSS_MAX;
-    while (tries < ENGINE_TRIES_MAX && miss > ENGINE_MISS_TOLERATED) {
-        miss *= loss;
+    while (tries < ENGINE_TRIES_MAX && missed > ENGINE_MISSED_TOLERATED) {
+        missed *= loss;
         tries++;
     }
-    if (tries < ROUNDS_LEAST)
-        tries = ROUNDS_LEAST;
+    if (tries < least)
+        tries = least;
     if (tries > host->engine->options.tries)
         tries = host->engine->options.tries;
     tries += host->round_void;

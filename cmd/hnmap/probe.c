@@ -118,26 +118,29 @@ static void on_connect_ready(void *context)
 
 static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
 {
-    uint64_t begin = htime_monotonic_us();
     probe_t *p = &host->probes[probe];
     haddr_t addr = host->result.addr;
     int err = 0, status;
+    bool is_known = connect_has_ended(s->connects, p->number, &err) && err != -ETIMEDOUT;
 
     connect_cancel(s->connects, p->number);
     p->number = CONNECT_NONE;
+    if (is_known) { /* the try before: we were too busy to read it */
+        take_connect(s, host, probe, err);
+        return ENGINE_ANSWERED;
+    }
     haddr_set_port(&addr.u.sa, port_set_at(scan__ports_of(s, host), probe));
     status = connect_start(s->connects, &addr.u.sa, host, probe, &p->number, &err);
     if (status == -EAGAIN)
         return ENGINE_BUSY;
-    scan__trace_connect(s, &addr.u.sa, status == 0 ? -EINPROGRESS : err);
-    if (status == 0)
+    if (status == 0) {
+        scan__trace_connect(s, &addr.u.sa, -EINPROGRESS);
         return ENGINE_SENT;
-    if (host->result.srtt_us == 0 && is_answer(err))
-        host->result.srtt_us = htime_monotonic_us() - begin;
-    if (err == -ENETUNREACH) /* at once: this machine says so, and not a router */
+    }
+    if (status == 1 && err == -ENETUNREACH) /* this machine says so, and not a router */
         tell_unsent(s, host, err);
-    take_connect(s, host, probe, err);
-    return ENGINE_ANSWERED;
+    on_connect(s, host, probe, err);
+    return ENGINE_SENT;
 }
 
 void scan__cancel_probes(scan_t *s, host_t *host)

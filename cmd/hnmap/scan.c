@@ -289,6 +289,11 @@ static void unwatch_signals(scan_t *s)
     }
 }
 
+static bool is_by_connect(const plan_t *plan, plan_pace_e what)
+{
+    return what == PACE_TCP ? plan->by_connect : !plan->is_raw;
+}
+
 /* One for each pace; --max-rate is for all of them together. */
 static int open_engines(scan_t *s)
 {
@@ -303,6 +308,7 @@ static int open_engines(scan_t *s)
         engine_options_t pace = s->plan.paces[i];
 
         pace.rate_of = i > 0 ? s->engines[0] : NULL;
+        pace.again_us = is_by_connect(&s->plan, i) ? CONNECT_AGAIN_US : 0;
         err = engine_new(&pace, methods[i], s, &s->engines[i]);
     }
     return err;
