@@ -1,4 +1,5 @@
 /* A relay of which one side is TLS: the same bytes and the same ends. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,6 +39,14 @@ static hio_t *plain_side(void)
     return io;
 }
 
+/* What is known of the ends when bytes are missing. */
+static void fail_of_ends(const char *what)
+{
+    fail_msg("%s after %zu bytes; errors: plain %d, client %d (%s), server %d (%s)", what, received_n,
+             plain.error, tls.client.seen.error, tls.client.error, tls.server.seen.error,
+             tls.server.error);
+}
+
 /* One iteration, and what the peer sends of the pattern and receives. */
 static void go_on(const char *data, size_t size)
 {
@@ -46,15 +55,17 @@ static void go_on(const char *data, size_t size)
     if (n > 0)
         sent_n += (size_t)n;
     n = ended ? 0 : plain_drain(peer, received + received_n, SIZE + 1 - received_n, &ended);
-    if (n > 0)
-        received_n += (size_t)n;
+    if (n < 0)
+        fail_of_ends(strerror(errno));
+    received_n += (size_t)n;
     hloop_wakeup(tls.loop);
     assert_int_equal(hloop_run(tls.loop), 0);
 }
 
 static void assert_received_all(void)
 {
-    assert_int_equal(received_n, SIZE);
+    if (received_n != SIZE)
+        fail_of_ends("an end");
     for (size_t i = 0; i < SIZE; i++) {
         if (received[i] != pattern(i))
             fail_msg("byte %zu differs", i);
