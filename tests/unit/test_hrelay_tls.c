@@ -42,9 +42,9 @@ static hio_t *plain_side(void)
 /* What is known of the ends when bytes are missing. */
 static void fail_of_ends(const char *what)
 {
-    fail_msg("%s after %zu bytes; errors: plain %d, client %d (%s), server %d (%s)", what, received_n,
-             plain.error, tls.client.seen.error, tls.client.error, tls.server.seen.error,
-             tls.server.error);
+    fail_msg("%s after %zu bytes; errors: plain %d, client %d (%s), server %d (%s)", what,
+             received_n, plain.error, tls.client.seen.error, tls.client.error,
+             tls.server.seen.error, tls.server.error);
 }
 
 /* One iteration, and what the peer sends of the pattern and receives. */
