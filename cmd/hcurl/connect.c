@@ -57,8 +57,8 @@ static int parse_proxy(const char *text, hproxy_type_e type, hproxy_t *proxy, hb
     if (err == -ENOMEM)
         return STATUS_MEMORY;
     if (err) {
-        hbytes_printf(error, "unsupported proxy syntax: %s", why);
-        return STATUS_RESOLVE_PROXY;
+        hbytes_printf(error, "unsupported proxy: %s", why);
+        return err == HERR_UNSUPPORTED ? STATUS_CONNECT : STATUS_RESOLVE_PROXY;
     }
     if (proxy->any_port && proxy->type == HPROXY_HTTP)
         proxy->port = HTTP_PROXY_PORT;

@@ -114,7 +114,7 @@ static int parse_type(const parse_t *parse, const char *text, hproxy_type_e fall
         return fail(parse, HERR_SYNTAX, "unknown type of proxy"); /* it may hold the password */
     hstr_escape(quoted, sizeof(quoted), text, (size_t)(mark - text));
     snprintf(line, sizeof(line), "unknown type of proxy: \"%s\"", quoted);
-    return fail(parse, HERR_SYNTAX, line);
+    return fail(parse, HERR_UNSUPPORTED, line);
 }
 
 static bool has_port(const char *text)

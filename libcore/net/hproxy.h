@@ -37,8 +37,8 @@ typedef struct hproxy_s {
 
 /* "[TYPE://][USER[:PASSWORD]@]HOST[:PORT]"; TYPE as in the enum, socks is socks4, percent escapes
  * in USER and PASSWORD; HOST may be unix:/path; without TYPE fallback counts; default ports 1080,
- * and 3128 for http, 443 for https. 0, HERR_SYNTAX, HERR_RANGE; then error (may be NULL) is one
- * line that never shows the password. */
+ * and 3128 for http, 443 for https. 0, HERR_SYNTAX, HERR_RANGE, HERR_UNSUPPORTED for another TYPE;
+ * then error (may be NULL) is one line that never shows the password. */
 int hproxy_parse(hproxy_t *proxy, const char *text, hproxy_type_e fallback, char *error,
                  size_t error_size);
 

@@ -3,6 +3,7 @@
 #include "http_exchange_int.h"
 
 #include "../base/hmem.h"
+#include "../base/hstr.h"
 #include "../base/htime.h"
 #include "../codec/http1_write.h"
 
@@ -51,18 +52,21 @@ static bool was_stale(const http_link_t *conn, const http_exchange_t *exchange, 
            exchange->err == 0;
 }
 
-static void explain_close(http_exchange_t *exchange, int err)
+static void explain_close(const hio_t *io, http_exchange_t *exchange, int err)
 {
+    char why[HTLS_ERROR_SIZE] = "";
+
+    if (err == HERR_TLS)
+        htls_error(io, why, sizeof(why)); /* the server's alert */
+    if (why[0] == '\0' && err != HERR_TRUNCATED)
+        hstr_copy(why, sizeof(why), herr_str(err));
     if (err == -ETIMEDOUT)
         http_exchange__explain(exchange, err, "no response in time");
-    else if (exchange->has_head)
-        http_exchange__explain(exchange, err, "the response ended too early%s%s",
-                               err != HERR_TRUNCATED ? ": " : "",
-                               err != HERR_TRUNCATED ? herr_str(err) : "");
     else
-        http_exchange__explain(exchange, err, "the connection ended without a response%s%s",
-                               err != HERR_TRUNCATED ? ": " : "",
-                               err != HERR_TRUNCATED ? herr_str(err) : "");
+        http_exchange__explain(exchange, err, "the %s%s%s",
+                               exchange->has_head ? "response ended too early"
+                                                  : "connection ended without a response",
+                               why[0] ? ": " : "", why);
 }
 
 static void on_close(hio_t *io)
@@ -87,7 +91,7 @@ static void on_close(hio_t *io)
         exchange->conn = NULL;
     http_peer__next(peer);
     if (exchange) { /* last: the peer may go with it */
-        explain_close(exchange, err);
+        explain_close(io, exchange, err);
         http_exchange__finish(exchange, exchange->err);
     }
 }
@@ -290,7 +294,7 @@ static void check_eof(http_link_t *conn)
         err = HERR_TRUNCATED; /* also when a 1xx was all that came */
     }
     if (err != 0) {
-        explain_close(exchange, HERR_TRUNCATED);
+        explain_close(conn->io, exchange, HERR_TRUNCATED);
         hio_abort(conn->io, HERR_TRUNCATED);
     }
 }

@@ -165,6 +165,7 @@ int http_client__route(http_client_t *client, const hurl_t *url, http_route_t *r
         hstr_copy(route->to.path, sizeof(route->to.path), client->options.unix_path);
         return 0;
     }
-    *fault = HTTP_FAULT_RESOLVE_PROXY;
-    return use_proxy(client, route, url, override(client, route), error);
+    err = use_proxy(client, route, url, override(client, route), error);
+    *fault = err == HERR_UNSUPPORTED ? HTTP_FAULT_CONNECT : HTTP_FAULT_RESOLVE_PROXY;
+    return err;
 }

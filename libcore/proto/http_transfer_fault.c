@@ -12,11 +12,21 @@ static http_fault_e fault_of_proxy(const http_transfer_t *t, int err)
                                                            : HTTP_FAULT_RECEIVE;
 }
 
+/* An address needs no resolving: one of the family that is not wanted is one that no connection
+ * leads to. */
+static http_fault_e fault_of_resolving(const http_route_t *route)
+{
+    haddr_t addr;
+
+    if (route->forward || route->proxy_count > 0)
+        return HTTP_FAULT_RESOLVE_PROXY;
+    return haddr_parse(&addr, route->to.host, route->to.port) == 0 ? HTTP_FAULT_CONNECT
+                                                                   : HTTP_FAULT_RESOLVE;
+}
+
 /* The step of the dial that failed. */
 static http_fault_e fault_of_dial(const http_transfer_t *t, int err)
 {
-    const http_route_t *route = &t->origin->route;
-
     switch (err) {
     case -ETIMEDOUT:
         return HTTP_FAULT_TIMEOUT;
@@ -31,8 +41,7 @@ static http_fault_e fault_of_dial(const http_transfer_t *t, int err)
     }
     switch (http_exchange_step(t->exchange)) {
     case HDIAL_STEP_RESOLVE:
-        return route->forward || route->proxy_count > 0 ? HTTP_FAULT_RESOLVE_PROXY
-                                                        : HTTP_FAULT_RESOLVE;
+        return fault_of_resolving(&t->origin->route);
     case HDIAL_STEP_CONNECT:
         return HTTP_FAULT_CONNECT;
     case HDIAL_STEP_PROXY:

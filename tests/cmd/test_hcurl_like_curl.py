@@ -201,6 +201,8 @@ LINES = r"""
 -m 5 @/hello
 http://127.0.0.1:1/
 http://no-such-host.invalid/
+-4 http://[::1]:@PORT/
+-6 @/hello
 ftp-like://127.0.0.1/
 http://127.0.0.1:99999/
 http://
@@ -241,6 +243,8 @@ gopherr://x
 -K config
 -K - @/hello
 -x @ http://elsewhere.invalid/echo
+-x foo://127.0.0.1 http://elsewhere.invalid/echo
+-x http://no-such-host.invalid http://elsewhere.invalid/echo
 -x @ -U u:p http://elsewhere.invalid/echo
 -x @ --proxy-header "X-P: y" http://elsewhere.invalid/echo
 -x @ -p http://elsewhere.invalid/echo

@@ -11,6 +11,7 @@ import pytest
 
 from conftest import Lab
 from hcurl_lab import Web
+from hhttpd_lab import hhttpd, www  # noqa: F401
 from pki import Pki
 
 CURL = "/usr/bin/curl"
@@ -199,6 +200,14 @@ def test_a_certificate_that_is_missing_or_unknown_ends_it(place):
         for more in ([], ["--cert", stranger, "--key", key]):
             status, out, err = run(hcurl, [*args, *more, place.url(server)])
             assert status in statuses and out == b"", err
+
+
+def test_a_server_that_wants_a_certificate_is_quoted(place, hhttpd, www):
+    cert, key = place.good
+    server = hhttpd("tls://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--tls-ca", place.pki.ca, www)
+    status, out, err = run(place.lab.program("hcurl"), ["--cacert", place.pki.ca, f"https://localhost:{server.port}/"])
+    assert (status, out) == (56, b"")
+    assert "the connection ended without a response: the peer's alert: certificate required (116)" in err
 
 
 def test_own_files_that_cannot_be_used_are_58(place):

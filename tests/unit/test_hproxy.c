@@ -59,7 +59,7 @@ static void bad_text_is_refused_without_showing_the_password(void **state)
         int err;
     } bad[] = {
         {"", HERR_SYNTAX},
-        {"ftp://h", HERR_SYNTAX},
+        {"ftp://h", HERR_UNSUPPORTED},
         {"http://", HERR_SYNTAX},
         {"u:secret@", HERR_SYNTAX},
         {"u:secret@:80", HERR_SYNTAX},
@@ -196,7 +196,8 @@ static void the_environment_is_asked_in_order(void **state)
     setenv("NO_PROXY", "other", 1);
     assert_int_equal(hproxy_from_env(&proxy, "https", "h", 80, error, sizeof(error)), 1);
     setenv("https_proxy", "gopher://x", 1);
-    assert_int_equal(hproxy_from_env(&proxy, "https", "h", 80, error, sizeof(error)), HERR_SYNTAX);
+    assert_int_equal(hproxy_from_env(&proxy, "https", "h", 80, error, sizeof(error)),
+                     HERR_UNSUPPORTED);
     assert_string_equal(error, "unknown type of proxy: \"gopher\"");
 }
 
