@@ -78,7 +78,8 @@ int lookup_new(hloop_t *loop, const options_t *options, hdns_t **dns)
     const hdns_options_t how = {.servers = options->dns_servers,
                                 .timeout_ms = LOOKUP_TIMEOUT_MS,
                                 .tries = LOOKUP_TRIES,
-                                .no_cache = true};
+                                .no_cache = true,
+                                .by_system = options->system_dns};
 
     return hdns_new(loop, &how, dns);
 }

@@ -12,8 +12,6 @@
 #include <strings.h>
 
 #define TOTAL_TIMEOUT_MS 10000
-#define LABEL_MAX 63
-#define NAME_MAX_LEN 253
 #define WHY_SIZE 160
 
 typedef enum { WANTS_ADDRS, WANTS_RECORDS, WANTS_NAME } wants_e;
@@ -28,6 +26,7 @@ struct hdns_query_s {
     int err;
     uint32_t scope_id; /* of a link-local address in numbers */
     unsigned open;     /* parts without an answer */
+    hdns_job_t *job;   /* of the system's resolver; NULL: none */
     unsigned part_count;
     hdns_part_t parts[2]; /* AAAA before A */
     union {
@@ -40,10 +39,6 @@ struct hdns_query_s {
     char name[HDNS_NAME_SIZE]; /* without the dot at the end that made it absolute */
 };
 
-static hdns_answer_t impossible = {.err = HERR_SYNTAX, .why = "no such name is possible"};
-static hdns_answer_t other_family = {.err = HERR_RESOLVE,
-                                     .why = "the address is of another family"};
-
 /* ---- the end of a query ---------------------------------------------------------------------- */
 
 static void free_query(hdns_query_t *query)
@@ -52,6 +47,7 @@ static void free_query(hdns_query_t *query)
         hdns__part_leave(&query->parts[i]);
         hdns__answer_unref(query->parts[i].answer);
     }
+    hdns__system_leave(query->job);
     htimer_del(query->timer);
     if (hlist_linked(&query->link)) {
         hlist_remove(&query->link);
@@ -172,6 +168,8 @@ static void time_out(hdns_query_t *query)
 {
     int timeout_ms = query->dns->options.total_timeout_ms;
 
+    hdns__system_leave(query->job);
+    query->job = NULL;
     for (unsigned i = 0; i < query->part_count; i++)
         hdns__part_leave(&query->parts[i]);
     if (has_records(query))
@@ -235,10 +233,10 @@ static bool make_candidate(const hdns_query_t *query, size_t i, char name[HDNS_N
     int n;
 
     if (i == alone)
-        return hstr_copy(name, HDNS_NAME_SIZE, query->name) <= NAME_MAX_LEN;
+        return hstr_copy(name, HDNS_NAME_SIZE, query->name) <= HDNS_NAME_LEN_MAX;
     n = snprintf(name, HDNS_NAME_SIZE, "%s.%s", query->name,
                  hdns__domain(channel, alone_first ? i - 1 : i));
-    return n >= 0 && n <= NAME_MAX_LEN;
+    return n >= 0 && n <= HDNS_NAME_LEN_MAX;
 }
 
 static void settle(hdns_part_t *part, hdns_answer_t *answer)
@@ -255,12 +253,12 @@ static void ask_candidate(hdns_part_t *part)
     if (make_candidate(part->query, part->candidate, name))
         hdns__ask(part, name);
     else
-        hdns__part_answered(part, &impossible);
+        hdns__part_answered(part, &hdns__impossible);
 }
 
 void hdns__part_answered(hdns_part_t *part, hdns_answer_t *answer)
 {
-    bool next = answer->no_such_name || answer == &impossible;
+    bool next = answer->no_such_name || answer == &hdns__impossible;
 
     if (next && hdns__channel_open(part->dns) == 0 && /* a reload may have closed it */
         part->candidate + 1 < candidate_count(part->query)) {
@@ -271,80 +269,7 @@ void hdns__part_answered(hdns_part_t *part, hdns_answer_t *answer)
     settle(part, answer);
 }
 
-/* ---- what needs no server -------------------------------------------------------------------- */
-
-/* Letters, digits, hyphens, and what is seen in service names; RFC 1035 section 2.3.4 lengths. */
-static bool is_legal(const char *name)
-{
-    size_t label = 0, len = 0;
-
-    for (; name[len]; len++) {
-        unsigned char c = (unsigned char)name[len];
-
-        if (c <= ' ' || c >= 0x7f || strchr("/\\\"'()<>[]@:;,%", c))
-            return false;
-        label = c == '.' ? 0 : label + 1;
-        if (label > LABEL_MAX || (c == '.' && (len == 0 || name[len - 1] == '.')))
-            return false;
-    }
-    return len > 0 && len <= NAME_MAX_LEN;
-}
-
-/* RFC 6761 section 6.3: such names never leave the machine. */
-static bool is_localhost(const char *name)
-{
-    static const char localhost[] = "localhost";
-    size_t len = strlen(name), tail = sizeof(localhost) - 1;
-
-    if (len < tail || strcasecmp(name + len - tail, localhost) != 0)
-        return false;
-    return len == tail || name[len - tail - 1] == '.';
-}
-
-static hdns_answer_t *address_answer(const haddr_t *addr, int type)
-{
-    bool v4 = addr->u.sa.sa_family == AF_INET;
-    hdns_record_t record = {.type = (hdns_type_e)type, .len = v4 ? 4 : 16};
-
-    if (v4 != (type == HDNS_TYPE_A))
-        return hdns__answer_ref(&other_family);
-    record.text = v4 ? (const char *)&addr->u.sin.sin_addr : (const char *)&addr->u.sin6.sin6_addr;
-    return hdns__answer_new(&record, 1, 0);
-}
-
-/* Numbers, also as "127.1", which inet_aton has taught people. */
-static bool parse_number(hdns_query_t *query, haddr_t *addr)
-{
-    if (haddr_parse(addr, query->name, 0) == 0) {
-        if (addr->u.sa.sa_family == AF_INET6)
-            query->scope_id = addr->u.sin6.sin6_scope_id;
-        return true;
-    }
-    haddr_any(addr, AF_INET, 0);
-    return strpbrk(query->name, " \t\n\v\f\r") == NULL && /* it would read no further */
-           inet_aton(query->name, &addr->u.sin.sin_addr) != 0;
-}
-
-/* The answer for part that needs no server; NULL: there is none. */
-static hdns_answer_t *find_here(const hdns_part_t *part, const haddr_t *number)
-{
-    hdns_query_t *query = part->query;
-    hdns_answer_t *answer;
-    haddr_t addr;
-
-    if (number)
-        return address_answer(number, part->type);
-    if (!is_legal(query->name))
-        return &impossible;
-    answer = hdns__hosts_find(query->dns, query->name, part->type);
-    if (answer) {
-        query->dns->stats.hosts_hits++;
-    } else if (is_localhost(query->name)) {
-        haddr_loopback(&addr, part->type == HDNS_TYPE_A ? AF_INET : AF_INET6, 0);
-        answer = address_answer(&addr, part->type);
-    }
-    return answer;
-}
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* Without the channel nobody knows the search list; it is made before the first candidate. */
 static void ask_servers(hdns_part_t *part)
@@ -422,6 +347,30 @@ static int started(hdns_query_t *query, hdns_query_t **out)
     return 0;
 }
 
+/* What cannot be asked is an answer, too. */
+static int ask_system(hdns_query_t *query, const struct sockaddr *addr, int family,
+                      hdns_query_t **out)
+{
+    int err =
+        hdns__system_ask(query->dns, query, addr ? NULL : query->name, addr, family, &query->job);
+
+    if (err < 0)
+        hdns__system_answered(query, hdns__answer_error(err, herr_str(err)), NULL);
+    return started(query, out);
+}
+
+void hdns__system_answered(hdns_query_t *query, hdns_answer_t *answer, hdns_answer_t *other)
+{
+    query->job = NULL;
+    for (unsigned i = 0; i < query->part_count; i++) {
+        bool is_second = other && query->parts[i].type == HDNS_TYPE_A;
+
+        settle(&query->parts[i], is_second ? other : answer);
+    }
+    hdns__answer_unref(answer);
+    hdns__answer_unref(other);
+}
+
 int hdns_resolve(hdns_t *dns, const char *host, int family, hdns_addrs_cb cb, void *arg,
                  hdns_query_t **out)
 {
@@ -436,9 +385,14 @@ int hdns_resolve(hdns_t *dns, const char *host, int family, hdns_addrs_cb cb, vo
         add_part(query, HDNS_TYPE_AAAA);
     if (family != AF_INET6)
         add_part(query, HDNS_TYPE_A);
-    is_number = parse_number(query, &number);
+    is_number = hdns__parse_number(query->name, &number);
+    if (is_number && number.u.sa.sa_family == AF_INET6)
+        query->scope_id = number.u.sin6.sin6_scope_id;
+    if (!is_number && dns->options.by_system)
+        return ask_system(query, NULL, family, out);
     for (unsigned i = 0; i < query->part_count; i++)
-        start_part(&query->parts[i], find_here(&query->parts[i], is_number ? &number : NULL));
+        start_part(&query->parts[i], hdns__find_here(dns, query->name, query->parts[i].type,
+                                                     is_number ? &number : NULL));
     return started(query, out);
 }
 
@@ -451,28 +405,8 @@ int hdns_lookup(hdns_t *dns, const char *name, hdns_type_e type, hdns_records_cb
         return -ENOMEM;
     query->cb.records = cb;
     add_part(query, (int)type);
-    start_part(&query->parts[0], is_legal(query->name) ? NULL : &impossible);
+    start_part(&query->parts[0], hdns__is_legal(query->name) ? NULL : &hdns__impossible);
     return started(query, out);
-}
-
-/* "4.3.2.1.in-addr.arpa", or the 32 digits of RFC 3596 section 2.5. */
-static void reverse_name(const unsigned char *bytes, size_t len, char *name)
-{
-    static const char digits[] = "0123456789abcdef";
-    char *p = name;
-
-    if (len == 4) {
-        snprintf(name, HDNS_NAME_SIZE, "%u.%u.%u.%u.in-addr.arpa", bytes[3], bytes[2], bytes[1],
-                 bytes[0]);
-        return;
-    }
-    for (size_t i = len; i-- > 0;) {
-        *p++ = digits[bytes[i] & 15];
-        *p++ = '.';
-        *p++ = digits[bytes[i] >> 4];
-        *p++ = '.';
-    }
-    memcpy(p, "ip6.arpa", sizeof("ip6.arpa"));
 }
 
 int hdns_reverse(hdns_t *dns, const struct sockaddr *addr, hdns_name_cb cb, void *arg,
@@ -483,16 +417,18 @@ int hdns_reverse(hdns_t *dns, const struct sockaddr *addr, hdns_name_cb cb, void
     const unsigned char *bytes =
         v4 ? (const unsigned char *)&u->sin.sin_addr : (const unsigned char *)&u->sin6.sin6_addr;
     char name[HDNS_NAME_SIZE] = "";
-    hdns_answer_t *here = &impossible;
+    hdns_answer_t *here = &hdns__impossible;
     hdns_query_t *query;
 
     if (v4 || v6)
-        reverse_name(bytes, v4 ? 4 : 16, name);
+        hdns__reverse_name(bytes, v4 ? 4 : 16, name);
     query = new_query(dns, WANTS_NAME, name, arg);
     if (!query)
         return -ENOMEM;
     query->cb.name = cb;
     add_part(query, HDNS_PTR);
+    if ((v4 || v6) && dns->options.by_system)
+        return ask_system(query, addr, 0, out);
     if (v4 || v6)
         here = hdns__hosts_reverse(dns, bytes, v4 ? 4 : 16);
     if ((v4 || v6) && here)
@@ -568,6 +504,7 @@ void hdns_free(hdns_t *dns)
         return;
     while (!hlist_empty(&dns->queries))
         free_query(HLIST_ENTRY(dns->queries.next, hdns_query_t, link));
+    hdns__system_close(dns->system);
     hdns__channels_free(dns);
     hdns__cache_deinit(dns);
     hdns__hosts_free(dns);

@@ -19,6 +19,7 @@ extern "C" {
 #define HDNS_RECORDS_MAX 64   /* records of one answer */
 #define HDNS_NAME_SIZE 256    /* a name in text with its NUL */
 #define HDNS_CACHE_MAX 4096   /* answers, default; a name in both families has two */
+#define HDNS_THREADS_MAX 16   /* with by_system; they start when they are needed */
 #define HDNS_QUERIES_MAX 4096 /* at once, on the wire; the rest waits in line */
 
 typedef struct hdns_s hdns_t;
@@ -35,6 +36,9 @@ typedef struct hdns_options_s {
     size_t cache_max;        /* answers kept; 0: HDNS_CACHE_MAX */
     bool no_cache;
     bool no_search; /* names are looked up as they are */
+    bool by_system; /* hdns_resolve and hdns_reverse ask getaddrinfo and getnameinfo, in at most
+                       HDNS_THREADS_MAX threads: what nsswitch.conf says counts, of these options
+                       only total_timeout_ms does */
 } hdns_options_t;
 
 /* A resolver of this loop, freed before it. options may be NULL. 0 or -ENOMEM. */

@@ -1,6 +1,8 @@
 /* The inside of hdns, for its own files:
  *   hdns.c          queries: where to look, the search list, time limits, callbacks
+ *   hdns_here.c     what needs no server: numbers, localhost; which names are legal
  *   hdns_hosts.c    /etc/hosts
+ *   hdns_system.c   the system's resolver, in threads
  *   hdns_cache.c    questions: on the wire, in line for it, answered and kept
  *   hdns_channel.c  c-ares over the loop's sockets and timer
  *   hdns_answer.c   what a name server said, as records
@@ -18,6 +20,7 @@
 
 #define HDNS_TYPE_A 1
 #define HDNS_TYPE_AAAA 28
+#define HDNS_NAME_LEN_MAX 253
 #define HDNS_TTL_MAX_S (24 * 3600)
 #define HDNS_TTL_NEGATIVE_MAX_S 300
 #define HDNS_HOSTS_SIZE_MAX (32 * 1024 * 1024)
@@ -59,6 +62,8 @@ typedef struct hdns_part_s {
 
 typedef struct hdns_channel_s hdns_channel_t;
 typedef struct hdns_hosts_s hdns_hosts_t;
+typedef struct hdns_system_s hdns_system_t;
+typedef struct hdns_job_s hdns_job_t;
 
 struct hdns_s {
     hloop_t *loop;
@@ -67,6 +72,7 @@ struct hdns_s {
     hdns_channel_t *channel; /* NULL: not needed yet */
     hlist_t retired;         /* channels of before a reload that still wait for answers */
     hdns_hosts_t *hosts;
+    hdns_system_t *system; /* NULL: not needed yet */
     hlist_t *buckets;
     size_t bucket_count;
     hlist_t line;
@@ -78,6 +84,28 @@ struct hdns_s {
 
 /* hdns.c */
 void hdns__part_answered(hdns_part_t *part, hdns_answer_t *answer);
+
+/* Takes both over; other: of part A alone, NULL if it is the same. */
+void hdns__system_answered(hdns_query_t *query, hdns_answer_t *answer, hdns_answer_t *other);
+
+/* hdns_here.c */
+extern hdns_answer_t hdns__impossible; /* no such name is possible */
+/* Letters, digits, hyphens, and what is seen in service names; RFC 1035 section 2.3.4 lengths. */
+bool hdns__is_legal(const char *name);
+/* Numbers, also as "127.1", which inet_aton has taught people. */
+bool hdns__parse_number(const char *name, haddr_t *addr);
+/* The answer that needs no server; NULL: there is none. number: what the name is, or NULL. */
+hdns_answer_t *hdns__find_here(hdns_t *dns, const char *name, int type, const haddr_t *number);
+/* "4.3.2.1.in-addr.arpa", or the 32 digits of RFC 3596 section 2.5; HDNS_NAME_SIZE bytes. */
+void hdns__reverse_name(const unsigned char *bytes, size_t len, char *name);
+
+/* hdns_system.c */
+/* Asks for the addresses of a name, or (NULL) the name of an address; hdns__system_answered
+ * follows, never from inside. 0 and *job, or -errno. */
+int hdns__system_ask(hdns_t *dns, hdns_query_t *query, const char *name,
+                     const struct sockaddr *addr, int family, hdns_job_t **job);
+void hdns__system_leave(hdns_job_t *job);       /* its query has ended; NULL is legal */
+void hdns__system_close(hdns_system_t *system); /* waits for no thread; NULL is legal */
 
 /* hdns_answer.c */
 extern hdns_answer_t hdns__no_memory;
