@@ -55,7 +55,15 @@ static const char *const services[] = {
     "version of TLS, the cipher and whose certificate it is; it is not verified. A name with a "
     "question mark is that of the port's number alone; tcpwrapped is a port that takes connections "
     "and ends them at once. Printers (ports 9100 to 9107) would print what they are sent, so they "
-    "are left alone.",
+    "are left alone, unless --allports is given.",
+    "SMTP, IMAP, POP3, FTP, LDAP, XMPP, PostgreSQL and MySQL are asked to go over to TLS "
+    "(STARTTLS); what TLS tells there stands below the service in the same way.",
+    "With -sU, what answers datagrams is named: DNS with its version, NTP, SNMP (as public), "
+    "NetBIOS, mDNS, SSDP, SIP, TFTP, QUIC, memcached, STUN and others. A port that was silent "
+    "(open|filtered) is asked what any of them would answer, and is open when one does.",
+    "--probes reads a file in the format of nmap-service-probes: its probes are sent beside those of hnmap, by their ports and their rarity, and "
+    "what its patterns tell goes before what hnmap knows. A pattern that takes too long on an "
+    "answer is given up. hnmap brings no such file along.",
     NULL,
 };
 
@@ -126,6 +134,7 @@ static const hopt_term_t examples[] = {
     {"hnmap -p- --open example.com", "Every TCP port of a host; those that are open."},
     {"hnmap -sV --banner 10.0.0.1", "What answers on the open ports, and its first words."},
     {"hnmap -A 10.0.0.1", "The same, a guess of its system, and the way to it."},
+    {"hnmap -sV --probes my-probes 10.0.0.1", "The same, and what a file of yours can tell."},
     {"hnmap -sSU -p T:22,80,U:53,161 10.0.0.1", "TCP and UDP ports."},
     {"hnmap -Pn -F -oA today -iL hosts.txt",
      "Hosts of a file, taken for up, into today.nmap, today.xml and today.gnmap."},

@@ -86,6 +86,7 @@ typedef enum column_e {
     COLUMN_EXTRA,
     COLUMN_CPE,
     COLUMN_BANNER,
+    COLUMN_TLS_DETAILS,
     COLUMN_OS,
     COLUMN_OS_ACCURACY,
     COLUMNS
@@ -107,9 +108,9 @@ static int write_line(hbytes_t *out, const char *const *fields)
 static int begin(hbytes_t *out, const run_t *run)
 {
     static const char *const names[COLUMNS] = {
-        "ip",    "name",  "mac",    "vendor",   "host_state", "host_reason", "protocol",
-        "port",  "state", "reason", "service",  "tls",        "product",     "version",
-        "extra", "cpe",   "banner", "os_guess", "os_accuracy"};
+        "ip",    "name",  "mac",    "vendor",   "host_state",  "host_reason", "protocol",
+        "port",  "state", "reason", "service",  "tls",         "product",     "version",
+        "extra", "cpe",   "banner", "os_guess", "os_accuracy", "tls_details"};
 
     (void)run;
     return write_line(out, names);
@@ -125,6 +126,7 @@ static void fill_service(const char **fields, const service_t *service)
     fields[COLUMN_EXTRA] = service->extra;
     fields[COLUMN_CPE] = service->cpe[0];
     fields[COLUMN_BANNER] = service->banner;
+    fields[COLUMN_TLS_DETAILS] = service->tls;
 }
 
 static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host)

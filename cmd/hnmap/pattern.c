@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #if HNET_WITH_PCRE2
+#include "base/hbuf.h"
 #include "base/hlib.h"
 #include "base/hmem.h"
 
@@ -17,6 +19,7 @@ typedef struct pcre_lib_s {
     HLIB_FUNCTION(pcre2_general_context_free_8);
     HLIB_FUNCTION(pcre2_compile_context_create_8);
     HLIB_FUNCTION(pcre2_compile_context_free_8);
+    HLIB_FUNCTION(pcre2_set_compile_extra_options_8);
     HLIB_FUNCTION(pcre2_match_context_create_8);
     HLIB_FUNCTION(pcre2_match_context_free_8);
     HLIB_FUNCTION(pcre2_set_match_limit_8);
@@ -38,6 +41,7 @@ static const hlib_symbol_t symbols[] = {ROW(pcre2_general_context_create_8),
                                         ROW(pcre2_general_context_free_8),
                                         ROW(pcre2_compile_context_create_8),
                                         ROW(pcre2_compile_context_free_8),
+                                        ROW(pcre2_set_compile_extra_options_8),
                                         ROW(pcre2_match_context_create_8),
                                         ROW(pcre2_match_context_free_8),
                                         ROW(pcre2_set_match_limit_8),
@@ -93,6 +97,8 @@ int patterns_new(patterns_t **patterns)
         patterns_free(p);
         return -ENOMEM;
     }
+    /* As in Perl, and in the PCRE that such files were written for. */
+    pcre.pcre2_set_compile_extra_options_8(p->compile, PCRE2_EXTRA_BAD_ESCAPE_IS_LITERAL);
     pcre.pcre2_set_match_limit_8(p->limits, PATTERN_STEPS_MAX);
     pcre.pcre2_set_depth_limit_8(p->limits, PATTERN_DEPTH_MAX);
     pcre.pcre2_set_heap_limit_8(p->limits, PATTERN_HEAP_KIB_MAX);
@@ -111,6 +117,54 @@ void patterns_free(patterns_t *patterns)
     hmem_free(patterns);
 }
 
+static bool is_kind(const char *c)
+{
+    return c[0] == '\\' && c[1] != '\0' && strchr("dDwWsShHvV", c[1]);
+}
+
+/* In a class a hyphen beside a kind of characters, as in [\w-.], stands for itself to Perl; PCRE2
+ * wants a backslash before it. 0 or -ENOMEM. */
+static int quote_hyphens(hbytes_t *out, const char *text)
+{
+    bool in_class = false, is_after_kind = false;
+    int err = 0;
+
+    for (const char *c = text; *c && err == 0; c++) {
+        bool is_class_begin = !in_class && *c == '[';
+        size_t len = c[0] == '\\' && c[1] ? 2 : 1;
+        bool is_range = in_class && *c == '-' && c[1] && c[1] != ']' && c > text && c[-1] != '[' &&
+                        (is_after_kind || is_kind(c + 1));
+
+        if (is_class_begin) /* a bracket at its very beginning is one of its characters */
+            len += (c[1] == '^') + (c[1 + (c[1] == '^')] == ']');
+        else if (in_class && c[0] == '[' && c[1] == ':' && strstr(c, ":]"))
+            len = (size_t)(strstr(c, ":]") - c) + 2;
+        is_after_kind = is_kind(c) || (in_class && len > 2);
+        in_class = is_class_begin || (in_class && *c != ']');
+        if (is_range)
+            err = hbytes_append_char(out, '\\');
+        if (err == 0)
+            err = hbytes_append(out, c, len);
+        c += len - 1;
+    }
+    return err;
+}
+
+static pcre2_code_8 *compile(patterns_t *patterns, const char *text, uint32_t options, int *number,
+                             PCRE2_SIZE *at)
+{
+    hbytes_t quoted = {0};
+    pcre2_code_8 *code = NULL;
+
+    *number = PCRE2_ERROR_HEAP_FAILED;
+    *at = 0;
+    if (quote_hyphens(&quoted, text) == 0)
+        code = pcre.pcre2_compile_8((PCRE2_SPTR8)(quoted.data ? quoted.data : ""), quoted.len,
+                                    options, number, at, patterns->compile);
+    hbytes_deinit(&quoted);
+    return code;
+}
+
 int pattern_new(patterns_t *patterns, const char *text, bool no_case, bool dot_all,
                 pattern_t **pattern, char *error, size_t error_size)
 {
@@ -120,8 +174,7 @@ int pattern_new(patterns_t *patterns, const char *text, bool no_case, bool dot_a
     PCRE2_SIZE at;
     int number;
 
-    code = pcre.pcre2_compile_8((PCRE2_SPTR8)text, PCRE2_ZERO_TERMINATED, options, &number, &at,
-                                patterns->compile);
+    code = compile(patterns, text, options, &number, &at);
     if (code == NULL && number == PCRE2_ERROR_HEAP_FAILED)
         return -ENOMEM;
     if (code == NULL) {

@@ -1,8 +1,8 @@
 /* service: finds out what answers on the open ports of hosts. A TCP port has several conversations
  * at the same time: one listens for what the server says by itself, others say what is likely to be
- * understood, one speaks TLS, and then what is within it; a protocol that can go over to TLS is asked
- * to. To a UDP port, also to one that has been silent so far, goes what could be answered; an answer
- * makes it open. What names the service best is kept. */
+ * understood, one speaks TLS, and then what is within it; a protocol that can go over to TLS is
+ * asked to. To a UDP port, also to one that has been silent so far, goes what could be answered; an
+ * answer makes it open. What names the service best is kept. */
 #ifndef HNMAP_SERVICE_H
 #define HNMAP_SERVICE_H
 

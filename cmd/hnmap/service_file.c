@@ -309,12 +309,19 @@ static int read_line(file_reader_t *r, char *at)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* Of this protocol, or else of the other one. */
 static int find_probe(const service_file_t *f, const char *name, uint8_t protocol)
 {
-    for (size_t i = 0; i < f->entry_count; i++)
-        if (f->entries[i].probe.protocol == protocol && strcmp(f->entries[i].probe.name, name) == 0)
+    int other = -1;
+
+    for (size_t i = 0; i < f->entry_count; i++) {
+        if (strcmp(f->entries[i].probe.name, name) != 0)
+            continue;
+        if (f->entries[i].probe.protocol == protocol)
             return (int)i;
-    return -1;
+        other = (int)i;
+    }
+    return other;
 }
 
 /* A probe may name one that comes later. */
@@ -331,9 +338,9 @@ static int find_fallbacks(file_reader_t *r, file_entry_t *entry)
         name[strcspn(name, " \t")] = '\0';
         number = find_probe(r->file, name, entry->probe.protocol);
         if (number < 0)
-            return service_file__fail(
-                r, HERR_SYNTAX, "the fallback of probe %s, '%.40s', is no %s probe",
-                entry->probe.name, name, entry->probe.protocol == IPPROTO_TCP ? "TCP" : "UDP");
+            return service_file__fail(r, HERR_SYNTAX,
+                                      "the fallback of probe %s, '%.40s', is no probe",
+                                      entry->probe.name, name);
         if (entry->fallback_count == SERVICE_FILE_FALLBACKS_MAX)
             return service_file__fail(r, HERR_RANGE, "more than %d fallbacks of probe %s",
                                       SERVICE_FILE_FALLBACKS_MAX, entry->probe.name);
@@ -472,7 +479,7 @@ size_t service_file_probes_for(const service_file_t *file, uint8_t protocol, uin
             if (rarity == 0 ? is_of_port : !is_of_port && entry->probe.rarity == rarity)
                 order[count++] = (uint16_t)i;
         }
-        if (rarity == 0)
+        if (rarity <= 1)
             *likely = count;
     }
     return count;

@@ -45,9 +45,9 @@ const file_probe_t *service_file_listener(const service_file_t *file);
 /* Whether the file asks to leave a port alone. */
 bool service_file_excludes(const service_file_t *file, uint8_t protocol, uint16_t port);
 
-/* The probes that are worth sending to a port: those of the port, *likely of them, and up to this
- * intensity the others, by rarity. The one that only listens is not among them. Returns how many;
- * order holds SERVICE_FILE_PROBES_MAX. */
+/* The probes that are worth sending to a port: those of the port, and up to this intensity the
+ * others, by rarity. The one that only listens is not among them. Returns how many; *likely: how
+ * many of them to begin with, those of rarity 1 too; order holds SERVICE_FILE_PROBES_MAX. */
 size_t service_file_probes_for(const service_file_t *file, uint8_t protocol, uint16_t port,
                                unsigned intensity, uint16_t *order, size_t *likely);
 /* Whether a probe can tell more of a service of this name. */

@@ -141,8 +141,8 @@ void service__trace_bytes(const talk_t *talk, const char *what, const void *data
 htls_ctx_t *service__tls(service_run_t *run, bool http_only);
 /* Before the connection, or on it: TLS is what is spoken next. 0 or a negative error. */
 int service__tls_begin(talk_t *talk, bool http_only);
-/* TLS stands in a talk of PROBE_TLS or PROBE_STARTTLS. True: what is to be said in it is the probe of
- * the talk now; false: it is over. */
+/* TLS stands in a talk of PROBE_TLS or PROBE_STARTTLS. True: what is to be said in it is the probe
+ * of the talk now; false: it is over. */
 bool service__tls_connected(talk_t *talk);
 /* Whether what failed was TLS, and not somebody who does not speak it. */
 bool service__tls_was_refused(const hio_t *io);

@@ -16,6 +16,7 @@ hecho 0.0.0.0:80 udp://0.0.0.0:161 2>/dev/null &
 trap 'kill $!' EXIT
 hnc -z --wait 60s 127.0.0.1 80
 printf '10.0.0.7 # one\\n10.0.0.8\\n' >hosts.txt
+printf 'Probe TCP Who q|who|\\nrarity 1\\nmatch mine m|^who| p/Mine/\\n' >my-probes
 """
 DONE = r"hnmap done: \d+ IP address(es)? \(\d+ hosts? up\) scanned in [0-9.]+ seconds\n"
 PORTS = r"PORT +STATE +SERVICE\n80/tcp open +http\n"
@@ -29,6 +30,7 @@ CASES = {
     "hnmap -sSU -p T:22,80,U:53,161 10.0.0.1": r"(?s:.*)\n161/udp open ",
     "hnmap -Pn -F -oA today -iL hosts.txt": PORTS,
     "hnmap -sV --banner 10.0.0.1": r"(?s:.*)\n80/tcp open +echo",
+    "hnmap -sV --probes my-probes 10.0.0.1": r"(?s:.*)\n80/tcp open +mine +Mine",
     "hnmap -sV --html report.html 10.0.0.0/24": r"(?s:.*)\n80/tcp open +echo",
     "hnmap -F --json new.json 10.0.0.0/24; hnmap -F --diff new.json 10.0.0.0/24":
         r"Nothing has changed",

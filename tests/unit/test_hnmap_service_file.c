@@ -78,7 +78,7 @@ static void test_probes(void **state)
     assert_false(service_file_excludes(f, IPPROTO_TCP, 30000));
 
     assert_int_equal(service_file_probes_for(f, IPPROTO_TCP, 1234, 7, order, &likely), 2);
-    assert_true(order[0] == 2 && order[1] == 3 && likely == 0);
+    assert_true(order[0] == 2 && order[1] == 3 && likely == 1);
     assert_int_equal(service_file_probes_for(f, IPPROTO_TCP, 443, 0, order, &likely), 1);
     assert_true(order[0] == 2 && likely == 1);
     assert_int_equal(service_file_probes_for(f, IPPROTO_UDP, 1005, 7, order, &likely), 1);
@@ -160,7 +160,7 @@ static void test_errors(void **state)
         {"Probe TCP a q||\nports 1-0\n", "FILE:2: '1-0' is no port and no range of ports"},
         {"Probe TCP a q||\nports\n", "FILE:2: no ports"},
         {"Probe TCP a q||\nports 1,,2\n", "FILE:2: '' is no port and no range of ports"},
-        {"Probe TCP a q||\nfallback b\n", "FILE:1: the fallback of probe a, 'b', is no TCP probe"},
+        {"Probe TCP a q||\nfallback b\n", "FILE:1: the fallback of probe a, 'b', is no probe"},
         {"rarity 1\n", "FILE:1: 'rarity' in front of the first Probe"},
         {"nonsense\n", "FILE:1: 'nonsense' begins no line of such a file"},
         {"Exclude 1\nExclude 2\n", "FILE:2: Exclude is there a second time"},
