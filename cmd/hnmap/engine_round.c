@@ -129,8 +129,8 @@ static void miss(hlist_t *list)
     HLIST_FOREACH (pos, next, list) {
         engine_host_t *host = HLIST_ENTRY(pos, engine_host_t, place);
 
-        if (host->flow.in_flight > 0)
-            host->round_void = (uint8_t)(host->round + 1);
+        if (host->flow.in_flight > 0) /* canaries are passed over in the next round */
+            host->round_void = (uint8_t)(host->round + (host->canaries_out > 0 ? 2 : 1));
     }
 }
 

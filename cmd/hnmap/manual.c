@@ -117,12 +117,30 @@ static const char *const limits[] = {
     NULL,
 };
 
+static const char *const warnings[] = {
+    "What concerns the whole scan is told once, on standard error. A scan of more than 65,536 "
+    "addresses, or of one that is not of a private network, says before its first packet how many "
+    "addresses there are, at most how many packets they cost (what -sV, -O and --traceroute send "
+    "comes on top) and about how long it takes where nothing answers; nothing is asked, and Ctrl-C "
+    "ends it.",
+    "A host all of whose ports are open alike (50 or more) is named, for a firewall or a tarpit "
+    "answers for it; so are 64 addresses in a row that have one link address, and 256 behind a "
+    "router that answer alike. Packets that came faster than they could be looked at are counted, "
+    "and what they may have answered is asked again; a lower --max-rate makes that rarer. A host "
+    "that cannot be sent to, for there is no route or its interface is down, is named, and how "
+    "many others there were.",
+    "A report waits for the names of its hosts as long as a name server answers; one that does not "
+    "answer at all costs a second.",
+    NULL,
+};
+
 static const hopt_section_t sections[] = {
     {"STATES", states, state_terms},
     {"SERVICES", services, NULL},
     {"SYSTEMS", systems, NULL},
     {"KEYS", key_text, NULL},
     {"RESUMING", resume_text, NULL},
+    {"WARNINGS", warnings, NULL},
     {"LIMITS", limits, NULL},
     {NULL, NULL, NULL},
 };

@@ -6,12 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char *why_unsent(const sockaddr_u *addr, int err)
+{
+    bool needs_zone = addr->sa.sa_family == AF_INET6 && addr->sin6.sin6_scope_id == 0 &&
+                      IN6_IS_ADDR_LINKLOCAL(&addr->sin6.sin6_addr);
+
+    if (err == -EINVAL && needs_zone)
+        return "its interface has to be said: ADDRESS%NAME, or -e";
+    if (err == -ENETUNREACH)
+        return "there is no route to it (one through an interface that is down counts for none)";
+    if (err == -EMSGSIZE)
+        return "packets with this data are longer than its network takes";
+    return err == -ENETDOWN ? "the interface that leads there is down" : herr_str(err);
+}
+
 static void tell_unsent(scan_t *s, host_t *host, int err)
 {
     const sockaddr_u *addr = &host->result.addr.u;
-    const char *why = herr_str(err);
-    bool needs_zone = addr->sa.sa_family == AF_INET6 && addr->sin6.sin6_scope_id == 0 &&
-                      IN6_IS_ADDR_LINKLOCAL(&addr->sin6.sin6_addr) && err == -EINVAL;
     char ip[HADDR_FORMAT_SIZE];
 
     if (err == -ENOMEM)
@@ -21,12 +32,9 @@ static void tell_unsent(scan_t *s, host_t *host, int err)
     if (err == -ENOMEM || s->warned_unreachable)
         return;
     s->warned_unreachable = true;
-    if (needs_zone)
-        why = "its interface has to be said: ADDRESS%NAME, or -e";
-    else if (err == -EMSGSIZE)
-        why = "packets with this data are longer than its network takes";
+    view_clear(s->view);
     fprintf(stderr, "hnmap: cannot send to %s: %s; not told again\n",
-            haddr_ip(&addr->sa, ip, sizeof(ip)), why);
+            haddr_ip(&addr->sa, ip, sizeof(ip)), why_unsent(addr, err));
 }
 
 /* A host that is asked whether it is there has said so. */

@@ -34,6 +34,7 @@ typedef struct warn_s {
     uint64_t drops_us;             /* when it was looked for dropped packets last */
     uint64_t dropped, dropped_now; /* in all; by what is open now */
     bool told_sockets;
+    uint64_t unasked; /* hosts that could not be asked, or not be asked all */
 } warn_t;
 
 typedef struct scan_s {

@@ -77,6 +77,7 @@ void scan__warn_host(scan_t *s, const host_t *host)
     bool has_router = s->raw && raw_router(&host->path, &router);
     int err = strange_host(&s->warn.strange, &host->result, has_router ? &router : NULL, &text);
 
+    s->warn.unasked += host->result.is_unasked;
     tell(s, &text, err);
 }
 
@@ -121,6 +122,9 @@ void scan__warn_end(scan_t *s)
     int err = strange_end(&s->warn.strange, &text);
 
     tell(s, &text, err);
+    if (s->warn.unasked > 1)
+        fprintf(stderr, "hnmap: %llu hosts could not be asked, or not all that was to be\n",
+                (unsigned long long)s->warn.unasked);
     if (s->warn.dropped > 0)
         fprintf(stderr,
                 "hnmap: %llu packets came faster than they could be looked at and were lost on "

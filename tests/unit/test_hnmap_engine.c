@@ -370,6 +370,46 @@ static void the_clock_may_jump(void **state)
     engine_free(hand.engine);
 }
 
+/* What is in flight when answers are lost here is asked once more than it would be, and no more. */
+static void what_was_missed_does_not_count(void **state)
+{
+    engine_options_t once = ordinary;
+    hand_t hand = {.result = ENGINE_SENT};
+
+    (void)state;
+    once.tries = 1;
+    hand_begin(&hand, &once, 1);
+    hand_run(&hand);
+    assert_int_equal(hand.sends, 1);
+    engine_missed(hand.engine);
+    hand.now += SECOND;
+    hand_run(&hand);
+    assert_int_equal(hand.sends, 2);
+    hand.now += SECOND;
+    hand_run(&hand);
+    assert_int_equal(hand.sends, 2);
+    assert_int_equal(hand.dones, 1);
+    engine_missed(hand.engine); /* nothing is left */
+    engine_free(hand.engine);
+}
+
+/* However often: there is an end to it. */
+static void what_is_always_missed_ends(void **state)
+{
+    hand_t hand = {.result = ENGINE_SENT};
+
+    (void)state;
+    hand_begin(&hand, &ordinary, 1);
+    for (unsigned i = 0; i < 200 && hand.dones == 0; i++) {
+        hand_run(&hand);
+        engine_missed(hand.engine);
+        hand.now += 60 * SECOND;
+    }
+    assert_int_equal(hand.dones, 1);
+    assert_int_equal(hand.sends, ENGINE_TRIES_MAX);
+    engine_free(hand.engine);
+}
+
 static int build_up(void *arg)
 {
     engine_host_t *host;
@@ -412,6 +452,8 @@ int main(void)
         cmocka_unit_test(a_canary_has_as_long_to_be_answered_as_any_other),
         cmocka_unit_test(a_new_host_begins_with_the_estimate_of_the_scan),
         cmocka_unit_test(the_clock_may_jump),
+        cmocka_unit_test(what_was_missed_does_not_count),
+        cmocka_unit_test(what_is_always_missed_ends),
         cmocka_unit_test(out_of_memory_only_waits),
     };
 
