@@ -61,7 +61,8 @@ static const char *const services[] = {
     "With -sU, what answers datagrams is named: DNS with its version, NTP, SNMP (as public), "
     "NetBIOS, mDNS, SSDP, SIP, TFTP, QUIC, memcached, STUN and others. A port that was silent "
     "(open|filtered) is asked what any of them would answer, and is open when one does.",
-    "--probes reads a file in the format of nmap-service-probes: its probes are sent beside those of hnmap, by their ports and their rarity, and "
+    "--probes reads a file in the format of nmap-service-probes: its probes are sent beside those "
+    "of hnmap, by their ports and their rarity, and "
     "what its patterns tell goes before what hnmap knows. A pattern that takes too long on an "
     "answer is given up. hnmap brings no such file along.",
     NULL,
@@ -135,14 +136,10 @@ static const char *const warnings[] = {
 };
 
 static const hopt_section_t sections[] = {
-    {"STATES", states, state_terms},
-    {"SERVICES", services, NULL},
-    {"SYSTEMS", systems, NULL},
-    {"KEYS", key_text, NULL},
-    {"RESUMING", resume_text, NULL},
-    {"WARNINGS", warnings, NULL},
-    {"LIMITS", limits, NULL},
-    {NULL, NULL, NULL},
+    {"STATES", states, state_terms}, {"SERVICES", services, NULL},
+    {"SYSTEMS", systems, NULL},      {"KEYS", key_text, NULL},
+    {"RESUMING", resume_text, NULL}, {"WARNINGS", warnings, NULL},
+    {"LIMITS", limits, NULL},        {NULL, NULL, NULL},
 };
 
 static const hopt_term_t examples[] = {
