@@ -75,6 +75,8 @@ typedef enum column_e {
     COLUMN_VENDOR,
     COLUMN_HOST_STATE,
     COLUMN_HOST_REASON,
+    COLUMN_OS,
+    COLUMN_OS_ACCURACY,
     COLUMN_PROTOCOL,
     COLUMN_PORT,
     COLUMN_STATE,
@@ -87,8 +89,6 @@ typedef enum column_e {
     COLUMN_CPE,
     COLUMN_BANNER,
     COLUMN_TLS_DETAILS,
-    COLUMN_OS,
-    COLUMN_OS_ACCURACY,
     COLUMNS
 } column_e;
 
@@ -108,9 +108,9 @@ static int write_line(hbytes_t *out, const char *const *fields)
 static int begin(hbytes_t *out, const run_t *run)
 {
     static const char *const names[COLUMNS] = {
-        "ip",    "name",  "mac",    "vendor",   "host_state",  "host_reason", "protocol",
-        "port",  "state", "reason", "service",  "tls",         "product",     "version",
-        "extra", "cpe",   "banner", "os_guess", "os_accuracy", "tls_details"};
+        "ip",          "name",     "mac",   "vendor", "host_state", "host_reason", "os_guess",
+        "os_accuracy", "protocol", "port",  "state",  "reason",     "service",     "tls",
+        "product",     "version",  "extra", "cpe",    "banner",     "tls_details"};
 
     (void)run;
     return write_line(out, names);
@@ -154,7 +154,7 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
         const port_result_t *port = &host->ports[i];
 
         snprintf(number, sizeof(number), "%u", port->number);
-        for (size_t c = COLUMN_PROTOCOL; c < COLUMN_OS; c++)
+        for (size_t c = COLUMN_PROTOCOL; c < COLUMNS; c++)
             fields[c] = NULL;
         fields[COLUMN_PROTOCOL] = protocol_name(port->protocol);
         fields[COLUMN_PORT] = number;

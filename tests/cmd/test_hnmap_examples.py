@@ -31,6 +31,7 @@ CASES = {
     "hnmap -Pn -F -oA today -iL hosts.txt": PORTS,
     "hnmap -sV --banner 10.0.0.1": r"(?s:.*)\n80/tcp open +echo",
     "hnmap -sV --probes my-probes 10.0.0.1": r"(?s:.*)\n80/tcp open +mine +Mine",
+    "hnmap -A 10.0.0.1": r"(?s:.*)\n80/tcp open +echo(?s:.*)Network Distance: 0 hops",
     "hnmap -sV --html report.html 10.0.0.0/24": r"(?s:.*)\n80/tcp open +echo",
     "hnmap -F --json new.json 10.0.0.0/24; hnmap -F --diff new.json 10.0.0.0/24":
         r"Nothing has changed",

@@ -133,12 +133,13 @@ static void a_line_of_csv_is_a_port(void **state)
 
     (void)state;
     assert_int_equal(make_host(&host, "a, \"b\"", "line\r\n2"), 0);
-    check_host(&output_csv, &host,
-               "192.0.2.1,<h>.example,00:22:72:01:02:03,A & B,up,arp-response,tcp,22,open,syn-ack,"
-               "ssh,yes,\"a, \"\"b\"\"\",,,cpe:/a:b,\"line\r\n2\"\r\n");
+    check_host(
+        &output_csv, &host,
+        "192.0.2.1,<h>.example,00:22:72:01:02:03,A & B,up,arp-response,,,tcp,22,open,syn-ack,"
+        "ssh,yes,\"a, \"\"b\"\"\",,,cpe:/a:b,\"line\r\n2\",\r\n");
     host.port_count = 0;
     check_host(&output_csv, &host,
-               "192.0.2.1,<h>.example,00:22:72:01:02:03,A & B,up,arp-response,,,,,,,,,,,\r\n");
+               "192.0.2.1,<h>.example,00:22:72:01:02:03,A & B,up,arp-response,,,,,,,,,,,,,,\r\n");
     host.port_count = 1;
     host_result_deinit(&host);
 }
@@ -175,7 +176,7 @@ static void a_spreadsheet_finds_no_formula(void **state)
         assert_int_equal(make_host(&host, "p", cases[i].said), 0);
         assert_int_equal(output_csv.host(&out, &run, &host), 0);
         strncat(expected, cases[i].field, 40);
-        strncat(expected, "\r\n", 3);
+        strncat(expected, ",\r\n", 4);
         assert_string_equal(strstr(out.data, "cpe:"), expected);
         hbytes_deinit(&out);
         host_result_deinit(&host);
