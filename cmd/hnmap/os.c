@@ -185,7 +185,7 @@ static double share_of_options(const os_row_t *row, const char *options)
 
     if (row->options == NULL)
         return SHARE_ANY;
-    for (const char *at = row->options; *at; found = SHARE_UNUSUAL) {
+    for (const char *at = row->options; *at;) {
         char one[OS_OPTIONS_SIZE] = "";
         size_t len = strcspn(at, "|");
 
@@ -194,6 +194,7 @@ static double share_of_options(const os_row_t *row, const char *options)
             return found;
         if (has_same_letters(one, options))
             share = SHARE_REORDERED;
+        found = SHARE_UNUSUAL;
         at += len;
         at += *at == '|';
     }
