@@ -8,6 +8,7 @@
 #define EARLIER_HOSTS_MAX ((size_t)1 << 20)
 #define EARLIER_PORTS_MAX ((size_t)1 << 17) /* of a host, shown one by one */
 #define EARLIER_GROUPS_MAX 64               /* of a host */
+#define EARLIER_ROUNDS_MAX 10 /* that a host is remembered for, though it is not asked any more */
 
 #define EARLIER_CONFIDENCE_GUESS 3 /* the number of a port is all that its service is known by */
 
@@ -25,8 +26,8 @@ typedef struct earlier_group_s {
 typedef struct earlier_host_s {
     haddr_t addr;
     bool has_addr;
-    bool is_new;   /* the round that runs has told of it */
-    uint8_t state; /* host_state_e */
+    uint8_t missed; /* rounds that have not asked for it, the one that runs included */
+    uint8_t state;  /* host_state_e */
     earlier_port_t *ports;
     size_t port_count;
     earlier_group_t *groups;
@@ -63,8 +64,9 @@ int earlier_ranges(uint8_t *states, const char *ranges, uint8_t state);
  * up, into `added`. What could not be found out this time (its ports once it is down, or timed out)
  * stays as it was. 0; -ENOMEM: as before. */
 int earlier_keep(earlier_t *earlier, earlier_t *added, const host_result_t *host);
-/* At the end of a round: the hosts of `added` are moved. is_whole: those that earlier_keep was not
- * called for are forgotten. 0; -ENOMEM: some of those added are forgotten. */
+/* At the end of a round: the hosts of `added` are moved. is_whole: those that earlier_keep was
+ * not called for in some rounds are forgotten (a name may have many addresses, or none for a
+ * while). 0; -ENOMEM: some of those added are forgotten. */
 int earlier_merge(earlier_t *earlier, earlier_t *added, bool is_whole);
 
 /* ---- for the readers ------------------------------------------------------------------------- */

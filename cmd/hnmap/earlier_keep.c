@@ -55,7 +55,7 @@ static int keep_ports(earlier_host_t *kept, const host_result_t *host, const ear
 
 static int replace(earlier_host_t *before, const host_result_t *host)
 {
-    earlier_host_t now = {.addr = host->addr, .has_addr = true, .is_new = true, .state = HOST_UP};
+    earlier_host_t now = {.addr = host->addr, .has_addr = true, .state = HOST_UP};
     int status = keep_ports(&now, host, before);
 
     if (status == 0) {
@@ -73,7 +73,7 @@ int earlier_keep(earlier_t *earlier, earlier_t *added, const host_result_t *host
     earlier_host_t *known = (earlier_host_t *)earlier_find(earlier, &host->addr);
 
     if (known)
-        known->is_new = true;
+        known->missed = 0;
     if (host->is_unasked || (host->state != HOST_UP && host->state != HOST_DOWN))
         return 0;
     if (known == NULL && host->state == HOST_DOWN)
@@ -84,7 +84,6 @@ int earlier_keep(earlier_t *earlier, earlier_t *added, const host_result_t *host
             return -ENOMEM;
         known->addr = host->addr;
         known->has_addr = true;
-        known->is_new = true;
     }
     known->state = host->state;
     return host->state == HOST_UP && host->has_ports && !host->timed_out ? replace(known, host) : 0;
@@ -95,7 +94,7 @@ static void forget(earlier_t *earlier)
     size_t kept = 0;
 
     for (size_t i = 0; i < earlier->count; i++)
-        if (earlier->hosts[i].is_new)
+        if (earlier->hosts[i].missed <= EARLIER_ROUNDS_MAX)
             earlier->hosts[kept++] = earlier->hosts[i];
         else
             earlier__free_host(&earlier->hosts[i]);
@@ -117,8 +116,8 @@ int earlier_merge(earlier_t *earlier, earlier_t *added, bool is_whole)
         *host = added->hosts[moved];
         memset(&added->hosts[moved], 0, sizeof(added->hosts[moved]));
     }
-    for (size_t i = 0; i < earlier->count; i++)
-        earlier->hosts[i].is_new = false;
+    for (size_t i = 0; i < earlier->count && is_whole; i++)
+        earlier->hosts[i].missed++;
     earlier__sort(earlier);
     status = moved == added->count ? 0 : -ENOMEM;
     earlier_free(added);
