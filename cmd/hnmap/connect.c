@@ -127,8 +127,8 @@ static int outcome_of(int fd, int err)
     return -err;
 }
 
-/* Of a socket that is connecting: has it been refused by now? What has not, may be accepted or wait:
- * its event tells. */
+/* Of a socket that is connecting: has it been refused by now? What has not, may be accepted or
+ * wait: its event tells. */
 static bool is_refused(connect_t *c, int fd, int *err)
 {
     socklen_t len = sizeof(*err);

@@ -41,8 +41,8 @@ void connect_free(connect_t *connects); /* no callbacks; NULL is legal */
 int connect_start(connect_t *connects, const struct sockaddr *addr, void *host, uint32_t probe,
                   uint32_t *number, int *err);
 
-/* Whether a probe has ended, of which the callback was not told yet: *err says how. The number stays
- * its own until it is cancelled. */
+/* Whether a probe has ended, of which the callback was not told yet: *err says how. The number
+ * stays its own until it is cancelled. */
 bool connect_has_ended(const connect_t *connects, uint32_t number, int *err);
 
 /* Gives a probe up: no callback. A number that is CONNECT_NONE is legal, one that has ended is

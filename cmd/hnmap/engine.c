@@ -28,6 +28,22 @@ static bool are_valid(const engine_options_t *options)
            (options->delay_max_us == 0 || options->delay_us <= options->delay_max_us);
 }
 
+static void limits_init(engine__limits_t *limits, const engine_options_t *options)
+{
+    unsigned most = options->window_max;
+
+    engine__bucket_init(&limits->most, options->rate_max * CAP_SHARE,
+                        options->rate_max * CAP_BURST_S, 0);
+    engine__bucket_init(&limits->least, options->rate_min, options->rate_min * FLOOR_BURST_S, 0);
+    limits->in_flight_max = most && most < ENGINE_FLIGHT_MAX ? most : ENGINE_FLIGHT_MAX;
+}
+
+void engine__share(engine_t *engine)
+{
+    engine->limits->in_flight += engine->flow.in_flight - engine->shared;
+    engine->shared = engine->flow.in_flight;
+}
+
 int engine_new(const engine_options_t *options, const engine_method_t *method, void *context,
                engine_t **engine)
 {
@@ -53,10 +69,8 @@ int engine_new(const engine_options_t *options, const engine_method_t *method, v
     e->flow.window_top = SCAN_WINDOW_MAX;
     if (e->flow.window < SCAN_WINDOW_FIRST)
         e->flow.window = SCAN_WINDOW_FIRST;
-    engine__bucket_init(&e->most, options->rate_max * CAP_SHARE, options->rate_max * CAP_BURST_S,
-                        0);
-    engine__bucket_init(&e->least, options->rate_min, options->rate_min * FLOOR_BURST_S, 0);
-    e->cap = options->rate_of ? options->rate_of->cap : &e->most;
+    limits_init(&e->own, options);
+    e->limits = options->limits_of ? options->limits_of->limits : &e->own;
     *engine = e;
     return 0;
 }
@@ -83,6 +97,7 @@ void engine_free(engine_t *engine)
     free_all(&engine->blocked);
     free_all(&engine->resting);
     free_all(&engine->ended);
+    engine->limits->in_flight -= engine->shared;
     hmem_free(engine);
 }
 
@@ -134,6 +149,13 @@ void *engine_host_user(const engine_host_t *host)
     return host->user;
 }
 
+void engine_host_until(engine_host_t *host, uint64_t end_us)
+{
+    host->end_us = end_us;
+    if (!host->ended)
+        engine__place(host, host->engine->now_us);
+}
+
 void engine_ready(engine_t *engine)
 {
     engine->busy_us = 0;
@@ -141,28 +163,31 @@ void engine_ready(engine_t *engine)
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
-static uint32_t flight_max(const engine_t *engine)
+static bool is_full(engine_t *engine)
 {
-    unsigned most = engine->options.window_max;
-
-    return most && most < ENGINE_FLIGHT_MAX ? most : ENGINE_FLIGHT_MAX;
+    engine__share(engine);
+    return engine->limits->in_flight >= engine->limits->in_flight_max;
 }
 
 static bool may_send(engine_t *engine, uint64_t now)
 {
-    engine__bucket_fill(engine->cap, now);
-    engine__bucket_fill(&engine->least, now);
-    return now >= engine->busy_us && engine->flow.in_flight < flight_max(engine) &&
-           (engine->cap->rate == 0 || engine->cap->tokens >= 1);
+    engine__limits_t *limits = engine->limits;
+
+    engine__bucket_fill(&limits->most, now);
+    engine__bucket_fill(&limits->least, now);
+    return now >= engine->busy_us && !is_full(engine) &&
+           (limits->most.rate == 0 || limits->most.tokens >= 1);
 }
 
 /* The next host that sends; rate_min opens what windows and paces keep shut. */
 static engine_host_t *choose(engine_t *engine, uint64_t now)
 {
-    bool pushed = engine->least.rate > 0 && engine->least.tokens >= 1;
+    const engine__bucket_t *least = &engine->limits->least;
+    bool pushed;
 
     if (!may_send(engine, now))
         return NULL;
+    pushed = least->rate > 0 && least->tokens >= 1;
     if (!hlist_empty(&engine->ready) && (pushed || engine__flow_open(&engine->flow, now)))
         return HLIST_ENTRY(engine->ready.next, engine_host_t, place);
     if (!hlist_empty(&engine->blocked) && pushed)
@@ -188,8 +213,8 @@ static void was_sent(engine_t *engine, engine_host_t *host, uint32_t probe, unsi
 {
     engine->stats.sent++;
     engine->stats.repeated += try > 0;
-    engine__bucket_take(engine->cap);
-    engine__bucket_take(&engine->least);
+    engine__bucket_take(&engine->limits->most);
+    engine__bucket_take(&engine->limits->least);
     if (!(host->state[probe] & ENGINE__ANSWERED))
         engine__work(host, 1.0 / engine__round_tries(host));
     host->sent_us = now;
@@ -250,18 +275,21 @@ static void finish(engine_t *engine)
 /* When the scan's flow, or rate_min, lets the next probe go. */
 static uint64_t next_send(engine_t *engine, uint64_t now)
 {
+    const engine__limits_t *limits = engine->limits;
+    bool is_wanted = !hlist_empty(&engine->ready) || !hlist_empty(&engine->blocked);
     uint64_t at = UINT64_MAX;
 
     if (!hlist_empty(&engine->ready))
         at = engine__flow_open(&engine->flow, now) ? now
                                                    : engine__bucket_wait(&engine->flow.pace, now);
-    if ((!hlist_empty(&engine->ready) || !hlist_empty(&engine->blocked)) &&
-        engine__bucket_wait(&engine->least, now) < at)
-        at = engine__bucket_wait(&engine->least, now);
-    if (at == UINT64_MAX || engine->flow.in_flight >= flight_max(engine))
+    if (is_wanted && engine__bucket_wait(&limits->least, now) < at)
+        at = engine__bucket_wait(&limits->least, now);
+    if (at == UINT64_MAX)
         return UINT64_MAX;
-    if (engine->cap->rate > 0 && engine__bucket_wait(engine->cap, now) > at)
-        at = engine__bucket_wait(engine->cap, now);
+    if (is_full(engine)) /* others do not tell when they have done with theirs */
+        return limits->in_flight > engine->shared ? now + ENGINE_BUSY_US : UINT64_MAX;
+    if (limits->most.rate > 0 && engine__bucket_wait(&limits->most, now) > at)
+        at = engine__bucket_wait(&limits->most, now);
     if (engine->busy_us > at)
         at = engine->busy_us;
     return at <= now || at > now + ENGINE_WHEEL_TICK_US ? at : now + ENGINE_WHEEL_TICK_US;
@@ -286,6 +314,7 @@ uint64_t engine_run(engine_t *engine, uint64_t now)
     for (unsigned n = 0; n < ENGINE_RUN_MAX && (host = choose(engine, now)) != NULL; n++)
         send_one(engine, host, now);
     engine__epoch(engine, now);
+    engine__share(engine);
     finish(engine);
     next_us = next_send(engine, now);
     wake_us = engine__wheel_next(engine);

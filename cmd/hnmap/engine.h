@@ -7,9 +7,11 @@
  * that loss is seen before the round is over. A host is done when each of its probes is answered
  * or given up, or when engine_host_end says so (one answer is enough to know that a host is up).
  *
- * How often: a silent probe is sent until the chance that an answer was missed is below
- * ENGINE_MISS_TOLERATED, at the loss that is measured: twice on a clean path, three or four times
- * where 2 % are lost; never more often than options.tries.
+ * How often: where the way loses a share p, a probe that would be answered is silent in all of n
+ * tries with p^n; so of those that have answered, that many times p^n are expected to be missed.
+ * A silent probe is sent until these are fewer than ENGINE_MISSED_TOLERATED in the whole scan:
+ * twice on a clean path, however many are silent, four or five times where 2 % are lost and
+ * thousands answer; never more often than options.tries.
  *
  * How fast: a probe may leave when the window of its host has room or its pace has a token, and
  * the same holds for those of the scan. Windows grow with answers (RFC 5681 section 3.1, slow
@@ -49,15 +51,15 @@ typedef struct engine_host_s engine_host_t;
 typedef struct engine_options_s {
     uint64_t rtt_initial_us, rtt_min_us, rtt_max_us; /* the timeout of a probe */
     unsigned tries;                                  /* of a silent probe at most, 1.. */
-    uint64_t host_timeout_us;                        /* a host is given up after it; 0: never */
+    uint64_t host_timeout_us; /* a host is given up after it, 0: never; see engine_host_until */
     uint64_t delay_us, delay_max_us; /* between probes of one host: at least, and what rate limits
                                         that are detected may make of it (0: 1 s) */
     unsigned window_min, window_max; /* probes in flight over the whole scan; 0: automatic */
     double rate_initial;             /* probes a second that a scan begins with; 0: automatic */
     double rate_min, rate_max;       /* probes a second over the whole scan; 0: none. rate_max is
                                         never passed, within any 100 ms */
-    engine_t *rate_of; /* an engine that lives longer, or NULL: its rate_max is for both together,
-                          and rate_max here is ignored */
+    engine_t *limits_of; /* an engine that lives longer, or NULL: its window_max, rate_min and
+                            rate_max are for both together, and those here are ignored */
     uint64_t again_us; /* the method itself sends a probe again after so long (a kernel its SYN), so
                           that what is answered later measures nothing; 0: it does not */
     uint64_t seed;     /* of the orders */
@@ -94,6 +96,9 @@ int engine_host_add(engine_t *engine, uint32_t count, uint64_t rtt_us, void *use
  * engine_run that is running, or in the next. */
 void engine_host_end(engine_t *engine, engine_host_t *host);
 void *engine_host_user(const engine_host_t *host);
+/* A host is given up at this time, whatever the options say: some of its time is used up already.
+ * UINT64_MAX: never. */
+void engine_host_until(engine_host_t *host, uint64_t end_us);
 
 /* A probe was answered: by its try'th sending, or by an unknown one (try < 0). Answers to probes
  * that were not sent, are answered or belong to given-up ones are legal; false says that it was no
@@ -128,7 +133,7 @@ typedef struct engine_rtt_s {
     uint64_t srtt_us, rttvar_us, timeout_us;
 } engine_rtt_t;
 void engine_host_rtt(const engine_t *engine, const engine_host_t *host, engine_rtt_t *rtt);
-bool engine_host_timed_out(const engine_host_t *host); /* host_timeout_us ended it */
+bool engine_host_timed_out(const engine_host_t *host); /* that ended it */
 bool engine_host_limited(const engine_host_t *host);   /* its limited answers hit a limit */
 
 typedef struct engine_stats_s {

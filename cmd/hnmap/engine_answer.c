@@ -121,6 +121,7 @@ static void settle(engine_host_t *host, uint8_t *state, uint64_t now)
     engine__work(host, 1 - (double)tries / engine__round_tries(host));
     engine->stats.answered++;
     engine->stats.done++;
+    engine__share(engine);
     engine__place(host, now);
 }
 

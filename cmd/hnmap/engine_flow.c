@@ -13,6 +13,7 @@
 #define PACE_LEAST 50.0
 #define PACE_MAX 4000.0 /* towards silence, which does not tell when it is too much */
 #define PACE_CALM 2000.0
+#define PACE_NEAR_LEAST 500.0
 #define PACE_NEAR_FIRST 5000.0
 #define PACE_NEAR_MAX 20000.0
 #define WINDOW_NEAR 32
@@ -67,7 +68,9 @@ uint64_t engine__bucket_wait(const engine__bucket_t *bucket, uint64_t now)
 
 void engine__flow_pace(engine__flow_t *flow, double rate)
 {
-    flow->pace.rate = rate < PACE_LEAST ? PACE_LEAST : rate;
+    double least = flow->near ? PACE_NEAR_LEAST : PACE_LEAST;
+
+    flow->pace.rate = rate < least ? least : rate;
     flow->pace.burst = flow->pace.rate * PACE_BURST_S < 1 ? 1 : flow->pace.rate * PACE_BURST_S;
 }
 
@@ -87,6 +90,7 @@ void engine__flow_init(engine__flow_t *flow, const engine_options_t *options, ui
 
 void engine__flow_near(engine__flow_t *flow)
 {
+    flow->near = true;
     if (flow->pace_max < PACE_NEAR_MAX)
         flow->pace_max = PACE_NEAR_MAX;
     if (flow->shrunk)

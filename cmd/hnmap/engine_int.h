@@ -13,7 +13,7 @@
 
 #define ENGINE_HOST_FLIGHT_MAX 8192 /* records of one host, a power of two */
 #define ENGINE_FLIGHT_MAX 65536     /* probes in flight */
-#define ENGINE_RUN_MAX 512          /* probes sent in one engine_run */
+#define ENGINE_RUN_MAX 256          /* probes sent in one engine_run, before answers are read */
 #define ENGINE_CANARIES_MAX 8       /* of one host, waiting to be sent */
 #define ENGINE_EPOCH_US 100000      /* paces are looked at that often, or once a round trip */
 #define ENGINE_NEAR_US 5000         /* a round trip on the local link */
@@ -34,6 +34,7 @@ typedef struct engine__flow_s {
     double window, window_floor, window_top;
     double threshold; /* of the window: slow start below it */
     double pace_max;  /* as long as nothing answers */
+    bool near;        /* the way is short */
     bool shrunk;      /* once: the pace no longer doubles */
     bool paced;       /* tokens let probes go in this epoch */
     uint32_t in_flight;
@@ -72,6 +73,12 @@ typedef struct engine__record_s {
     uint32_t probe;
     uint32_t sent_us; /* the low part of the clock */
 } engine__record_t;
+
+/* What holds for several engines together. */
+typedef struct engine__limits_s {
+    engine__bucket_t most, least;      /* rate_max and rate_min */
+    uint32_t in_flight, in_flight_max; /* as far as they have said: see engine__share */
+} engine__limits_t;
 
 struct engine_host_s {
     engine_t *engine;
@@ -124,9 +131,9 @@ struct engine_s {
     engine__rtt_t rtt;
     engine__tries_t tries, firm;
     engine__tries_t heard; /* of late; what is lost stands for all that timed out beside it */
-    engine__bucket_t most, least; /* rate_max and rate_min */
-    engine__bucket_t *cap;        /* most, or another engine's */
-    const engine_host_t *suspect; /* see engine_limit.c */
+    engine__limits_t own, *limits; /* limits: own ones, or another engine's */
+    uint32_t shared;               /* of its probes in flight: are counted in limits */
+    const engine_host_t *suspect;  /* see engine_limit.c */
     engine_stats_t stats;
     hlist_t ready, blocked, resting, ended;
     uint64_t tick; /* of the wheel: all up to it is done */
@@ -211,6 +218,7 @@ void engine__place(engine_host_t *host, uint64_t now);
 void engine__move(engine_host_t *host, hlist_t *list); /* to its end */
 void engine__end(engine_host_t *host);
 void engine__epoch(engine_t *engine, uint64_t now);     /* of the scan */
+void engine__share(engine_t *engine);                   /* says how many are in flight now */
 uint64_t engine__clock(engine_t *engine, uint64_t now); /* which never goes back */
 
 #endif

@@ -4,9 +4,9 @@
  * passed over in round r + 1, and its answer is known by its tries: r + 2. */
 #include "engine_int.h"
 
-/* What is assumed before anything is known: 1 % of tries are lost, on the strength of fifty. */
+/* What is assumed before anything is known: 2 % of tries are lost, on the strength of 25. */
 #define PRIOR_LOST 0.5
-#define PRIOR_TRIES 50.0
+#define PRIOR_TRIES 25.0
 #define LOSS_MAX 0.95
 #define ROUNDS_LEAST 2
 #define ROUNDS_UNHEARD 3 /* of a way of which fewer than so many answers tell: */
@@ -21,6 +21,7 @@ void engine__round_begin(engine_host_t *host, unsigned round)
     host->timed_out = host->canaried = 0;
     host->canaries_out = 0;
     host->canaries_left = ENGINE_CANARIES_MAX;
+    host->flow.share = 0; /* the silent ones are left: they will not answer as those before */
     if (!host->engine->options.in_order && host->count > 1)
         hpermute_init(&host->order, host->count, host->seed + round);
 }

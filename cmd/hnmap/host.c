@@ -33,6 +33,7 @@ void host_free(host_t *host)
     service_cancel(host->services);
     htimer_del(host->deadline);
     hlist_remove(&host->node);
+    hlist_remove(&host->wait);
     host_result_deinit(&host->result);
     hmem_free(host->probes);
     hmem_free(host->outcomes);

@@ -32,6 +32,7 @@ typedef struct probe_s {
 
 typedef struct host_s {
     hlist_t node;      /* in the order of the targets */
+    hlist_t wait;      /* in STAGE_WAIT */
     uint64_t position; /* in the walk over them */
     bool is_up_kept;   /* the file of --resume says that it is up */
     host_result_t result;
@@ -45,7 +46,8 @@ typedef struct host_s {
     uint64_t asked_us;          /* when a name server was asked; 0: it was not */
     service_host_t *services;   /* NULL: not in STAGE_SERVICE */
     htimer_t *deadline;         /* of that stage, with --host-timeout */
-    uint64_t begin_us, done_us; /* when it was begun, when it became STAGE_DONE */
+    uint64_t begin_us;          /* when it was begun; later by what it waited in STAGE_WAIT */
+    uint64_t wait_us, done_us;  /* when it became STAGE_WAIT, STAGE_DONE */
     char *asked;                /* owns result.asked */
     void *scan;                 /* whose it is, for callbacks */
     raw_probe_t ping;           /* the probe that it first answered */

@@ -198,6 +198,7 @@ bool scan__begin_os(scan_t *s, host_t *host)
         scan__out_of_memory(s);
         return false;
     }
+    scan__limit_host(s, host);
     host->stage = STAGE_OS;
     s->guessing++;
     return true;

@@ -77,23 +77,14 @@ static size_t in_group(const scan_t *s)
     return s->scanning + (s->plan.options->timing.group_max > 0 ? s->looking : 0);
 }
 
-/* Hosts that wait come to the ports in their order. */
+/* Hosts that wait come to the ports in the order in which they were found. */
 static bool promote(scan_t *s)
 {
     size_t max = scan__scanning_max(s);
-    hlist_t *pos, *next;
     bool is_fed = false;
 
-    if (in_group(s) >= max)
-        return false;
-    HLIST_FOREACH (pos, next, &s->hosts) {
-        host_t *host = HLIST_ENTRY(pos, host_t, node);
-
-        if (host->stage != STAGE_WAIT)
-            continue;
-        if (in_group(s) >= max)
-            break;
-        scan__begin_ports(s, host);
+    while (!hlist_empty(&s->waiting) && in_group(s) < max) {
+        scan__begin_ports(s, HLIST_ENTRY(s->waiting.next, host_t, wait));
         is_fed = true;
     }
     return is_fed;
@@ -294,7 +285,7 @@ static bool is_by_connect(const plan_t *plan, plan_pace_e what)
     return what == PACE_TCP ? plan->by_connect : !plan->is_raw;
 }
 
-/* One for each pace; --max-rate is for all of them together. */
+/* One for each pace; rates and windows that are asked for are for all of them together. */
 static int open_engines(scan_t *s)
 {
     static const engine_method_t *const methods[PLAN_PACES] = {
@@ -307,7 +298,7 @@ static int open_engines(scan_t *s)
     for (int i = 0; i < PLAN_PACES && err == 0; i++) {
         engine_options_t pace = s->plan.paces[i];
 
-        pace.rate_of = i > 0 ? s->engines[0] : NULL;
+        pace.limits_of = i > 0 ? s->engines[0] : NULL;
         pace.again_us = is_by_connect(&s->plan, i) ? CONNECT_AGAIN_US : 0;
         err = engine_new(&pace, methods[i], s, &s->engines[i]);
     }
@@ -443,6 +434,7 @@ void scan__close_round(scan_t *s)
     HLIST_FOREACH (pos, next, &s->hosts)
         host_free(HLIST_ENTRY(pos, host_t, node));
     hlist_init(&s->hosts);
+    hlist_init(&s->waiting);
     for (int i = PLAN_PACES - 1; i >= 0; i--) { /* the first keeps --max-rate for all */
         engine_free(s->engines[i]);
         s->engines[i] = NULL;
@@ -501,6 +493,7 @@ int scan(const options_t *options)
     options_t own = *options; /* with the seed of a scan that goes on */
 
     hlist_init(&s.hosts);
+    hlist_init(&s.waiting);
     if (s.loop == NULL) {
         fprintf(stderr, "hnmap: cannot open the event loop: %s\n", strerror(errno));
         return 1;

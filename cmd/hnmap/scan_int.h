@@ -61,6 +61,7 @@ typedef struct scan_s {
     htimer_t *timer;
     hsignal_t *signals[SCAN_SIGNALS];
     hlist_t hosts;                        /* in order */
+    hlist_t waiting;                      /* those in STAGE_WAIT, as they came to it */
     size_t host_count, scanning, looking; /* of them: in ports, in services */
     size_t guessing;                      /* and in STAGE_OS */
     bool is_open;                         /* a round is: all above but what outlives it */
@@ -131,6 +132,7 @@ extern const engine_method_t scan__ping_method, scan__port_method;
 engine_t *scan__engine_of(const scan_t *s, const host_t *host);
 /* The ports of the stage that a host is in. */
 const port_set_t *scan__ports_of(const scan_t *s, const host_t *host);
+void scan__limit_host(const scan_t *s, host_t *host); /* --host-timeout, in the engine it is in */
 void scan__begin_host(scan_t *s, host_t *host);
 void scan__begin_ports(scan_t *s, host_t *host);
 /* Ends what a host does now; is_whole: all its ports that are silent have had their tries. */

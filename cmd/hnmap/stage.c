@@ -13,6 +13,7 @@
 
 void scan__finish_host(scan_t *s, host_t *host)
 {
+    hlist_remove(&host->wait);
     if (scan__begin_os(s, host) || scan__begin_trace(s, host))
         return;
     if (s->map)
@@ -96,6 +97,14 @@ static void take_rtt(const engine_t *engine, host_t *host)
     host->result.timeout_us = rtt.timeout_us;
 }
 
+void scan__limit_host(const scan_t *s, host_t *host)
+{
+    uint64_t limit_us = s->plan.paces[PACE_TCP].host_timeout_us;
+
+    if (limit_us > 0)
+        engine_host_until(host->engine, host->begin_us + limit_us);
+}
+
 static void begin_stage(scan_t *s, host_t *host, host_stage_e stage, uint32_t probes)
 {
     uint64_t rtt_us = host->result.srtt_us;
@@ -107,8 +116,10 @@ static void begin_stage(scan_t *s, host_t *host, host_stage_e stage, uint32_t pr
     if (err == 0)
         err = engine_host_add(scan__engine_of(s, host), probes, rtt_us, host, htime_monotonic_us(),
                               &host->engine);
-    if (err == 0)
+    if (err == 0) {
+        scan__limit_host(s, host);
         scan__resume_probes(s, host);
+    }
     if (err < 0) {
         scan__out_of_memory(s);
         scan__finish_host(s, host);
@@ -139,6 +150,8 @@ static void host_is_up(scan_t *s, host_t *host, reason_e reason)
     host->result.state = HOST_UP;
     host->result.reason = (uint8_t)reason;
     host->stage = STAGE_WAIT;
+    host->wait_us = htime_monotonic_us();
+    hlist_push_back(&s->waiting, &host->wait);
     scan__look_up(s, &host->result);
     ask_name(s, host);
     if (!s->plan.run.pings_only)
@@ -209,6 +222,8 @@ void scan__begin_host(scan_t *s, host_t *host)
 
 void scan__begin_ports(scan_t *s, host_t *host)
 {
+    hlist_remove(&host->wait);
+    host->begin_us += htime_monotonic_us() - host->wait_us;
     s->scanning++;
     if (s->plan.ports.tcp.count > 0)
         begin_stage(s, host, STAGE_PORTS, s->plan.ports.tcp.count);

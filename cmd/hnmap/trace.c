@@ -266,8 +266,10 @@ static bool ask(scan_t *s, host_t *host, uint8_t first, uint8_t last)
     walk->low = walk->low == 0 || first < walk->low ? first : walk->low;
     walk->high = last > walk->high ? last : walk->high;
     if (engine_host_add(s->engines[PACE_TRACE], (uint32_t)(last - first + 1), host->result.srtt_us,
-                        host, htime_monotonic_us(), &host->engine) == 0)
+                        host, htime_monotonic_us(), &host->engine) == 0) {
+        scan__limit_host(s, host);
         return true;
+    }
     host->engine = NULL;
     scan__out_of_memory(s);
     return false;

@@ -16,7 +16,7 @@
 #define BLOCK_SIZE 16384u /* at least: a block with one frame in it is as used up as a full one */
 #define BLOCK_FRAME_ROOM 512 /* what the kernel puts before a frame and into a block, and more */
 #define BLOCKS_MIN 4
-#define PLAIN_FRAMES_PER_EVENT 256
+#define PLAIN_FRAMES_PER_EVENT 1024 /* more than is asked meanwhile: what waits looks far away */
 #define US_PER_S 1000000ULL
 #define NS_PER_US 1000u
 

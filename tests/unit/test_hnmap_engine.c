@@ -221,7 +221,7 @@ static void engines_may_share_a_rate(void **state)
     (void)state;
     options.rate_max = 1000;
     hand_begin(&first, &options, 5000);
-    options.rate_of = first.engine;
+    options.limits_of = first.engine;
     hand_begin(&second, &options, 5000);
     for (unsigned ms = 0; ms < 1000; ms++) {
         first.now = second.now = BEGIN + (uint64_t)ms * MS;
@@ -234,6 +234,106 @@ static void engines_may_share_a_rate(void **state)
     assert_true(first.sends > 300 && second.sends > 300);
     engine_free(second.engine);
     engine_free(first.engine);
+}
+
+static void engines_may_share_a_window(void **state)
+{
+    engine_options_t options = ordinary;
+    hand_t first;
+    hand_t second;
+
+    (void)state;
+    options.window_max = 8;
+    hand_begin(&first, &options, 30);
+    options.limits_of = first.engine;
+    options.window_max = 0;
+    hand_begin(&second, &options, 30);
+    for (unsigned ms = 0; ms < 60000 && (first.dones == 0 || second.dones == 0); ms += 10) {
+        engine_stats_t a;
+        engine_stats_t b;
+
+        first.now = second.now = BEGIN + (uint64_t)ms * MS;
+        hand_run(ms % 20 ? &first : &second);
+        assert_true(hand_run(ms % 20 ? &second : &first) < UINT64_MAX ||
+                    second.dones + first.dones > 0);
+        engine_stats(first.engine, &a);
+        engine_stats(second.engine, &b);
+        assert_true(a.in_flight + b.in_flight <= 8);
+    }
+    assert_int_equal(first.dones + second.dones, 2);
+    engine_free(second.engine);
+    engine_free(first.engine);
+}
+
+static void the_time_of_a_host_may_be_used_up_in_part(void **state)
+{
+    hand_t hand;
+
+    (void)state;
+    hand_begin(&hand, &ordinary, 5);
+    engine_host_until(hand.host, BEGIN + 50 * MS);
+    assert_true(hand_run(&hand) <= BEGIN + 50 * MS + 500);
+    hand.now = BEGIN + 49 * MS;
+    hand_run(&hand);
+    assert_int_equal(hand.dones, 0);
+    hand.now = BEGIN + 51 * MS;
+    hand_run(&hand);
+    assert_int_equal(hand.dones, 1);
+    assert_int_equal(engine_host_add(hand.engine, 3, 0, &hand, hand.now, &hand.host), 0);
+    engine_host_until(hand.host, BEGIN); /* all of it */
+    hand_run(&hand);
+    assert_int_equal(hand.dones, 2);
+    assert_int_equal(hand.sends, 5);
+    engine_free(hand.engine);
+}
+
+/* The process slept: all answers are there, and are read one after the other. */
+static void answers_that_are_read_late_are_not_lost(void **state)
+{
+    engine_stats_t stats;
+    hand_t hand;
+
+    (void)state;
+    hand_begin(&hand, &ordinary, 10);
+    hand_run(&hand);
+    assert_int_equal(hand.sends, 10);
+    hand.now += 5 * SECOND;
+    for (uint32_t i = 0; i < 10; i++)
+        assert_true(engine_answer(hand.engine, hand.host, i, 0, false, hand.now));
+    hand_run(&hand);
+    engine_stats(hand.engine, &stats);
+    assert_int_equal(stats.repeated, 0);
+    assert_int_equal(hand.dones, 1);
+    engine_free(hand.engine);
+}
+
+static void what_the_method_sent_again_is_not_measured(void **state)
+{
+    engine_options_t options = ordinary;
+    engine_rtt_t before;
+    engine_rtt_t rtt;
+    hand_t hand;
+
+    (void)state;
+    options.rtt_initial_us = options.rtt_max_us;
+    options.again_us = SECOND;
+    hand_begin(&hand, &options, 10);
+    hand_run(&hand);
+    hand.now += SECOND;
+    assert_true(engine_answer(hand.engine, hand.host, 0, 0, false, hand.now));
+    engine_host_rtt(hand.engine, hand.host, &rtt);
+    assert_true(rtt.srtt_us == 0);
+    assert_int_equal(engine_host_add(hand.engine, 3, 0, &hand, hand.now, &hand.host), 0);
+    hand_run(&hand);
+    assert_true(engine_answer(hand.engine, hand.host, 0, 0, false, hand.now + MS));
+    engine_host_rtt(hand.engine, hand.host, &before);
+    assert_true(before.srtt_us == MS);
+    hand.now += SECOND + MS; /* given up by now: it says nothing of the timeout, either */
+    hand_run(&hand);
+    assert_true(engine_answer(hand.engine, hand.host, 1, 0, false, hand.now));
+    engine_host_rtt(hand.engine, hand.host, &rtt);
+    assert_memory_equal(&before, &rtt, sizeof(rtt));
+    engine_free(hand.engine);
 }
 
 static void odd_answers_are_no_news(void **state)
@@ -447,6 +547,10 @@ int main(void)
         cmocka_unit_test(what_is_settled_before_it_is_sent_never_is),
         cmocka_unit_test(a_host_may_end_and_begin_in_callbacks),
         cmocka_unit_test(engines_may_share_a_rate),
+        cmocka_unit_test(engines_may_share_a_window),
+        cmocka_unit_test(the_time_of_a_host_may_be_used_up_in_part),
+        cmocka_unit_test(answers_that_are_read_late_are_not_lost),
+        cmocka_unit_test(what_the_method_sent_again_is_not_measured),
         cmocka_unit_test(odd_answers_are_no_news),
         cmocka_unit_test(round_trips_are_measured_against_their_own_try),
         cmocka_unit_test(a_canary_has_as_long_to_be_answered_as_any_other),

@@ -169,6 +169,23 @@ static void nothing_is_missed_where_one_in_a_hundred_is_lost_each_way(void **sta
     assert_true(run.worst_s < 1);
 }
 
+static void no_closed_port_is_taken_for_a_silent_one(void **state)
+{
+    static const double losses[] = {0.01, 0.05};
+    run_t run = {.network = {.rtt_us = 300, .port = all_closed},
+                 .options = &ordinary,
+                 .hosts = 26,
+                 .count = 500,
+                 .seeds = 50};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        run.network.loss = losses[i];
+        run_all(&run);
+        assert_int_equal(run.found, 50 * 26 * 500);
+    }
+}
+
 static void a_jittery_way_is_no_lossy_one(void **state)
 {
     run_t run = {.network = {.rtt_us = 20 * MS, .jitter_us = 30 * MS, .port = seven_open},
@@ -210,7 +227,9 @@ static void silence_costs_a_short_wait_per_round(void **state)
     (void)state;
     run_all(&run);
     assert_int_equal(run.misses, 0);
-    assert_true(run.worst_s < 1);
+    assert_true(run.worst_s <
+                0.5); /* a near way takes more, and one answer tells that it is near */
+    assert_true(run.repeats < 1.01);
     run.rtt_us = 0;
     run.network.rtt_us = 20 * MS;
     run_all(&run);
@@ -393,13 +412,13 @@ static void hosts_that_limit_are_told_from_those_beside_them(void **state)
                  .options = &ordinary,
                  .hosts = 37,
                  .count = 1000,
-                 .seeds = 5};
+                 .seeds = 20};
 
     (void)state;
     run_all(&run);
     assert_int_equal(run.misses, 0);
-    assert_int_equal(run.limited, 5 * 9);
-    assert_true(run.worst_s < 5);
+    assert_int_equal(run.limited, 20 * 9);
+    assert_true(run.worst_s < 3);
 }
 
 static void a_link_of_256_addresses_is_done_in_three_timeouts(void **state)
@@ -431,6 +450,10 @@ static void and_where_one_in_a_hundred_is_lost_each_way(void **state)
     assert_true(run.hosts_found >= 1000 * 37 - 1);
     assert_true(run.mean_s < 0.4);
     assert_true(run.worst_s < 0.7);
+    run.network.loss = 0.05;
+    run_all(&run);
+    print_message("           %u missed\n", (unsigned)(1000 * 37 - run.hosts_found));
+    assert_true(run.hosts_found >= 1000 * 37 - 10);
 }
 
 static void dead_hosts_cost_their_tries_alone(void **state)
@@ -491,6 +514,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_near_host_is_done_at_more_than_100000_probes_a_second),
         cmocka_unit_test(nothing_is_missed_where_one_in_a_hundred_is_lost_each_way),
+        cmocka_unit_test(no_closed_port_is_taken_for_a_silent_one),
         cmocka_unit_test(a_jittery_way_is_no_lossy_one),
         cmocka_unit_test(a_way_that_loses_much_is_not_taken_for_a_full_one),
         cmocka_unit_test(silence_costs_a_short_wait_per_round),
