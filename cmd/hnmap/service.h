@@ -19,6 +19,7 @@
 #define SERVICE_NEXT_MS 700      /* for the likely probes, before all others go out; as above */
 #define SERVICE_SPEAKER_MS 5000  /* on ports where servers are known to speak first */
 #define SERVICE_ANSWER_MS 3000   /* for an answer, at most; and 4 RTT */
+#define SERVICE_STARTTLS_MS 2000 /* for each answer on the way to TLS; as above */
 #define SERVICE_REST_MS 600      /* for more of an answer that has begun */
 #define SERVICE_UDP_TRIES 3      /* of a datagram that is not answered */
 #define SERVICE_UDP_AGAIN_MS 500 /* between them; and 2 RTT */

@@ -134,5 +134,6 @@ bool service__starttls_go_on(talk_t *talk)
             return false;
         service__trace_bytes(talk, "says", words, len);
         talk->step++;
+        service__talk_hurry(talk, SERVICE_STARTTLS_MS + service__rtt_ms(talk->job, 4));
     }
 }

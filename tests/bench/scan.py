@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import services
 from figures import Rounds, Table, progress, verdict
 from processes import BENCH, BIN, QUICK, ROOT, proc_field
 
@@ -128,6 +129,19 @@ def far(_):
         lan.close()
 
 
+def versions(lan):
+    """Eight servers on ports that say nothing of them."""
+    with lan.scanner.inside():
+        servers = services.start()
+    try:
+        args = ["-n", "-Pn", "-sT", "-sV", "-p" + ",".join(str(s.port) for s in servers), "127.0.0.1"]
+        yield Row("-sV on 8 ports", 0.3, lambda found: services.are_named(servers, found)).turns(
+            lan, args, SLOW_ROUNDS)
+    finally:
+        for server in servers:
+            server.close()
+
+
 # ---- tables --------------------------------------------------------------------------------------
 
 
@@ -209,4 +223,5 @@ PARTS = {"scan-hosts": beside_nmap("which hosts are there", hosts),
          "scan-ports": beside_nmap("all ports", ports),
          "scan-silence": beside_nmap("what does not answer", silence),
          "scan-far": beside_nmap("a long way", far),
+         "scan-versions": beside_nmap("what answers", versions),
          "scan-names": on_lan(dead_resolver), "scan-memory": on_lan(memory)}
