@@ -67,9 +67,10 @@ static int fill(reader_t *reader)
     return 0;
 }
 
+/* Behind what may be a part of a head. */
 static bool is_zero(const hbytes_t *text)
 {
-    for (size_t i = 0; i < text->len; i++)
+    for (size_t i = RESUME_HEAD_LEN; i < text->len; i++)
         if (text->data[i] != 0)
             return false;
     return true;
@@ -86,8 +87,7 @@ static bool is_torn(const reader_t *reader)
         return false;
     if (resume_record_find(text->data, text->len, &body, &len) == 0 || is_zero(text))
         return true;
-    return text->len >= RESUME_HEAD_LEN && len <= RESUME_RECORD_MAX &&
-           text->len == RESUME_HEAD_LEN + len;
+    return len != SIZE_MAX && text->len == RESUME_HEAD_LEN + len;
 }
 
 /* The next record: 1, and it is taken by resume__drop; 0: no more; HERR_SYNTAX, -errno. */

@@ -155,9 +155,10 @@ int resume_record_find(const char *data, size_t data_len, const char **body, siz
 
     if (data_len < RESUME_HEAD_LEN)
         return 0;
-    *len = get_u32(head);
-    if (get_u32(head + 8) != hcrc32c(0, head, 8) || *len > RESUME_RECORD_MAX)
+    *len = SIZE_MAX;
+    if (get_u32(head + 8) != hcrc32c(0, head, 8) || get_u32(head) > RESUME_RECORD_MAX)
         return HERR_SYNTAX;
+    *len = get_u32(head);
     if (data_len - RESUME_HEAD_LEN < *len)
         return 0;
     *body = data + RESUME_HEAD_LEN;
