@@ -38,6 +38,7 @@ static uint32_t sum_scans(const plan_t *plan)
     sum = add_number(sum, plan->by_connect);
     sum = add_number(sum, plan->scan->type);
     sum = add_number(sum, plan->scan->flags);
+    sum = add_number(sum, plan->options->timing.defeat_icmp_limit);
     sum = add_number(sum, plan->options->os.wanted);
     sum = add_number(sum, plan->options->os.limit);
     sum = add_number(sum, plan->options->os.guess);
@@ -65,30 +66,51 @@ static uint32_t sum_source(const plan_t *plan)
     return add_number(sum, plan->options->source_port);
 }
 
+static uint32_t sum_packets(const plan_t *plan)
+{
+    const packet_options_t *o = &plan->options->packet;
+    uint32_t sum = add_string(0, o->data_hex);
+
+    sum = add_string(sum, o->data_string);
+    sum = add_number(sum, (uint64_t)o->data_length);
+    sum = add_number(sum, o->ttl);
+    sum = add_number(sum, (uint64_t)o->by_ip);
+    sum = add_number(sum, o->no_arp_ping);
+    return add_number(sum, o->ignore_rst);
+}
+
 static uint32_t sum_services(const plan_t *plan)
 {
     uint32_t sum = add_number(0, plan->options->version.intensity);
 
-    return add_number(sum, plan->options->version.banners);
+    sum = add_number(sum, plan->options->version.banners);
+    sum = add_number(sum, plan->options->version.all_ports);
+    return add_string(sum, plan->options->version.probes);
 }
 
 static uint32_t sum_names(const plan_t *plan)
 {
-    return add_string(add_number(0, (uint64_t)plan->options->names), plan->options->dns_servers);
+    uint32_t sum = add_number(0, (uint64_t)plan->options->names);
+
+    sum = add_number(sum, plan->options->system_dns);
+    return add_string(sum, plan->options->dns_servers);
 }
 
 void resume__facts(const plan_t *plan, uint32_t facts[RESUME_FACTS])
 {
+    const options_t *o = plan->options;
+
     facts[RESUME_VERSION] = add_string(0, HNET_VERSION);
-    facts[RESUME_TARGETS] = targets_sum(plan->targets);
+    facts[RESUME_TARGETS] = add_number(targets_sum(plan->targets), o->target.unique);
     facts[RESUME_ORDER] = sum_order(plan);
     facts[RESUME_PORTS] = add_ports(add_ports(0, &plan->ports.tcp), &plan->ports.udp);
     facts[RESUME_SCANS] = sum_scans(plan);
     facts[RESUME_PINGS] = sum_pings(plan);
     facts[RESUME_SOURCE] = sum_source(plan);
+    facts[RESUME_PACKETS] = sum_packets(plan);
     facts[RESUME_SERVICES] = sum_services(plan);
     facts[RESUME_NAMES] = sum_names(plan);
-    facts[RESUME_SHOWN] = add_number(0, plan->options->output.open_only);
+    facts[RESUME_SHOWN] = add_number(0, o->output.open_only);
 }
 
 const char *resume__fact_name(resume_fact_e fact)
@@ -101,6 +123,7 @@ const char *resume__fact_name(resume_fact_e fact)
         [RESUME_SCANS] = "way to scan",
         [RESUME_PINGS] = "way to find hosts (-P)",
         [RESUME_SOURCE] = "source (-S, -e, -g)",
+        [RESUME_PACKETS] = "packets (--ttl, --data, --send-ip, ...)",
         [RESUME_SERVICES] = "way to look at services",
         [RESUME_NAMES] = "way to ask for names (-n, -R, --dns-servers)",
         [RESUME_SHOWN] = "choice of ports (--open)",

@@ -193,9 +193,7 @@ static int open_file(resume_file_t *f)
     f->was_there = lstat(f->path, &st) == 0;
     /* Those that are none are not even opened: some do something then. */
     if (f->was_there && !S_ISREG(st.st_mode))
-        return fail_open(f->path, S_ISDIR(st.st_mode)   ? -EISDIR
-                                  : S_ISLNK(st.st_mode) ? -ELOOP
-                                                        : -EINVAL);
+        return fail_open(f->path, S_ISLNK(st.st_mode) ? -ELOOP : -EINVAL);
     f->fd = hfile_open_alone(f->path, RIGHTS);
     if (f->fd < 0)
         return fail_open(f->path, f->fd);

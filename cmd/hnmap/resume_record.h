@@ -36,6 +36,7 @@ typedef enum resume_fact_e {
     RESUME_SCANS,
     RESUME_PINGS,
     RESUME_SOURCE,
+    RESUME_PACKETS,
     RESUME_SERVICES,
     RESUME_NAMES,
     RESUME_SHOWN,

@@ -616,7 +616,7 @@ static void what_is_no_file_of_a_scan_is_left_alone(void **state)
     assert_refused("no plain file");
     unlink(path);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_refused("directory");
+    assert_refused("no plain file");
     assert_int_equal(stat(path, &st), 0);
     rmdir(path);
 }
