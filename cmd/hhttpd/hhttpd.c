@@ -45,6 +45,9 @@ static const char *const description[] = {
     "trust_proxies and no_proxies are lists of hosts that forward_proxy goes to, or not, with , or "
     "; between: example.com and *.example.com are for all names that end so, too, 192.168.* and "
     "*.example.* for what fits; 10.0.0.0/8 is a network.",
+    "A server behind a path of --proxy sees the rest of the path behind that of its URL, or, if "
+    "the URL ends with the host, the whole. When it redirects to its own address, the client is "
+    "told ours.",
     "A changed file is noticed at the latest after a second. It is best replaced (mv), not written "
     "over: who gets it while it becomes shorter is cut off. A redirect leads to the path as it is "
     "written, even with a base URL.",

@@ -89,11 +89,13 @@ static size_t gather(const rule_t *rule, const char **targets)
 /* The target that the words are about. */
 static const char *culprit(const rule_t *rule, const char *why)
 {
-    for (const rule_t *r = rule; r; r = r->next) {
+    const char *to = rule->to;
+
+    for (const rule_t *r = rule->next; r; r = r->next) {
         if (strcmp(r->from, rule->from) == 0 && strstr(why, r->to))
-            return r->to;
+            to = r->to;
     }
-    return rule->to;
+    return to;
 }
 
 static void insert(backends_t *backends, backend_t *backend)

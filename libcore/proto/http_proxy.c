@@ -60,7 +60,7 @@ static void on_interim(http_exchange_t *exchange, const http_exchange_response_t
 
     (void)exchange;
     if (call->stream)
-        http_proxy__interim(call->stream, response);
+        http_proxy__interim(call->proxy, call->target, call->stream, response);
 }
 
 static void on_head(http_exchange_t *exchange, const http_exchange_response_t *response,
@@ -71,7 +71,7 @@ static void on_head(http_exchange_t *exchange, const http_exchange_response_t *r
 
     if (!call->stream)
         return;
-    err = http_proxy__response(call->stream, response);
+    err = http_proxy__response(call->proxy, call->target, call->stream, response);
     if (err == 0)
         err = http_response_start(call->stream, response->content_length);
     if (err < 0)
@@ -293,6 +293,7 @@ static int parse_url(const char *text, hurl_t *url, hendpoint_t *to, http_proxy_
         return HERR_SYNTAX;
     memcpy(host, url->host.data, url->host.len);
     host[url->host.len] = '\0';
+    target->secure = secure;
     err = hendpoint_set(to, secure ? HENDPOINT_TLS : HENDPOINT_TCP, host, url->port);
     return err < 0 ? err : set_host(target, url, url->port);
 }

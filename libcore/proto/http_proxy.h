@@ -4,6 +4,7 @@
  * anew on each side (RFC 9112 sections 6 and 7), so that both sides of a request cannot be read
  * differently. Bodies are passed on as they come, no faster than the other side takes them. An
  * Upgrade (WebSocket) that the server accepts becomes a tunnel.
+ * A Location that leads to the server behind is made one that leads here.
  *
  * Of several servers each gets the next request in turn. One that cannot be connected to is left
  * out for 10 s, and the request goes to the next. */

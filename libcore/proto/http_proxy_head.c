@@ -295,28 +295,86 @@ static void take_back(http_stream_t *stream, const http_exchange_response_t *res
     http_response_status(stream, 200);
 }
 
-int http_proxy__response(http_stream_t *stream, const http_exchange_response_t *response)
+static bool starts(http_span_t text, const char *start, size_t len)
 {
+    return text.len >= len && strncasecmp(text.data, start, len) == 0;
+}
+
+/* What is behind "http://host:port" of the target; data NULL: it is another server's. */
+static http_span_t behind_target(const http_proxy_target_t *target, http_span_t url)
+{
+    const char *scheme = target->secure ? "https://" : "http://";
+    size_t scheme_len = strlen(scheme), len = scheme_len + strlen(target->host);
+
+    if (!starts(url, scheme, scheme_len) || url.len < len ||
+        strncasecmp(url.data + scheme_len, target->host, len - scheme_len) != 0 ||
+        (url.len > len && !strchr("/?#", url.data[len])))
+        return (http_span_t){NULL, 0};
+    return (http_span_t){url.data + len, url.len - len};
+}
+
+/* What is behind the path of the target in such a URL; data NULL: it is not below that. */
+static http_span_t behind_path(const char *path, http_span_t rest)
+{
+    size_t len = strlen(path);
+
+    if (rest.len == 0 || rest.data[0] != '/') /* then it is that of "/" */
+        return strcmp(path, "/") == 0 ? rest : (http_span_t){NULL, 0};
+    if (rest.len < len || memcmp(rest.data, path, len) != 0 ||
+        (path[len - 1] != '/' && rest.len > len && !strchr("/?#", rest.data[len])))
+        return (http_span_t){NULL, 0};
+    return (http_span_t){rest.data + len, rest.len - len};
+}
+
+/* map_path the other way round. The address of the target is nothing to a client, who may not even
+ * reach it. */
+static http_span_t map_back(const http_proxy_t *proxy, const http_proxy_target_t *target,
+                            http_span_t url, char *buf, size_t size)
+{
+    http_span_t rest = behind_target(target, url);
+    const char *prefix = rest.len > 0 && rest.data[0] == '/' ? "" : "/";
+    int len;
+
+    if (rest.data && proxy->path) {
+        rest = behind_path(proxy->path, rest);
+        prefix = proxy->prefix ? proxy->prefix : "/";
+    }
+    if (!rest.data || proxy->anonymous)
+        return url;
+    len = snprintf(buf, size, "%s%.*s", prefix, (int)rest.len, rest.data);
+    if (len <= 0 || (size_t)len >= size || (len > 1 && strchr("/\\", buf[1])))
+        return url; /* two slashes would lead to another host */
+    return (http_span_t){buf, (size_t)len};
+}
+
+int http_proxy__response(const http_proxy_t *proxy, const http_proxy_target_t *target,
+                         http_stream_t *stream, const http_exchange_response_t *response)
+{
+    char location[HTTP_PROXY_TEXT_SIZE / 2];
     int err = 0;
 
     http_response_status(stream, response->status);
     for (size_t i = 0; i < response->field_count && err == 0; i++) {
         const http_field_t *field = &response->fields[i];
         bool upgraded = field->id == HTTP_FIELD_UPGRADE && response->status == 101;
+        http_span_t value = field->value;
 
+        if (http_span_ieq(field->name, "Location"))
+            value = map_back(proxy, target, value, location, sizeof(location));
         if (upgraded || goes_on(field, response->fields, response->field_count))
-            err = http_response_add(stream, field->name, field->value);
+            err = http_response_add(stream, field->name, value);
     }
     if (err < 0)
         take_back(stream, response);
     return err;
 }
 
-void http_proxy__interim(http_stream_t *stream, const http_exchange_response_t *response)
+void http_proxy__interim(const http_proxy_t *proxy, const http_proxy_target_t *target,
+                         http_stream_t *stream, const http_exchange_response_t *response)
 {
     if (response->status == 100) /* ours to send: the body is asked for here */
         return;
-    if (http_proxy__response(stream, response) < 0)
+    if (http_proxy__response(proxy, target, stream, response) < 0)
         return;
     http_response_interim(stream, response->status);
     take_back(stream, response);

@@ -10,6 +10,7 @@
 typedef struct http_proxy_target_s {
     http_peer_t *peer;
     char host[HTTP_PROXY_HOST_SIZE]; /* as Host has it */
+    bool secure;                     /* https */
     uint64_t down_until_us;
 } http_proxy_target_t;
 
@@ -49,11 +50,13 @@ int http_proxy__forwards_left(const http_stream_t *stream);
 int http_proxy__request(const http_proxy_t *proxy, const http_proxy_target_t *target,
                         http_stream_t *stream, http_proxy_head_t *head);
 
-/* Sets status and fields of the response. 0 or the errors of http_response_add, and then none are
- * left. */
-int http_proxy__response(http_stream_t *stream, const http_exchange_response_t *response);
+/* Sets status and fields of the target's response. 0 or the errors of http_response_add, and then
+ * none are left. */
+int http_proxy__response(const http_proxy_t *proxy, const http_proxy_target_t *target,
+                         http_stream_t *stream, const http_exchange_response_t *response);
 
 /* Passes a 1xx on. */
-void http_proxy__interim(http_stream_t *stream, const http_exchange_response_t *response);
+void http_proxy__interim(const http_proxy_t *proxy, const http_proxy_target_t *target,
+                         http_stream_t *stream, const http_exchange_response_t *response);
 
 #endif

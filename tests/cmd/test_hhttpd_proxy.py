@@ -74,6 +74,57 @@ def curl(*args):
     )
 
 
+class Redirects(http.server.BaseHTTPRequestHandler):
+    """Leads to what the query says; AT is its own address."""
+
+    def do_GET(self):
+        self.send_response(302)
+        self.send_header("Location", self.path.partition("?")[2].replace("AT", "%s:%d" % self.server.server_address))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def redirector():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirects)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "rule,location,expected",
+    [
+        ("/app/ => http://127.0.0.1:PORT/", "http://AT/a/?q", "/app/a/?q"),
+        ("/app/ => http://127.0.0.1:PORT/", "HTTP://AT", "/app/"),
+        ("/app/ => http://127.0.0.1:PORT/", "http://AT?q", "/app/?q"),
+        ("/app/ => http://127.0.0.1:PORT/", "http://AT1/a", None),
+        ("/app/ => http://127.0.0.1:PORT/", "https://AT/a", None),
+        ("/app/ => http://127.0.0.1:PORT/", "/a", None),
+        ("/app/ => http://127.0.0.1:PORT/", "//AT/a", None),
+        ("/app/ => http://127.0.0.1:PORT/v1/", "http://AT/v1/a", "/app/a"),
+        ("/app/ => http://127.0.0.1:PORT/v1/", "http://AT/v2/a", None),
+        ("/app/ => http://127.0.0.1:PORT/v1/", "http://AT/v1", None),
+        ("/app/ => http://127.0.0.1:PORT", "http://AT/app/a", "/app/a"),
+        ("/app/ => http://127.0.0.1:PORT", "http://AT", "/"),
+        ("/ => http://127.0.0.1:PORT/", "http://AT/a", "/a"),
+        ("/ => http://127.0.0.1:PORT/", "http://AT//example.com/", None),
+        ("/app/ => http://127.0.0.1:PORT", "http://AT/\\\\example.com/", None),
+        ("/app/ => http://127.0.0.1:PORT/", "http://AT//example.com/", "/app//example.com/"),
+    ],
+)
+def test_a_redirect_to_the_server_behind_leads_here(hhttpd, www, redirector, rule, location, expected):
+    server = hhttpd("-p", "127.0.0.1:0", "--proxy", rule.replace("PORT", str(redirector)), www)
+    done = curl("-o", os.devnull, "-w", "%header{location}", f"http://127.0.0.1:{server.port}/app/?{location}")
+    assert done.stdout.decode() == (expected or location.replace("AT", f"127.0.0.1:{redirector}"))
+
+
 def test_the_path_of_the_rule_gives_way_to_that_of_the_target(hhttpd, www, back):
     server = hhttpd("-p", "127.0.0.1:0", "--proxy", f"/app/ => http://127.0.0.1:{back}/v1/", www)
     asked = json.loads(server.get("/app/a%20b?x=%31", X_A="1").text)
