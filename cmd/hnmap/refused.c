@@ -22,6 +22,7 @@ const hopt_t refused_rows[] = {
     FLAG(0, "script-trace", SCRIPTS),
     FLAG(0, "script-updatedb", SCRIPTS),
 
+    VALUE(0, "max-os-tries", "-O asks a host once; --max-retries says how often it is asked again"),
     VALUE(0, "port-ratio", "there are no measured ratios: use --top-ports"),
     VALUE('b', NULL, NOT_HERE),
     VALUE('I', NULL, NOT_HERE),

@@ -413,7 +413,7 @@ def test_without_privilege(lab, lan, public_hnmap, args):
 
 
 @pytest.mark.parametrize("args", [["-O", "-sn"], ["-O", "-sL"], ["-A", "-sn"],
-                                  ["-O", "--unprivileged"]])
+                                  ["-O", "--unprivileged"], ["-O", "--max-os-tries", "2"]])
 def test_refused(lab, lan, args):
     process = hnmap_lab.run(lab, lan, *args, LINUX)
     assert process.popen.returncode == 2 and process.out() == b"", process
