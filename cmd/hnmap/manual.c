@@ -43,6 +43,7 @@ static const hopt_term_t state_terms[] = {
     {"filtered", "No answer however often it was asked, or a router that forbids it: a filter "
                  "stands in front of it."},
     {"unfiltered", "It can be reached; whether it is open an ACK scan cannot tell."},
+    {"closed|filtered", "No answer either, with --defeat-icmp-ratelimit."},
     {"open|filtered", "No answer where one would say that it is closed: -sU, -sF, -sN, -sX, -sM."},
     {NULL, NULL},
 };
@@ -82,6 +83,33 @@ static const char *const systems[] = {
     "timestamps and numbers at random, so that they tell nothing.",
     "-A is short for -sV -O --traceroute. What nmap does with it besides is scripts, which hnmap "
     "does not have.",
+    NULL,
+};
+
+static const char *const packet_text[] = {
+    "--packet-trace tells each packet of hnmap's own that is sent (SENT) and each one that comes "
+    "in answer, or may be one (RCVD), with the seconds since the scan began, and what each connect "
+    "call has said (CONN), worded as nmap's. The lines are part of the report for people: on "
+    "standard output unless another report goes there, and in the file of -oN. With -sV "
+    "what services are told and say goes to standard error, as with --version-trace. What the "
+    "kernel sends to end connections is none of hnmap's packets.",
+    "--ttl, --data, --data-string and --data-length change SYN, ACK and other TCP packets, UDP, "
+    "ICMP and other protocols, and those of --traceroute but for their TTL; not ARP, NDP, IGMP and "
+    "the probes of -O. Data of UDP takes the place of the payload that the port would get. What is "
+    "longer than the network takes is not sent, and told. Connections by -sT or without "
+    "privileges carry none of it.",
+    "On Ethernet hnmap sends frames, past the routing, the neighbour table and the filter of this "
+    "machine. With --send-ip it sends IP packets, and the system finds out which link address they "
+    "go to; hosts of the local link are then asked by ICMP and TCP as others are, and their link "
+    "addresses are not told.",
+    "With --discovery-ignore-rst a host is up only when it answers by something else than a TCP "
+    "reset, which a firewall may send for hosts that are not there.",
+    "--defeat-rst-ratelimit asks for what is done anyway: a host that limits its resets is never "
+    "waited for, and ports without an answer are filtered. --defeat-icmp-ratelimit does the same "
+    "for -sU: it is faster, and a port without an answer may be closed, so it is called "
+    "closed|filtered, though it may be open, too.",
+    "--system-dns asks for names by getaddrinfo and getnameinfo, so that nsswitch.conf counts; up "
+    "to 16 threads wait for them, and the scan for none.",
     NULL,
 };
 
@@ -136,10 +164,9 @@ static const char *const warnings[] = {
 };
 
 static const hopt_section_t sections[] = {
-    {"STATES", states, state_terms}, {"SERVICES", services, NULL},
-    {"SYSTEMS", systems, NULL},      {"KEYS", key_text, NULL},
-    {"RESUMING", resume_text, NULL}, {"WARNINGS", warnings, NULL},
-    {"LIMITS", limits, NULL},        {NULL, NULL, NULL},
+    {"STATES", states, state_terms}, {"SERVICES", services, NULL}, {"SYSTEMS", systems, NULL},
+    {"PACKETS", packet_text, NULL},  {"KEYS", key_text, NULL},     {"RESUMING", resume_text, NULL},
+    {"WARNINGS", warnings, NULL},    {"LIMITS", limits, NULL},     {NULL, NULL, NULL},
 };
 
 static const hopt_term_t examples[] = {

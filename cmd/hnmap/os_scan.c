@@ -49,8 +49,9 @@ static uint16_t find_open(const host_result_t *host)
 
 static void choose_probes(look_t *look, const host_result_t *host)
 {
-    const raw_probe_t echo = {.kind = RAW_ECHO};
-    raw_probe_t syn = {.kind = RAW_TCP, .flags = PACKET_SYN, .port = find_open(host)};
+    const raw_probe_t echo = {.kind = RAW_ECHO, .is_bare = true};
+    raw_probe_t syn = {
+        .kind = RAW_TCP, .flags = PACKET_SYN, .port = find_open(host), .is_bare = true};
 
     for (size_t i = 0; i < OS_IDS_MAX && syn.port > 0; i++)
         look->probes[look->count++] = syn;

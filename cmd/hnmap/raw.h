@@ -33,6 +33,7 @@ typedef struct raw_probe_s {
     uint8_t flags; /* packet_tcp_flag_e */
     uint16_t port;
     uint8_t hops; /* RAW_TCP, RAW_ECHO: how far it may go, up to RAW_TRACE_HOPS; 0: all the way */
+    bool is_bare; /* without the options' TTL and data */
 } raw_probe_t;
 
 typedef struct raw_s raw_t;

@@ -28,8 +28,10 @@ static const uint8_t *next_mac(const raw_path_t *path)
     return path->hop ? path->hop->mac : path->mac;
 }
 
-static packet_envelope_t envelope_of(const raw_t *raw, const raw_path_t *path, uint8_t hops)
+static packet_envelope_t envelope_of(const raw_t *raw, const raw_path_t *path,
+                                     const raw_probe_t *probe)
 {
+    uint8_t ttl = probe->is_bare ? 0 : raw->ttl;
     bool has_link = path->link->info.kind == HROUTE_ETHERNET;
 
     return (packet_envelope_t){
@@ -37,8 +39,13 @@ static packet_envelope_t envelope_of(const raw_t *raw, const raw_path_t *path, u
         .link_destination = has_link ? next_mac(path) : NULL,
         .source = path->source,
         .destination = path->destination,
-        .ttl = hops > 0 ? hops : raw->ttl,
+        .ttl = probe->hops > 0 ? probe->hops : ttl,
     };
+}
+
+static size_t data_len(const raw_t *raw, const raw_probe_t *probe)
+{
+    return probe->is_bare ? 0 : raw->data_len;
 }
 
 /* ---- probes ---------------------------------------------------------------------------------- */
@@ -51,13 +58,13 @@ static int send_icmp(const raw_t *raw, const raw_path_t *path, const raw_probe_t
         [RAW_TIMESTAMP] = PACKET_ASK_TIMESTAMP,
         [RAW_NETMASK] = PACKET_ASK_NETMASK,
     };
-    const packet_envelope_t envelope = envelope_of(raw, path, probe->hops);
+    const packet_envelope_t envelope = envelope_of(raw, path, probe);
     const packet_icmp_out_t icmp = {
         .ask = asks[probe->kind],
         .id = raw->id,
         .seq = raw__echo_seq(probe, try),
         .payload = raw->data,
-        .payload_len = raw->data_len,
+        .payload_len = data_len(raw, probe),
     };
 
     return raw__transmit(path->link, raw->frame,
@@ -79,17 +86,18 @@ static packet_tcp_out_t tcp_of(const raw_t *raw, const raw_path_t *path, uint8_t
 }
 
 /* The packets of a scan differ in a few fields: the rest is kept. */
-static int prepare(const raw_t *raw, const raw_path_t *path, uint8_t flags)
+static int prepare(const raw_t *raw, const raw_path_t *path, const raw_probe_t *probe)
 {
     raw_link_t *link = path->link;
-    const packet_envelope_t envelope = envelope_of(raw, path, 0);
-    const packet_tcp_out_t tcp = tcp_of(raw, path, flags);
+    const packet_envelope_t envelope = envelope_of(raw, path, probe);
+    const packet_tcp_out_t tcp = tcp_of(raw, path, probe->flags);
     int err;
 
-    if (link->template_flags == flags && packet_addr_equal(&link->template_source, &path->source))
+    if (link->template_flags == probe->flags &&
+        packet_addr_equal(&link->template_source, &path->source))
         return 0;
     err = packet_template_init(&link->template, &envelope, &tcp);
-    link->template_flags = err == 0 ? flags : -1;
+    link->template_flags = err == 0 ? probe->flags : -1;
     link->template_source = path->source;
     return err;
 }
@@ -107,7 +115,7 @@ static int send_tcp(const raw_t *raw, const raw_path_t *path, const raw_probe_t 
         .ack = probe->flags & PACKET_ACK ? cookie : 0,
         .id = (uint16_t)(cookie >> 8),
     };
-    int err = prepare(raw, path, probe->flags);
+    int err = prepare(raw, path, probe);
 
     if (err < 0)
         return err;
@@ -117,11 +125,11 @@ static int send_tcp(const raw_t *raw, const raw_path_t *path, const raw_probe_t 
     return raw__transmit(link, link->template.bytes, link->template.len);
 }
 
-/* With data, or on the way to a host, of which there are a few: no template is worth it. */
+/* With data or without what all others have, or on the way to a host: no template is worth it. */
 static int send_single_tcp(const raw_t *raw, const raw_path_t *path, const raw_probe_t *probe,
                            unsigned try)
 {
-    packet_envelope_t envelope = envelope_of(raw, path, probe->hops);
+    packet_envelope_t envelope = envelope_of(raw, path, probe);
     packet_tcp_out_t tcp = tcp_of(raw, path, probe->flags);
 
     tcp.source_port =
@@ -131,7 +139,7 @@ static int send_single_tcp(const raw_t *raw, const raw_path_t *path, const raw_p
                               : raw__cookie(raw, &path->destination, probe->port, try);
     tcp.ack = probe->flags & PACKET_ACK ? tcp.seq : 0;
     tcp.payload = raw->data;
-    tcp.payload_len = raw->data_len;
+    tcp.payload_len = data_len(raw, probe);
     envelope.id = (uint16_t)(tcp.seq >> 8);
     return raw__transmit(path->link, raw->frame,
                          packet_write_tcp(raw->frame, raw->frame_size, &envelope, &tcp));
@@ -143,18 +151,18 @@ static int send_protocol(const raw_t *raw, const raw_path_t *path, const raw_pro
      * protocols are asked by an empty packet. */
     static const uint8_t igmp_query[8] = {0x11, 0, 0xee, 0xff};
     bool is_igmp = probe->port == IPPROTO_IGMP;
-    packet_envelope_t envelope = envelope_of(raw, path, 0);
+    packet_envelope_t envelope = envelope_of(raw, path, probe);
 
     envelope.id = raw__protocol_id(raw, &path->destination, (uint8_t)probe->port);
     return raw__transmit(path->link, raw->frame,
                          packet_write_ip(raw->frame, raw->frame_size, &envelope,
                                          (uint8_t)probe->port, is_igmp ? igmp_query : raw->data,
-                                         is_igmp ? sizeof(igmp_query) : raw->data_len));
+                                         is_igmp ? sizeof(igmp_query) : data_len(raw, probe)));
 }
 
 static int send_udp(const raw_t *raw, const raw_path_t *path, const raw_probe_t *probe)
 {
-    const packet_envelope_t envelope = envelope_of(raw, path, 0);
+    const packet_envelope_t envelope = envelope_of(raw, path, probe);
     packet_udp_out_t udp = {.source_port = raw->port, .destination_port = probe->port};
 
     if (raw->data) {
@@ -174,8 +182,9 @@ static int send_probe(const raw_t *raw, const raw_path_t *path, const raw_probe_
     case RAW_NEIGHBOUR:
         return raw__ask_neighbour(path, &path->destination);
     case RAW_TCP:
-        return probe->hops > 0 || raw->data_len > 0 ? send_single_tcp(raw, path, probe, try)
-                                                    : send_tcp(raw, path, probe, try);
+        return probe->hops > 0 || probe->is_bare || raw->data_len > 0
+                   ? send_single_tcp(raw, path, probe, try)
+                   : send_tcp(raw, path, probe, try);
     case RAW_UDP:
         return send_udp(raw, path, probe);
     case RAW_PROTOCOL:

@@ -325,7 +325,7 @@ static int open_services(scan_t *s)
         .versions = (o->scans & SCAN_VERSIONS) != 0,
         .banners = o->version.banners,
         .all_ports = o->version.all_ports,
-        .traces = o->version.traces,
+        .traces = o->version.traces || o->output.packets,
         .intensity = o->version.intensity,
         .file = s->probes,
         .socket = {.source = s->plan.source.len > 0 ? &s->plan.source : NULL,

@@ -109,6 +109,90 @@ static targets_t *space(void)
     return targets;
 }
 
+/* What a walk meets, in its order, each address once. */
+static size_t walk_once(const targets_t *targets, haddr_t *met, size_t max)
+{
+    targets_cursor_t cursor;
+    target_t target;
+    size_t count = 0;
+
+    targets_walk(&cursor, targets, 0, 1, NULL);
+    while (targets_next(&cursor, &target)) {
+        size_t i = 0;
+
+        while (i < count && !haddr_equal(&met[i].u.sa, &target.address.u.sa))
+            i++;
+        assert_in_range(i, 0, max - 1);
+        met[i] = target.address;
+        count += i == count;
+    }
+    return count;
+}
+
+/* The walk of unique targets meets just those, without meeting one again. */
+static void is_unique(targets_t *targets)
+{
+    enum { MET_MAX = 600 };
+    haddr_t met[MET_MAX];
+    size_t count = walk_once(targets, met, MET_MAX), i = 0;
+    targets_cursor_t cursor;
+    target_t target;
+
+    assert_int_equal(targets_unique(targets), 0);
+    targets_walk(&cursor, targets, 0, 1, NULL);
+    for (; targets_next(&cursor, &target); i++) {
+        assert_in_range(i, 0, count - 1);
+        assert_true(haddr_equal(&met[i].u.sa, &target.address.u.sa));
+    }
+    assert_int_equal(i, count);
+}
+
+static void each_address_is_met_once(void **state)
+{
+    static const char *const words[] = {
+        "10.0.0.0/25",     "10.0.0.64/26", "10.0.0.3", "10.0.0.100-200", "10.0.0.1,3,5,200",
+        "10.0.0-1.3,7",    "10.0.0.2-90",  "10.0.1.7", "10.0.0.0/24",    "255.255.255.254-255",
+        "255.255.255.255", "0.0.0.0-2",    "127.1",    "127.0.0.1",      "10.0.1.0/25",
+    };
+    const size_t n = sizeof(words) / sizeof(words[0]);
+
+    (void)state;
+    srand(6);
+    for (int round = 0; round < 200; round++) {
+        targets_t *targets = targets_new(AF_INET);
+
+        for (int i = rand() % 6; i >= 0; i--)
+            assert_int_equal(targets_add(targets, words[(size_t)rand() % n]), 0);
+        if (round % 3 == 0)
+            assert_int_equal(targets_exclude(targets, "10.0.0.65-110,10.0.1.7"), 0);
+        assert_int_equal(targets_ready(targets), 0);
+        is_unique(targets);
+        targets_free(targets);
+    }
+}
+
+/* Two of its addresses lie in one network; a zone makes another address. */
+static void addresses_of_names_and_zones_are_met_once(void **state)
+{
+    targets_t *targets = targets_of(AF_INET, "10.0.0.9 name/30 10.0.0.8/31");
+    haddr_t addresses[2];
+    size_t name = 0;
+
+    (void)state;
+    assert_int_equal(haddr_parse(&addresses[0], "10.0.0.9", 0), 0);
+    assert_int_equal(haddr_parse(&addresses[1], "10.0.0.10", 0), 0);
+    assert_true(targets_unresolved(targets, &name));
+    assert_int_equal(targets_resolved(targets, name, addresses, 2), 2);
+    assert_int_equal(targets_ready(targets), 0);
+    is_unique(targets);
+    targets_free(targets);
+    targets = targets_of(AF_INET6, "fe80::1%lo fe80::1 fe80::1%lo fe80::%lo/126 fe80::/127 "
+                                   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127");
+    assert_int_equal(targets_ready(targets), 0);
+    is_unique(targets);
+    targets_free(targets);
+}
+
 static void the_parts_of_a_walk_meet_each_address_once(void **state)
 {
     static const uint64_t parts[] = {1, 2, 3, 7, 100, 20000};
@@ -224,6 +308,8 @@ int main(void)
         cmocka_unit_test(names_get_their_addresses),
         cmocka_unit_test(names_of_ipv6),
         cmocka_unit_test(a_name_is_left_out_with_all_its_addresses),
+        cmocka_unit_test(each_address_is_met_once),
+        cmocka_unit_test(addresses_of_names_and_zones_are_met_once),
         cmocka_unit_test(the_parts_of_a_walk_meet_each_address_once),
         cmocka_unit_test(a_walk_is_shuffled_and_taken_up_again),
         cmocka_unit_test(many_words_are_found_by_their_index),
