@@ -76,7 +76,7 @@ static bool is_zero(const hbytes_t *text)
     return true;
 }
 
-/* The last record was not written to its end; or only the file's length was, which leaves zeroes. */
+/* The last record was not written to its end; or only its length was, which leaves zeroes. */
 static bool is_torn(const reader_t *reader)
 {
     const hbytes_t *text = &reader->text;

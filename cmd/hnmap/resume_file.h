@@ -1,5 +1,5 @@
-/* resume_file: the file that --resume keeps a scan in. Records are appended to it; whatever ends the
- * process, those that were written whole can be read again. */
+/* resume_file: the file that --resume keeps a scan in. Records are appended to it; whatever ends
+ * the process, those that were written whole can be read again. */
 #ifndef HNMAP_RESUME_FILE_H
 #define HNMAP_RESUME_FILE_H
 
@@ -10,9 +10,9 @@
 typedef struct resume_file_s resume_file_t;
 
 /* Opens a file that is there, or makes one, and holds it until resume_file_close: nobody else gets
- * it meanwhile. 0 and *file, or the exit status after a message: it is not a file of ours (a device,
- * a link, another user's, one that others may write), another scan has it, or it is none of --resume
- * of this version; nothing was changed then. */
+ * it meanwhile. 0 and *file, or the exit status after a message: it is not a file of ours (a
+ * device, a link, another user's, one that others may write), another scan has it, or it is none of
+ * --resume of this version; nothing was changed then. */
 int resume_file_open(const char *path, resume_file_t **file);
 
 /* What it begins with; NULL: nothing is in it yet. Valid as long as the file. */
@@ -26,19 +26,19 @@ typedef int (*resume_record_cb)(void *context, const resume_record_t *record);
  * resume_file_append). 0, or the exit status after a message, which names the byte. */
 int resume_file_each(resume_file_t *file, resume_record_cb cb, void *context);
 
-/* Appends records. The first time to a new file it writes what that begins with, too. 0; -errno,
- * -EFBIG past RESUME_FILE_MAX: then it is as before. To be called behind resume_file_each. */
+/* Appends records; to a new file RESUME_BEGIN is the first. 0; -errno, -EFBIG past RESUME_FILE_MAX:
+ * then it is as before. To be called behind resume_file_each. */
 int resume_file_append(resume_file_t *file, const hbytes_t *records);
 
 /* Whether a path leads to this very file. */
 bool resume_file_is(const resume_file_t *file, const char *path);
 
-/* Closes it, and removes it if that is wanted, or if it was made by resume_file_open and nothing was
- * ever written to it. NULL is legal. */
+/* Closes it, and removes it if that is wanted, or if it was made by resume_file_open and nothing
+ * was ever written to it. NULL is legal. */
 void resume_file_close(resume_file_t *file, bool removes);
 
-/* Appends the command line of the scan in a file to words, each with a NUL behind it. 0, or the exit
- * status after a message. */
+/* Appends the command line of the scan in a file to words, each with a NUL behind it. 0, or the
+ * exit status after a message. */
 int resume_file_command(const char *path, hbytes_t *words);
 
 #endif

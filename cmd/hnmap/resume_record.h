@@ -102,8 +102,8 @@ typedef struct resume_record_s {
  * nothing was appended. */
 int resume_record_write(hbytes_t *out, const resume_record_t *record);
 
-/* Looks at what begins with a record: 1, and *body and *len are its body; 0: it is not whole yet, or
- * no more; HERR_SYNTAX: that is none; *len is SIZE_MAX if its head is wrong already. */
+/* Looks at what begins with a record: 1, and *body and *len are its body; 0: it is not whole yet,
+ * or no more; HERR_SYNTAX: that is none; *len is SIZE_MAX if its head is wrong already. */
 int resume_record_find(const char *data, size_t data_len, const char **body, size_t *len);
 
 /* Reads a body. Strings are borrowed from it, but for those of `done`, which are owned. 0;
