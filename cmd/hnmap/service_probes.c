@@ -53,11 +53,11 @@ typedef struct row_s {
     "\x24\x00\x04\x00\x01\x00\x00\x00\x00\x00\x00\x00hnmap-negotiate!\x00\x00\x00\x00"             \
     "\x00\x00\x00\x00\x02\x02\x10\x02\x00\x03\x02\x03"
 
-/* RFC 1035 section 4.2.2: the length in front; version.bind, TXT, class CHAOS. */
-#define DNS_HELLO                                                                                  \
-    "\x00\x1e\x68\x6e\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04"                      \
-    "bind\x00\x00\x10"                                                                             \
-    "\x00\x03"
+/* RFC 1035: version.bind, TXT, class CHAOS; on TCP its length goes before it (section 4.2.2). */
+#define DNS_QUESTION                                                                               \
+    "hn\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04"                                    \
+    "bind\x00\x00\x10\x00\x03"
+#define DNS_HELLO "\x00\x1e" DNS_QUESTION
 
 #define SIP_HELLO                                                                                  \
     "OPTIONS sip:hnmap SIP/2.0\r\nVia: SIP/2.0/TCP hnmap;branch=z9hG4bKhnmap\r\n"                  \
@@ -106,7 +106,7 @@ static const row_t rows[PROBES] = {
     [PROBE_RPC] = {BYTES(RPC_HELLO), 5, false, {111}},
     [PROBE_AJP] = {BYTES("\x12\x34\x00\x01\x0a"), 7, false, {8009}},
     [PROBE_XMPP] = {BYTES(XMPP_HELLO), 6, true, {5222, 5223, 5269}},
-    [PROBE_UDP_DNS] = {DNS_HELLO + 2, (uint16_t)(sizeof(DNS_HELLO) - 3), 1, false, {53}},
+    [PROBE_UDP_DNS] = {BYTES(DNS_QUESTION), 1, false, {53}},
     [PROBE_UDP_MDNS] = {NULL, 0, 4, false, {5353}},
     [PROBE_UDP_NTP] = {NULL, 0, 2, false, {123}},
     [PROBE_UDP_SNMP] = {NULL, 0, 2, false, {161}},

@@ -51,12 +51,14 @@ static bool mdns(match_t *m, cursor_t c)
     if (c.left < 12 || !(flags & 0x8000) || !match_find(c, "_services", &label))
         return false;
     all_of(m, "mdns", "DNS-based service discovery");
-    while (match_find(label, "\xc0\x0c\x00\x0c", &label)) { /* a record of the name asked for */
+    while (match_find(label, "\xc0\x0c", &label)) { /* a record of the name asked for */
+        uint32_t type = cursor_u16(&label);
         cursor_t data;
 
         cursor_take(&label, 6);
         data = cursor_take(&label, cursor_u16(&label));
-        add(m->extra, sizeof(m->extra), ", ", cursor_take(&data, cursor_u8(&data)));
+        if (type == 12)
+            add(m->extra, sizeof(m->extra), ", ", cursor_take(&data, cursor_u8(&data)));
     }
     return true;
 }

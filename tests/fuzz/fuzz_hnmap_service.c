@@ -1,6 +1,7 @@
 /* The first byte tells what was asked, the rest is the answer: texts stay printable and within
  * their bounds, and what is called the end of an answer is what the whole of it tells. */
 #include "../../cmd/hnmap/service_match.h"
+#include "../../cmd/hnmap/service_starttls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,23 @@ static void check_match(const match_t *m)
         check_text(m->cpe[i], sizeof(m->cpe[i]));
 }
 
+/* At each step of each way to TLS. */
+static void check_starttls(const reply_t *reply)
+{
+    static const char *const names[] = {"smtp", "ftp",        "pop3",  "imap",
+                                        "ldap", "postgresql", "mysql", "xmpp"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        for (unsigned step = 0; step < 4; step++) {
+            const char *words = NULL;
+            size_t len = 0;
+            starttls_do_e what =
+                service_starttls(names[i], step, reply->data, reply->len, &words, &len);
+
+            check(what != STARTTLS_SAY || (words && len > 0));
+        }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     reply_t reply = {NULL, size - 1, PROBE_BANNER, false};
@@ -55,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_match(&whole);
     if (is_done)
         check(part.level == whole.level && part.name == whole.name);
+    check_starttls(&reply);
     if (whole.level != MATCH_NONE) {
         service = service_of(&whole);
         check(service && service->name);

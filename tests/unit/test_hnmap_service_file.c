@@ -203,6 +203,34 @@ static void test_bad_pattern(void **state)
     assert_string_equal(error, "F: a NUL byte: this is no text");
 }
 
+/* As Perl reads them, and as PCRE did before its version 2. */
+static void test_hyphens(void **state)
+{
+    static const struct {
+        const char *pattern, *yes, *no;
+    } rows[] = {
+        {"^[\\w-.]+$", "a-b.c", "a,b"},     {"^[^\\w-.]+$", ",;", "-"},
+        {"^[]\\d-x]+$", "]3-x", "y"},       {"^[a-\\d]+$", "a-3", "b"},
+        {"^[[:alpha:]-\\d]+$", "a-3", "."}, {"^[-\\w]+$", "-a", "."},
+        {"^[\\w-]+$", "a-", "."},           {"^[a-c]+$", "abc", "-"},
+        {"^\\[\\w-x$", "[a-x", "[ax"},      {"^[\\]-a]+$", "]_a", "-"},
+        {"^\\j\\_$", "j_", "\\j"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[200];
+        service_file_t *f;
+        match_t m;
+
+        snprintf(text, sizeof(text), "Probe TCP NULL q||\nmatch a m|%s|\n", rows[i].pattern);
+        f = parse(text);
+        assert_true(match_of(f, 0, rows[i].yes, strlen(rows[i].yes), &m));
+        assert_false(match_of(f, 0, rows[i].no, strlen(rows[i].no), &m));
+        service_file_free(f);
+    }
+}
+
 static void test_too_much(void **state)
 {
     char error[SERVICE_FILE_ERROR_SIZE];
@@ -261,10 +289,10 @@ static void test_oom(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_probes),   cmocka_unit_test(test_matches),
-        cmocka_unit_test(test_errors),   cmocka_unit_test(test_bad_pattern),
-        cmocka_unit_test(test_too_much), cmocka_unit_test(test_hostile_answer),
-        cmocka_unit_test(test_oom),
+        cmocka_unit_test(test_probes),         cmocka_unit_test(test_matches),
+        cmocka_unit_test(test_errors),         cmocka_unit_test(test_bad_pattern),
+        cmocka_unit_test(test_hyphens),        cmocka_unit_test(test_too_much),
+        cmocka_unit_test(test_hostile_answer), cmocka_unit_test(test_oom),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
