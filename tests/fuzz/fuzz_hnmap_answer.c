@@ -1,5 +1,6 @@
-/* The first byte says how frames begin and whether our port is one alone, the rest is a frame. What
- * is taken for an answer names a probe that there can be, and says the same read again. */
+/* The first byte says how frames begin, whether our port is one alone and how much data probes
+ * carry, the rest is a frame. What is taken for an answer names a probe that there can be, and says
+ * the same read again. */
 #include "../../cmd/hnmap/raw_int.h"
 
 #include <stdlib.h>
@@ -39,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     link = data[0] & 1 ? PACKET_LINK_ETHERNET : PACKET_LINK_IP;
     if (data[0] & 2)
         raw.port_count = 1;
+    raw.data_len = data[0] >> 2;
     copy = malloc(size);
     memcpy(copy, data + 1, size - 1);
     frame.data = copy;

@@ -79,6 +79,29 @@ static void check_walks(const targets_t *targets, uint8_t choice)
     check(all == count && sum == whole && count <= targets_count(targets));
 }
 
+/* None twice; and none is lost, for each address is the first of its kind somewhere. */
+static void check_unique(targets_t *targets)
+{
+    enum { SEEN_MAX = 256 };
+    haddr_t seen[SEEN_MAX];
+    targets_cursor_t cursor;
+    target_t target;
+    size_t count = 0;
+    uint32_t sum = 0;
+    uint64_t before = visit(targets, 0, 1, NULL, &sum);
+
+    check(targets_unique(targets) == 0);
+    check(visit(targets, 0, 1, NULL, &sum) <= before);
+    targets_walk(&cursor, targets, 0, 1, NULL);
+    check(targets_next(&cursor, &target) == (before > 0));
+    for (bool has_one = before > 0; has_one && count < SEEN_MAX;
+         has_one = targets_next(&cursor, &target)) {
+        for (size_t i = 0; i < count; i++)
+            check(!haddr_equal(&seen[i].u.sa, &target.address.u.sa));
+        seen[count++] = target.address;
+    }
+}
+
 /* Of many: some, and the last one. */
 static void check_some(const targets_t *targets)
 {
@@ -109,6 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_walks(targets, data[0]);
     else
         check_some(targets);
+    if (targets_count(targets) < VISITS_MAX * 5)
+        check_unique(targets);
     targets_free(targets);
     free(text);
     return 0;
