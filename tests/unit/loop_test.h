@@ -320,7 +320,8 @@ static inline int run_on_each_poller(const char *group, const struct CMUnitTest 
     for (size_t i = 0; i < n; i++) {
         watched[i] = tests[i];
         watched[i].setup_func = tests[i].setup_func ? tests[i].setup_func : loop_test_setup;
-        watched[i].teardown_func = loop_test_teardown;
+        if (!tests[i].teardown_func)
+            watched[i].teardown_func = loop_test_teardown;
     }
     cmocka_set_test_filter(getenv("TEST_FILTER"));
     for (size_t i = 0; i < ARRAY_LENGTH(pollers); i++) {
