@@ -1,5 +1,5 @@
 /* The sockets hang on an epoll of their own, which hangs on the loop. A refusal that comes at once
- * (from this machine, or one that is simulated on it) costs four system calls, another one five and
+ * (from this machine, or one that is simulated on it) costs two system calls, another one five and
  * its share of a wait: whether they come at once is tried as long as they do. */
 #include "connect.h"
 
@@ -40,6 +40,8 @@ struct connect_s {
     uint32_t slot_count, slot_max;
     uint32_t free;
     uint32_t open; /* sockets */
+    int spare;     /* a socket, -1: none */
+    int spare_family;
     uint32_t slow; /* how many in turn were not answered at once */
 };
 
@@ -127,22 +129,42 @@ static int outcome_of(int fd, int err)
     return -err;
 }
 
-/* Of a socket that is connecting: has it been refused by now? What has not, may be accepted or
- * wait: its event tells. */
-static bool is_refused(connect_t *c, int fd, int *err)
+/* A new socket, or the one that was refused last: Linux lets it connect again. */
+static int take_socket(connect_t *c, int family, int *fd)
 {
-    socklen_t len = sizeof(*err);
-    int said = 0;
+    *fd = c->spare;
+    c->spare = -1;
+    if (*fd >= 0 && c->spare_family == family)
+        return 0;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    return *fd < 0 ? -errno : prepare(c, *fd);
+}
 
-    if (c->slow >= SLOW_MAX && ++c->slow % SLOW_ASK != 0)
-        return false;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &said, &len) < 0 || said == 0) {
-        c->slow++;
-        return false;
+/* One that is bound is not kept: what it is bound to behind a refusal is not promised. */
+static void keep_or_leave(connect_t *c, int family, int fd, bool is_refused)
+{
+    if (!is_refused || c->spare >= 0 || c->source.len > 0) {
+        leave(fd, 0);
+        return;
     }
-    c->slow = 0;
-    *err = -said;
-    return true;
+    c->spare = fd;
+    c->spare_family = family;
+}
+
+/* 0 or -errno; -EINPROGRESS: its event tells. Asked again, connect says what has become of the
+ * first call, and is_answered that it has. */
+static int ask(connect_t *c, int fd, const struct sockaddr *addr, bool *is_answered)
+{
+    int err = connect(fd, addr, haddr_len(addr)) == 0 ? 0 : -errno;
+
+    if (err != -EINPROGRESS || (c->slow >= SLOW_MAX && ++c->slow % SLOW_ASK != 0))
+        return err;
+    err = connect(fd, addr, haddr_len(addr)) == 0 ? 0 : -errno;
+    *is_answered = err != -EALREADY;
+    c->slow = *is_answered ? 0 : c->slow + 1;
+    return *is_answered ? err : -EINPROGRESS;
 }
 
 static bool is_shortage(int err)
@@ -156,18 +178,16 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
 {
     uint32_t slot = take_slot(c);
     struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT};
-    bool is_answered = false;
+    bool is_answered = false, is_refused;
     int fd;
 
     *err = -ENOMEM;
     if (slot == 0)
         return c->open > 0 ? -EAGAIN : 1;
     event.data.u64 = event_key(c, slot);
-    fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-    *err = fd < 0 ? -errno : prepare(c, fd);
+    *err = take_socket(c, addr->sa_family, &fd);
     if (*err == 0)
-        *err = connect(fd, addr, haddr_len(addr)) == 0 ? outcome_of(fd, 0) : -errno;
-    is_answered = *err == -EINPROGRESS && is_refused(c, fd, err);
+        *err = ask(c, fd, addr, &is_answered);
     if (*err == -EINPROGRESS && epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) == 0) {
         c->slots[slot].fd = fd;
         c->slots[slot].host = host;
@@ -178,8 +198,11 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
     }
     if (*err == -EINPROGRESS)
         *err = -errno;
+    is_refused = is_answered && *err == -ECONNREFUSED;
+    if (*err == 0 && is_itself(fd))
+        *err = -ECONNREFUSED;
     if (fd >= 0)
-        leave(fd, *err);
+        keep_or_leave(c, addr->sa_family, fd, is_refused);
     free_slot(c, slot);
     /* Of what is short we give nothing back if no socket is open: who would tell that there is
      * room? */
@@ -271,7 +294,8 @@ int connect_new(hloop_t *loop, const connect_options_t *options, connect_cb cb,
 
     if (c == NULL)
         return -ENOMEM;
-    *c = (connect_t){.loop = loop, .cb = cb, .ready = ready, .context = context, .epoll = -1};
+    *c = (connect_t){
+        .loop = loop, .cb = cb, .ready = ready, .context = context, .epoll = -1, .spare = -1};
     c->slot_max = raise_limit(options->sockets_max ? options->sockets_max : CONNECT_SOCKETS_MAX);
     c->slot_count = 1;
     c->slots = hmem_zalloc(sizeof(*c->slots));
@@ -301,6 +325,8 @@ void connect_free(connect_t *c)
     for (uint32_t i = 1; i < c->slot_count; i++)
         if (c->slots[i].fd >= 0)
             close(c->slots[i].fd);
+    if (c->spare >= 0)
+        close(c->spare);
     if (c->io)
         hio_abort(c->io, 0);
     else if (c->epoll >= 0)

@@ -311,8 +311,10 @@ uint64_t engine_run(engine_t *engine, uint64_t now)
         engine__flight_expire(host, now);
         engine__place(host, now);
     }
-    for (unsigned n = 0; n < ENGINE_RUN_MAX && (host = choose(engine, now)) != NULL; n++)
+    for (unsigned n = 0; n < ENGINE_RUN_MAX && (host = choose(engine, now)) != NULL; n++) {
         send_one(engine, host, now);
+        now = engine->now_us; /* later, if it was answered at once */
+    }
     engine__epoch(engine, now);
     engine__share(engine);
     finish(engine);
@@ -334,6 +336,11 @@ double engine_silent_rate(const engine_options_t *options, double hosts)
 }
 
 /* ---- what is known --------------------------------------------------------------------------- */
+
+uint64_t engine_now(const engine_t *engine)
+{
+    return engine->now_us;
+}
 
 bool engine_is_answered(const engine_host_t *host, uint32_t probe)
 {

@@ -124,6 +124,10 @@ void engine_ready(engine_t *engine);
  * new host can make it go on. To be called after answers and new hosts, too. */
 uint64_t engine_run(engine_t *engine, uint64_t now);
 
+/* What time it is for the engine. What is answered within send is answered so much later than this
+ * as sending took. */
+uint64_t engine_now(const engine_t *engine);
+
 /* Whether a probe has been answered; how often it was sent. */
 bool engine_is_answered(const engine_host_t *host, uint32_t probe);
 unsigned engine_tries(const engine_host_t *host, uint32_t probe);

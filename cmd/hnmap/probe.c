@@ -96,12 +96,9 @@ static void trace_connect(scan_t *s, const host_t *host, uint32_t probe, int err
     scan__trace_connect(s, &addr.u.sa, err);
 }
 
-static void on_connect(void *context, void *arg, uint32_t probe, int err)
+static void end_connect(scan_t *s, host_t *host, uint32_t probe, int err, uint64_t now)
 {
-    scan_t *s = context;
-    host_t *host = arg;
     engine_t *engine = scan__engine_of(s, host);
-    uint64_t now = htime_monotonic_us();
 
     host->probes[probe].number = CONNECT_NONE;
     trace_connect(s, host, probe, err);
@@ -113,6 +110,11 @@ static void on_connect(void *context, void *arg, uint32_t probe, int err)
     else
         engine_settle(engine, host->engine, probe, now);
     take_connect(s, host, probe, err);
+}
+
+static void on_connect(void *context, void *host, uint32_t probe, int err)
+{
+    end_connect(context, host, probe, err, htime_monotonic_us());
 }
 
 static void on_connect_ready(void *context)
@@ -128,6 +130,7 @@ static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
 {
     probe_t *p = &host->probes[probe];
     haddr_t addr = host->result.addr;
+    uint64_t begin = htime_monotonic_us();
     int err = 0, status;
     bool is_known = connect_has_ended(s->connects, p->number, &err) && err != -ETIMEDOUT;
 
@@ -147,7 +150,8 @@ static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
     }
     if (status == 1 && err == -ENETUNREACH) /* this machine says so, and not a router */
         tell_unsent(s, host, err);
-    on_connect(s, host, probe, err);
+    end_connect(s, host, probe, err,
+                engine_now(scan__engine_of(s, host)) + htime_monotonic_us() - begin);
     return ENGINE_SENT;
 }
 

@@ -119,7 +119,7 @@ static int ask(test_t *t, const haddr_t *addr)
     int err = 1;
     int status = connect_start(t->connects, &addr->u.sa, t, 7, &number, &err);
 
-    if (status == 1)
+    if (status > 0)
         return err;
     assert_int_equal(status, 0);
     assert_int_not_equal(number, CONNECT_NONE);
@@ -129,20 +129,86 @@ static int ask(test_t *t, const haddr_t *addr)
     return t->last_err;
 }
 
+/* Answers that do not come at once are waited for, and no longer asked for. */
+static void make_slow(connect_t *connects, const haddr_t *silent)
+{
+    uint32_t number;
+    int err;
+
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(connect_start(connects, &silent->u.sa, NULL, 1, &number, &err), 0);
+        connect_cancel(connects, number);
+    }
+}
+
 static void open_and_closed_ports_are_told_apart(void **state)
 {
     test_t t;
-    haddr_t open_port, closed_port;
+    silent_t silent;
+    haddr_t open_port, closed_port, silent_port;
     int listener = bound(&open_port, 5), other = bound(&closed_port, -1);
 
     (void)state;
+    make_silent(&silent, &silent_port);
     begin(&t, &(connect_options_t){0});
-    assert_int_equal(ask(&t, &open_port), 0);
-    assert_int_equal(ask(&t, &closed_port), -ECONNREFUSED);
-    assert_int_equal(ask(&t, &open_port), 0);
+    for (int slow = 0; slow < 2; slow++) {
+        if (slow)
+            make_slow(t.connects, &silent_port);
+        for (int i = 0; i < 3; i++) { /* one that was refused is used again */
+            assert_int_equal(ask(&t, &open_port), 0);
+            assert_int_equal(ask(&t, &closed_port), -ECONNREFUSED);
+            assert_int_equal(ask(&t, &closed_port), -ECONNREFUSED);
+        }
+    }
     end(&t);
     close(listener);
     close(other);
+    free_silent(&silent);
+}
+
+/* Some links of this machine answer before connect is back. */
+static void what_is_refused_at_once_is_known_at_once(void **state)
+{
+    uint32_t number = CONNECT_NONE;
+    haddr_t addr;
+    int other = bound(&addr, -1), err = 0;
+    test_t t;
+
+    (void)state;
+    begin(&t, &(connect_options_t){0});
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 7, &number, &err), 2);
+        assert_int_equal(err, -ECONNREFUSED);
+        assert_false(connect_has_ended(t.connects, number, &err));
+    }
+    end(&t);
+    close(other);
+}
+
+/* As the loop would have told, had it had its turn. */
+static void what_has_ended_can_be_asked_for(void **state)
+{
+    uint32_t number = CONNECT_NONE, waiting = CONNECT_NONE;
+    haddr_t addr, silent_port;
+    int other = bound(&addr, -1), err = 0;
+    silent_t silent;
+    test_t t;
+
+    (void)state;
+    make_silent(&silent, &silent_port);
+    begin(&t, &(connect_options_t){0});
+    make_slow(t.connects, &silent_port);
+    assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 7, &number, &err), 0);
+    assert_int_equal(connect_start(t.connects, &silent_port.u.sa, &t, 8, &waiting, &err), 0);
+    usleep(10000);
+    assert_true(connect_has_ended(t.connects, number, &err));
+    assert_int_equal(err, -ECONNREFUSED);
+    assert_false(connect_has_ended(t.connects, waiting, &err));
+    connect_cancel(t.connects, number);
+    connect_cancel(t.connects, waiting);
+    end(&t);
+    close(other);
+    free_silent(&silent);
 }
 
 /* Without the look at who answers, a scan of this machine would now and then find an open port
@@ -227,6 +293,7 @@ static void an_answer_never_reaches_who_came_later(void **state)
     make_silent(&silent, &t.silent);
     assert_int_equal(
         connect_new(t.loop, &(connect_options_t){0}, on_first, on_ready, &t, &t.connects), 0);
+    make_slow(t.connects, &t.silent);
     assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 1, &t.number, &err), 0);
     assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 2, &t.fresh, &err), 0);
     usleep(10000); /* both are answered when the loop looks */
@@ -317,6 +384,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_and_closed_ports_are_told_apart),
+        cmocka_unit_test(what_is_refused_at_once_is_known_at_once),
+        cmocka_unit_test(what_has_ended_can_be_asked_for),
         cmocka_unit_test(a_port_that_connects_to_itself_is_closed),
         cmocka_unit_test(answers_come_from_the_address_that_is_asked_for),
         cmocka_unit_test(there_is_no_room_for_more_than_were_wanted),
