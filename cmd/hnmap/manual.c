@@ -1,6 +1,32 @@
 /* What hnmap says about itself: --help, the manual page, the completions. */
 #include "options.h"
 
+static const char *openssl_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
+}
+
+static const char *cares_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_libcares);
+}
+
+#if HNET_WITH_PCRE2
+static const char *pcre2_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_libpcre2_8);
+}
+#endif
+
+static const hopt_feature_t features[] = {
+    {"OpenSSL", openssl_version},
+    {"c-ares", cares_version},
+#if HNET_WITH_PCRE2
+    {"PCRE2", pcre2_version},
+#endif
+    {NULL, NULL},
+};
+
 static const char *const usage[] = {"[options] TARGET...", NULL};
 
 static const char *const description[] = {
@@ -213,6 +239,7 @@ const hopt_doc_t hnmap_doc = {
     .name = "hnmap",
     .summary = "host discovery and port scanner",
     .options = option_rows,
+    .features = features,
     .usage = usage,
     .description = description,
     .operands = operands,

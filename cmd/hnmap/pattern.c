@@ -3,6 +3,7 @@
 #include "base/herr.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -165,10 +166,11 @@ static pcre2_code_8 *compile(patterns_t *patterns, const char *text, uint32_t op
     return code;
 }
 
-int pattern_new(patterns_t *patterns, const char *text, bool no_case, bool dot_all,
-                pattern_t **pattern, char *error, size_t error_size)
+int pattern_new(patterns_t *patterns, const char *text, unsigned flags, pattern_t **pattern,
+                char *error, size_t error_size)
 {
-    uint32_t options = (no_case ? PCRE2_CASELESS : 0) | (dot_all ? PCRE2_DOTALL : 0);
+    uint32_t options = (flags & PATTERN_NO_CASE ? PCRE2_CASELESS : 0) |
+                       (flags & PATTERN_DOT_ALL ? PCRE2_DOTALL : 0);
     PCRE2_UCHAR8 why[128] = "";
     pcre2_code_8 *code;
     PCRE2_SIZE at;
@@ -226,10 +228,10 @@ void patterns_free(patterns_t *patterns)
     (void)patterns;
 }
 
-int pattern_new(patterns_t *patterns, const char *text, bool no_case, bool dot_all,
-                pattern_t **pattern, char *error, size_t error_size)
+int pattern_new(patterns_t *patterns, const char *text, unsigned flags, pattern_t **pattern,
+                char *error, size_t error_size)
 {
-    (void)patterns, (void)text, (void)no_case, (void)dot_all, (void)pattern;
+    (void)patterns, (void)text, (void)flags, (void)pattern;
     snprintf(error, error_size, "%s", herr_str(HERR_UNSUPPORTED));
     return HERR_UNSUPPORTED;
 }

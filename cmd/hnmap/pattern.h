@@ -4,7 +4,6 @@
 #ifndef HNMAP_PATTERN_H
 #define HNMAP_PATTERN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +11,9 @@
 #define PATTERN_STEPS_MAX 100000
 #define PATTERN_DEPTH_MAX 2000
 #define PATTERN_HEAP_KIB_MAX 512
+
+#define PATTERN_NO_CASE 1u /* capitals and small letters are the same */
+#define PATTERN_DOT_ALL 2u /* a dot matches the end of a line, too */
 
 typedef struct pattern_s pattern_t;
 typedef struct patterns_s patterns_t; /* what all patterns of one owner share */
@@ -27,10 +29,9 @@ int patterns_new(patterns_t **patterns);
 /* After its patterns. NULL is legal. */
 void patterns_free(patterns_t *patterns);
 
-/* 0 and *pattern; HERR_SYNTAX, and error says what is wrong where; -ENOMEM. dot_all: a dot matches
- * the end of a line, too. */
-int pattern_new(patterns_t *patterns, const char *text, bool no_case, bool dot_all,
-                pattern_t **pattern, char *error, size_t error_size);
+/* 0 and *pattern; HERR_SYNTAX, and error says what is wrong where; -ENOMEM. flags is a set. */
+int pattern_new(patterns_t *patterns, const char *text, unsigned flags, pattern_t **pattern,
+                char *error, size_t error_size);
 void pattern_free(pattern_t *pattern); /* NULL is legal */
 
 /* 1: it matches, groups point into data; 0: it does not; HERR_RANGE: it was given up. */

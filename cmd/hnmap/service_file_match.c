@@ -45,21 +45,19 @@ static int read_field(file_reader_t *r, file_match_t *match, char **at)
 
 static int read_pattern(file_reader_t *r, file_match_t *match, char **at)
 {
-    bool no_case = false, dot_all = false;
+    unsigned flags = 0;
     char *text, why[200];
     int err;
 
     if (*(*at)++ != 'm' || (text = service_file__quoted(at)) == NULL)
         return service_file__fail(r, HERR_SYNTAX, "the pattern is missing: m|...|");
-    for (; **at == 'i' || **at == 's'; ++*at) {
-        no_case = no_case || **at == 'i';
-        dot_all = dot_all || **at == 's';
-    }
+    for (; **at == 'i' || **at == 's'; ++*at)
+        flags |= **at == 'i' ? PATTERN_NO_CASE : PATTERN_DOT_ALL;
     if (**at != '\0' && **at != ' ' && **at != '\t')
         return service_file__fail(r, HERR_SYNTAX, "'%.20s' behind the pattern is neither i nor s",
                                   *at);
     *at += strspn(*at, " \t");
-    err = pattern_new(r->file->patterns, text, no_case, dot_all, &match->pattern, why, sizeof(why));
+    err = pattern_new(r->file->patterns, text, flags, &match->pattern, why, sizeof(why));
     if (err < 0)
         return service_file__fail(r, err, "%s", err == -ENOMEM ? herr_str(err) : why);
     return 0;

@@ -69,7 +69,9 @@ static verdict_e judge_xml(cursor_t answer, const char *yes)
 
 static verdict_e judge_byte(cursor_t answer, const char *yes)
 {
-    return answer.left == 0 ? VERDICT_WAIT : answer.at[0] == yes[0] ? VERDICT_YES : VERDICT_NO;
+    return answer.left == 0                  ? VERDICT_WAIT
+           : answer.at[0] == (uint8_t)yes[0] ? VERDICT_YES
+                                             : VERDICT_NO;
 }
 
 /* An extended response whose result is success. */

@@ -274,7 +274,7 @@ static bool ike(match_t *m, cursor_t c)
     if (c.left < 28 || !BEGINS(c, "hnmapask"))
         return false;
     all_of(m, "isakmp", NULL);
-    snprintf(m->extra, sizeof(m->extra), "IKEv%u.%u", c.at[17] >> 4, c.at[17] & 15u);
+    snprintf(m->extra, sizeof(m->extra), "IKEv%u.%u", (unsigned)c.at[17] >> 4, c.at[17] & 15u);
     return true;
 }
 
