@@ -217,6 +217,16 @@ static int write_who(hbytes_t *out, const host_result_t *host)
     return status;
 }
 
+/* Two digits that say something, and never an exponent: 0.000054, 0.0021, 12. */
+static int write_latency(hbytes_t *out, uint64_t us)
+{
+    int decimals = 6;
+
+    for (uint64_t left = us; left >= 100 && decimals > 0; left /= 10)
+        decimals--;
+    return hbytes_printf(out, " (%.*fs latency)", decimals, (double)us / 1e6);
+}
+
 static int write_up(hbytes_t *out, const run_t *run, const host_result_t *host)
 {
     int status = hbytes_append_str(out, "Host is up");
@@ -226,7 +236,7 @@ static int write_up(hbytes_t *out, const run_t *run, const host_result_t *host)
     if (status == 0 && run->show_reason && host->ttl > 0)
         status = hbytes_printf(out, " ttl %u", host->ttl);
     if (status == 0 && host->srtt_us > 0)
-        status = hbytes_printf(out, " (%.2gs latency)", (double)host->srtt_us / 1e6);
+        status = write_latency(out, host->srtt_us);
     if (status == 0)
         status = hbytes_append_str(out, ".\n");
     if (status == 0 && host->asked && host->name && !hstr_ieq(host->asked, host->name)) {

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,23 +172,42 @@ static void the_normal_report_is_a_table(void **state)
 
     (void)state;
     make_host(&host, 5, false);
-    check_host(
-        &output_normal, &r, &host,
-        "hnmap scan report for 192.0.2.1\nHost is up (7.2e-05s latency).\n"
-        "Not shown: 28 closed tcp ports (conn-refused), 1 closed tcp port (reset), "
-        "10 filtered tcp ports (no-response)\n"
-        "PORT   STATE SERVICE\n22/tcp open  ssh\n\n");
+    check_host(&output_normal, &r, &host,
+               "hnmap scan report for 192.0.2.1\nHost is up (0.000072s latency).\n"
+               "Not shown: 28 closed tcp ports (conn-refused), 1 closed tcp port (reset), "
+               "10 filtered tcp ports (no-response)\n"
+               "PORT   STATE SERVICE\n22/tcp open  ssh\n\n");
     r.show_reason = true;
     host.ports[0].ttl = 64;
     host.asked = "a.example";
-    check_host(
-        &output_normal, &r, &host,
-        "hnmap scan report for a.example (192.0.2.1)\n"
-        "Host is up, received syn-ack (7.2e-05s latency).\n"
-        "Not shown: 28 closed tcp ports (conn-refused), 1 closed tcp port (reset), "
-        "10 filtered tcp ports (no-response)\n"
-        "PORT   STATE SERVICE REASON\n22/tcp open  ssh     syn-ack ttl 64\n\n");
+    check_host(&output_normal, &r, &host,
+               "hnmap scan report for a.example (192.0.2.1)\n"
+               "Host is up, received syn-ack (0.000072s latency).\n"
+               "Not shown: 28 closed tcp ports (conn-refused), 1 closed tcp port (reset), "
+               "10 filtered tcp ports (no-response)\n"
+               "PORT   STATE SERVICE REASON\n22/tcp open  ssh     syn-ack ttl 64\n\n");
     host_result_deinit(&host);
+}
+
+static void a_latency_has_two_digits_and_no_exponent(void **state)
+{
+    static const struct {
+        uint64_t us;
+        const char *text;
+    } cases[] = {{5, "0.000005"},  {72, "0.000072"}, {130, "0.00013"}, {2149, "0.0021"},
+                 {20400, "0.020"}, {830000, "0.83"}, {1250000, "1.2"}, {31000000, "31"}};
+    run_t r = run;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        host_result_t host = {.state = HOST_UP, .srtt_us = cases[i].us};
+        char expected[128];
+
+        assert_int_equal(haddr_parse(&host.addr, "192.0.2.1", 0), 0);
+        snprintf(expected, sizeof(expected),
+                 "hnmap scan report for 192.0.2.1\nHost is up (%ss latency).\n", cases[i].text);
+        check_host(&output_normal, &r, &host, expected);
+    }
 }
 
 static void hosts_that_are_down_are_told_when_asked_for(void **state)
@@ -307,6 +327,7 @@ int main(void)
         cmocka_unit_test(few_ports_of_a_state_are_shown_and_many_are_grouped),
         cmocka_unit_test(groups_come_in_nmaps_order),
         cmocka_unit_test(the_normal_report_is_a_table),
+        cmocka_unit_test(a_latency_has_two_digits_and_no_exponent),
         cmocka_unit_test(hosts_that_are_down_are_told_when_asked_for),
         cmocka_unit_test(the_grepable_report_has_a_line_of_ports),
         cmocka_unit_test(the_xml_report_has_nmaps_form),
