@@ -164,7 +164,7 @@ bool engine__round_over(engine_host_t *host, uint64_t now)
         return in_flight == 0;
     if (now < engine__round_pause(host))
         return false;
-    if (!host->limited && host->engine->suspect != host)
+    if (is_unheard(host))
         engine__flow_calm(&host->flow);
     engine__round_begin(host, host->round + 1);
     return false;
