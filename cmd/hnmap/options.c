@@ -3,6 +3,7 @@
 
 #include "base/hmem.h"
 #include "base/hstr.h"
+#include "base/htime.h"
 #include "refused.h"
 #include "service_probes.h"
 #include "then.h"
@@ -173,6 +174,17 @@ static int take_seed(const hopt_t *option, const char *arg, void *opts, hbytes_t
     (void)why;
     o->has_seed = true;
     return hstr_parse_u64(arg, 0, UINT64_MAX, &o->seed);
+}
+
+static int take_watch(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    uint32_t *ms = &((options_t *)opts)->output.watch_ms;
+
+    (void)option;
+    if (htime_parse_span_ms(arg, ms) == 0 && *ms > 0)
+        return 0;
+    hbytes_printf(why, "'%s' is no time from one round to the next (try 30s, 5m, 1h)", arg);
+    return HERR_SYNTAX;
 }
 
 static int take_then(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
@@ -401,9 +413,10 @@ const hopt_t option_rows[] = {
     HOPT_FLAG(0, "packet-trace", options_t, output.packets,
               "tell each packet that is sent or comes, in the report for people",
               .alias = "packet_trace"),
-    HOPT_SPAN(0, "watch", options_t, output.watch_ms,
+    HOPT_CALL(0, "watch", take_watch,
               "repeat the scan every TIME, and tell what has changed since the round before; files "
-              "are replaced by the report of the round"),
+              "are replaced by the report of the round",
+              .arg_name = "TIME"),
     HOPT_CALL(0, "then", take_then,
               "run COMMAND for each host that is told, with {ip}, {name}, {mac}, {ports} and "
               "{udp-ports}; or with {port} for each open port",
