@@ -139,6 +139,38 @@ static const char *const packet_text[] = {
     NULL,
 };
 
+static const char *const changes[] = {
+    "With --watch the scan is done again every TIME, from start to start; one that takes longer is "
+    "followed by the next at once. Files with targets are read and names are asked for anew in "
+    "each "
+    "round. The first round is reported as any scan. Of those after it, standard output gets what "
+    "has changed since the round before, a line or with --json - an object each, and each file is "
+    "replaced by the report of the round once that is over, so that whoever reads it finds a whole "
+    "one. With --diff the first round is compared with a file. A host that nothing could be sent "
+    "to is taken to be as before; a round that cannot be done at all says so and replaces nothing. "
+    "It goes on until a signal ends it.",
+    "With --then each host that is up, or where ports are scanned has an open one, is handed to a "
+    "command of /bin/sh when it is reported; with --watch, after the first round, only if it has "
+    "changed. If commands take longer than the scan, it waits for them. What a command writes is "
+    "shown when it has ended, on standard error if standard output has a report that is not for "
+    "people. Its standard input is empty, and it has no terminal. What ends hnmap ends the "
+    "commands, and what they have started. In the command there stand for:",
+    NULL,
+};
+
+static const hopt_term_t placeholders[] = {
+    {"{ip}", "The address."},
+    {"{name}", "The name that was given, or the one of the address; the address where there is "
+               "none, or one with other characters than names of hosts have."},
+    {"{mac}", "The address of its network card, or nothing."},
+    {"{ports}", "The open TCP ports: 22,80."},
+    {"{udp-ports}", "The open UDP ports."},
+    {"{port}", "One open port, TCP or UDP: the command is run for each of them."},
+    {"{protocol}", "Whether that is of tcp or udp."},
+    {"{{ip}}", "{ip} itself, and so for any other word. ${ip} is the shell's."},
+    {NULL, NULL},
+};
+
 static const char *const key_text[] = {
     "While it runs, a terminal shows how far it is. v and V make it more and less verbose, d and D "
     "the same for what it says of its inside, ? tells these keys, and any other key prints the "
@@ -190,9 +222,16 @@ static const char *const warnings[] = {
 };
 
 static const hopt_section_t sections[] = {
-    {"STATES", states, state_terms}, {"SERVICES", services, NULL}, {"SYSTEMS", systems, NULL},
-    {"PACKETS", packet_text, NULL},  {"KEYS", key_text, NULL},     {"RESUMING", resume_text, NULL},
-    {"WARNINGS", warnings, NULL},    {"LIMITS", limits, NULL},     {NULL, NULL, NULL},
+    {"STATES", states, state_terms},
+    {"SERVICES", services, NULL},
+    {"SYSTEMS", systems, NULL},
+    {"PACKETS", packet_text, NULL},
+    {"ROUNDS AND COMMANDS", changes, placeholders},
+    {"KEYS", key_text, NULL},
+    {"RESUMING", resume_text, NULL},
+    {"WARNINGS", warnings, NULL},
+    {"LIMITS", limits, NULL},
+    {NULL, NULL, NULL},
 };
 
 static const hopt_term_t examples[] = {
@@ -211,6 +250,10 @@ static const hopt_term_t examples[] = {
     {"hnmap -sV --html report.html 10.0.0.0/24", "As a page to read, sort and print."},
     {"hnmap -F --json new.json 10.0.0.0/24; hnmap -F --diff new.json 10.0.0.0/24",
      "What has changed since the first scan; in a script the exit status tells."},
+    {"hnmap -n -sn --watch 5m --json hosts.json 192.168.1.0/24",
+     "Who comes and goes, and a file of who is there."},
+    {"hnmap -p 22 --then 'ssh-keyscan {ip} >>known_hosts' 10.0.0.0/24",
+     "Run a program for each host that has the port open."},
     {"hnmap --resume scan.state -oA scan 10.0.0.0/16; hnmap --resume scan.state",
      "A scan that can be interrupted, and goes on."},
     {"hnmap --shard 1/4 --seed 7 --randomize-hosts 10.0.0.0/8 -p 443",
@@ -221,8 +264,8 @@ static const hopt_term_t examples[] = {
 static const hopt_term_t exit_status[] = {
     {"0", "The scan has ended, whatever it found; also when a name of several was not found."},
     {"1",
-     "The scan could not be done to its end, or a file not be written; or with --diff something "
-     "has changed."},
+     "The scan could not be done to its end, a file not be written, or a command of --then has "
+     "failed; or with --diff something has changed."},
     {"2", "Bad usage: an unknown option, a bad target or port, or no right to what was asked for."},
     {"130, 143", "SIGINT or SIGTERM ended it; what was found until then is reported."},
     {NULL, NULL},

@@ -13,7 +13,7 @@ static void tell(scan_t *s, hbytes_t *text, int err)
 {
     if (err < 0)
         scan__out_of_memory(s);
-    if (err > 0) {
+    if (err > 0 && s->plan.run.round <= 1) { /* once, not in every round */
         view_clear(s->view);
         fprintf(stderr, "hnmap: %s\n", text->data);
     }

@@ -36,6 +36,8 @@ CASES = {
     "hnmap -F --json new.json 10.0.0.0/24; hnmap -F --diff new.json 10.0.0.0/24":
         r"Nothing has changed",
     "hnmap -n -oG - 10.0.0.0/24 | grep /open/": r"Host: 10\.0\.0\.255 \(\)\tPorts: 80/open/tcp//http///",
+    "hnmap -n -sn --watch 5m --json hosts.json 192.168.1.0/24": r"(?s:.*)\(256 hosts up\)",
+    "hnmap -p 22 --then 'ssh-keyscan {ip} >>known_hosts' 10.0.0.0/24": r"hnmap: 0 commands run, 0 failed",
     "hnmap --shard 1/4 --seed 7 --randomize-hosts 10.0.0.0/8 -p 443": r"\(interrupted\)\n",
 }
 
@@ -57,7 +59,7 @@ def test_every_example_of_the_manual_is_here(lab):
 @pytest.mark.parametrize("line", CASES)
 def test_an_example_of_the_manual(lab, line):
     needs(lab)
-    is_endless = "/8 " in line
+    is_endless = "/8 " in line or "--watch" in line
     status, out = run(lab, f"timeout -s INT 2 {line}" if is_endless else line)
     assert re.search(CASES[line], out), out
     if "grep" not in line:
