@@ -1,4 +1,4 @@
-# One thread.
+# No sanitizer: what it asks hcurl for is asked with them in test_hcurl_like_curl.py.
 """hcurl and Debian's curl against nginx, lighttpd, Apache, Python's http.server and our own hhttpd: the same
 bytes out, the same files, the same exit statuses."""
 

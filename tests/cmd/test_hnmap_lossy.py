@@ -1,4 +1,4 @@
-# One thread.
+# No sanitizer: the same code runs with them in test_hnmap_lan.py and test_hnmap_engine_network.c.
 """hnmap where packets are lost, limited or delayed: what it finds, and how many packets that takes.
 Nothing here is decided by time."""
 

@@ -251,6 +251,15 @@ static void a_round_trip_longer_than_the_timeout_is_learnt(void **state)
     assert_int_equal(run.found, 20 * 1000);
 }
 
+/* Each of 20 runs finds the limit out, and ends in time. */
+static void assert_limit_is_found(run_t *run, double seconds)
+{
+    run_all(run);
+    assert_int_equal(run->misses, 0);
+    assert_int_equal(run->limited, 20);
+    assert_true(run->worst_s < seconds);
+}
+
 static void limited_resets_are_found_out_and_not_waited_for(void **state)
 {
     run_t run = {
@@ -262,24 +271,13 @@ static void limited_resets_are_found_out_and_not_waited_for(void **state)
         .seeds = 20};
 
     (void)state;
-    run_all(&run);
-    assert_int_equal(run.misses, 0);
-    assert_int_equal(run.limited, 20);
-    assert_true(run.worst_s < 10);
-
+    assert_limit_is_found(&run, 10);
     run.network.timer_us = 1 * MS;
-    run_all(&run);
-    assert_int_equal(run.misses, 0);
-    assert_int_equal(run.limited, 20);
-    assert_true(run.worst_s < 10);
-
+    assert_limit_is_found(&run, 10);
     run.network.rtt_us = 20 * MS;
     run.network.limit_burst = 5;
     run.rtt_us = 0;
-    run_all(&run);
-    assert_int_equal(run.misses, 0);
-    assert_int_equal(run.limited, 20);
-    assert_true(run.worst_s < 12);
+    assert_limit_is_found(&run, 12);
 }
 
 static void limited_errors_are_waited_for_where_silence_means_open(void **state)
@@ -311,6 +309,16 @@ static void limited_errors_are_waited_for_where_silence_means_open(void **state)
     assert_true(run.worst_s < 2);
 }
 
+/* Nothing is missed, and the link's loss is not taken for a host's limit. */
+static void assert_link_is_full(run_t *run, double seconds, double repeats)
+{
+    run_all(run);
+    assert_int_equal(run->misses, 0);
+    assert_int_equal(run->limited, 0);
+    assert_true(run->worst_s < seconds);
+    assert_true(run->repeats < repeats);
+}
+
 static void a_full_link_is_found_and_kept_full(void **state)
 {
     run_t run = {
@@ -321,17 +329,9 @@ static void a_full_link_is_found_and_kept_full(void **state)
         .seeds = 20};
 
     (void)state;
-    run_all(&run);
-    assert_int_equal(run.misses, 0);
-    assert_int_equal(run.limited, 0);
-    assert_true(run.worst_s < 6); /* 5 s are needed */
-    assert_true(run.repeats < 0.2);
+    assert_link_is_full(&run, 6, 0.2); /* 5 s are needed */
     run.network.rtt_us = 1 * MS;
-    run_all(&run);
-    assert_int_equal(run.misses, 0);
-    assert_int_equal(run.limited, 0);
-    assert_true(run.worst_s < 6);
-    assert_true(run.repeats < 0.2);
+    assert_link_is_full(&run, 6, 0.2);
 }
 
 static void a_very_slow_link_is_not_flooded(void **state)
@@ -344,11 +344,7 @@ static void a_very_slow_link_is_not_flooded(void **state)
         .seeds = 3};
 
     (void)state;
-    run_all(&run);
-    assert_int_equal(run.misses, 0);
-    assert_int_equal(run.limited, 0);
-    assert_true(run.worst_s < 36); /* 33.3 s are needed */
-    assert_true(run.repeats < 0.95);
+    assert_link_is_full(&run, 36, 0.95); /* 33.3 s are needed */
 }
 
 static void many_hosts_share_a_full_link(void **state)

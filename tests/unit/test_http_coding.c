@@ -105,13 +105,14 @@ static void expect_round_trip(http_coding_e coding, size_t len, int kind, size_t
 static void test_what_was_encoded_is_decoded(void **state)
 {
     static const size_t lens[] = {0, 1, 100, 5000, 300000};
-    static const size_t pieces[] = {1, 7, 4096, 1000000};
-
     (void)state;
     FOR_EACH_CODING(coding)
     {
         for (int kind = 0; kind < 3; kind++) {
             for (size_t i = 0; i < 5; i++) {
+                /* The last is all at once, and no larger: one is made for each piece. */
+                const size_t pieces[] = {1, 7, 4096, lens[i] < 10000 ? 20000 : 1000000};
+
                 for (size_t j = i == 4 ? 2 : 0; j < 4; j++) {
                     expect_round_trip(coding, lens[i], kind, pieces[j], pieces[3 - j]);
                     expect_round_trip(coding, lens[i], kind, pieces[j], pieces[j]);
