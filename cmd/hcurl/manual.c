@@ -87,12 +87,14 @@ static const hopt_term_t examples[] = {
 
 static const hopt_term_t exit_status[] = {
     {"0", "All went well; a response of 404, too, without -f"},
-    {"1", "A scheme other than http and https"},
+    {"1",
+     "A scheme other than http and https; an answer without a head, or that is not HTTP, without "
+     "--http0.9"},
     {"2", "The command line is wrong, or asks for what hcurl does not have"},
     {"3", "A URL that cannot be one"},
     {"5, 6", "The proxy's or the server's name was not resolved"},
     {"7", "No connection to the server or the proxy"},
-    {"8", "An answer that is not HTTP, or HTTP/0.9 without --http0.9"},
+    {"8", "An answer whose head is malformed"},
     {"18", "The connection ended before the response did"},
     {"22", "A status of 400 or more, with -f, or not the one that was expected"},
     {"23", "Output could not be written"},
