@@ -163,10 +163,17 @@ def test_hostile_servers(lab, serve):
     good = serve(says(b"SSH-2.0-OpenSSH_9.6\r\n"))
     found = scan(lab, [*servers, good])
     assert service(found[good.port])[0] == "ssh"
-    assert service(found[servers[3].port])[0] == "tcpwrapped"
-    assert service(found[servers[4].port])[0] == "tcpwrapped"
     for server in servers:
         assert found[server.port].find("state").get("state") == "open"
+
+
+def test_tcpwrapped(lab, serve):
+    """Who ends a connection within the half second that is listened for; where the machine is so slow that it
+    takes longer, it is tried again."""
+    for talk in (resets, lambda server, sock: None):
+        server = serve(talk)
+        names = (service(scan(lab, [server], "--version-light")[server.port])[0] for _ in range(5))
+        assert "tcpwrapped" in names
 
 
 def test_a_huge_certificate(lab, serve, tmp_path):
