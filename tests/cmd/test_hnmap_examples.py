@@ -38,6 +38,7 @@ CASES = {
     "hnmap -n -oG - 10.0.0.0/24 | grep /open/": r"Host: 10\.0\.0\.255 \(\)\tPorts: 80/open/tcp//http///",
     "hnmap -n -sn --watch 5m --json hosts.json 192.168.1.0/24": r"(?s:.*)\(256 hosts up\)",
     "hnmap -p 22 --then 'ssh-keyscan {ip} >>known_hosts' 10.0.0.0/24": r"hnmap: 0 commands run, 0 failed",
+    "hnmap --resume scan.state -oA scan 10.0.0.0/24": PORTS,
     "hnmap --shard 1/4 --seed 7 --randomize-hosts 10.0.0.0/8 -p 443": r"\(interrupted\)\n",
 }
 
