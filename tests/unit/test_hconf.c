@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/hconf.h"
 
 #include <setjmp.h>

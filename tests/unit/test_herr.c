@@ -1,3 +1,4 @@
+/* One thread. */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/hhistory.h"
 
 #include <setjmp.h>

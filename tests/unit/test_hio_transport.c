@@ -1,3 +1,4 @@
+/* One thread. */
 /* What the loop promises a transport (hio_ops.h), with one that only passes bytes on. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "base/hjson.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "base/hlib.h"
 
 #include <setjmp.h>

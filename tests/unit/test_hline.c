@@ -1,3 +1,4 @@
+/* One thread. */
 /* hline on a pseudo-terminal: what the program is told, and how it ends. What a user sees is tested
  * with a command (tests/cmd/test_hnc_interactive.py). */
 #include "app/hline.h"

@@ -1,3 +1,4 @@
+/* One thread. */
 /* What hline does without readline: the unfinished line, and what may be read of what was typed. */
 #include "app/hline_int.h"
 

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/hopt.h"
 
 #include <setjmp.h>

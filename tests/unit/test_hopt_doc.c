@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/hopt_doc.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* Words that are parsed one by one, warnings and secrets. */
 #include "app/hopt.h"
 

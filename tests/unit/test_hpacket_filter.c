@@ -1,3 +1,4 @@
+/* One thread. */
 /* The filter's program is run here as the kernel would run it, so that it can be shown what it lets
  * through without a socket; test_hpacket shows that the kernel takes it. */
 #include <setjmp.h>

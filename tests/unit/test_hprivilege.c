@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/hprivilege.h"
 
 #include <setjmp.h>

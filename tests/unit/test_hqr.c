@@ -1,3 +1,4 @@
+/* One thread. */
 /* What is printed is read as a phone reads it: modules from the picture, then the mask that the
  * format tells, the codewords in their zigzag, and the bytes in them. There are no errors to
  * correct. */

@@ -1,3 +1,4 @@
+/* One thread. */
 /* What a relay moves: both ways at once, in large buffers, and nothing while it is idle.
  * RELAY_MIB=1024 makes the first test as long as it gets. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* A relay of which one side is TLS: the same bytes and the same ends. */
 #include <errno.h>
 #include <setjmp.h>

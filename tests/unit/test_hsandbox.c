@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/hsandbox.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* Passwords kept in files and variables. What is typed: tests/cmd/test_hnc_password.py */
 #include <setjmp.h>
 #include <stdarg.h>

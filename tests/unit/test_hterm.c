@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/hterm.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* The heap behind the timers, seen from inside: what deleted and re-armed timers leave there. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/htitle.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* Peers and files that are no good: each is told apart in one line. */
 #include <setjmp.h>
 #include <stdarg.h>

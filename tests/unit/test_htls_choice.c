@@ -1,3 +1,4 @@
+/* One thread. */
 /* What two ends choose: certificate, protocol, session. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* Streams under stress: both ends of a connection (plain, TLS, TLS within TLS, or through a relay)
  * send a pattern by random pieces in every way there is, through sockets that hold little, while
  * reading stops and goes on and changes its buffer at random. Each byte is compared with its place.

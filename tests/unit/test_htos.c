@@ -1,3 +1,4 @@
+/* One thread. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* What peers send that is not just one coding, whole and well: the tests of http_decoder.c. */
 #include <setjmp.h>
 #include <stdarg.h>

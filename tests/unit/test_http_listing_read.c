@@ -1,3 +1,4 @@
+/* One thread. */
 #include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>

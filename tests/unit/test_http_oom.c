@@ -1,3 +1,4 @@
+/* One thread. */
 /* Whatever allocation fails: the server, a client and the proxies answer or close, and leave
  * nothing behind. */
 #include <setjmp.h>

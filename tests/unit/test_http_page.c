@@ -1,3 +1,4 @@
+/* One thread. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

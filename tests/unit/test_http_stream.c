@@ -1,3 +1,4 @@
+/* One thread. */
 /* What may happen to one stream: coders, tunnels, expectations, and calls at odd moments. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/htty.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 /* URLs as curl reads them: HURL_AS_GIVEN. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "codec/json_pretty.h"
 
 #include <errno.h>

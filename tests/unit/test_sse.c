@@ -1,3 +1,4 @@
+/* One thread. */
 #include "codec/sse.h"
 
 #include <errno.h>
