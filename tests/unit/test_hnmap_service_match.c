@@ -348,7 +348,8 @@ static void test_http_host(void **state)
 static void test_order(void **state)
 {
     probe_e order[PROBES];
-    size_t likely, count = service_probes_for(IPPROTO_TCP, 6379, SERVICE_INTENSITY, false, order, &likely);
+    size_t likely,
+        count = service_probes_for(IPPROTO_TCP, 6379, SERVICE_INTENSITY, false, order, &likely);
 
     (void)state;
     assert_int_equal(order[0], PROBE_REDIS);
