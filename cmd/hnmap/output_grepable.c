@@ -109,18 +109,8 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
     return status < 0 ? status : hbytes_append_char(out, '\n');
 }
 
-static int end(hbytes_t *out, const run_t *run, const totals_t *totals)
-{
-    char date[OUTPUT_DATE_SIZE];
-    int status = hbytes_printf(out, "# hnmap done at %s -- ", output_date(run->end, date));
-
-    (void)totals;
-    if (status == 0)
-        status = output_summary(out, run);
-    if (status == 0 && run->error)
-        status = hbytes_printf(out, " (%s)", run->error);
-    return status < 0 ? status : hbytes_append_char(out, '\n');
-}
-
-const output_format_t output_grepable = {
-    .name = "grepable", .extension = ".gnmap", .begin = begin, .host = write_host, .end = end};
+const output_format_t output_grepable = {.name = "grepable",
+                                         .extension = ".gnmap",
+                                         .begin = begin,
+                                         .host = write_host,
+                                         .end = output_done};

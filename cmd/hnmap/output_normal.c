@@ -417,19 +417,6 @@ static int write_host(hbytes_t *out, const run_t *run, const host_result_t *host
     return write_up_host(out, run, host);
 }
 
-static int end_file(hbytes_t *out, const run_t *run, const totals_t *totals)
-{
-    char date[OUTPUT_DATE_SIZE];
-    int status = hbytes_printf(out, "# hnmap done at %s -- ", output_date(run->end, date));
-
-    (void)totals;
-    if (status == 0)
-        status = output_summary(out, run);
-    if (status == 0 && run->error)
-        status = hbytes_printf(out, " (%s)", run->error);
-    return status < 0 ? status : hbytes_append_char(out, '\n');
-}
-
 static int end_terminal(hbytes_t *out, const run_t *run, const totals_t *totals)
 {
     int status = 0;
@@ -465,7 +452,7 @@ const output_format_t output_normal = {.name = "normal",
                                        .extension = ".nmap",
                                        .begin = begin_file,
                                        .host = write_host,
-                                       .end = end_file,
+                                       .end = output_done,
                                        .line = hbytes_append_str,
                                        .change = write_change};
 

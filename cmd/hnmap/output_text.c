@@ -30,6 +30,19 @@ int output_summary(hbytes_t *out, const run_t *run)
         run->total == 1 ? "" : "es", run->up, run->up == 1 ? "" : "s", run->elapsed_s);
 }
 
+int output_done(hbytes_t *out, const run_t *run, const totals_t *totals)
+{
+    char date[OUTPUT_DATE_SIZE];
+    int status = hbytes_printf(out, "# hnmap done at %s -- ", output_date(run->end, date));
+
+    (void)totals;
+    if (status == 0)
+        status = output_summary(out, run);
+    if (status == 0 && run->error)
+        status = hbytes_printf(out, " (%s)", run->error);
+    return status < 0 ? status : hbytes_append_char(out, '\n');
+}
+
 int output_version(hbytes_t *out, const service_t *service)
 {
     const char *const words[] = {service->product, service->version};

@@ -3,6 +3,7 @@
 #define HNMAP_OUTPUT_TEXT_H
 
 #include "result.h"
+#include "totals.h"
 
 #define OUTPUT_DATE_SIZE 32
 
@@ -18,6 +19,10 @@ const char *output_name(const host_result_t *host);
 
 /* "1 IP address (1 host up) scanned in 0.05 seconds". 0 or -ENOMEM. */
 int output_summary(hbytes_t *out, const run_t *run);
+
+/* "# hnmap done at Sat Nov 21 23:20:54 2026 -- 1 IP address ...", the last line of a file in lines:
+ * an `end` of output_format_t. 0 or -ENOMEM. */
+int output_done(hbytes_t *out, const run_t *run, const totals_t *totals);
 
 /* "Apache httpd 2.4 (Debian)", as the VERSION column has it; nothing without a service. */
 int output_version(hbytes_t *out, const service_t *service);

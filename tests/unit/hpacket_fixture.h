@@ -95,6 +95,17 @@ static inline void open_with(watched_t *w, const hpacket_options_t *options)
     assert_non_null(w->packet);
 }
 
+/* On hnet0, with a ring or without one. */
+static inline void open_either(watched_t *w, bool no_ring)
+{
+    hpacket_options_t options;
+
+    begin(w, "hnet0");
+    options = options_of(w);
+    options.no_ring = no_ring;
+    open_with(w, &options);
+}
+
 static inline void end(watched_t *w)
 {
     hpacket_close(w->packet);

@@ -96,13 +96,9 @@ static void check_neighbours(watched_t *w)
 static void check_ethernet(bool no_ring)
 {
     watched_t w;
-    hpacket_options_t options;
     hpacket_stats_t stats;
 
-    begin(&w, "hnet0");
-    options = options_of(&w);
-    options.no_ring = no_ring;
-    open_with(&w, &options);
+    open_either(&w, no_ring);
     assert_int_equal(hpacket_link(w.packet), PACKET_LINK_ETHERNET);
     check_neighbours(&w);
     check_answers(&w, netns.theirs);
@@ -190,13 +186,9 @@ static void time_stamps(void **state)
     (void)state;
     for (int no_ring = 0; no_ring < 2; no_ring++) {
         watched_t w;
-        hpacket_options_t options;
         uint64_t before, after;
 
-        begin(&w, "hnet0");
-        options = options_of(&w);
-        options.no_ring = no_ring;
-        open_with(&w, &options);
+        open_either(&w, no_ring);
         before = htime_monotonic_us();
         ASK(&w, send_echo(&w, AF_INET));
         after = htime_monotonic_us();

@@ -17,12 +17,8 @@ static void closed_in_its_callback(void **state)
     (void)state;
     for (int no_ring = 0; no_ring < 2; no_ring++) {
         watched_t w;
-        hpacket_options_t options;
 
-        begin(&w, "hnet0");
-        options = options_of(&w);
-        options.no_ring = no_ring;
-        open_with(&w, &options);
+        open_either(&w, no_ring);
         w.closes = true;
         for (int i = 0; i < 5; i++)
             send_echo(&w, AF_INET);
