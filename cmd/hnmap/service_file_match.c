@@ -13,7 +13,7 @@
 
 /* ---- reading a line -------------------------------------------------------------------------- */
 
-/* p/.../ v/.../ i/.../ h/.../ o/.../ d/.../ cpe:/.../a, with any character in place of the slash. */
+/* p/.../ v/.../ i/.../ h/.../ o/.../ d/.../ cpe:/.../a; any character may stand for the slash. */
 static int read_field(file_reader_t *r, file_match_t *match, char **at)
 {
     static const char letters[] = "pvihod";

@@ -12,7 +12,7 @@
 
 #define TRACED_MAX 160 /* bytes of what is said and heard */
 
-/* ---- --version-trace -------------------------------------------------------------------------- */
+/* ---- --version-trace ------------------------------------------------------------------------- */
 
 static const char *name_of(const talk_t *talk)
 {
