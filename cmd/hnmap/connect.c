@@ -5,6 +5,7 @@
 
 #include "base/hmem.h"
 #include "base/hstr.h"
+#include "base/htime.h"
 #include "event/hio.h"
 
 #include <net/if.h>
@@ -22,7 +23,8 @@
 typedef struct slot_s {
     void *host;
     uint32_t probe;
-    int fd;        /* -1: free */
+    int fd; /* -1: free */
+    uint64_t asked_us;
     uint32_t next; /* free ones: the next one, 0: none */
     uint32_t uses; /* tells an event of the one before from its own */
 } slot_t;
@@ -192,6 +194,7 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
         c->slots[slot].fd = fd;
         c->slots[slot].host = host;
         c->slots[slot].probe = probe;
+        c->slots[slot].asked_us = htime_monotonic_us();
         *number = slot;
         c->open++;
         return 0;
@@ -216,6 +219,22 @@ void connect_cancel(connect_t *c, uint32_t number)
     leave(c->slots[number].fd, 0); /* it may have been accepted meanwhile */
     c->open--;
     free_slot(c, number);
+}
+
+bool connect_make_room(connect_t *c, uint64_t age_us)
+{
+    uint64_t now = htime_monotonic_us();
+    uint32_t before = c->open;
+
+    for (uint32_t i = 1; i < c->slot_count; i++) {
+        slot_t slot = c->slots[i];
+
+        if (slot.fd < 0 || now - slot.asked_us <= age_us)
+            continue;
+        connect_cancel(c, i);
+        c->cb(c->context, slot.host, slot.probe, -ETIMEDOUT);
+    }
+    return c->open < before;
 }
 
 bool connect_has_ended(const connect_t *c, uint32_t number, int *err)

@@ -11,7 +11,7 @@
 
 #define CONNECT_SOCKETS_MAX 16384
 #define CONNECT_AGAIN_US 1000000 /* the kernel sends its SYN again after it: RFC 6298 section 2.1 */
-#define CONNECT_NONE 0u /* no probe has this number */
+#define CONNECT_NONE 0u          /* no probe has this number */
 
 typedef struct connect_s connect_t;
 
@@ -44,6 +44,10 @@ int connect_start(connect_t *connects, const struct sockaddr *addr, void *host, 
 /* Whether a probe has ended, of which the callback was not told yet: *err says how. The number
  * stays its own until it is cancelled. */
 bool connect_has_ended(const connect_t *connects, uint32_t number, int *err);
+
+/* Gives up all that were asked more than age_us ago and are not answered: who asked waits no more.
+ * Their callbacks run, with -ETIMEDOUT. True: there is room now. */
+bool connect_make_room(connect_t *connects, uint64_t age_us);
 
 /* Gives a probe up: no callback. A number that is CONNECT_NONE is legal, one that has ended is
  * not. */

@@ -2,7 +2,7 @@
  *
  * Where silence may be taken as "not open" (RST), a limit is suspected when many probes are lost,
  * most answers are of a limited kind, they are few, and round trips do not grow as they would
- * before a full link. It is proven when other answers of the scan are not lost; or when the host's
+ * before a full link. It is proven when other answers of the scan are hardly lost; or when the host's
  * pace is doubled, one host at a time, and its answers do not follow. From then on they say nothing
  * of the way.
  *

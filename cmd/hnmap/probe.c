@@ -126,6 +126,15 @@ static void on_connect_ready(void *context)
     scan__pump(s);
 }
 
+/* Of probes that time out the sockets stay, for a late answer, as long as there are others. */
+static bool has_made_room(scan_t *s, const host_t *host)
+{
+    engine_rtt_t rtt;
+
+    engine_host_rtt(scan__engine_of(s, host), host->engine, &rtt);
+    return connect_make_room(s->connects, rtt.timeout_us);
+}
+
 static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
 {
     probe_t *p = &host->probes[probe];
@@ -142,6 +151,8 @@ static engine_sent_e send_connect(scan_t *s, host_t *host, uint32_t probe)
     }
     haddr_set_port(&addr.u.sa, port_set_at(scan__ports_of(s, host), probe));
     status = connect_start(s->connects, &addr.u.sa, host, probe, &p->number, &err);
+    if (status == -EAGAIN && has_made_room(s, host))
+        status = connect_start(s->connects, &addr.u.sa, host, probe, &p->number, &err);
     if (status == -EAGAIN)
         return ENGINE_BUSY;
     if (status == 0) {

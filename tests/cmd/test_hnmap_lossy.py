@@ -107,6 +107,14 @@ def test_a_host_that_drops_costs_two_packets_a_port(lab, lan):
     assert 1000 + 999 <= len(sent) <= 1000 + 999 + 50
 
 
+def test_sockets_of_silent_ports_are_used_again(lab, lan):
+    """And not held until the kernel gives up, which takes it two minutes."""
+    host = BY_ADDRESS["10.77.0.50"]
+    found = scan(lab, lan, "-sT", "--max-parallelism", "4", "-p61-100", host.address)[host.address]
+    assert found.of("open") == host.open
+    assert found.hidden == {"filtered": 39}
+
+
 def test_who_is_not_there_is_asked_little(lab, lan):
     """Of a /24: the 218 that do not answer ARP get no more than three questions each."""
     with lan.capture(ARP) as packets:

@@ -266,6 +266,30 @@ static void there_is_no_room_for_more_than_were_wanted(void **state)
     free_silent(&silent);
 }
 
+static void what_nobody_waits_for_makes_room(void **state)
+{
+    uint32_t numbers[3];
+    silent_t silent;
+    haddr_t addr;
+    int err;
+    test_t t;
+
+    (void)state;
+    make_silent(&silent, &addr);
+    begin(&t, &(connect_options_t){.sockets_max = 2});
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 1, &numbers[i], &err), 0);
+    assert_false(connect_make_room(t.connects, 60000000));
+    assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 1, &numbers[2], &err), -EAGAIN);
+    usleep(2000);
+    assert_true(connect_make_room(t.connects, 1000));
+    assert_int_equal(t.answers, 2);
+    assert_int_equal(t.last_err, -ETIMEDOUT);
+    assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 1, &numbers[2], &err), 0);
+    end(&t);
+    free_silent(&silent);
+}
+
 /* In the callback of one probe the other one, whose answer came with it, is cancelled, and its
  * place taken by one that nobody answers: that one must not get the answer. */
 static void on_first(void *context, void *host, uint32_t probe, int err)
@@ -389,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_port_that_connects_to_itself_is_closed),
         cmocka_unit_test(answers_come_from_the_address_that_is_asked_for),
         cmocka_unit_test(there_is_no_room_for_more_than_were_wanted),
+        cmocka_unit_test(what_nobody_waits_for_makes_room),
         cmocka_unit_test(an_answer_never_reaches_who_came_later),
         cmocka_unit_test(a_low_limit_of_descriptors_is_lived_with),
         cmocka_unit_test(a_shortage_that_we_cannot_end_is_an_answer),
