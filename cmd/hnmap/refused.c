@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define LATER "it is not part of hnmap yet"
 #define SCRIPTS "there are no scripts in hnmap"
 #define EVASION "hnmap does not hide what it does"
 #define NMAP_DATA "hnmap uses none of nmap's data files"

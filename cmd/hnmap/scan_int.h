@@ -181,6 +181,7 @@ bool scan__begin_trace(scan_t *s, host_t *host);
 bool scan__promote_traces(scan_t *s); /* true: something was begun */
 void scan__take_hop(scan_t *s, host_t *host, const raw_answer_t *answer);
 void scan__end_trace(scan_t *s, host_t *host); /* with what is known now; not in an engine */
+void scan__ask_hop_names(scan_t *s, const host_t *host);
 /* Gives them the names that are known; false: further ones are under way. */
 bool scan__name_hops(const scan_t *s, host_t *host);
 

@@ -193,6 +193,7 @@ void scan__begin_host(scan_t *s, host_t *host)
     if (scan__resume_host(s, host)) {
         if (host->result.state == HOST_UP || s->plan.options->names == NAMES_ALWAYS)
             ask_name(s, host);
+        scan__ask_hop_names(s, host);
         return;
     }
     if (s->plan.options->names == NAMES_ALWAYS || s->plan.run.lists_only)

@@ -161,6 +161,15 @@ static void ask_router_name(scan_t *s, const struct sockaddr *addr)
     scan__ask_name(s, addr, on_router_name, router, &router->query, &router->asked_us);
 }
 
+void scan__ask_hop_names(scan_t *s, const host_t *host)
+{
+    const host_result_t *result = &host->result;
+
+    for (size_t i = 0; i < result->hop_count && s->trace; i++)
+        if (!haddr_equal(&result->hops[i].addr.u.sa, &result->addr.u.sa))
+            ask_router_name(s, &result->hops[i].addr.u.sa);
+}
+
 static const char *name_of_hop(const host_t *host, const hop_t *hop, const router_t *router)
 {
     if (haddr_equal(&hop->addr.u.sa, &host->result.addr.u.sa))
@@ -393,9 +402,7 @@ void scan__end_trace(scan_t *s, host_t *host)
         result->os->has_distance = true;
         result->os->distance = host->walk->end;
     }
-    for (size_t i = 0; i < result->hop_count; i++)
-        if (!haddr_equal(&result->hops[i].addr.u.sa, &result->addr.u.sa))
-            ask_router_name(s, &result->hops[i].addr.u.sa);
+    scan__ask_hop_names(s, host);
     hmem_free(host->walk);
     host->walk = NULL;
     scan__finish_host(s, host);

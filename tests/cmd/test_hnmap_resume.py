@@ -25,7 +25,7 @@ LOCAL = ["-sT", "-p1-1500", "127.0.0.2-5"]
 OPEN = [("127.0.0.2", 22), ("127.0.0.3", 80), ("127.0.0.3", 443), ("127.0.0.5", 1500)]
 
 # What may differ between two scans of the same hosts: times, and what is measured.
-TIMES = [r' (start|startstr|starttime|end|endtime|time|timestr|elapsed|summary|args)="[^"]*"',
+TIMES = [r' (rtt|start|startstr|starttime|end|endtime|time|timestr|elapsed|summary|args)="[^"]*"',
          r"<!-- .* -->", r"<(times|finished) [^>]*>", r"(?m)^# hnmap.*$", r"(?m)^hnmap .*$", r"(?m)^Nmap .*$",
          r" \([0-9.e-]+s latency\)", r" in [0-9.]+ seconds",
          r'"(start|end|elapsed|time|srtt|rttvar|timeout|rtt|args|started|ended|latency)[a-z_]*":'
@@ -227,6 +227,16 @@ def test_both_protocols(place):
     args += ["--max-rate", "300", *place.reports("pieces")]
     assert place.scan_in_pieces(args, signal.SIGKILL, grown=600)
     assert place.read("pieces") == place.read("whole")
+
+
+def test_ways_and_systems(place):
+    args = ["-n", "-sS", "-O", "--traceroute", "-PE", "-p1-300", "10.78.0.2", "10.77.0.10", "10.77.0.25-30"]
+    place.run(*args, *place.reports("whole"))
+    args += ["--max-rate", "1200", *place.reports("pieces")]
+    assert place.scan_in_pieces(args, signal.SIGKILL, grown=500)
+    kinds = ["xml", "gnmap", "json", "csv"]
+    assert place.read("pieces", kinds) == place.read("whole", kinds)
+    assert '<hop ttl="2"' in place.read("pieces")["xml"]
 
 
 # ---- services ------------------------------------------------------------------------------------
