@@ -1,4 +1,4 @@
-/* hcrc: a checksum that finds what has changed by accident; not what somebody changed on purpose. */
+/* hcrc: a checksum that finds what has changed by accident; not what was changed on purpose. */
 #ifndef HNET_BASE_HCRC_H
 #define HNET_BASE_HCRC_H
 
