@@ -42,15 +42,15 @@ typedef struct host_s {
     uint32_t probe_count;
     port_result_t *outcomes; /* of the stages that are over, of ports in any order */
     size_t outcome_count;
-    hdns_query_t *query;        /* for its name; NULL: none is under way */
-    uint64_t asked_us;          /* when a name server was asked; 0: it was not */
-    service_host_t *services;   /* NULL: not in STAGE_SERVICE */
-    htimer_t *deadline;         /* of that stage, with --host-timeout */
-    uint64_t begin_us;          /* when it was begun; later by what it waited in STAGE_WAIT */
-    uint64_t wait_us, done_us;  /* when it became STAGE_WAIT, STAGE_DONE */
-    char *asked;                /* owns result.asked */
-    void *scan;                 /* whose it is, for callbacks */
-    raw_probe_t ping;           /* the probe that it first answered */
+    hdns_query_t *query;       /* for its name; NULL: none is under way */
+    uint64_t asked_us;         /* when a name server was asked; 0: it was not */
+    service_host_t *services;  /* NULL: not in STAGE_SERVICE */
+    htimer_t *deadline;        /* of that stage, with --host-timeout */
+    uint64_t begin_us;         /* when it was begun; later by what it waited in STAGE_WAIT */
+    uint64_t wait_us, done_us; /* when it became STAGE_WAIT, STAGE_DONE */
+    char *asked;               /* owns result.asked */
+    void *scan;                /* whose it is, for callbacks */
+    raw_probe_t ping;          /* the probe that it first answered */
     bool is_traced, is_looked_at;
     struct look_s *look;        /* STAGE_OS: what is known of its system; owned */
     struct walk_s *walk;        /* STAGE_TRACE: the way to it, as far as it is known; owned */
