@@ -2,9 +2,9 @@
  *
  * Where silence may be taken as "not open" (RST), a limit is suspected when many probes are lost,
  * most answers are of a limited kind, they are few, and round trips do not grow as they would
- * before a full link. It is proven when other answers of the scan are hardly lost; or when the host's
- * pace is doubled, one host at a time, and its answers do not follow. From then on they say nothing
- * of the way.
+ * before a full link. It is proven when hardly anything else is lost in the scan; or when the
+ * host's pace is doubled, one host at a time, and its answers do not follow. From then on they say
+ * nothing of the way.
  *
  * Where it may not (wait_for_limited), a limited answer to a probe that was lost under the present
  * delay doubles the delay, and what was tried before counts no more. So that a limit is met at
