@@ -19,11 +19,25 @@ static void tell(scan_t *s, const char *what, uint64_t time_us, const hbytes_t *
     hbytes_deinit(&line);
 }
 
+/* What is said to a whole group is no answer to us. */
+static bool is_to_group(const raw_packet_t *packet)
+{
+    packet_t parsed;
+
+    if (packet_parse(&parsed, packet->link, packet->data, packet->len) < 0)
+        return false;
+    return parsed.destination.family == AF_INET6
+               ? IN6_IS_ADDR_MULTICAST(&parsed.destination.v6)
+               : IN_MULTICAST(ntohl(parsed.destination.v4.s_addr));
+}
+
 void scan__on_packet(void *context, const raw_packet_t *packet)
 {
     scan_t *s = context;
     hbytes_t text = {0};
 
+    if (!packet->is_sent && is_to_group(packet))
+        return;
     if (packet_text(&text, packet->link, packet->data, packet->len) == 0)
         tell(s, packet->is_sent ? "SENT" : "RCVD", packet->time_us, &text);
     else
