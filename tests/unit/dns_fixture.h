@@ -299,7 +299,8 @@ static inline bool dns_start(dns_server_t *server, hloop_t *loop)
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(addr);
     int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int tcp, size = 1024 * 1024;
+    int tcp,
+        size = 4 * 1024 * 1024; /* for HDNS_QUERIES_MAX at once: what is lost waits for a retry */
 
     memset(server, 0, sizeof(*server));
     server->loop = loop;
