@@ -21,8 +21,8 @@ typedef struct change_s {
 
 typedef void (*change_cb)(void *context, const change_t *change);
 
-/* "192.0.2.1: 80,443/tcp open, was closed", whatever a service said of itself made harmless; without
- * a newline. 0, -ENOMEM, -ENOBUFS. */
+/* "192.0.2.1: 80,443/tcp open, was closed", without a newline; whatever a service said of itself is
+ * made harmless. 0, -ENOMEM, -ENOBUFS. */
 int change_write(hbytes_t *out, const change_t *change);
 
 #endif

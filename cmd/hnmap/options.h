@@ -146,6 +146,9 @@ void options_free(options_t *options);
 /* Whether they are --resume FILE alone: the others are in the file. */
 bool options_are_kept(const options_t *options);
 
+/* For options_parse: whether they go together. 0, or 2 after a message. */
+int options__check(const options_t *options);
+
 /* The manual's texts and the table of options; see manual.c. */
 extern const hopt_doc_t hnmap_doc;
 extern const hopt_t option_rows[];
