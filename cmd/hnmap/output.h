@@ -33,7 +33,8 @@ typedef struct output_s output_t;
 
 /* Opens what the options ask for; the normal format goes to standard output unless another one
  * does. With --watch each round replaces the files when it is over, and standard output gets the
- * first one alone, then changes. 0 and *output, or the exit status after a message: nothing was overwritten then. */
+ * first one alone, then changes. 0 and *output, or the exit status after a message: nothing was
+ * overwritten then. */
 int output_open(const output_options_t *options, output_t **output);
 /* Each to all of them, at once. 0; or -errno: none of them takes anything any more (a disk is full,
  * a reader is gone). One that fails is told once, and the others go on. */

@@ -114,16 +114,14 @@ def test_no_target_is_left(lab, args):
 
 @pytest.mark.parametrize("args", [["-sL"], ["-sn", "-Pn"]])
 def test_a_reader_that_leaves(lab, args):
-    """hnmap ... | head -1: it ends, and the other report is whole."""
+    """hnmap ... | head -1: it ends. Where there is a file, too, it goes on for that: test_hnmap_output.py."""
     read, write = os.pipe()
-    process = lab.spawn("hnmap", *PLAIN[:2], *args, "10.0.0.0/8", "-oX", lab.path("x"), stdout=write)
+    process = lab.spawn("hnmap", *PLAIN[:2], *args, "10.0.0.0/8", stdout=write)
     os.close(write)
     assert os.read(read, 1)
     os.close(read)
     assert process.wait() == 1
     assert "standard output" in process.err()
-    with open(lab.path("x")) as file:
-        assert file.read().endswith("</nmaprun>\n")
 
 
 def test_given_times_go_with_every_template(lab):
