@@ -31,8 +31,8 @@ static uint32_t number_of(const raw_t *raw, const packet_addr_t *host, uint32_t 
     return (uint32_t)mix(hash ^ words[1]);
 }
 
-/* What answers a TCP probe has counted on over what the probe takes of its numbers (SYN and FIN, one
- * each): the lowest bits are free for that, so that the sum tells the same probe. */
+/* What answers a TCP probe has counted on over what the probe takes of its numbers (SYN and FIN,
+ * one each): the lowest bits are free for that, so that the sum tells the same probe. */
 #define ROOM_BITS 2
 #define ROOM_MAX 2
 #define ROOM_MASK ((1u << ROOM_BITS) - 1)

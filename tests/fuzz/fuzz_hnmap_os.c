@@ -1,5 +1,5 @@
-/* Frames of a host, each with two bytes of length before it: whatever they hold, guesses are sorted,
- * within their limits, and the same for the same frames. */
+/* Frames of a host, each with two bytes of length before it: whatever they hold, guesses are
+ * sorted, within their limits, and the same for the same frames. */
 #include "../../cmd/hnmap/os.h"
 
 #include <stdlib.h>

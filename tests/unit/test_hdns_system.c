@@ -1,4 +1,4 @@
-/* The system's resolver behind hdns, with a resolver in its place that does what an address says. */
+/* The system's resolver behind hdns; in its place is one that does what an address says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
