@@ -303,8 +303,8 @@ int host_result_fold(host_result_t *host, size_t shown_max)
     if (all == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < host->port_count; i++)
-        if (host->ports[i].is_kept && !is_shown(&(port_result_t){.state = host->ports[i].state},
-                                                counts, shown_max, false))
+        if (host->ports[i].is_kept &&
+            !is_shown(&(port_result_t){.state = host->ports[i].state}, counts, shown_max, false))
             all[hidden++] = host->ports[i];
     qsort(all, hidden, sizeof(*all), by_group);
     status = make_groups(&other, all, hidden);
