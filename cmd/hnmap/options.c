@@ -386,8 +386,11 @@ const hopt_t option_rows[] = {
               "send packets of our own, as is done anyway where the system lets us"),
 
     HOPT_GROUP("Output"),
-    HOPT_STRING(0, NULL, options_t, output.normal, "write the report to FILE; - is standard output",
-                .pair = "oN", .arg_name = "FILE"),
+    HOPT_STRING(
+        0, NULL, options_t, output.normal,
+        "write the report to FILE; - is standard output; in the name of any report %D is the "
+        "day and %T the time, %Y, %m, %d, %H, %M and %S their parts",
+        .pair = "oN", .arg_name = "FILE"),
     HOPT_STRING(0, NULL, options_t, output.xml, "write it as nmap's XML", .pair = "oX",
                 .arg_name = "FILE"),
     HOPT_STRING(0, NULL, options_t, output.grepable, "write it in lines for grep", .pair = "oG",

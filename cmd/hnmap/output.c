@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SINKS_MAX 10
@@ -36,19 +37,47 @@ static void say(const char *what, const char *path, int error)
     fprintf(stderr, "hnmap: %s '%s': %s\n", what, path ? path : "standard output", herr_str(error));
 }
 
+/* The path that a name stands for, as the original: %D is the day, %T the time, and so on; what else
+ * follows a % stands for itself. *path is the caller's. */
+static int expand_path(const char *name, char **path)
+{
+    static const struct {
+        char letter;
+        const char *format;
+    } parts[] = {{'H', "%H"}, {'M', "%M"}, {'S', "%S"},     {'m', "%m"},   {'d', "%d"},
+                 {'y', "%y"}, {'Y', "%Y"}, {'T', "%H%M%S"}, {'R', "%H%M"}, {'D', "%m%d%y"}};
+    hbytes_t out = {0};
+    struct tm tm;
+    time_t now = time(NULL);
+    int status = localtime_r(&now, &tm) == NULL ? -EINVAL : 0;
+
+    for (; *name && status == 0; name++) {
+        bool is_part = *name == '%' && name[1];
+        char text[16] = {0};
+
+        name += is_part;
+        text[0] = *name;
+        for (size_t i = 0; is_part && i < sizeof(parts) / sizeof(parts[0]); i++)
+            if (parts[i].letter == *name)
+                strftime(text, sizeof(text), parts[i].format, &tm);
+        status = hbytes_append_str(&out, text);
+    }
+    *path = status == 0 ? hmem_strdup(out.data ? out.data : "") : NULL;
+    hbytes_deinit(&out);
+    return *path ? 0 : -ENOMEM;
+}
+
 static int add_sink(output_t *output, const output_format_t *format, const char *path)
 {
     sink_t *sink = &output->sinks[output->count];
     bool to_stdout = path == NULL || strcmp(path, "-") == 0;
+    int status = 0;
 
     *sink = (sink_t){.format = format, .fd = STDOUT_FILENO};
-    if (!to_stdout) {
-        sink->path = hmem_strdup(path);
-        if (sink->path == NULL)
-            return -ENOMEM;
-    }
-    output->count++;
-    return 0;
+    if (!to_stdout)
+        status = expand_path(path, &sink->path);
+    output->count += status == 0;
+    return status;
 }
 
 /* -oA BASE: the three formats that tools read, each under its own ending. */

@@ -64,7 +64,7 @@ complete -c hnmap -l send-eth -d 'send Ethernet frames, as is done anyway where 
 complete -c hnmap -l send-ip -d 'send IP packets, for which the system finds the way; implies --disable-arp-ping'
 complete -c hnmap -l unprivileged -d 'scan by connect, though packets of our own could be sent'
 complete -c hnmap -l privileged -d 'send packets of our own, as is done anyway where the system lets us'
-complete -c hnmap -o oN -r -F -d 'write the report to FILE; - is standard output'
+complete -c hnmap -o oN -r -F -d 'write the report to FILE; - is standard output; in the name of any report %D is the day and %T the time, %Y, %m, %d, %H, %M and %S their parts'
 complete -c hnmap -o oX -r -F -d 'write it as nmap\'s XML'
 complete -c hnmap -o oG -r -F -d 'write it in lines for grep'
 complete -c hnmap -o oA -x -d 'write BASE.nmap, BASE.xml and BASE.gnmap'

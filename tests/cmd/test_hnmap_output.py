@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 import threading
+import time
 import xml.etree.ElementTree
 
 import pytest
@@ -126,6 +127,20 @@ def test_appending_is_each_formats_own_matter(lab, network):
     process = lab.run("hnmap", "-sT", "-n", "--append-output", "--html", paths["html"], "127.0.0.2")
     assert process.popen.returncode == 1 and "cannot append to" in process.err()
     assert paths["html"].read_text() == "what was there"
+
+
+def test_names_of_files_have_the_day_and_the_time_in_them(lab):
+    before = time.strftime("%Y %m%d%y %H%M")
+    folder = lab.folder / "made"
+    folder.mkdir()
+    lab.run("hnmap", "-sL", "-n", "127.0.0.2", "-oA", folder / "%Y %D %R", "--csv",
+            folder / "%y%m%d-%H%M%S", "--json", folder / "%T%%%q%")
+    after = time.strftime("%Y %m%d%y %H%M")
+    names = {path.name for path in folder.iterdir()}
+    base = {name[:-4] for name in names if name.endswith(".xml")}
+    assert len(names) == 5 and base <= {before, after} and base, names
+    assert any(re.fullmatch(r"\d{6}-\d{6}", name) for name in names), names
+    assert any(re.fullmatch(r"\d{6}%q%", name) for name in names), names
 
 
 def test_a_file_that_cannot_be_written_stops_the_scan_before_it_begins(lab):
