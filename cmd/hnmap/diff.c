@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define NUMBERS ((size_t)UINT16_MAX + 1)
-#define LINE_TEXT_SIZE 1024 /* of what a service said, made harmless */
+#define PATH_SIZE 1024 /* of the file's name, made harmless */
 
 struct diff_s {
     earlier_t earlier, added; /* added: of this round, that the one before has nothing of */
@@ -242,7 +242,7 @@ size_t diff_count(const diff_t *diff)
 
 int diff_write(const diff_t *diff, hbytes_t *out)
 {
-    char path[LINE_TEXT_SIZE];
+    char path[PATH_SIZE];
     int status = 0;
 
     if (diff->text.len > 0)

@@ -37,8 +37,8 @@ static void say(const char *what, const char *path, int error)
     fprintf(stderr, "hnmap: %s '%s': %s\n", what, path ? path : "standard output", herr_str(error));
 }
 
-/* The path that a name stands for, as the original: %D is the day, %T the time, and so on; what else
- * follows a % stands for itself. *path is the caller's. */
+/* The path that a name stands for, as the original: %D is the day, %T the time, and so on; what
+ * else follows a % stands for itself. *path is the caller's. */
 static int expand_path(const char *name, char **path)
 {
     static const struct {
@@ -206,6 +206,20 @@ int output_open(const output_options_t *options, output_t **output)
     }
     *output = o;
     return 0;
+}
+
+int output_goes_to(const output_options_t *options,
+                   bool (*is_it)(const void *context, const char *path), const void *context)
+{
+    output_t *o = hmem_zalloc(sizeof(*o));
+    int status = o == NULL ? -ENOMEM : add_sinks(o, options);
+
+    for (size_t i = 0; status == 0 && i < o->count; i++) {
+        o->sinks[i].fd = -1; /* nothing was opened */
+        status = o->sinks[i].path && is_it(context, o->sinks[i].path);
+    }
+    output_free(o);
+    return status;
 }
 
 void output_free(output_t *output)

@@ -36,6 +36,10 @@ typedef struct output_s output_t;
  * first one alone, then changes. 0 and *output, or the exit status after a message: nothing was
  * overwritten then. */
 int output_open(const output_options_t *options, output_t **output);
+/* Whether one of the files that would be opened is the one: is_it is asked of each path, as it is
+ * with its ending and the date. 1, 0, -ENOMEM. */
+int output_goes_to(const output_options_t *options,
+                   bool (*is_it)(const void *context, const char *path), const void *context);
 /* Each to all of them, at once. 0; or -errno: none of them takes anything any more (a disk is full,
  * a reader is gone). One that fails is told once, and the others go on. */
 int output_begin(output_t *output, const run_t *run);

@@ -263,16 +263,19 @@ static int compare(const resume_t *resume, const uint32_t facts[RESUME_FACTS])
     return 0;
 }
 
+static bool is_file(const void *context, const char *path)
+{
+    return resume_file_is(context, path);
+}
+
 /* A report in its place would destroy it. */
 static int check_reports(const scan_t *s)
 {
-    const output_options_t *o = &s->plan.options->output;
-    const char *const paths[] = {o->normal, o->xml, o->grepable, o->json, o->csv, o->html};
+    int is_there = output_goes_to(&s->plan.options->output, is_file, s->resume->file);
 
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        if (paths[i] && strcmp(paths[i], "-") != 0 && resume_file_is(s->resume->file, paths[i]))
-            return fail(s->resume, "a report goes to the same file");
-    return 0;
+    if (is_there < 0)
+        return fail(s->resume, herr_str(is_there));
+    return is_there ? fail(s->resume, "a report goes to the same file") : 0;
 }
 
 int scan__check_resume(scan_t *s)

@@ -90,7 +90,7 @@ static bool is_torn(const reader_t *reader)
     return len != SIZE_MAX && text->len == RESUME_HEAD_LEN + len;
 }
 
-/* The next record: 1, and it is taken by resume__drop; 0: no more; HERR_SYNTAX, -errno. */
+/* The next record: 1, and it is taken by drop; 0: no more; HERR_SYNTAX, -errno. */
 static int next(reader_t *reader, const char **body, size_t *len)
 {
     for (;;) {

@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
@@ -458,6 +459,16 @@ def test_a_report_in_its_place_is_refused(place, broken):
     process = place.run("--resume", place.file, *broken, "-oX", place.file, status=1)
     assert "a report goes to the same file" in process.err()
     assert size(place.file) > 500
+
+
+@pytest.mark.parametrize("name, args", [
+    ("all.xml", ["-oA", "all"]), ("all.nmap", ["-oA", "all"]), ("year-%Y", ["-oG", "year-%Y"]),
+])
+def test_a_report_with_another_name_in_its_place_is_refused(place, name, args):
+    """The path as it is in the end, with the ending of -oA and the date, is what counts."""
+    path = place.lab.path(time.strftime(name))
+    process = place.run("--resume", path, "-sT", "-p", "1", "127.0.0.1", args[0], place.lab.path(args[1]), status=1)
+    assert "a report goes to the same file" in process.err()
 
 
 @pytest.mark.parametrize("args, why", [
