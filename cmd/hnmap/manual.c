@@ -42,7 +42,9 @@ static const char *const description[] = {
     "link by ARP or NDP and others by an ICMP echo and timestamp, a SYN to port 443 and an ACK to "
     "port 80, and scans by half-open connections (-sS). Without it both go by connect, which does "
     "not see a host that drops what it does not serve; hnmap then says so, and refuses what needs "
-    "packets of its own.",
+    "packets of its own. Where the system lets the user have ping sockets (sysctl "
+    "net.ipv4.ping_group_range, for IPv6 too; many systems allow them to everybody) hosts are "
+    "asked by an ICMP echo as well, and -PE works without privileges.",
     "How fast it goes is found out while it goes: windows and rates grow with what is answered, "
     "and "
     "shrink only where repeated probes show that some were lost because there were too many. "
@@ -123,7 +125,7 @@ static const char *const packet_text[] = {
     "ICMP and other protocols, and those of --traceroute but for their TTL; not ARP, NDP, IGMP and "
     "the probes of -O. Data of UDP takes the place of the payload that the port would get. What is "
     "longer than the network takes is not sent, and told. Connections by -sT or without "
-    "privileges carry none of it.",
+    "privileges carry none of it, but echoes of ping sockets do.",
     "On Ethernet hnmap sends frames, past the routing, the neighbour table and the filter of this "
     "machine. With --send-ip it sends IP packets, and the system finds out which link address they "
     "go to; hosts of the local link are then asked by ICMP and TCP as others are, and their link "

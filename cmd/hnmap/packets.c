@@ -59,3 +59,21 @@ void scan__trace_connect(scan_t *s, const struct sockaddr *addr, int err)
         scan__out_of_memory(s);
     hbytes_deinit(&text);
 }
+
+/* The system makes the rest of such a packet, and takes it away from the answer. */
+void scan__trace_echo(scan_t *s, const struct sockaddr *addr, bool is_sent, unsigned try)
+{
+    char ip[HADDR_FORMAT_SIZE];
+    hbytes_t text = {0};
+
+    if (!s->plan.options->output.packets)
+        return;
+    haddr_ip(addr, ip, sizeof(ip));
+    if (hbytes_printf(&text, "ICMP%s [%s > %s Echo %s] seq=%u",
+                      addr->sa_family == AF_INET6 ? "v6" : "", is_sent ? "localhost" : ip,
+                      is_sent ? ip : "localhost", is_sent ? "request" : "reply", try) == 0)
+        tell(s, is_sent ? "SENT" : "RCVD", htime_monotonic_us(), &text);
+    else
+        scan__out_of_memory(s);
+    hbytes_deinit(&text);
+}

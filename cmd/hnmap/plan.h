@@ -41,6 +41,7 @@ typedef struct plan_s {
     ports_t ports;
     unsigned protocols;      /* PORTS_TCP, PORTS_UDP: that are scanned */
     bool is_raw;             /* packets of our own can be sent: hosts are found by them */
+    bool by_ping;            /* hosts are found by echoes of a ping socket, beside connect */
     bool by_connect;         /* TCP ports are asked by connect */
     const scan_kind_t *scan; /* points to scan_kind */
     scan_kind_t scan_kind;

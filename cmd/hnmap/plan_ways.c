@@ -1,4 +1,5 @@
 /* By connect, or by packets of our own; and which ones. */
+#include "ping.h"
 #include "plan_int.h"
 
 #include <stdio.h>
@@ -58,7 +59,17 @@ static bool may_send_raw(void)
     return fd >= 0;
 }
 
-static const char *needs_raw(const options_t *o)
+/* Without -P an echo is one of the ways to ask. */
+static bool wants_echo(const options_t *o)
+{
+    unsigned pings = o->pings & ~(unsigned)(PING_NONE | PING_NEIGHBOUR);
+
+    return (o->scans & SCAN_LIST) == 0 && (o->pings & PING_NONE) == 0 &&
+           (pings == 0 || pings & PING_ECHO);
+}
+
+/* What cannot be done without privileges; has_echo: ping sockets are allowed. */
+static const char *needs_raw(const options_t *o, bool has_echo)
 {
     if (o->scans & SCAN_UDP)
         return "-sU sends packets of our own, which needs root or CAP_NET_RAW";
@@ -71,9 +82,31 @@ static const char *needs_raw(const options_t *o)
                "-sV, which tells what services say of their system";
     if (o->traceroute)
         return "--traceroute sends packets of our own, which needs root or CAP_NET_RAW";
-    if (o->pings & ~(unsigned)(PING_NONE | PING_SYN))
+    if (!has_echo && (o->pings & ~(unsigned)(PING_NONE | PING_SYN)) == PING_ECHO)
+        return "-PE needs root, CAP_NET_RAW, or a group that may have ping sockets (sysctl "
+               "net.ipv4.ping_group_range; \"0 2147483647\": every one); use -PS, which connects";
+    if (o->pings & ~(unsigned)(PING_NONE | PING_SYN | PING_ECHO))
         return "this -P sends packets of our own, which needs root or CAP_NET_RAW; use -PS or -Pn";
     return NULL;
+}
+
+static void tell_way(const plan_t *plan)
+{
+    const options_t *o = plan->options;
+
+    if (o->unprivileged || plan->is_raw || o->scans & SCAN_LIST)
+        return;
+    if (plan->by_ping)
+        fprintf(stderr, "hnmap: without CAP_NET_RAW: looking for hosts by echoes of a ping socket "
+                        "and by connect, and scanning by connect, which does not see a host that "
+                        "drops echoes and what it does not serve\n");
+    else
+        fprintf(stderr,
+                "hnmap: without CAP_NET_RAW: scanning by connect, which does not see a "
+                "host that drops what it does not serve%s\n",
+                wants_echo(o) ? " (sysctl net.ipv4.ping_group_range allows no ping sockets, which "
+                                "would see those that answer echoes)"
+                              : "");
 }
 
 int plan__choose_way(plan_t *plan)
@@ -81,16 +114,15 @@ int plan__choose_way(plan_t *plan)
     const options_t *o = plan->options;
     unsigned type = o->scans & SCAN_TCP;
     bool may_raw = !o->unprivileged && may_send_raw();
-    const char *why = needs_raw(o);
+    bool may_ping = !may_raw && wants_echo(o) && ping_is_allowed(o->target.family);
+    const char *why = needs_raw(o, may_ping);
 
     plan->is_raw = may_raw;
+    plan->by_ping = may_ping;
     plan->by_connect = !may_raw || type == SCAN_CONNECT;
     if (!may_raw && why)
         return plan__fail("", why, 2);
-    if (o->unprivileged == false && !may_raw && (o->scans & SCAN_LIST) == 0)
-        fprintf(stderr,
-                "hnmap: without CAP_NET_RAW: scanning by connect, which does not see a host "
-                "that drops what it does not serve\n");
+    tell_way(plan);
     plan->protocols = (o->scans & SCAN_UDP ? PORTS_UDP : 0) |
                       (type != 0 || (o->scans & SCAN_UDP) == 0 ? PORTS_TCP : 0);
     if (type == 0)

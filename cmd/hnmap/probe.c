@@ -1,4 +1,4 @@
-/* Two ways of asking: connect calls, and packets of our own. */
+/* The ways of asking: connect calls with echoes beside them, and packets of our own. */
 #include "scan_int.h"
 
 #include "base/htime.h"
@@ -174,6 +174,71 @@ void scan__cancel_probes(scan_t *s, host_t *host)
     }
 }
 
+/* ---- by ping socket -------------------------------------------------------------------------- */
+
+/* Behind the ports that are asked by connect. */
+static bool is_echo(const scan_t *s, const host_t *host, uint32_t probe)
+{
+    return s->ping && host->stage == STAGE_PING && probe == s->plan.ping_ports.count;
+}
+
+/* A link-local address is another host on another link. */
+static bool is_same_link(const sockaddr_u *a, const sockaddr_u *b)
+{
+    return a->sa.sa_family != AF_INET6 || a->sin6.sin6_scope_id == 0 ||
+           b->sin6.sin6_scope_id == 0 || a->sin6.sin6_scope_id == b->sin6.sin6_scope_id;
+}
+
+static void take_echo(scan_t *s, host_t *host, const ping_answer_t *answer)
+{
+    engine_t *engine = scan__engine_of(s, host);
+    uint32_t probe = s->plan.ping_ports.count;
+    reason_e reason = REASON_ECHO_REPLY;
+
+    if (answer->is_error)
+        reason = raw_error_reason(answer->host.u.sa.sa_family == AF_INET6, answer->error_type,
+                                  answer->error_code);
+    if (reason == REASON_UNKNOWN || answer->try >= engine_tries(host->engine, probe))
+        return;
+    if (!answer->is_from_host) /* a router, or this machine: it is not there */
+        engine_settle(engine, host->engine, probe, answer->time_us);
+    else if (engine_answer(engine, host->engine, probe, (int)answer->try, answer->is_error,
+                           answer->time_us))
+        host_answered(s, host, (uint8_t)reason, answer->ttl);
+}
+
+static void on_echo(void *context, const ping_answer_t *answer)
+{
+    scan_t *s = context;
+    packet_addr_t addr = packet_addr(&answer->host.u.sa);
+    host_t *next;
+
+    if (!answer->is_error)
+        scan__trace_echo(s, &answer->host.u.sa, false, answer->try);
+    for (host_t *host = host_map_find(s->map, &addr, NULL); host; host = next) {
+        next = host_map_find(s->map, &addr, host);
+        if (host->stage == STAGE_PING && host->engine &&
+            is_same_link(&host->result.addr.u, &answer->host.u))
+            take_echo(s, host, answer);
+    }
+    scan__schedule(s);
+}
+
+static engine_sent_e send_echo(scan_t *s, host_t *host, unsigned try)
+{
+    int err = ping_send(s->ping, &host->result.addr.u.sa, try);
+
+    if (err == -EAGAIN)
+        return ENGINE_BUSY;
+    if (err == 0) {
+        scan__trace_echo(s, &host->result.addr.u.sa, true, try);
+        return ENGINE_SENT;
+    }
+    if (err != -EACCES) /* a broadcast address: nobody in particular */
+        tell_unsent(s, host, err);
+    return ENGINE_ANSWERED;
+}
+
 /* ---- raw ------------------------------------------------------------------------------------- */
 
 static const raw_probe_t neighbour_probe = {.kind = RAW_NEIGHBOUR};
@@ -195,7 +260,7 @@ static raw_probe_t probe_of(const scan_t *s, const host_t *host, uint32_t probe)
 uint32_t scan__ping_count(const scan_t *s, const host_t *host)
 {
     if (s->raw == NULL)
-        return s->plan.ping_ports.count;
+        return s->plan.ping_ports.count + (s->ping != NULL);
     return host->path.is_neighbour ? 1 : (uint32_t)s->plan.ping_count;
 }
 
@@ -327,9 +392,10 @@ bool scan__find_path(scan_t *s, host_t *host)
 {
     int err;
 
-    if (s->raw == NULL)
+    if (s->map == NULL)
         return true;
-    err = raw_route(s->raw, &host->result.addr.u.sa, &host->path);
+    host->path.destination = packet_addr(&host->result.addr.u.sa);
+    err = s->raw ? raw_route(s->raw, &host->result.addr.u.sa, &host->path) : 0;
     if (err == 0)
         err = host_map_add(s->map, host);
     if (err < 0)
@@ -344,6 +410,8 @@ engine_sent_e scan__send(void *context, engine_host_t *engine_host, uint32_t pro
     scan_t *s = context;
     host_t *host = engine_host_user(engine_host);
 
+    if (is_echo(s, host, probe))
+        return send_echo(s, host, try);
     return is_by_connect(s, host) ? send_connect(s, host, probe) : send_raw(s, host, probe, try);
 }
 
@@ -382,6 +450,25 @@ static int open_raw(scan_t *s)
     return err == 0 && s->map == NULL ? -ENOMEM : err;
 }
 
+static int open_ping(scan_t *s)
+{
+    const plan_t *plan = &s->plan;
+    const ping_options_t how = {
+        .family = plan->options->target.family,
+        .source = plan->options->source ? &plan->source : NULL,
+        .interface = plan->options->interface,
+        .ttl = (uint8_t)plan->options->packet.ttl,
+        .data = (const uint8_t *)plan->data.data,
+        .data_len = plan->data.len,
+        .seed = plan->seed,
+    };
+    int err = ping_new(s->loop, &how, on_echo, s, &s->ping);
+
+    if (err == 0)
+        s->map = host_map_new();
+    return err == 0 && s->map == NULL ? -ENOMEM : err;
+}
+
 static int open_connects(scan_t *s)
 {
     const plan_t *plan = &s->plan;
@@ -404,6 +491,8 @@ int scan__open_probes(scan_t *s)
     if (s->plan.run.lists_only)
         return 0;
     err = s->plan.is_raw ? open_raw(s) : 0;
+    if (err == 0 && s->plan.by_ping)
+        err = open_ping(s);
     if (err == 0 && s->plan.by_connect)
         err = open_connects(s);
     if (err == 0 && s->plan.options->traceroute)

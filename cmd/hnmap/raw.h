@@ -112,6 +112,9 @@ bool raw_router(const raw_path_t *path, haddr_t *router);
 int raw_send(raw_t *raw, const raw_path_t *path, const raw_probe_t *probe, unsigned try,
              uint64_t now_us);
 
+/* What an ICMP or ICMPv6 error says; REASON_UNKNOWN: not that a probe is refused. */
+reason_e raw_error_reason(bool is_v6, uint8_t type, uint8_t code);
+
 /* Packets that the kernel had to drop before they were looked at. */
 uint64_t raw_dropped(raw_t *raw);
 

@@ -58,15 +58,14 @@ static const meaning_t meanings_v6[] = {
     {ICMP6_PARAM_PROB, ICMP6_PARAMPROB_NEXTHEADER, REASON_PROTO_UNREACH},
 };
 
-static reason_e reason_of(const packet_t *packet)
+reason_e raw_error_reason(bool is_v6, uint8_t type, uint8_t code)
 {
-    bool is_v6 = packet->kind == PACKET_ICMPV6;
     const meaning_t *meanings = is_v6 ? meanings_v6 : meanings_v4;
     size_t count = is_v6 ? sizeof(meanings_v6) / sizeof(meanings_v6[0])
                          : sizeof(meanings_v4) / sizeof(meanings_v4[0]);
 
     for (size_t i = 0; i < count; i++)
-        if (meanings[i].type == packet->icmp.type && meanings[i].code == packet->icmp.code)
+        if (meanings[i].type == type && meanings[i].code == code)
             return (reason_e)meanings[i].reason;
     return REASON_UNKNOWN;
 }
@@ -115,7 +114,8 @@ static bool read_error(const raw_t *raw, const packet_t *packet, raw_answer_t *a
     answer->host = quoted.destination;
     answer->is_error = true;
     answer->is_from_host = packet_addr_equal(&packet->source, &quoted.destination);
-    answer->reason = (uint8_t)reason_of(packet);
+    answer->reason = (uint8_t)raw_error_reason(packet->kind == PACKET_ICMPV6, packet->icmp.type,
+                                               packet->icmp.code);
     if (answer->reason == REASON_UNKNOWN)
         return false;
     if (quoted.kind == PACKET_TCP) {

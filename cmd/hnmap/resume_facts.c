@@ -55,6 +55,8 @@ static uint32_t sum_pings(const plan_t *plan)
         sum = add_number(sum, ping->kind);
         sum = add_number(sum, (uint64_t)ping->port << 8 | ping->flags);
     }
+    if (plan->by_ping)
+        sum = add_number(sum, plan->by_ping);
     return add_ports(sum, &plan->ping_ports);
 }
 

@@ -442,6 +442,7 @@ void scan__close_round(scan_t *s)
     service_run_free(s->services);
     connect_free(s->connects);
     raw_free(s->raw);
+    ping_free(s->ping);
     host_map_free(s->map);
     scan__close_trace(s);
     hdns_free(s->dns);
@@ -450,6 +451,7 @@ void scan__close_round(scan_t *s)
     s->services = NULL;
     s->connects = NULL;
     s->raw = NULL;
+    s->ping = NULL;
     s->map = NULL;
     s->trace = NULL;
     s->dns = NULL;

@@ -11,6 +11,7 @@
 #include "host_map.h"
 #include "name_wait.h"
 #include "output.h"
+#include "ping.h"
 #include "plan.h"
 #include "raw.h"
 #include "scan.h"
@@ -41,8 +42,9 @@ typedef struct scan_s {
     plan_t plan;
     hloop_t *loop;
     connect_t *connects; /* NULL: not needed */
-    raw_t *raw;          /* NULL: all is asked by connect */
-    host_map_t *map;     /* of hosts that are probed raw */
+    raw_t *raw;          /* NULL: all is asked by connect, */
+    ping_t *ping;        /* but for echoes; NULL: there are none */
+    host_map_t *map;     /* of hosts that are probed raw, or by echoes */
     engine_t *engines[PLAN_PACES];
     hdns_t *dns;      /* NULL: no names */
     trace_t *trace;   /* NULL: no ways are followed */
@@ -189,6 +191,8 @@ bool scan__name_hops(const scan_t *s, host_t *host);
 void scan__on_packet(void *context, const raw_packet_t *packet); /* a raw_packet_cb */
 /* What a connect call has said: 0 or -errno. Without the option it does nothing. */
 void scan__trace_connect(scan_t *s, const struct sockaddr *addr, int err);
+/* An echo by a ping socket. Without the option it does nothing. */
+void scan__trace_echo(scan_t *s, const struct sockaddr *addr, bool is_sent, unsigned try);
 
 /* ---- probe.c ---- */
 /* 0 or an exit status after a message: opens what the probes need. */

@@ -25,7 +25,7 @@ static void tell(scan_t *s, hbytes_t *text, int err)
 static const char *unit_of(const plan_t *plan)
 {
     if (!plan->is_raw)
-        return "connections";
+        return plan->by_ping ? "packets and connections" : "connections";
     return plan->by_connect && !plan->run.pings_only ? "packets and connections" : "packets";
 }
 
@@ -50,7 +50,7 @@ void scan__tell_size(scan_t *s)
     if (q.addresses <= SIZE_QUIET_MAX && q.is_private)
         return;
     if (has_pings)
-        q.pings.count = plan->is_raw ? plan->ping_count : plan->ping_ports.count;
+        q.pings.count = plan->is_raw ? plan->ping_count : plan->ping_ports.count + plan->by_ping;
     if (has_ports) {
         q.tcp.count = plan->ports.tcp.count;
         q.udp.count = plan->ports.udp.count;

@@ -54,7 +54,7 @@ MISUSED = [
     (["-6", "-S", HERE, "::1"], ["-S", HERE]),
     (["-sS", HERE], ["CAP_NET_RAW", "-sT"]),
     (["-sU", HERE], ["-sU", "CAP_NET_RAW"]),
-    (["-PE", HERE], ["CAP_NET_RAW", "-PS"]),
+    (["-PP", HERE], ["CAP_NET_RAW", "-PS"]),
     (["--scanflags", "SYN", HERE], ["--scanflags", "CAP_NET_RAW"]),
     (["10.0.0.256"], ["10.0.0.256"]),
     (["10.0.0.0/33"], ["/33"]),

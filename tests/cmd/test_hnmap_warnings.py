@@ -248,6 +248,11 @@ def test_the_limit_of_files_is_raised_as_far_as_it_may_be(lab, lan):
 def test_without_the_right_to_send_packets(lab, lan, public_hnmap):
     process = run(lab, lan, "-sn", SCANNER, name=public_hnmap, preexec_fn=become_nobody)
     assert warnings(process) == ["hnmap: without CAP_NET_RAW: scanning by connect, which does not see a "
+                                 "host that drops what it does not serve (sysctl "
+                                 "net.ipv4.ping_group_range allows no ping sockets, which would see "
+                                 "those that answer echoes)"]
+    process = run(lab, lan, "-Pn", "-p1", SCANNER, name=public_hnmap, preexec_fn=become_nobody)
+    assert warnings(process) == ["hnmap: without CAP_NET_RAW: scanning by connect, which does not see a "
                                  "host that drops what it does not serve"]
 
 
