@@ -105,7 +105,7 @@ static void proxies_are_read_as_curl_reads_them(void **state)
     is_proxy("-x|localhost/run/s", HPROXY_HTTP, "localhost", 1080);
     is_proxy("--socks5|a|-x|b:85", HPROXY_HTTP, "b", 85);
     fails("-x|http://", STATUS_RESOLVE_PROXY);
-    fails("-x|what://host", STATUS_RESOLVE_PROXY);
+    fails("-x|what://host", STATUS_CONNECT);
     fails("-x|host:x", STATUS_RESOLVE_PROXY);
     fails("--preproxy|http://a", STATUS_RESOLVE_PROXY);
     fails("--preproxy|a|--socks5|b", STATUS_RESOLVE_PROXY);
