@@ -181,6 +181,11 @@ int htls_peer_cert(const hio_t *io, int index, htls_cert_t *cert);
 /* The same one in PEM (RFC 7468), appended. 0, -ENOENT; -ENOMEM, -ENOBUFS: a part may be there. */
 int htls_peer_cert_pem(const hio_t *io, int index, hbytes_t *pem);
 
+/* All that it says, a "Name:value" a line (what an extension says may take more of them): names,
+ * version, serial number, algorithms, extensions, dates, the numbers of its key, signature. Ends in
+ * a newline; a control character is a dot. Errors as above, and then nothing was appended. */
+int htls_peer_cert_text(const hio_t *io, int index, hbytes_t *text);
+
 #ifdef __cplusplus
 }
 #endif

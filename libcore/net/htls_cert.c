@@ -181,7 +181,7 @@ static void describe(X509 *x509, htls_cert_t *cert)
     cert->not_after = htls__time(OSSL.X509_get0_notAfter(x509));
 }
 
-static X509 *peer_cert(const hio_t *io, int index)
+X509 *htls__peer_cert(const hio_t *io, int index)
 {
     const htls_t *tls = htls__of(io);
 
@@ -190,7 +190,7 @@ static X509 *peer_cert(const hio_t *io, int index)
 
 int htls_peer_cert(const hio_t *io, int index, htls_cert_t *cert)
 {
-    X509 *x509 = peer_cert(io, index);
+    X509 *x509 = htls__peer_cert(io, index);
 
     memset(cert, 0, sizeof(*cert));
     if (!x509)
@@ -202,7 +202,7 @@ int htls_peer_cert(const hio_t *io, int index, htls_cert_t *cert)
 
 int htls_peer_cert_pem(const hio_t *io, int index, hbytes_t *pem)
 {
-    X509 *x509 = peer_cert(io, index);
+    X509 *x509 = htls__peer_cert(io, index);
     unsigned char *der = NULL;
     int len = x509 ? OSSL.i2d_X509(x509, &der) : 0, err;
 

@@ -28,6 +28,9 @@
     X(ASN1_OCTET_STRING_free)                                                                      \
     X(ASN1_STRING_get0_data)                                                                       \
     X(ASN1_STRING_length)                                                                          \
+    X(ASN1_STRING_print)                                                                           \
+    X(ASN1_STRING_type)                                                                            \
+    X(ASN1_TIME_print)                                                                             \
     X(ASN1_TIME_to_tm)                                                                             \
     X(BIO_clear_flags)                                                                             \
     X(BIO_ctrl)                                                                                    \
@@ -48,6 +51,8 @@
     X(BIO_meth_set_write)                                                                          \
     X(BIO_new)                                                                                     \
     X(BIO_new_file)                                                                                \
+    X(BIO_printf)                                                                                  \
+    X(BIO_puts)                                                                                    \
     X(BIO_read)                                                                                    \
     X(BIO_s_mem)                                                                                   \
     X(BIO_s_socket)                                                                                \
@@ -55,6 +60,7 @@
     X(BIO_set_flags)                                                                               \
     X(BN_free)                                                                                     \
     X(BN_new)                                                                                      \
+    X(BN_print)                                                                                    \
     X(BN_rand)                                                                                     \
     X(BN_to_ASN1_INTEGER)                                                                          \
     X(CRYPTO_free)                                                                                 \
@@ -68,6 +74,7 @@
     X(EVP_PKEY_free)                                                                               \
     X(EVP_PKEY_get0_type_name)                                                                     \
     X(EVP_PKEY_get_bits)                                                                           \
+    X(EVP_PKEY_get_bn_param)                                                                       \
     X(EVP_PKEY_get_group_name)                                                                     \
     X(EVP_sha256)                                                                                  \
     X(GENERAL_NAMES_free)                                                                          \
@@ -148,11 +155,15 @@
     X(TLS_client_method)                                                                           \
     X(TLS_server_method)                                                                           \
     X(X509V3_EXT_conf_nid)                                                                         \
+    X(X509V3_EXT_print)                                                                            \
     X(X509V3_set_ctx)                                                                              \
     X(X509_EXTENSION_free)                                                                         \
+    X(X509_EXTENSION_get_data)                                                                     \
+    X(X509_EXTENSION_get_object)                                                                   \
     X(X509_LOOKUP_file)                                                                            \
     X(X509_NAME_add_entry_by_txt)                                                                  \
     X(X509_NAME_print_ex)                                                                          \
+    X(X509_PUBKEY_get0_param)                                                                      \
     X(X509_STORE_CTX_get0_cert)                                                                    \
     X(X509_STORE_CTX_get0_untrusted)                                                               \
     X(X509_STORE_CTX_get_current_cert)                                                             \
@@ -174,14 +185,19 @@
     X(X509_get0_notAfter)                                                                          \
     X(X509_get0_notBefore)                                                                         \
     X(X509_get0_pubkey)                                                                            \
+    X(X509_get0_signature)                                                                         \
+    X(X509_get_X509_PUBKEY)                                                                        \
     X(X509_get_default_cert_dir)                                                                   \
     X(X509_get_default_cert_dir_env)                                                               \
     X(X509_get_default_cert_file_env)                                                              \
+    X(X509_get_ext)                                                                                \
+    X(X509_get_ext_count)                                                                          \
     X(X509_get_ext_d2i)                                                                            \
     X(X509_get_issuer_name)                                                                        \
     X(X509_get_serialNumber)                                                                       \
     X(X509_get_signature_nid)                                                                      \
     X(X509_get_subject_name)                                                                       \
+    X(X509_get_version)                                                                            \
     X(X509_getm_notAfter)                                                                          \
     X(X509_getm_notBefore)                                                                         \
     X(X509_gmtime_adj)                                                                             \
@@ -196,6 +212,7 @@
     X(a2i_IPADDRESS)                                                                               \
     X(d2i_PKCS12_bio)                                                                              \
     X(d2i_PUBKEY_bio)                                                                              \
+    X(i2a_ASN1_OBJECT)                                                                             \
     X(i2d_PUBKEY)                                                                                  \
     X(i2d_X509)
 
@@ -366,5 +383,6 @@ const char *htls__pin_text(const X509 *cert, char *buf, size_t size); /* "sha256
 void htls__chain_free(STACK_OF(X509) * chain);                        /* NULL is legal */
 time_t htls__time(const ASN1_TIME *time);
 int htls__pin_of(EVP_PKEY *key, unsigned char *pin);
+X509 *htls__peer_cert(const hio_t *io, int index); /* borrowed; NULL: there is none */
 
 #endif

@@ -372,5 +372,85 @@ def test_certificates_are_shown(lab, secure):
     _, out, _ = run(lab, secure, "hcurl", "-k", secure.secure_url, "-o", "/dev/null", "-w",
                     "%{certs}|%{num_certs}|%{scheme}|%{time_appconnect}")  # fmt: skip
     certs, count, scheme, seconds = out.split("|")
-    assert (lab.folder / "cert").read_text() in certs and "Subject:CN=localhost\n" in certs
+    assert (lab.folder / "cert").read_text() in certs and "Subject:CN = localhost\n" in certs
     assert (count, scheme) == ("1", "https") and float(seconds) > 0
+
+
+EXTENSIONS = """[ca]
+basicConstraints=critical,CA:TRUE,pathlen:3
+keyUsage=critical,keyCertSign,cRLSign
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid,issuer
+[leaf]
+subjectAltName=DNS:localhost,IP:127.0.0.1,URI:http://x/,email:a@b
+extendedKeyUsage=serverAuth,clientAuth
+certificatePolicies=1.2.3.4,1.3.6.1.4.1.1
+crlDistributionPoints=URI:http://c/x.crl
+authorityInfoAccess=OCSP;URI:http://o/,caIssuers;URI:http://i/
+nameConstraints=permitted;DNS:a.b,excluded;DNS:c.d
+nsComment=a comment
+1.2.3.4.5=ASN1:UTF8String:of nobody
+"""
+
+# Name, algorithm, subject, issuer and its arguments.
+CHAIN = [
+    ("root", "ed25519", "/C=DE/O=R\u00f6t, \"Inc\"+OU=two/CN=root", "root", "-set_serial 0x80ff"),
+    ("between", "ec -pkeyopt ec_paramgen_curve:P-384", "/CN=between/emailAddress=a@b.c", "root",
+     "-set_serial 0 -extensions ca"),
+    ("leaf", "rsa -pkeyopt rsa_keygen_bits:2048", "/CN=localhost/O= x ", "between",
+     "-set_serial 5 -extensions leaf"),
+    ("pss", "rsa-pss -pkeyopt rsa_keygen_bits:2048", "/CN=pss", "between", "-set_serial -77"),
+    ("dh", "dh -pkeyopt group:ffdhe2048", "/CN=dh", "root", "-set_serial 7 -extensions leaf"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def chained(lab):
+    """A chain of every kind of key; what does not belong to it shows all the same."""
+    (lab.folder / "extensions").write_text(EXTENSIONS)
+
+    def openssl(command, *args):
+        made = lab.run("openssl", *command.split(), *args, cwd=lab.folder)
+        assert made.popen.returncode == 0, made.err()
+
+    for name, algorithm, subject, issuer, more in CHAIN:
+        openssl(f"genpkey -out {name}.key -algorithm {algorithm}")
+        openssl(f"pkey -in {name}.key -pubout -out {name}.pub")
+        by = f"-CA {issuer}.pem -CAkey {issuer}.key -force_pubkey {name}.pub"
+        if issuer == name:
+            by = f"-signkey {name}.key"
+        signer = "root" if name == "dh" else name  # that one cannot sign
+        openssl(f"req -new -key {signer}.key -utf8 -out {name}.csr -subj", subject)
+        openssl(f"x509 -req -in {name}.csr -days 9999 -out {name}.pem -extfile extensions "
+                f"{by} {more}")  # fmt: skip
+    chain = "".join((lab.folder / f"{name}.pem").read_text()
+                    for name in ("leaf", "between", "root", "pss", "dh"))  # fmt: skip
+    (lab.folder / "chain").write_text(chain)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.path("chain"), lab.path("leaf.key"))
+    web = TlsWeb(context)
+    yield web
+    web.close()
+
+
+@pytest.mark.parametrize("text", ["%{certs}|%{num_certs}", "%{num_certs}"])
+def test_certificates_are_shown_as_by_curl(lab, chained, text):
+    shown = both(lab, chained, text, "-k", chained.secure_url + "/hello")
+    assert shown.endswith(str(len(CHAIN)))
+
+
+def test_what_a_certificate_says_is_harmless(lab):
+    """A comment with ESC, CR and BEL: curl hands them to the terminal, here they are dots."""
+    made = lab.run("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout",
+                   lab.path("key"), "-out", lab.path("cert"), "-subj", "/CN=localhost", "-addext",
+                   "nsComment=DER:16:06:61:1b:0d:07:62:0a")  # fmt: skip
+    assert made.popen.returncode == 0, made.err()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.path("cert"), lab.path("key"))
+    web = TlsWeb(context)
+    try:
+        _, out, _ = run(lab, web, "hcurl", "-k", web.secure_url, "-o", "/dev/null",
+                        "-w", "%{certs}")  # fmt: skip
+    finally:
+        web.close()
+    assert "\nNetscape Comment:a...b\n" in out

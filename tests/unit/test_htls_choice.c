@@ -124,6 +124,36 @@ static void the_certificate_is_given_in_pem(void **state)
     hbytes_deinit(&seen_pem);
 }
 
+static void read_text(hio_t *io)
+{
+    hbytes_t small = {0};
+
+    end_on_connect(io);
+    hbytes_clear(&seen_pem);
+    assert_int_equal(htls_peer_cert_text(io, 0, &seen_pem), 0);
+    assert_int_equal(htls_peer_cert_text(io, 1, &seen_pem), -ENOENT);
+    hbytes_init(&small, 10);
+    assert_int_equal(htls_peer_cert_text(io, 0, &small), -ENOBUFS);
+    assert_int_equal(small.len, 0);
+    hbytes_deinit(&small);
+}
+
+/* What all kinds of certificates come to is seen beside curl, in tests/cmd. */
+static void the_certificate_is_given_as_text(void **state)
+{
+    (void)state;
+    tls_open(server_ctx("good"), client_ctx());
+    tls.name = "a.test";
+    hio_setcb_connect(tls_connect(), read_text);
+    TLS_UNTIL(tls.client.seen.connects);
+    assert_int_equal(strncmp(seen_pem.data, "Subject:", 8), 0);
+    assert_non_null(strstr(seen_pem.data, "\nX509v3 Subject Alternative Name:DNS:a.test"));
+    assert_non_null(strstr(seen_pem.data, "\nSignature:"));
+    assert_int_equal(seen_pem.data[seen_pem.len - 1], '\n');
+    tls_end();
+    hbytes_deinit(&seen_pem);
+}
+
 static long seen_result;
 
 static void ask_for_the_result(hio_t *io)
@@ -301,6 +331,7 @@ int main(void)
         cmocka_unit_test(the_server_chooses_the_protocol_by_its_own_order),
         cmocka_unit_test(settings_of_the_protocol_are_kept),
         cmocka_unit_test(the_certificate_is_given_in_pem),
+        cmocka_unit_test(the_certificate_is_given_as_text),
         cmocka_unit_test(what_does_not_count_is_verified_if_asked_for),
         cmocka_unit_test(a_certificate_made_now_is_shown_and_can_be_pinned),
         cmocka_unit_test(a_session_of_the_same_name_is_resumed),
