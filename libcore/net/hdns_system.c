@@ -33,6 +33,7 @@ struct hdns_system_s {
     pthread_cond_t is_needed;
     hlist_t line, done;
     unsigned threads, idle;
+    unsigned in_line; /* jobs */
     bool is_closed;
     int wake; /* the io's descriptor */
     hio_t *io;
@@ -81,6 +82,14 @@ static void ask(hdns_job_t *job)
     job->err = job->gai_error == 0 ? 0 : HERR_RESOLVE;
 }
 
+/* Locked. */
+static void leave_line(hdns_job_t *job)
+{
+    hlist_remove(&job->link);
+    job->is_in_line = false;
+    job->system->in_line--;
+}
+
 static void *run_thread(void *arg)
 {
     hdns_system_t *system = arg;
@@ -97,8 +106,7 @@ static void *run_thread(void *arg)
             continue;
         }
         job = HLIST_ENTRY(system->line.next, hdns_job_t, link);
-        hlist_remove(&job->link);
-        job->is_in_line = false;
+        leave_line(job);
         pthread_mutex_unlock(&system->lock);
         ask(job);
         pthread_mutex_lock(&system->lock);
@@ -232,17 +240,19 @@ static int open_system(hdns_t *dns)
     return 0;
 }
 
-/* A thread for it, if none is free; one is enough in the end. */
+/* A thread for it, if there are not as many free ones as jobs in line: those that are woken are free
+ * until they run. One is enough in the end. */
 static int put_in_line(hdns_system_t *system, hdns_job_t *job)
 {
     int err = 0;
 
     pthread_mutex_lock(&system->lock);
-    if (system->idle == 0 && system->threads < HDNS_THREADS_MAX)
+    if (system->idle <= system->in_line && system->threads < HDNS_THREADS_MAX)
         err = start_thread(system);
     if (system->threads > 0) {
         err = 0;
         job->is_in_line = true;
+        system->in_line++;
         hlist_push_back(&system->line, &job->link);
         pthread_cond_signal(&system->is_needed);
     }
@@ -283,7 +293,7 @@ void hdns__system_leave(hdns_job_t *job)
     pthread_mutex_lock(&job->system->lock);
     is_unasked = job->is_in_line;
     if (is_unasked)
-        hlist_remove(&job->link);
+        leave_line(job);
     pthread_mutex_unlock(&job->system->lock);
     job->query = NULL; /* a thread does not look at it */
     if (is_unasked)

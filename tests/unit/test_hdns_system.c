@@ -13,8 +13,10 @@
 #include <dirent.h>
 #include <netdb.h>
 #include <semaphore.h>
+#include <time.h>
 
-static sem_t gate; /* what is stuck waits for it */
+static sem_t gate;    /* what is stuck waits for it */
+static sem_t arrived; /* one that waits there tells */
 
 /* ---- the resolver ---------------------------------------------------------------------------- */
 
@@ -24,7 +26,8 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
                        struct addrinfo **list);
 void __wrap_freeaddrinfo(struct addrinfo *list);
 
-/* 192.0.2.1 has a name, .2 has none, no server answers about .3, and .4 takes its time. */
+/* 192.0.2.1 has a name, .2 has none, no server answers about .3, and .4 takes its time; .5, too, and
+ * tells that it does. */
 /* NOLINTNEXTLINE(readability-function-size): so many it has */
 int __wrap_getnameinfo(const struct sockaddr *sa, socklen_t len, char *host, socklen_t size,
                        char *service, socklen_t service_len, int flags)
@@ -37,7 +40,9 @@ int __wrap_getnameinfo(const struct sockaddr *sa, socklen_t len, char *host, soc
     (void)service_len;
     if ((flags & NI_NAMEREQD) == 0)
         return EAI_BADFLAGS;
-    while (last == 4 && sem_wait(&gate) < 0)
+    if (last == 5)
+        sem_post(&arrived);
+    while ((last == 4 || last == 5) && sem_wait(&gate) < 0)
         continue;
     if (last == 2 || last == 3)
         return last == 2 ? EAI_NONAME : EAI_AGAIN;
@@ -180,6 +185,31 @@ static void what_is_stuck_holds_nobody(void **state)
     done_with(&w, threads);
 }
 
+/* A thread that is free is free for one of them, not for all that come before it wakes. */
+static void each_has_a_thread_as_long_as_there_are_some(void **state)
+{
+    int threads = count_threads();
+    world_t w = by_system();
+    result_t taken[HDNS_THREADS_MAX] = {0}, r;
+    struct timespec limit;
+    haddr_t addr;
+
+    (void)state;
+    reverse(&w, "192.0.2.1", &r); /* leaves a free one */
+    assert_int_equal(haddr_parse(&addr, "192.0.2.5", 0), 0);
+    for (int i = 0; i < HDNS_THREADS_MAX; i++)
+        assert_int_equal(hdns_reverse(w.dns, &addr.u.sa, on_name, &taken[i], NULL), 0);
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += 20;
+    for (int i = 0; i < HDNS_THREADS_MAX; i++)
+        assert_int_equal(sem_timedwait(&arrived, &limit), 0);
+    for (int i = 0; i < HDNS_THREADS_MAX; i++)
+        sem_post(&gate);
+    for (int i = 0; i < HDNS_THREADS_MAX; i++)
+        RUN_UNTIL(w.loop, taken[i].calls > 0);
+    done_with(&w, threads);
+}
+
 static void what_is_cancelled_is_not_told(void **state)
 {
     int threads = count_threads();
@@ -241,10 +271,12 @@ int main(void)
         cmocka_unit_test(addresses_have_names),
         cmocka_unit_test(names_have_addresses),
         cmocka_unit_test(what_is_stuck_holds_nobody),
+        cmocka_unit_test(each_has_a_thread_as_long_as_there_are_some),
         cmocka_unit_test(what_is_cancelled_is_not_told),
         cmocka_unit_test(without_memory),
     };
 
     sem_init(&gate, 0, 0);
+    sem_init(&arrived, 0, 0);
     return run_on_each_poller("hdns_system", tests, ARRAY_LENGTH(tests));
 }
