@@ -240,8 +240,8 @@ static int open_system(hdns_t *dns)
     return 0;
 }
 
-/* A thread for it, if there are not as many free ones as jobs in line: those that are woken are free
- * until they run. One is enough in the end. */
+/* A thread for it, if there are no more free ones than jobs in line: one that is woken counts as
+ * free until it runs. One is enough in the end. */
 static int put_in_line(hdns_system_t *system, hdns_job_t *job)
 {
     int err = 0;

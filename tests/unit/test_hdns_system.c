@@ -26,8 +26,8 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
                        struct addrinfo **list);
 void __wrap_freeaddrinfo(struct addrinfo *list);
 
-/* 192.0.2.1 has a name, .2 has none, no server answers about .3, and .4 takes its time; .5, too, and
- * tells that it does. */
+/* 192.0.2.1 has a name, .2 has none, no server answers about .3, and .4 takes its time; .5, too,
+ * and tells that it does. */
 /* NOLINTNEXTLINE(readability-function-size): so many it has */
 int __wrap_getnameinfo(const struct sockaddr *sa, socklen_t len, char *host, socklen_t size,
                        char *service, socklen_t service_len, int flags)
