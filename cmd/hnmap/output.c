@@ -43,24 +43,31 @@ static int expand_path(const char *name, char **path)
 {
     static const struct {
         char letter;
-        const char *format;
-    } parts[] = {{'H', "%H"}, {'M', "%M"}, {'S', "%S"},     {'m', "%m"},   {'d', "%d"},
-                 {'y', "%y"}, {'Y', "%Y"}, {'T', "%H%M%S"}, {'R', "%H%M"}, {'D', "%m%d%y"}};
+        unsigned at, len; /* of now */
+    } parts[] = {{'H', 0, 2}, {'M', 2, 2}, {'S', 4, 2},  {'T', 0, 6}, {'R', 0, 4},
+                 {'m', 6, 2}, {'d', 8, 2}, {'y', 10, 2}, {'D', 6, 6}, {'Y', 12, 4}};
+    char now[96] = "";
     hbytes_t out = {0};
     struct tm tm;
-    time_t now = time(NULL);
-    int status = localtime_r(&now, &tm) == NULL ? -EINVAL : 0;
+    time_t seconds = time(NULL);
+    int status = 0;
 
+    if (localtime_r(&seconds, &tm))
+        snprintf(now, sizeof(now), "%02d%02d%02d%02d%02d%02d%04d", tm.tm_hour, tm.tm_min, tm.tm_sec,
+                 tm.tm_mon + 1, tm.tm_mday, tm.tm_year % 100, tm.tm_year + 1900);
     for (; *name && status == 0; name++) {
-        bool is_part = *name == '%' && name[1];
-        char text[16] = {0};
+        const char *text = name;
+        size_t len = 1;
 
-        name += is_part;
-        text[0] = *name;
-        for (size_t i = 0; is_part && i < sizeof(parts) / sizeof(parts[0]); i++)
-            if (parts[i].letter == *name)
-                strftime(text, sizeof(text), parts[i].format, &tm);
-        status = hbytes_append_str(&out, text);
+        if (*name == '%' && name[1]) {
+            text = ++name;
+            for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+                if (parts[i].letter == *name) {
+                    text = now + parts[i].at;
+                    len = parts[i].len;
+                }
+        }
+        status = hbytes_append(&out, text, len);
     }
     *path = status == 0 ? hmem_strdup(out.data ? out.data : "") : NULL;
     hbytes_deinit(&out);

@@ -164,10 +164,11 @@ static int describe(plan_t *plan)
         .version = HNET_VERSION,
         .args = plan->args.data,
         .stylesheet = o->output.stylesheet,
-        .verbose = o->output.verbose,
+        /* As the original: who looks inside wants to hear all that is said. */
+        .verbose = o->output.verbose > o->output.debug ? o->output.verbose : o->output.debug,
         .debug = o->output.debug,
         .open_only = o->output.open_only,
-        .show_reason = o->output.reason,
+        .show_reason = o->output.reason || o->output.debug > 0,
         .lists_only = (o->scans & SCAN_LIST) != 0,
         .pings_only = (o->scans & SCAN_NO_PORT) != 0,
     };

@@ -114,3 +114,32 @@ void scan__progress(void *context, progress_t *progress)
     if (progress->elapsed_us > 0)
         progress->rate = (double)sent * 1e6 / (double)progress->elapsed_us;
 }
+
+/* ---- -d ------------------------------------------------------------------------------------- */
+
+void scan__tell_inside(scan_t *s)
+{
+    static const char *const names[PLAN_PACES] = {
+        [PACE_NEIGHBOURS] = "ARP and NDP", [PACE_PINGS] = "Pings",      [PACE_TCP] = "TCP ports",
+        [PACE_UDP] = "UDP ports",          [PACE_OS] = "System probes", [PACE_TRACE] = "Traceroute",
+    };
+
+    if (s->plan.run.debug == 0 || s->plan.run.lists_only)
+        return;
+    for (int i = 0; i < PLAN_PACES; i++) {
+        engine_stats_t stats;
+        char line[256];
+
+        engine_stats(s->engines[i], &stats);
+        if (stats.sent == 0)
+            continue;
+        snprintf(line, sizeof(line),
+                 "%s: %" PRIu64 " probes sent, %" PRIu64 " of them again; %" PRIu64
+                 " have an answer, %" PRIu64
+                 " were lost (loss is about %.1f%%); at the end %.0f at a time, "
+                 "%.0f a second\n",
+                 names[i], stats.sent, stats.repeated, stats.answered, stats.lost, stats.loss * 100,
+                 stats.window, stats.rate);
+        scan__heard(s, output_line(s->output, &s->plan.run, line));
+    }
+}

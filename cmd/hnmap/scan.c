@@ -420,6 +420,7 @@ void scan__run_round(scan_t *s)
     if (s->status == 1 && run->error == NULL)
         run->error = "failed";
     scan__judge_round(s);
+    scan__tell_inside(s);
     scan__heard(s, output_end(s->output, run));
     scan__end_resume(s, s->status == 0 && !output_has_failed(s->output));
     if (s->plan.options->output.diff && run->round <= 1)

@@ -121,6 +121,7 @@ void scan__warn_end(scan_t *s);                       /* all is reported */
 
 /* ---- progress.c: a view_progress_cb of a scan_t ---- */
 void scan__progress(void *context, progress_t *progress);
+void scan__tell_inside(scan_t *s); /* what each engine has done, with -d */
 
 /* ---- stage.c ---- */
 /* Asks for the name of an address; *asked_us: when a server was, 0: none was needed. *query is NULL

@@ -57,6 +57,19 @@ def lines_of(data):
     return [json.loads(line) for line in data.decode().splitlines()]
 
 
+# ---- what goes on inside ----
+
+
+def test_debugging_tells_what_was_sent(lab, network):
+    text = scan(lab, network, "-d").out().decode()
+    assert "Discovered open port" in text and "syn-ack" in text and "REASON" in text, text
+    (answers,) = re.findall(r"^TCP ports: \d+ probes sent, \d+ of them again; (\d+) have", text, re.M)
+    assert answers == "9", text
+    assert "probes sent" not in scan(lab, network, "-v").out().decode()
+    root = xml.etree.ElementTree.fromstring(scan(lab, network, "-d2", "-oX", "-").out())
+    assert root.find("verbose").get("level") == root.find("debugging").get("level") == "2"
+
+
 # ---- JSON ----
 
 
