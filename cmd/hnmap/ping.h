@@ -14,7 +14,8 @@
 #include <stdint.h>
 
 #define PING_NONCE_SIZE 8
-#define PING_READS_MAX 1024 /* answers and errors in one turn of the loop */
+#define PING_READS_MAX 1024 /* answers and errors in one turn of the loop, of one socket */
+#define PING_SOCKETS_MAX 16
 
 typedef struct ping_s ping_t;
 
@@ -44,7 +45,8 @@ typedef struct ping_options_s {
 /* Whether the system lets this process have such a socket. */
 bool ping_is_allowed(sa_family_t family);
 
-/* 0; -EACCES (not allowed), what binding says, -ENOMEM. options are copied but for the data. */
+/* 0; -EACCES (not allowed), what binding says, -ENOMEM. options are copied, but not
+ * what they point to. */
 int ping_new(hloop_t *loop, const ping_options_t *options, ping_cb cb, void *context,
              ping_t **ping);
 void ping_free(ping_t *ping); /* no callbacks; NULL is legal */
