@@ -1,6 +1,8 @@
 /* What the table of options cannot know: what goes with what. */
 #include "options.h"
 
+#include "base/hstr.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +38,17 @@ bool options_are_kept(const options_t *o)
     return o->resume && o->operands.count == 0 && o->target.input_files.count == 0;
 }
 
+/* "--resume FILE" and "--resume=FILE" alone. */
+static bool has_other_words(const options_t *o)
+{
+    int max = 3;
+
+    for (int i = 1; i < o->argc; i++)
+        if (hstr_starts(o->argv[i], "--resume="))
+            max = 2;
+    return o->argc > max;
+}
+
 static int check_resume(const options_t *o)
 {
     bool reads_stdin = o->target.exclude_file && strcmp(o->target.exclude_file, "-") == 0;
@@ -50,7 +63,7 @@ static int check_resume(const options_t *o)
         return misused("--resume ends with its scan: not with --watch");
     if (reads_stdin)
         return misused("--resume reads the targets again when it goes on: not from standard input");
-    if (options_are_kept(o) && o->argc > 3)
+    if (options_are_kept(o) && has_other_words(o))
         return misused("--resume without targets takes all options from its file: it goes with no "
                        "other");
     return 0;

@@ -480,3 +480,8 @@ def test_what_it_does_not_go_with(place, args, why):
     process = place.run("--resume", place.file, *args, status=2)
     assert why in process.err()
     assert not os.path.exists(place.file)
+
+
+def test_a_word_beside_a_file_in_one_word_is_refused_too(place):
+    process = place.run(f"--resume={place.file}", "-v", status=2)
+    assert "it goes with no other" in process.err()
