@@ -122,7 +122,8 @@ void scan__warn_end(scan_t *s)
     int err = strange_end(&s->warn.strange, &text);
 
     tell(s, &text, err);
-    if (s->warn.unasked > 1)
+    if (s->warn.unasked > 1 &&
+        s->plan.run.round == 0) /* else scan__judge_round tells of each round */
         fprintf(stderr, "hnmap: %llu hosts could not be asked, or not all that was to be\n",
                 (unsigned long long)s->warn.unasked);
     if (s->warn.dropped > 0)
@@ -131,4 +132,5 @@ void scan__warn_end(scan_t *s)
                 "this machine; what they may have answered was asked again. --max-rate, or fewer "
                 "other programs, makes it rarer\n",
                 (unsigned long long)s->warn.dropped);
+    s->warn.dropped = 0; /* the next round tells of its own */
 }
