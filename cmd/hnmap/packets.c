@@ -12,10 +12,11 @@ static void tell(scan_t *s, const char *what, uint64_t time_us, const hbytes_t *
     uint64_t us = time_us > s->begin_us ? time_us - s->begin_us : 0;
     hbytes_t line = {0};
 
+    view_clear(s->view);
     if (hbytes_printf(&line, "%s (%.4fs) %s\n", what, (double)us / 1e6, text->data) < 0)
         scan__out_of_memory(s);
-    else if (view_clear(s->view), output_line(s->output, &s->plan.run, line.data) < 0)
-        s->status = 1;
+    else
+        scan__heard(s, output_line(s->output, &s->plan.run, line.data));
     hbytes_deinit(&line);
 }
 

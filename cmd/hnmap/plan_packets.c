@@ -1,19 +1,12 @@
 /* What packets of our own carry. */
 #include "plan_int.h"
 
-#include <ctype.h>
+#include "base/hstr.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #define DATA_SAFE 1400 /* bytes that every network takes in one packet */
-
-static int value_of(char digit)
-{
-    const char *digits = "0123456789abcdef";
-    const char *at = digit == '\0' ? NULL : strchr(digits, tolower((unsigned char)digit));
-
-    return at ? (int)(at - digits) : -1;
-}
 
 /* "0xCAFE", "CAFE", "\xCA\xFE". 0, -EINVAL, -ENOMEM. */
 static int read_hex(hbytes_t *data, const char *text)
@@ -29,8 +22,8 @@ static int read_hex(hbytes_t *data, const char *text)
         if (has_marks && strncmp(text, "\\x", 2) != 0)
             return -EINVAL;
         text += has_marks ? 2 : 0;
-        high = value_of(text[0]);
-        low = high < 0 ? -1 : value_of(text[1]);
+        high = hstr_hex_digit(text[0]);
+        low = high < 0 ? -1 : hstr_hex_digit(text[1]);
         if (low < 0)
             return -EINVAL;
         err = hbytes_append_char(data, (char)(high << 4 | low));

@@ -224,17 +224,12 @@ static uint16_t answered_port(const host_result_t *host, uint8_t *ttl)
     return found ? found->number : 0;
 }
 
-/* From the hops that an answer may still have gone: systems begin with one of these. */
+/* How far away it may be; 0: that is not known, or further than is asked. */
 static uint8_t guess_hops(uint8_t ttl)
 {
-    static const uint8_t begins[] = {32, 64, 128, 255};
-    size_t i = 0;
+    uint8_t hops = os_hops(ttl);
 
-    if (ttl == 0)
-        return 0;
-    while (begins[i] < ttl)
-        i++;
-    return (uint8_t)(begins[i] - ttl + 1 <= RAW_TRACE_HOPS ? begins[i] - ttl + 1 : 0);
+    return hops <= RAW_TRACE_HOPS ? hops : 0;
 }
 
 static uint8_t choose_probe(const scan_t *s, const host_t *host, raw_probe_t *probe)
