@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -128,6 +129,29 @@ static int add_sinks(output_t *output, const output_options_t *options)
     return status;
 }
 
+/* A device or a pipe may take several. */
+static bool is_one_file(const char *a, const char *b)
+{
+    struct stat about;
+
+    return strcmp(a, b) == 0 && (stat(a, &about) < 0 || S_ISREG(about.st_mode));
+}
+
+/* Two reports in one file would be none. 0, or -EINVAL after a message. */
+static int check_apart(const output_t *output)
+{
+    for (size_t i = 1; i < output->count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const char *a = output->sinks[j].path, *b = output->sinks[i].path;
+
+            if (a && b && is_one_file(a, b)) {
+                fprintf(stderr, "hnmap: two reports go to '%s': give each a file of its own\n", a);
+                return -EINVAL;
+            }
+        }
+    return 0;
+}
+
 /* Whether a file can be written later; nothing is made of it yet. 0 or -errno. */
 static int check_file(const char *path)
 {
@@ -205,7 +229,9 @@ int output_open(const output_options_t *options, output_t **output)
 
     if (status == -ENOMEM)
         fprintf(stderr, "hnmap: %s\n", herr_str(status));
-    else
+    if (status == 0)
+        status = check_apart(o);
+    if (status == 0)
         status = options->watch_ms > 0 ? check_files(o) : open_files(o, options->append);
     if (status < 0) {
         output_free(o);

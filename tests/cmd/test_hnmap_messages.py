@@ -124,6 +124,19 @@ def test_a_reader_that_leaves(lab, args):
     assert "standard output" in process.err()
 
 
+@pytest.mark.parametrize("options", [["-oX", "x", "--json", "x"], ["-oA", "a", "-oG", "a.gnmap"]])
+def test_two_reports_in_one_file_are_refused(lab, options):
+    """The file that is there stays as it is."""
+    path = lab.path(options[-1])
+    with open(path, "w") as file:
+        file.write("mine")
+    result = lab.run("hnmap", "-sL", HERE, *[o if o.startswith("-") else lab.path(o) for o in options])
+    assert result.wait() == 1
+    assert result.err() == f"hnmap: two reports go to '{path}': give each a file of its own\n"
+    with open(path) as file:
+        assert file.read() == "mine"
+
+
 def test_given_times_go_with_every_template(lab):
     for template in range(6):
         for args in (["--scan-delay", "2ms"], ["--max-scan-delay", "1ms"], ["--max-rtt-timeout", "50ms"],
