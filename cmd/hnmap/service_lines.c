@@ -321,8 +321,9 @@ static bool rsync(const reply_t *reply, match_t *m, cursor_t line)
     cursor_take(&line, strlen("@RSYNCD: "));
     match_text(version, sizeof(version), match_version_span(line));
     match_named(m, "rsync");
-    snprintf(m->extra, sizeof(m->extra), "protocol version %s", version);
-    m->level = MATCH_VERSION;
+    if (version[0] != '\0')
+        snprintf(m->extra, sizeof(m->extra), "protocol version %s", version);
+    m->level = version[0] != '\0' ? MATCH_VERSION : MATCH_PRODUCT;
     return true;
 }
 

@@ -125,6 +125,7 @@ static const sample_t samples[] = {
      "ms-wbt-server|||CredSSP|||"},
     {PROBE_BANNER, BYTES("RFB 003.008\n"), "vnc|VNC||protocol 3.8|||"},
     {PROBE_BANNER, BYTES("@RSYNCD: 31.0 sha512\n"), "rsync|||protocol version 31.0|||"},
+    {PROBE_BANNER, BYTES("@RSYNCD: \n"), "rsync||||||"},
     {PROBE_BANNER, BYTES("\xff\xfd\x18\xff\xfd\x20"), "telnet||||||"},
     {PROBE_DNS,
      BYTES("\0\x3fhn\x85\0\0\x01\0\x01\0\0\0\0\x07version\x04"
