@@ -158,9 +158,9 @@ def test_a_small_scan_of_a_private_network_says_nothing_of_its_size(lab, lan, ar
 def test_hosts_all_of_whose_ports_are_open(lab, lan):
     with somebody(lan):
         lines = warnings(run(lab, lan, "-p1-100", "10.77.0.100-102"))
-    assert lines == [
-        "hnmap: every port of 10.77.0.100 seems open (all of 100): a firewall or tarpit answers for it",
-        "hnmap: every port of 2 further hosts seems open, too"]
+    first = r"hnmap: every port of 10\.77\.0\.10[0-2] seems open \(all of 100\): a firewall or tarpit answers for it"
+    assert re.fullmatch(first, lines[0]), lines  # whichever was done first
+    assert lines[1:] == ["hnmap: every port of 2 further hosts seems open, too"]
 
 
 def test_hosts_all_of_whose_ports_are_closed_are_nothing_special(lab, lan):
