@@ -79,7 +79,7 @@ hcurl: try 'hcurl --help' or 'hcurl --manual' for more information"""
 @every_command
 def test_the_manual_page_passes_the_linter(command, tmp_path):
     need("mandoc")
-    page = tmp_path / "page"
+    page = tmp_path / f"{command}.1"
     page.write_text(run(command, "--help-man").stdout)
     lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True)
     assert (lint.returncode, lint.stdout) == (0, "")
@@ -88,7 +88,7 @@ def test_the_manual_page_passes_the_linter(command, tmp_path):
 @every_command
 def test_every_visible_option_is_in_the_manual_page(command, tmp_path):
     need("mandoc")
-    page = tmp_path / "page"
+    page = tmp_path / f"{command}.1"
     page.write_text(run(command, "--help-man").stdout)
     text = subprocess.run(["mandoc", "-T", "ascii", page], capture_output=True, text=True).stdout
     text = re.sub(".\b", "", text)

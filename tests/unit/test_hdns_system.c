@@ -12,8 +12,16 @@
 
 #include <dirent.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <time.h>
+
+/* The thread sanitizer does not see that a thread is over which nobody joins. */
+#ifdef __SANITIZE_THREAD__
+#define IS_END_SEEN false
+#else
+#define IS_END_SEEN true
+#endif
 
 static sem_t gate;    /* what is stuck waits for it */
 static sem_t arrived; /* one that waits there tells */
@@ -262,7 +270,23 @@ static int scenario(void *arg)
 static void without_memory(void **state)
 {
     (void)state;
+    if (!IS_END_SEEN)
+        skip(); /* what it changes, threads that are over have read */
     oom_run(scenario, NULL);
+}
+
+static void *do_nothing(void *arg)
+{
+    return arg;
+}
+
+/* The thread sanitizer has a thread of its own from the first one of the program on. */
+static void start_first_thread(void)
+{
+    pthread_t id;
+
+    if (pthread_create(&id, NULL, do_nothing, NULL) == 0)
+        pthread_join(id, NULL);
 }
 
 int main(void)
@@ -276,6 +300,7 @@ int main(void)
         cmocka_unit_test(without_memory),
     };
 
+    start_first_thread();
     sem_init(&gate, 0, 0);
     sem_init(&arrived, 0, 0);
     return run_on_each_poller("hdns_system", tests, ARRAY_LENGTH(tests));
