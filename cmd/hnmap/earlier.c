@@ -201,7 +201,7 @@ int earlier_read(earlier_t *earlier, const char *path, hbytes_t *why)
 
     *earlier = (earlier_t){0};
     if (status < 0)
-        hbytes_append_str(why, herr_str(status));
+        hbytes_append_str(why, status == -EINVAL ? "it is no plain file" : herr_str(status));
     else
         status = earlier_parse(earlier, text.data ? text.data : "", text.len, why);
     if (status == -ENOMEM && why->len == 0)

@@ -185,15 +185,24 @@ static int fail_open(const char *path, int err)
     return fail(path, herr_str(err));
 }
 
-static int open_file(resume_file_t *f)
+/* Those that are no plain files are not even opened: some do something then. */
+static int check_kind(const char *path, bool *is_there)
 {
     struct stat st;
-    const char *wrong;
 
-    f->was_there = lstat(f->path, &st) == 0;
-    /* Those that are none are not even opened: some do something then. */
-    if (f->was_there && !S_ISREG(st.st_mode))
-        return fail_open(f->path, S_ISLNK(st.st_mode) ? -ELOOP : -EINVAL);
+    *is_there = lstat(path, &st) == 0;
+    if (*is_there && !S_ISREG(st.st_mode))
+        return fail_open(path, S_ISLNK(st.st_mode) ? -ELOOP : -EINVAL);
+    return 0;
+}
+
+static int open_file(resume_file_t *f)
+{
+    const char *wrong;
+    int status = check_kind(f->path, &f->was_there);
+
+    if (status != 0)
+        return status;
     f->fd = hfile_open_alone(f->path, RIGHTS);
     if (f->fd < 0)
         return fail_open(f->path, f->fd);
@@ -237,12 +246,16 @@ const resume_begin_t *resume_file_begin(const resume_file_t *file)
 
 int resume_file_command(const char *path, hbytes_t *words)
 {
-    reader_t reader = {.fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
+    reader_t reader = {.fd = -1};
     resume_record_t record = {0};
     hbytes_t own = {0};
     const char *wrong;
-    int status = 0, err;
+    bool is_there;
+    int status = check_kind(path, &is_there), err;
 
+    if (status != 0)
+        return status;
+    reader.fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (reader.fd < 0)
         return fail_open(path, -errno);
     wrong = what_is_wrong(reader.fd);

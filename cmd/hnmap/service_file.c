@@ -408,7 +408,8 @@ int service_file_load(const char *path, service_file_t **file, char *error, size
     int err = hfile_read(path, SERVICE_FILE_SIZE_MAX, &text);
 
     if (err < 0)
-        snprintf(error, error_size, "%s: %s", path, herr_str(err));
+        snprintf(error, error_size, "%s: %s", path,
+                 err == -EINVAL ? "it is no plain file" : herr_str(err));
     else
         err =
             service_file_parse(text.data ? text.data : "", text.len, path, file, error, error_size);

@@ -124,6 +124,15 @@ def test_a_reader_that_leaves(lab, args):
     assert "standard output" in process.err()
 
 
+@pytest.mark.parametrize("args", [["--diff"], ["-sV", "--probes"]])
+def test_what_is_no_file_is_told_as_that(lab, args):
+    path = lab.path("fifo")
+    os.mkfifo(path)
+    result = lab.run("hnmap", *PLAIN, *args, path, HERE)
+    assert result.wait() == 1
+    assert f"{path}" in result.err() and "it is no plain file" in result.err(), result
+
+
 @pytest.mark.parametrize("options", [["-oX", "x", "--json", "x"], ["-oA", "a", "-oG", "a.gnmap"]])
 def test_two_reports_in_one_file_are_refused(lab, options):
     """The file that is there stays as it is."""
