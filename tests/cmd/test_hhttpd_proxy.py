@@ -1,6 +1,7 @@
 """hhttpd in front of other servers, and as a forward proxy: with nginx behind it, curl and ab before
 it, and a server of the test that shows what it was asked."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -37,16 +38,23 @@ class Shows(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def back():
-    """The port of a server that shows what it is asked."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shows)
+@contextlib.contextmanager
+def serving(handler):
+    """Its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server.server_address[1]
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def back():
+    """The port of a server that shows what it is asked."""
+    with serving(Shows) as port:
+        yield port
 
 
 @pytest.fixture
@@ -89,13 +97,8 @@ class Redirects(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def redirector():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirects)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Redirects) as port:
+        yield port
 
 
 @pytest.mark.parametrize(
