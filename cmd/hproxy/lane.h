@@ -1,0 +1,48 @@
+/* lane: what one loop serves: the services of the settings, the resolver that they share, and the
+ * status listener. */
+#ifndef HPROXY_LANE_H
+#define HPROXY_LANE_H
+
+#include "hproxy.h"
+
+typedef struct lane_s lane_t;
+
+/* Makes all services; nothing listens yet. Worker 0 of a generation runs the health checks. 0 and
+ * *lane, or a negative error and lines in `why`. env is borrowed. */
+int lane_new(hloop_t *loop, const env_t *env, lane_t **lane, hbytes_t *why);
+
+/* Serves a socket that the master holds: of the end point `listen` of that service. tls: it speaks
+ * TLS. The descriptor is closed with the lane (in this process), and on an error. 0 or a negative
+ * error. */
+int lane_listen(lane_t *lane, const service_settings_t *service, const listen_settings_t *listen,
+                int fd);
+
+/* The socket of /metrics and /status, likewise. */
+int lane_listen_status(lane_t *lane, int fd);
+
+/* Accepts nobody any more; sessions go on until they end by themselves or timeout_ms (0: no limit)
+ * is over; then done(arg) runs, from the loop, once. A second call may make the time shorter. */
+void lane_drain(lane_t *lane, uint32_t timeout_ms, void (*done)(void *arg), void *arg);
+
+/* Sessions that are under way. */
+size_t lane_active(const lane_t *lane);
+
+/* Ends what is left (their lines are logged). Before the loop is freed. NULL is legal. */
+void lane_free(lane_t *lane);
+
+/* ---- for the files of the lane --------------------------------------------------------------- */
+
+struct lane_s {
+    hloop_t *loop;
+    const env_t *env;
+    hdns_t *dns;
+    struct service_s *services;
+    struct admin_s *admin; /* NULL: none */
+    size_t active;
+    bool draining;
+    void (*drained)(void *arg);
+    void *drained_arg;
+    struct htimer_s *drain_timer;
+};
+
+#endif
