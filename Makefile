@@ -29,6 +29,7 @@ WITH_QRENCODE ?= yes
 WITH_JANSSON ?= yes
 WITH_PSL ?= yes
 WITH_PCRE2 ?= yes
+WITH_HIREDIS ?= yes
 
 # "make check" turns warnings into errors; the sanitizers make gcc guess wrong, so not with them.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -87,7 +88,7 @@ LAZY_PKGS := openssl libcares $(if $(filter yes,$(WITH_URING)),liburing) \
              $(if $(filter yes,$(WITH_ZSTD)),libzstd) \
              $(if $(filter yes,$(WITH_QRENCODE)),libqrencode) \
              $(if $(filter yes,$(WITH_JANSSON)),jansson) $(if $(filter yes,$(WITH_PSL)),libpsl) \
-             $(if $(filter yes,$(WITH_PCRE2)),libpcre2-8)
+             $(if $(filter yes,$(WITH_PCRE2)),libpcre2-8) $(if $(filter yes,$(WITH_HIREDIS)),hiredis)
 WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_INIH)),-DHNET_WITH_INIH=1) \
                 $(if $(filter yes,$(WITH_READLINE)),-DHNET_WITH_READLINE=1) \
@@ -98,7 +99,8 @@ WITH_DEFINES := $(if $(filter yes,$(WITH_URING)),-DHNET_WITH_URING=1) \
                 $(if $(filter yes,$(WITH_QRENCODE)),-DHNET_WITH_QRENCODE=1) \
                 $(if $(filter yes,$(WITH_JANSSON)),-DHNET_WITH_JANSSON=1) \
                 $(if $(filter yes,$(WITH_PSL)),-DHNET_WITH_PSL=1) \
-                $(if $(filter yes,$(WITH_PCRE2)),-DHNET_WITH_PCRE2=1)
+                $(if $(filter yes,$(WITH_PCRE2)),-DHNET_WITH_PCRE2=1) \
+                $(if $(filter yes,$(WITH_HIREDIS)),-DHNET_WITH_HIREDIS=1)
 
 # These targets need neither compiler nor libraries.
 NO_BUILD := clean help uninstall format check-format check-layers check-style check-scripts demo
@@ -405,6 +407,7 @@ help:
 	'  CC= CFLAGS= LDFLAGS=    the compiler and its flags; a change rebuilds' \
 	'  WITH_URING=no WITH_INIH=no WITH_READLINE=no WITH_IDN=no WITH_ZLIB=no WITH_BROTLI=no' \
 	'  WITH_ZSTD=no WITH_QRENCODE=no WITH_JANSSON=no WITH_PSL=no WITH_PCRE2=no' \
+	'  WITH_HIREDIS=no' \
 	'                          build without that library'
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(LIB_SRCS) $(CMD_SRCS) $(UNIT_SRCS) $(UNIT_SHARED) \
