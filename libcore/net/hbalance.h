@@ -22,12 +22,12 @@ extern "C" {
 
 #define HBALANCE_WEIGHT_MAX 65535
 
-typedef enum hbalance_method_e {
+typedef enum hbalance_e {
     HBALANCE_ROUND_ROBIN = 0,   /* by weight, and smoothly: A A B A, not A A A B */
     HBALANCE_LEAST_CONNECTIONS, /* active for its weight; among equals round robin */
     HBALANCE_SOURCE_HASH /* the same source, the same candidate (rendezvous hashing, weighted):
                                    when one goes only its sources move, to come back with it */
-} hbalance_method_e;
+} hbalance_e;
 
 typedef enum hbalance_state_e {
     HBALANCE_IN = 0,
@@ -48,7 +48,7 @@ typedef struct hbalance_candidate_s {
 
 /* The index of the one to take, or -ENOENT: all are out or tried. source: hash of the client, for
  * HBALANCE_SOURCE_HASH; 0: it has none, and gets its turn as by HBALANCE_ROUND_ROBIN. */
-int hbalance_pick(hbalance_method_e method, uint64_t source, hbalance_candidate_t *candidates,
+int hbalance_pick(hbalance_e method, uint64_t source, hbalance_candidate_t *candidates,
                   size_t count);
 
 /* A hash (never 0) of bytes, the same in every process and on every machine. */

@@ -1,7 +1,7 @@
 /* hcheck: asks one address again and again whether it is well. What a check does, in this order, as
  * far as it is wanted:
  *
- *     connect -> PROXY header (LOCAL) -> TLS handshake -> send -> expect, or an HTTP GET
+ *     connect -> PROXY header (LOCAL) -> TLS handshake -> send, expect | HTTP GET, status
  *
  * A datagram socket sends (an empty datagram, if there is nothing to send) and is well when what is
  * expected comes; if nothing is expected, when no "port unreachable" comes within the time limit. */
@@ -27,23 +27,32 @@ extern "C" {
 #define HCHECK_SEND_MAX 4096
 #define HCHECK_WHY_SIZE 256
 
-/* All zero is: connect, every HCHECK_INTERVAL_MS. What it points at is borrowed for as long as the
- * check lives, but for tls. */
+typedef enum hcheck_kind_e {
+    HCHECK_NONE = 0, /* for programs whose checks are optional */
+    HCHECK_CONNECT,
+    HCHECK_TLS, /* the handshake alone */
+    HCHECK_TALK,
+    HCHECK_HTTP
+} hcheck_kind_e;
+
+/* All but kind may be zero. What it points at is borrowed for as long as the check lives, but for
+ * tls. */
 typedef struct hcheck_options_s {
+    hcheck_kind_e kind;
     uint32_t interval_ms;    /* from one to the next; 0: HCHECK_INTERVAL_MS */
     uint32_t timeout_ms;     /* of all of it; 0: HCHECK_TIMEOUT_MS */
     unsigned jitter_percent; /* 0: HCHECK_JITTER_PERCENT: an interval is up to this longer or
                                 shorter; 1..50 */
     unsigned rise, fall;     /* for hhealth_result; 0: HCHECK_RISE, HCHECK_FALL */
     uint16_t port;           /* 0: that of the address */
-    const void *send;        /* NULL: nothing */
+    const void *send;        /* HCHECK_TALK; NULL: nothing */
     size_t send_len;         /* at most HCHECK_SEND_MAX */
     const void *expect;      /* somewhere in the first HCHECK_REPLY_MAX bytes; NULL: nothing */
     size_t expect_len;
-    const char *http_path;     /* "/health": GET of it, instead of send and expect; NULL: no HTTP */
+    const char *http_path;     /* HCHECK_HTTP: GET of it; NULL: "/" */
     const char *http_host;     /* Host; NULL: tls_name, or the address */
     int http_first, http_last; /* statuses that are well; 0: 200 to 399 */
-    htls_ctx_t *tls;           /* NULL: plain; may be given back at once */
+    htls_ctx_t *tls;           /* NULL: plain (HCHECK_TLS needs it); may be given back at once */
     const char *tls_name;      /* SNI and the name in the certificate; NULL or "": neither */
     int proxy_protocol; /* 1 or 2: with a header of this version that says that the proxy itself
                                asks; 0: without */
@@ -63,7 +72,7 @@ typedef struct hcheck_result_s {
 typedef void (*hcheck_cb)(hcheck_t *check, const hcheck_result_t *result, void *arg);
 
 /* Starts: the first check comes at once, from the loop. A check begins when the one before is done.
- * options may be NULL. 0 and *check; -EINVAL (a number outside its range, an address that cannot be
+ * 0 and *check; -EINVAL (a number outside its range, an address that cannot be
  * connected to, TLS, HTTP or a PROXY header over datagrams) or -ENOMEM. */
 int hcheck_new(hloop_t *loop, const haddr_t *addr, bool datagram, const hcheck_options_t *options,
                hcheck_cb cb, void *arg, hcheck_t **check);

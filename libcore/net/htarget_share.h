@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define HTARGET_SHARE_TARGETS_MAX 1024 /* in all groups; those past it are each worker's alone */
+#define HTARGET_SHARE_TARGETS_MAX 4096 /* in all groups; those past it are each worker's alone */
 #define HTARGET_SHARE_WORKERS_MAX 128
 
 typedef struct htarget_share_s htarget_share_t;

@@ -28,8 +28,8 @@
 extern "C" {
 #endif
 
-#define HTARGETS_SPECS_MAX 256      /* of a group */
-#define HTARGETS_MAX 256            /* targets of a group: further addresses are left out */
+#define HTARGETS_SPECS_MAX 1024     /* of a group */
+#define HTARGETS_MAX 1024           /* targets of a group: further addresses are left out */
 #define HTARGETS_TRIES_MAX 8        /* targets that one connection tries */
 #define HTARGETS_NAME_SIZE 64       /* of a group, with its NUL */
 #define HTARGETS_DNS_MIN_MS 1000    /* a name is asked for again after its TTL, but not before */
@@ -90,7 +90,7 @@ typedef struct htargets_options_s {
     const char *name; /* of the group, the same in all processes */
     const htarget_spec_t *specs;
     size_t spec_count; /* 1..HTARGETS_SPECS_MAX */
-    hbalance_method_e method;
+    hbalance_e method;
     hdns_t *dns;                   /* NULL: names are an error */
     int family;                    /* AF_INET, AF_INET6; 0: both */
     uint32_t dns_min_ms;           /* 0: HTARGETS_DNS_MIN_MS */
@@ -98,8 +98,9 @@ typedef struct htargets_options_s {
     int eject_failures;            /* 0: HTARGETS_EJECT_FAILURES; negative: none is ejected */
     uint32_t eject_ms;             /* 0: HTARGETS_EJECT_MS */
     uint32_t eject_max_ms;         /* 0: HTARGETS_EJECT_MAX_MS */
-    const hcheck_options_t *check; /* NULL: no active checks. tls_name and http_host NULL: the
-                                      host of each target */
+    const hcheck_options_t *check; /* NULL, or of kind 0: no active checks. Its tls is for targets
+                                      that speak TLS (HCHECK_TLS: for all); tls_name and
+                                      http_host NULL: the host of each */
     bool runs_checks;              /* this process checks, and tells of names. A program of one
                                       process: true */
     htarget_share_t *share;        /* NULL: the group is this process's alone */
