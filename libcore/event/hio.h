@@ -170,6 +170,21 @@ int hio_write_file(hio_t *io, int fd, int64_t offset, int64_t len, void (*releas
 int hio_sendto(hio_t *io, const void *buf, size_t len, const struct sockaddr *addr,
                socklen_t addrlen);
 
+/* The address of ours that a datagram came to, where the socket is bound to every one; len 0: the
+ * kernel chooses. Its bytes may be compared. */
+typedef struct hio_source_s {
+    size_t len;
+    char control[40]; /* as sendmsg takes it */
+} hio_source_t;
+
+/* That of the datagram in the read callback, for an answer that leaves later. */
+void hio_source(const hio_t *io, hio_source_t *source);
+
+/* As hio_sendto, from that address; when it can answer no more, from one that the kernel chooses.
+ * source may be NULL. */
+int hio_answer(hio_t *io, const void *buf, size_t len, const struct sockaddr *addr,
+               socklen_t addrlen, const hio_source_t *source);
+
 /* Between cork and uncork writes are only queued; uncork sends them with one system call. A corked
  * hio is uncorked by itself at the end of the iteration. */
 void hio_cork(hio_t *io);

@@ -148,59 +148,72 @@ static void sent(hio_t *io, size_t n)
     }
 }
 
-static int queue_datagram(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
-                          socklen_t addr_len, const hio_source_t *source)
+/* Where a queued message goes; NULL: nowhere in particular, or out of memory (*err). */
+static hio_target_t *new_target(const struct msghdr *msg, int *err)
+{
+    hio_target_t *target;
+
+    if (!msg->msg_name)
+        return NULL;
+    target = hmem_alloc(sizeof(*target));
+    if (!target) {
+        *err = -ENOMEM;
+        return NULL;
+    }
+    memcpy(&target->addr, msg->msg_name, msg->msg_namelen);
+    target->addr_len = msg->msg_namelen;
+    target->source.len = msg->msg_controllen;
+    memcpy(target->source.control, msg->msg_control ? msg->msg_control : "", msg->msg_controllen);
+    return target;
+}
+
+static int queue_datagram(hio_t *io, const struct msghdr *msg)
 {
     hio_chunk_t *chunk;
+    int err = 0;
 
     if (!hio__ext(io))
         return -ENOMEM;
     if (io->ext->datagrams_queued >= HIO_DATAGRAMS_QUEUED_MAX)
         return HERR_QUEUE_FULL;
-    chunk = hio__chunk_copy(iov, n, 0, 0);
+    chunk = hio__chunk_copy(msg->msg_iov, (int)msg->msg_iovlen, 0, 0);
     if (!chunk)
         return -ENOMEM;
     chunk->cap = 0; /* a message ends here: nothing may be appended */
-    if (addr) {
-        chunk->target = hmem_alloc(sizeof(*chunk->target));
-        if (!chunk->target) {
-            hio__chunk_free(chunk);
-            return -ENOMEM;
-        }
-        memcpy(&chunk->target->addr, addr, addr_len);
-        chunk->target->addr_len = addr_len;
-        chunk->target->source.len = 0;
-        if (source)
-            chunk->target->source = *source;
+    chunk->target = new_target(msg, &err);
+    if (err) {
+        hio__chunk_free(chunk);
+        return err;
     }
     hio__queue_push(io, chunk);
     io->ext->datagrams_queued++;
     return 0;
 }
 
-/* Where a plain hio_write goes. */
-static void default_peer(const hio_t *io, const struct sockaddr **addr, socklen_t *addr_len)
+/* The address that was asked may be none that can answer: that of a subnet's broadcast, or one that
+ * the machine has lost. The kernel chooses another one then. */
+static ssize_t send_message(hio_t *io, struct msghdr *msg)
 {
-    if (*addr || hio__is(io, HIO_FLAG_CONNECTED) || !io->ext || !io->ext->peer)
-        return;
-    *addr = (const struct sockaddr *)io->ext->peer;
-    *addr_len = io->ext->peer_len;
+    ssize_t rc = sendmsg(io->fd, msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (rc < 0 && errno != EINTR && errno != EAGAIN && msg->msg_controllen > 0) {
+        msg->msg_control = NULL;
+        msg->msg_controllen = 0;
+        rc = sendmsg(io->fd, msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    return rc;
 }
 
 /* Sends one message now: its length, or -EAGAIN if it has to be queued, or the error. */
-static ssize_t send_now(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
-                        socklen_t addr_len)
+static ssize_t send_now(hio_t *io, struct msghdr *msg)
 {
-    struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
     ssize_t rc;
 
     if (io->queue_head || io->state != HIO_STATE_OPEN ||
         hio__is(io, HIO_FLAG_BATCHING | HIO_FLAG_CORKED | HIO_FLAG_WRITE_GATED) ||
         hio__gate_allow(io, HV_WRITE, 1) == 0)
         return -EAGAIN;
-    msg.msg_name = (void *)addr;
-    msg.msg_namelen = addr ? addr_len : 0;
-    rc = sendmsg(io->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    rc = send_message(io, msg);
     if (rc < 0)
         return errno == EINTR ? -EAGAIN : -errno;
     hio__gate_passed(io, HV_WRITE, (size_t)rc);
@@ -216,41 +229,76 @@ static void want_flush(hio_t *io)
         hio__want(io, HV_WRITE, 0);
 }
 
-int hio__datagram_write(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
-                        socklen_t addr_len)
+static int write_message(hio_t *io, struct msghdr *msg)
 {
-    const hio_source_t *source = !addr && io->ext && io->ext->source.len ? &io->ext->source : NULL;
     size_t total = 0;
     ssize_t rc;
 
-    for (int i = 0; i < n; i++)
-        total += iov[i].iov_len;
+    for (size_t i = 0; i < msg->msg_iovlen; i++)
+        total += msg->msg_iov[i].iov_len;
     if (io->state >= HIO_STATE_CLOSING)
         return HERR_CLOSED;
     if (total > HIO_DATAGRAM_MAX)
         return -EMSGSIZE;
     if (hio__queue_check(io, total) < 0)
         return HERR_QUEUE_FULL;
-    default_peer(io, &addr, &addr_len);
-    if (addr_len > sizeof(struct sockaddr_storage))
+    if (msg->msg_namelen > sizeof(struct sockaddr_storage))
         return -EINVAL;
-    rc = send_now(io, iov, n, addr, addr_len);
+    rc = send_now(io, msg);
     if (rc == -EAGAIN) {
-        rc = queue_datagram(io, iov, n, addr, addr_len, source);
+        rc = queue_datagram(io, msg);
         if (rc == 0)
             want_flush(io);
     }
     return rc < 0 ? (int)rc : (int)total;
 }
 
+static void set_source(struct msghdr *msg, const hio_source_t *source)
+{
+    msg->msg_control = source->len ? (void *)source->control : NULL;
+    msg->msg_controllen = source->len;
+}
+
+/* To where a plain hio_write goes. */
+int hio__datagram_write(hio_t *io, const struct iovec *iov, int n)
+{
+    struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+
+    if (!hio__is(io, HIO_FLAG_CONNECTED) && io->ext && io->ext->peer) {
+        msg.msg_name = io->ext->peer;
+        msg.msg_namelen = io->ext->peer_len;
+        set_source(&msg, &io->ext->source);
+    }
+    return write_message(io, &msg);
+}
+
 int hio_sendto(hio_t *io, const void *buf, size_t len, const struct sockaddr *addr,
                socklen_t addrlen)
 {
+    return hio_answer(io, buf, len, addr, addrlen, NULL);
+}
+
+void hio_source(const hio_t *io, hio_source_t *source)
+{
+    memset(source, 0, sizeof(*source));
+    if (io->ext)
+        *source = io->ext->source;
+}
+
+int hio_answer(hio_t *io, const void *buf, size_t len, const struct sockaddr *addr,
+               socklen_t addrlen, const hio_source_t *source)
+{
     struct iovec iov = {(void *)buf, len};
+    struct msghdr msg = {.msg_name = (void *)addr, .msg_iov = &iov, .msg_iovlen = 1};
 
     if (!hio__is_datagram(io))
         return -EINVAL;
-    return hio__datagram_write(io, &iov, 1, addr, addrlen);
+    if (!addr)
+        return hio__datagram_write(io, &iov, 1);
+    msg.msg_namelen = addrlen;
+    if (source)
+        set_source(&msg, source);
+    return write_message(io, &msg);
 }
 
 /* As many as begin within the allowed bytes. */
@@ -296,8 +344,7 @@ static bool is_retryable(const hio_t *io, int err)
     return err == -EINTR || err == -ENOBUFS;
 }
 
-/* The address that was asked may be none that can answer: that of a subnet's broadcast, or one that
- * the machine has lost. The kernel chooses another one then. */
+/* As send_message does. */
 static bool drop_source(hio_chunk_t *chunk)
 {
     if (!chunk->target || chunk->target->source.len == 0)

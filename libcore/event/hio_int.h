@@ -94,11 +94,9 @@ typedef struct hio_gate_slot_s {
     void *ctx;
 } hio_gate_slot_t;
 
-/* The address of ours that a datagram came to, as sendmsg takes it; len 0: the kernel chooses. */
-typedef struct hio_source_s {
-    size_t len;
-    char control[CMSG_SPACE(sizeof(struct in6_pktinfo))] __attribute__((aligned(8)));
-} hio_source_t;
+_Static_assert(sizeof(((hio_source_t *)0)->control) >= CMSG_SPACE(sizeof(struct in6_pktinfo)) &&
+                   offsetof(hio_source_t, control) % _Alignof(struct cmsghdr) == 0,
+               "control holds a header");
 
 /* Where a queued datagram goes, and from where. */
 typedef struct hio_target_s {
@@ -307,8 +305,7 @@ int hio__queue_check(const hio_t *io, size_t len);
 
 /* hio_datagram.c */
 void hio__datagram_read(hio_t *io);
-int hio__datagram_write(hio_t *io, const struct iovec *iov, int n, const struct sockaddr *addr,
-                        socklen_t addr_len);
+int hio__datagram_write(hio_t *io, const struct iovec *iov, int n);
 void hio__datagram_flush(hio_t *io);
 void hio__datagram_loop_deinit(hloop_t *loop);
 

@@ -145,7 +145,7 @@ int hio__write_spans(hio_t *io, const struct iovec *iov, int n)
     if (io->loop && hloop__is_foreign(io->loop))
         return hio__post_write(io, iov, n);
     if (hio__is_datagram(io))
-        return hio__datagram_write(io, iov, n, NULL, 0);
+        return hio__datagram_write(io, iov, n);
     rc = hio__check_write(io, total);
     if (rc < 0 || total == 0)
         return rc;
@@ -189,8 +189,7 @@ int hio_write_nocopy(hio_t *io, const void *buf, size_t len, hio_free_cb free_cb
     struct iovec iov = {(void *)buf, len};
     hio_chunk_t *chunk;
     ssize_t done;
-    int rc = hio__is_datagram(io) ? hio__datagram_write(io, &iov, 1, NULL, 0)
-                                  : hio__check_write(io, len);
+    int rc = hio__is_datagram(io) ? hio__datagram_write(io, &iov, 1) : hio__check_write(io, len);
 
     if (rc < 0)
         return rc;

@@ -439,8 +439,43 @@ static void on_reply(hio_t *self, void *buf, int len)
     assert_int_equal(hio_write(self, buf, (size_t)len), len);
 }
 
+/* Who has asked, and where: for answers that are sent later. */
+static struct {
+    struct sockaddr_storage from;
+    socklen_t from_len;
+    hio_source_t source;
+} asked[4];
+
+static void on_question(hio_t *self, void *buf, int len)
+{
+    (void)buf;
+    assert_int_equal(len, 1);
+    asked[got_n].from_len = hio_peeraddr_len(self);
+    memcpy(&asked[got_n].from, hio_peeraddr(self), asked[got_n].from_len);
+    hio_source(self, &asked[got_n++].source);
+}
+
+/* Half of them leave at once, half from the queue. */
+static void answer_those_who_asked(hio_t *every)
+{
+    hio_source_t none;
+
+    hio_source(every, &none);
+    assert_int_equal(none.len, 0);
+    assert_int_equal(asked[0].source.len, asked[3].source.len);
+    assert_memory_equal(asked[0].source.control, asked[3].source.control, asked[0].source.len);
+    for (size_t i = 0; i < ARRAY_LENGTH(asked); i++) {
+        if (i == ARRAY_LENGTH(asked) / 2)
+            hio_cork(every);
+        assert_int_equal(hio_answer(every, "y", 1, (struct sockaddr *)&asked[i].from,
+                                    asked[i].from_len, &asked[i].source),
+                         1);
+    }
+    RUN_UNTIL(loop, hio_write_bufsize(every) == 0);
+}
+
 /* Clients take no answer from an address that they have not asked. All are in one batch. */
-static void answers_come_from_the_address_that_was_asked(int family)
+static void answers_come_from_the_address_that_was_asked(int family, bool later)
 {
     in_addr_t own[] = {0x7f000001, 0x7f000002, 0x7f010203, 0x7f000001};
     int client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), sock;
@@ -449,7 +484,7 @@ static void answers_come_from_the_address_that_was_asked(int family)
 
     serve_every_address(family, &sock);
     every = hio_get(loop, sock);
-    hio_setcb_read(every, on_reply);
+    hio_setcb_read(every, later ? on_question : on_reply);
     assert_int_equal(hio_read(every), 0);
     to = addr;
     for (size_t i = 0; i < ARRAY_LENGTH(own); i++) {
@@ -457,6 +492,8 @@ static void answers_come_from_the_address_that_was_asked(int family)
         assert_int_equal(sendto(client, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
     }
     RUN_UNTIL(loop, got_n == (int)ARRAY_LENGTH(own));
+    if (later)
+        answer_those_who_asked(every);
     for (size_t i = 0; i < ARRAY_LENGTH(own); i++) {
         socklen_t len = sizeof(from);
         char c;
@@ -504,13 +541,24 @@ static void a_broadcast_is_answered(void **state)
 static void on_every_ipv4_address_answers_come_from_the_one_asked(void **state)
 {
     (void)state;
-    answers_come_from_the_address_that_was_asked(AF_INET);
+    answers_come_from_the_address_that_was_asked(AF_INET, false);
 }
 
 static void on_every_address_answers_come_from_the_one_asked(void **state)
 {
     (void)state;
-    answers_come_from_the_address_that_was_asked(AF_INET6);
+    answers_come_from_the_address_that_was_asked(AF_INET6, false);
+}
+
+static void so_do_answers_that_are_sent_later(void **state)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(families); i++) {
+        if (i > 0)
+            setup(state);
+        answers_come_from_the_address_that_was_asked(families[i], true);
+    }
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
@@ -535,6 +583,7 @@ int main(void)
         TEST(unix_datagrams_work_alike),
         TEST(on_every_ipv4_address_answers_come_from_the_one_asked),
         TEST(on_every_address_answers_come_from_the_one_asked),
+        TEST(so_do_answers_that_are_sent_later),
         TEST(a_broadcast_is_answered),
     };
 
