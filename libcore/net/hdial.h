@@ -40,6 +40,9 @@ typedef enum {
  * each of them. */
 typedef void (*hdial_attempt_cb)(hdial_t *dial, const haddr_t *addr, int err, void *arg);
 
+/* Whether this address may be connected to. False: it counts as one that failed with -EACCES. */
+typedef bool (*hdial_addr_cb)(hdial_t *dial, const haddr_t *addr, void *arg);
+
 /* The head of a CONNECT as it is sent (status 0), or of each of a proxy's answers to it, the 1xx
  * too: whole, with its empty line, valid during the call. proxy counts in the chain from 0 on. */
 typedef void (*hdial_proxy_head_cb)(hdial_t *dial, size_t proxy, http_span_t head, int status,
@@ -94,6 +97,8 @@ typedef struct hdial_options_s {
                                     for a UNIX path none; "": no SNI, no name check */
     hdial_attempt_cb attempt_cb; /* did not answer; NULL: none */
     hdial_attempt_cb trying_cb;  /* is tried; NULL: none */
+    hdial_addr_cb addr_cb;       /* asked for each address of `to`, not for those of a proxy; NULL:
+                                    every one may be tried */
 } hdial_options_t;
 
 /* Once, from the loop and never inside hdial_start, unless cancelled: err 0 and a connected hio

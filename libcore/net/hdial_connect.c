@@ -181,11 +181,21 @@ static int start_attempt(hdial_t *dial, attempt_t *attempt)
     return err;
 }
 
+static bool may_try(hdial_t *dial, const haddr_t *addr)
+{
+    const hdial_options_t *o = &dial->options;
+
+    return !o->addr_cb || o->proxy_count > 0 || o->addr_cb(dial, addr, dial->arg);
+}
+
 static int attempt(hdial_t *dial, const haddr_t *addr)
 {
-    attempt_t *attempt = hmem_zalloc(sizeof(*attempt));
+    attempt_t *attempt;
     int err;
 
+    if (!may_try(dial, addr))
+        return -EACCES;
+    attempt = hmem_zalloc(sizeof(*attempt));
     if (!attempt)
         return -ENOMEM;
     attempt->dial = dial;
