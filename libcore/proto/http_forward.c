@@ -2,9 +2,8 @@
 
 #include "../base/hmem.h"
 #include "../base/hurl.h"
+#include "../net/hhost.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -137,40 +136,30 @@ static bool may_go(http_forward_t *forward, http_stream_t *stream, const char *h
     return false;
 }
 
-/* The host as rules name it. An address has many spellings: of IPv4 the URL has made the plain one;
- * IPv6 may hold one of IPv4; and the unspecified address leads to this machine. */
-static void copy_host(const hurl_t *url, char host[HENDPOINT_HOST_SIZE])
+/* The host as rules name it. */
+static int copy_host(const hurl_t *url, char host[HHOST_SIZE])
 {
-    struct in6_addr v6;
-
+    if (url->host.len == 0 || url->host.len >= HHOST_SIZE)
+        return HERR_SYNTAX;
     memcpy(host, url->host.data, url->host.len);
     host[url->host.len] = '\0';
-    if (url->host_kind == HURL_HOST_IPV6 && inet_pton(AF_INET6, host, &v6) == 1) {
-        if (IN6_IS_ADDR_V4MAPPED(&v6))
-            inet_ntop(AF_INET, &v6.s6_addr[12], host, HENDPOINT_HOST_SIZE);
-        else if (IN6_IS_ADDR_UNSPECIFIED(&v6))
-            snprintf(host, HENDPOINT_HOST_SIZE, "::1");
-    }
-    if (strcmp(host, "0.0.0.0") == 0)
-        snprintf(host, HENDPOINT_HOST_SIZE, "127.0.0.1");
+    return hhost_plain(host, host);
 }
 
 static void connect_to(http_forward_t *forward, http_stream_t *stream)
 {
     http_span_t authority = http_stream_request(stream)->authority;
-    char text[ORIGIN_SIZE], host[HENDPOINT_HOST_SIZE];
+    char text[ORIGIN_SIZE], host[HHOST_SIZE];
     hendpoint_t to;
     hurl_t url = {0};
     int len = snprintf(text, sizeof(text), "http://%.*s/", (int)authority.len, authority.data);
     int err = len < 0 || (size_t)len >= sizeof(text) ? HERR_RANGE
                                                      : hurl_parse(&url, text, (size_t)len, NULL, 0);
 
-    if (err == 0 && (url.host.len == 0 || url.host.len >= sizeof(host) || url.port <= 0))
-        err = HERR_SYNTAX;
-    if (err == 0) {
-        copy_host(&url, host);
+    if (err == 0)
+        err = url.port > 0 ? copy_host(&url, host) : HERR_SYNTAX;
+    if (err == 0)
         err = hendpoint_set(&to, HENDPOINT_TCP, host, url.port);
-    }
     if (err < 0)
         http_response_error(stream, 400, "CONNECT needs host:port");
     else if (may_go(forward, stream, host, (uint16_t)url.port))
@@ -181,18 +170,15 @@ static void connect_to(http_forward_t *forward, http_stream_t *stream)
 static void ask_url(http_forward_t *forward, http_stream_t *stream)
 {
     http_span_t target = http_stream_request(stream)->target;
-    char host[HENDPOINT_HOST_SIZE];
+    char host[HHOST_SIZE];
     hurl_t url = {0};
     int err = hurl_parse(&url, target.data, target.len, NULL, 0);
     bool is_http = err == 0 && url.scheme.len == 4 && memcmp(url.scheme.data, "http", 4) == 0;
 
-    if (!is_http || url.host.len == 0 || url.host.len >= sizeof(host) || url.user.data) {
+    if (!is_http || url.user.data || copy_host(&url, host) != 0)
         http_response_error(stream, 400, "this proxy takes http:// URLs, and CONNECT for others");
-    } else {
-        copy_host(&url, host);
-        if (may_go(forward, stream, host, (uint16_t)url.port))
-            ask_origin(forward, stream, &url);
-    }
+    else if (may_go(forward, stream, host, (uint16_t)url.port))
+        ask_origin(forward, stream, &url);
     hurl_deinit(&url);
 }
 
