@@ -13,6 +13,7 @@
 
 #define TOTAL_TIMEOUT_MS 10000
 #define WHY_SIZE 160
+#define US_PER_S 1000000ULL
 
 typedef enum { WANTS_ADDRS, WANTS_RECORDS, WANTS_NAME } wants_e;
 
@@ -446,6 +447,33 @@ void hdns_cancel(hdns_query_t *query)
 const char *hdns_error(const hdns_query_t *query)
 {
     return query->why;
+}
+
+static uint32_t seconds_left(const hdns_query_t *query, const hdns_answer_t *answer)
+{
+    uint64_t now_us = hloop_now_hrtime(query->dns->loop);
+
+    if (answer->expires_us == 0)
+        return answer->count > 0 ? HDNS_TTL_LOCAL_S : 0;
+    if (answer->expires_us <= now_us)
+        return 0;
+    return (uint32_t)((answer->expires_us - now_us + US_PER_S - 1) / US_PER_S);
+}
+
+/* Where one family has addresses, how long the other has none does not count. */
+uint32_t hdns_ttl_s(const hdns_query_t *query)
+{
+    bool found = has_records(query);
+    uint32_t ttl_s = UINT32_MAX;
+
+    for (unsigned i = 0; i < query->part_count; i++) {
+        const hdns_answer_t *answer = query->parts[i].answer;
+        uint32_t left = answer ? seconds_left(query, answer) : 0;
+
+        if ((!found || (answer && answer->count > 0)) && left < ttl_s)
+            ttl_s = left;
+    }
+    return ttl_s;
 }
 
 /* ---- the resolver ---------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ extern "C" {
 #define HDNS_CACHE_MAX 4096   /* answers, default; a name in both families has two */
 #define HDNS_THREADS_MAX 16   /* with by_system; they start when they are needed */
 #define HDNS_QUERIES_MAX 4096 /* at once, on the wire; the rest waits in line */
+#define HDNS_TTL_LOCAL_S 10   /* of numbers, the hosts file, and what the system's resolver says */
 
 typedef struct hdns_s hdns_t;
 typedef struct hdns_query_s hdns_query_t;
@@ -87,6 +88,11 @@ void hdns_cancel(hdns_query_t *query);
 
 /* For people, in the callback: "no such name", "no name server answered within 10 s". */
 const char *hdns_error(const hdns_query_t *query);
+
+/* In the callback: for how many more seconds (rounded up) the answer, or its failure, counts: that
+ * of the records which end first, as the name servers say (at most a day); HDNS_TTL_LOCAL_S for
+ * what was found without them. 0: it is not to be kept. */
+uint32_t hdns_ttl_s(const hdns_query_t *query);
 
 typedef struct hdns_stats_s {
     uint64_t queries, cache_hits, hosts_hits, sent;

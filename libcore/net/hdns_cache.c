@@ -75,7 +75,8 @@ static hdns_question_t *find(hdns_t *dns, const char *name, int type)
 
         if (question->type != type || strcasecmp(question->name, name) != 0)
             continue;
-        if (question->state != HDNS_ANSWERED || hloop_now_hrtime(dns->loop) < question->expires_us)
+        if (question->state != HDNS_ANSWERED ||
+            hloop_now_hrtime(dns->loop) < question->answer->expires_us)
             return question;
         free_question(question);
         return NULL;
@@ -160,13 +161,10 @@ void hdns__part_leave(hdns_part_t *part)
 
 static void keep(hdns_t *dns, hdns_question_t *question)
 {
-    uint64_t ttl_us = question->answer->ttl_s * US_PER_S;
-
     question->state = HDNS_ANSWERED;
-    question->expires_us = hloop_now_hrtime(dns->loop) + ttl_us;
     hlist_push_back(&dns->kept, &question->link);
     dns->stats.cached++;
-    if (ttl_us == 0 || dns->options.no_cache)
+    if (question->answer->ttl_s == 0 || dns->options.no_cache)
         free_question(question);
     else if (dns->stats.cached > dns->options.cache_max)
         free_question(HLIST_ENTRY(dns->kept.next, hdns_question_t, link));
@@ -178,6 +176,8 @@ void hdns__question_answered(hdns_question_t *question, hdns_answer_t *answer)
     hlist_t waiting;
 
     dns->on_wire--;
+    if (answer->refs) /* the static ones belong to every thread */
+        answer->expires_us = hloop_now_hrtime(dns->loop) + answer->ttl_s * US_PER_S;
     question->answer = answer;
     hdns__answer_ref(answer); /* the question may be forgotten at once */
     hlist_init(&waiting);

@@ -29,9 +29,10 @@
 typedef struct hdns_answer_s {
     unsigned refs; /* 0: static, never freed */
     int err;
-    bool no_such_name; /* the search list goes on */
-    uint32_t ttl_s;    /* 0: not to be kept */
-    const char *why;   /* static words, with err */
+    bool no_such_name;   /* the search list goes on */
+    uint32_t ttl_s;      /* 0: not to be kept */
+    uint64_t expires_us; /* set when a name server has given it; 0: none has */
+    const char *why;     /* static words, with err */
     size_t count;
     hdns_record_t records[];
 } hdns_answer_t;
@@ -45,7 +46,6 @@ typedef struct hdns_question_s {
     hlist_t parts; /* that wait for it */
     hdns_question_state_e state;
     int type;
-    uint64_t expires_us;
     hdns_answer_t *answer;
     char name[]; /* lower case, without a dot at the end */
 } hdns_question_t;

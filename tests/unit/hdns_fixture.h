@@ -23,6 +23,7 @@ typedef struct world_s {
 /* What came of one query. */
 typedef struct result_s {
     int calls, err;
+    uint32_t ttl_s;
     size_t count;
     char addrs[70][HADDR_FORMAT_SIZE];
     char texts[TEXTS_MAX][64];
@@ -80,6 +81,7 @@ static inline void on_addrs(hdns_query_t *query, int err, const haddr_t *addrs, 
 
     r->calls++;
     r->err = err;
+    r->ttl_s = hdns_ttl_s(query);
     r->count = count;
     assert_true((err == 0) == (count > 0));
     for (size_t i = 0; i < count; i++)
@@ -94,6 +96,7 @@ static inline void on_records(hdns_query_t *query, int err, const hdns_record_t 
 
     r->calls++;
     r->err = err;
+    r->ttl_s = hdns_ttl_s(query);
     r->count = count;
     for (size_t i = 0; i < count && i < TEXTS_MAX; i++) {
         r->records[i] = records[i];
@@ -109,6 +112,7 @@ static inline void on_name(hdns_query_t *query, int err, const char *name, void 
 
     r->calls++;
     r->err = err;
+    r->ttl_s = hdns_ttl_s(query);
     snprintf(r->texts[0], sizeof(r->texts[0]), "%s", name ? name : "");
     snprintf(r->error, sizeof(r->error), "%s", hdns_error(query));
 }
