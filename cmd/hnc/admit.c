@@ -273,7 +273,7 @@ static void on_header(hio_t *io, const proxy_header_t *header, const char *why, 
 
 static void begin_header(entrant_t *e)
 {
-    int err = hproxy_header_read(e->io, on_header, e);
+    int err = hproxy_header_read(e->io, 0, on_header, e);
 
     if (err < 0)
         hio_abort(e->io, err);

@@ -28,12 +28,12 @@ static void free_reader(reader_t *reader)
     hmem_free(reader);
 }
 
-static void refuse(hio_t *io, const char *why)
+static void refuse(hio_t *io, int err, const char *why)
 {
     reader_t *reader = hevent_userdata(io);
 
     reader->why = why;
-    hio_abort(io, HERR_PROTOCOL);
+    hio_abort(io, err);
 }
 
 static void on_timer(htimer_t *timer)
@@ -41,12 +41,12 @@ static void on_timer(htimer_t *timer)
     hio_t *io = hevent_userdata(timer);
 
     ((reader_t *)hevent_userdata(io))->timer = NULL;
-    refuse(io, "it did not come in time");
+    refuse(io, -ETIMEDOUT, "it did not come in time");
 }
 
 static void on_eof(hio_t *io)
 {
-    refuse(io, "the connection ended before it was whole");
+    refuse(io, HERR_PROTOCOL, "the connection ended before it was whole");
 }
 
 static void on_close(hio_t *io)
@@ -83,20 +83,22 @@ static void on_read(hio_t *io, void *buf, int len)
     if (rc > 0)
         take(io, &header);
     else if (rc < 0)
-        refuse(io, reader->error);
+        refuse(io, HERR_PROTOCOL, reader->error);
     else
         hio_set_readbuf(io, reader->bytes + reader->len, proxy_need(reader->bytes, reader->len));
 }
 
-int hproxy_header_read(hio_t *io, hproxy_header_cb cb, void *arg)
+int hproxy_header_read(hio_t *io, uint32_t timeout_ms, hproxy_header_cb cb, void *arg)
 {
     reader_t *reader = hmem_zalloc(sizeof(*reader));
     int err = reader ? hio_setcb_eof(io, on_eof) : -ENOMEM;
 
     if (err == 0)
         err = hio_set_readbuf(io, reader->bytes, proxy_need(reader->bytes, 0));
+    if (timeout_ms == 0)
+        timeout_ms = HPROXY_HEADER_TIMEOUT_MS;
     if (err == 0) {
-        reader->timer = htimer_add(hevent_loop(io), on_timer, HPROXY_HEADER_TIMEOUT_MS, 1);
+        reader->timer = htimer_add(hevent_loop(io), on_timer, timeout_ms, 1);
         err = reader->timer ? 0 : -ENOMEM;
     }
     if (err < 0) {

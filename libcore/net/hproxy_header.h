@@ -18,9 +18,10 @@ extern "C" {
 typedef void (*hproxy_header_cb)(hio_t *io, const proxy_header_t *header, const char *why,
                                  void *arg);
 
-/* Starts on a stream socket that nothing was read from. The hio's callbacks and its user data are
- * taken over until cb. 0; or -ENOMEM, and nothing has changed but them. */
-int hproxy_header_read(hio_t *io, hproxy_header_cb cb, void *arg);
+/* Starts on a stream socket that nothing was read from. timeout_ms: for all of it (-ETIMEDOUT); 0:
+ * HPROXY_HEADER_TIMEOUT_MS. The hio's callbacks and its user data are taken over until cb. 0; or
+ * -ENOMEM, and nothing has changed but them. */
+int hproxy_header_read(hio_t *io, uint32_t timeout_ms, hproxy_header_cb cb, void *arg);
 
 /* Gives up without a callback; closes the hio. Also for one whose header is being read when its
  * owner goes. */

@@ -232,7 +232,7 @@ static void on_header(hio_t *io, const proxy_header_t *header, const char *why, 
 static void await_header(http_server_t *server, hio_t *io, htls_ctx_t *tls)
 {
     entrant_t *entrant = hmem_zalloc(sizeof(*entrant));
-    int err = entrant ? hproxy_header_read(io, on_header, entrant) : -ENOMEM;
+    int err = entrant ? hproxy_header_read(io, 0, on_header, entrant) : -ENOMEM;
 
     if (err < 0) {
         hmem_free(entrant);

@@ -17,6 +17,7 @@
 
 typedef struct told_s {
     int calls;
+    int err;
     bool whole;
     char why[128];
     char source[HADDR_FORMAT_SIZE];
@@ -26,8 +27,8 @@ static void on_header(hio_t *io, const proxy_header_t *header, const char *why, 
 {
     told_t *told = arg;
 
-    (void)io;
     told->calls++;
+    told->err = hio_error(io);
     told->whole = header != NULL;
     if (header)
         haddr_format((const struct sockaddr *)&header->source, 0, told->source,
@@ -37,7 +38,7 @@ static void on_header(hio_t *io, const proxy_header_t *header, const char *why, 
 }
 
 /* The end that reads the header; *peer is the plain other one. */
-static hio_t *open_pair(hloop_t *loop, int *peer, told_t *told)
+static hio_t *open_pair_for(hloop_t *loop, int *peer, told_t *told, uint32_t timeout_ms)
 {
     int fds[2];
     hio_t *io;
@@ -47,8 +48,13 @@ static hio_t *open_pair(hloop_t *loop, int *peer, told_t *told)
     *peer = fds[1];
     io = hio_get(loop, fds[0]);
     assert_non_null(io);
-    assert_int_equal(hproxy_header_read(io, on_header, told), 0);
+    assert_int_equal(hproxy_header_read(io, timeout_ms, on_header, told), 0);
     return io;
+}
+
+static hio_t *open_pair(hloop_t *loop, int *peer, told_t *told)
+{
+    return open_pair_for(loop, peer, told, 0);
 }
 
 static void what_follows_is_left_for_others(void **state)
@@ -106,6 +112,23 @@ static void what_is_none_is_refused_with_the_reason(void **state)
     hloop_free(&loop);
 }
 
+static void one_that_says_nothing_is_given_up(void **state)
+{
+    hloop_t *loop = new_loop();
+    told_t told;
+    int peer;
+
+    (void)state;
+    open_pair_for(loop, &peer, &told, 20);
+    assert_int_equal(send(peer, HEADER, 10, 0), 10);
+    RUN_UNTIL(loop, told.calls > 0);
+    assert_false(told.whole);
+    assert_int_equal(told.err, -ETIMEDOUT);
+    assert_string_equal(told.why, "it did not come in time");
+    close(peer);
+    hloop_free(&loop);
+}
+
 static void giving_up_does_not_call_back(void **state)
 {
     hloop_t *loop = new_loop();
@@ -133,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_follows_is_left_for_others),
         cmocka_unit_test(what_is_none_is_refused_with_the_reason),
+        cmocka_unit_test(one_that_says_nothing_is_given_up),
         cmocka_unit_test(giving_up_does_not_call_back),
     };
 
