@@ -21,7 +21,7 @@ typedef enum event_kind_e {
     EVENT_TOPIC,   /*    where  who                          the topic, may be empty */
     /* Between servers; nobody is told. */
     EVENT_HELLO, /* a server has come: the others tell who is at theirs */
-    EVENT_HERE,  /*      where  who is there     [for the server of this name] */
+    EVENT_HERE,  /*      where  who is there */
     EVENT_ALIVE, /* a server is still there */
     EVENT_BYE    /* a server goes, and all its people with it */
 } event_kind_e;
@@ -52,6 +52,9 @@ int event_write(const event_t *event, hbytes_t *json);
  * harmless again whatever came. 0; HERR_SYNTAX; -EMSGSIZE (more than EVENT_JSON_MAX); HERR_UNSUPPORTED
  * (no jansson); -ENOMEM. */
 int event_read(event_t *event, const char *json, size_t len, hbytes_t *text);
+
+/* "say", as in JSON. */
+const char *event_kind_name(event_kind_e kind);
 
 /* Whether a server may be called so. */
 bool event_server_is_valid(const char *server);

@@ -1,0 +1,24 @@
+#include "flood.h"
+
+#define US_PER_S 1000000ULL
+
+flood_e flood_take(flood_t *flood, uint64_t now_us, uint32_t rate, uint32_t burst)
+{
+    uint64_t line_us;
+
+    if (rate == 0)
+        return FLOOD_PASS;
+    line_us = US_PER_S / rate;
+    if (flood->full_us <= now_us) {
+        flood->full_us = now_us;
+        flood->dropped = 0;
+    }
+    if (flood->full_us - now_us + line_us <= line_us * burst) {
+        flood->full_us += line_us;
+        return FLOOD_PASS;
+    }
+    flood->dropped++;
+    if (flood->dropped == 1)
+        return FLOOD_WARN;
+    return flood->dropped < FLOOD_DROPPED_MAX ? FLOOD_DROP : FLOOD_OUT;
+}
