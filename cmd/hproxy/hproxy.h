@@ -37,7 +37,8 @@ typedef struct env_s {
     const settings_t *settings;
     const hlogfile_t *log;        /* messages */
     int access_fd;                /* -1: no access log */
-    stats_shared_t *stats;        /* of all processes */
+    stats_shared_t *stats;        /* of all processes; NULL: nobody serves, this is a test of the
+                                     settings with a loop that never runs */
     htarget_share_t *targets;     /* likewise: health, load, counters */
     unsigned slot;                /* this worker's number among all that live */
     unsigned index, worker_count; /* ... among those of its generation */

@@ -7,7 +7,8 @@
 
 typedef struct lane_s lane_t;
 
-/* Makes all services; nothing listens yet. Worker 0 of a generation runs the health checks. 0 and
+/* Makes all services, and reads the files that they need: a worker is not shut in before. Nothing
+ * listens yet. Worker 0 of a generation runs the health checks. 0 and
  * *lane, or a negative error and lines in `why`. env is borrowed. */
 int lane_new(hloop_t *loop, const env_t *env, lane_t **lane, hbytes_t *why);
 

@@ -77,6 +77,9 @@ typedef struct service_settings_s {
 
     tls_settings_t tls;        /* of end points with tls:// */
     tls_settings_t target_tls; /* of targets with tls:// */
+    htls_ctx_t *tls_ctx;       /* of these two, made by the master, which may read the keys, and the
+                                  same in all workers; NULL: nobody speaks TLS there */
+    htls_ctx_t *target_tls_ctx;
 
     bool accept_proxy;   /* clients begin with a PROXY header: required */
     int send_proxy;      /* 0, 1 or 2: its version */

@@ -19,7 +19,7 @@ typedef struct stats_s stats_t; /* of one service, for one worker */
 /* Bytes of shared, zeroed memory that are needed. */
 size_t stats_shared_size(void);
 
-/* The counters of a service; those of an unknown name when there are too many (one for the rest).
+/* The counters of a service (shared NULL: they count for nobody); those of an unknown name when there are too many (one for the rest).
  * slot: the worker's. Freed by stats_close. NULL: out of memory. */
 stats_t *stats_open(stats_shared_t *shared, const char *name, unsigned slot);
 void stats_close(stats_t *stats);
