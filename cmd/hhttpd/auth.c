@@ -4,11 +4,11 @@
  * A hash is slow by intent: what was right is remembered as a digest with a key of this process, so
  * that it is paid for once; and all hashes together get a part of the loop's time only, so that
  * guessing does not stop service to others. A wrong guess is answered late. */
-#include "auth_users.h"
 #include "base/hmem.h"
 #include "codec/http_auth.h"
 #include "event/htimer.h"
 #include "net/hdigest.h"
+#include "net/husers.h"
 #include "proto/http_forward.h"
 #include "site.h"
 
@@ -90,7 +90,7 @@ static bool reaches_below(const auth_t *auth, const http_stream_t *stream, http_
 /* ---- what is remembered ---------------------------------------------------------------------- */
 
 /* The digest of a user's right password; NULL: nothing can be remembered. */
-static uint8_t *slot_of(auth_t *auth, const auth_user_t *user, const char *password,
+static uint8_t *slot_of(auth_t *auth, const husers_user_t *user, const char *password,
                         uint8_t digest[HTTP_AUTH_DIGEST_MAX])
 {
     /* With the NULs: no other two texts make the same one. */
@@ -111,11 +111,11 @@ static bool may_hash(const auth_t *auth, uint64_t now_us)
     return auth->hashed_until_us <= now_us + (uint64_t)HASHING_BURST_MS * 1000;
 }
 
-static bool hash_verify(auth_t *auth, const auth_user_t *user, const char *password)
+static bool hash_verify(auth_t *auth, const husers_user_t *user, const char *password)
 {
     hloop_t *loop = auth->host->site->loop;
     uint64_t begin_us = hloop_now_hrtime(loop);
-    bool right = auth_user_verify(user, password);
+    bool right = husers_verify(user, password);
 
     hloop_update_time(loop);
     if (auth->hashed_until_us < begin_us)
@@ -124,7 +124,7 @@ static bool hash_verify(auth_t *auth, const auth_user_t *user, const char *passw
     return right;
 }
 
-static verdict_e check_hash(auth_t *auth, const auth_user_t *user, const char *password)
+static verdict_e check_hash(auth_t *auth, const husers_user_t *user, const char *password)
 {
     uint8_t digest[HTTP_AUTH_DIGEST_MAX];
     uint8_t *slot = slot_of(auth, user, password, digest);
@@ -144,12 +144,12 @@ static verdict_e check_hash(auth_t *auth, const auth_user_t *user, const char *p
 /* A name that is not there takes as long as one that is. */
 static verdict_e check(auth_t *auth, const rule_t *rule, const http_credentials_t *credentials)
 {
-    const auth_user_t *user = auth_users_find(rule->users, credentials->user);
-    const auth_user_t *asked = user ? user : rule->users;
+    const husers_user_t *user = husers_find(rule->users, credentials->user);
+    const husers_user_t *asked = user ? user : husers_first(rule->users);
     verdict_e verdict;
 
-    if (asked->kind == AUTH_PLAIN)
-        verdict = auth_user_verify(asked, credentials->password) ? GRANTED : REFUSED;
+    if (asked->kind == HUSERS_PLAIN)
+        verdict = husers_verify(asked, credentials->password) ? GRANTED : REFUSED;
     else
         verdict = check_hash(auth, asked, credentials->password);
     return user || verdict == TOO_BUSY ? verdict : REFUSED;
@@ -311,26 +311,26 @@ static bool is_loopback(const haddr_t *addr)
     return addr->u.sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&addr->u.sin6.sin6_addr);
 }
 
-static bool is_open(const generation_t *g)
+static bool is_open(const hlisteners_set_t *listeners)
 {
-    for (size_t i = 0; i < g->listens.count; i++) {
+    for (size_t i = 0; i < listeners->count; i++) {
         haddr_t local = {.len = sizeof(local.u)};
 
-        if (!g->listens.items[i].tls &&
-            getsockname(g->listens.items[i].fds[0], &local.u.sa, &local.len) == 0 &&
+        if (!listen_is_tls(&listeners->items[i]) &&
+            getsockname(listeners->items[i].fds[0], &local.u.sa, &local.len) == 0 &&
             local.u.sa.sa_family != AF_UNIX && !is_loopback(&local))
             return true;
     }
     return false;
 }
 
-void auth_warn(const generation_t *g)
+void auth_warn(const generation_t *g, const hlisteners_set_t *listeners)
 {
     bool has_auth = g->settings->site.auths != NULL;
 
     for (const site_settings_t *s = g->settings->hosts; s && !has_auth; s = s->next)
         has_auth = s->auths != NULL;
-    if (has_auth && is_open(g))
-        log_say(&g->log, HLOG_WARN,
-                "passwords can be read by everybody on the way: there is no TLS");
+    if (has_auth && is_open(listeners))
+        hlogfile_say(&g->log, HLOG_WARN,
+                     "passwords can be read by everybody on the way: there is no TLS");
 }

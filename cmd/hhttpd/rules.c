@@ -1,6 +1,6 @@
 /* rules: "/from/ => to", from a line of the file or an option, and what they fit. */
-#include "auth_users.h"
 #include "base/hstr.h"
+#include "net/husers.h"
 #include "settings.h"
 
 #include <ctype.h>
@@ -118,6 +118,18 @@ int site_add_proxy(const char *from, const char *to, void *site, hbytes_t *why)
     return err ? err : add_rule(s, &s->proxies, rule, why);
 }
 
+static void release_users(void *users)
+{
+    husers_free(users);
+}
+
+static int make_users(keep_t *keep, husers_t **users)
+{
+    int err = husers_new(users);
+
+    return err ? err : settings_keep_object(keep, *users, release_users);
+}
+
 /* Several lines of a path are for all users of it. */
 int site_add_auth(const char *from, const char *to, void *site, hbytes_t *why)
 {
@@ -130,8 +142,10 @@ int site_add_auth(const char *from, const char *to, void *site, hbytes_t *why)
         err = settings_wrong(why, "USER:PASSWORD or a file is missing");
     while (same && strcmp(same->from, from) != 0)
         same = same->next;
+    if (!err && !same)
+        err = make_users(s->keep, &rule.users);
     if (!err)
-        err = auth_users_add(s->keep, same ? &same->users : &rule.users, rule.to, why);
+        err = husers_add_text(same ? same->users : rule.users, rule.to, why);
     return err || same ? err : add_rule(s, &s->auths, rule, why);
 }
 

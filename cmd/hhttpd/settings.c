@@ -19,6 +19,8 @@
 
 struct keep_s {
     struct keep_s *next;
+    void *object;
+    void (*release)(void *object); /* NULL: there is none */
     max_align_t data[];
 };
 
@@ -33,11 +35,24 @@ void *settings_keep(keep_t *keep, size_t size)
     return piece->data;
 }
 
+int settings_keep_object(keep_t *keep, void *object, void (*release)(void *object))
+{
+    if (!settings_keep(keep, 0)) {
+        release(object);
+        return -ENOMEM;
+    }
+    keep->next->object = object;
+    keep->next->release = release;
+    return 0;
+}
+
 static void free_keep(keep_t *keep)
 {
     while (keep) {
         keep_t *next = keep->next;
 
+        if (keep->release)
+            keep->release(keep->object);
         hmem_free(keep);
         keep = next;
     }

@@ -33,8 +33,8 @@ typedef struct rule_s {
     struct rule_s *next;
     const char *from;
     const char *to;
-    int status;                /* of a redirect; of an error page: which one */
-    struct auth_user_s *users; /* of a path that wants a password */
+    int status;             /* of a redirect; of an error page: which one */
+    struct husers_s *users; /* of a path that wants a password */
 } rule_t;
 
 /* Memory that lives as long as the settings. */
@@ -166,6 +166,9 @@ extern const hconf_schema_t settings_schema;
 
 /* Zeroed memory; NULL when there is none. */
 void *settings_keep(keep_t *keep, size_t size);
+
+/* Calls release(object) when the settings are freed; at once on an error. 0 or -ENOMEM. */
+int settings_keep_object(keep_t *keep, void *object, void (*release)(void *object));
 
 /* values.c: words for what is wrong with a value, which may hold anything: control characters are
  * escaped. HERR_SYNTAX or -ENOMEM. */

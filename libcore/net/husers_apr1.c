@@ -1,8 +1,9 @@
-/* apr1: the password hash of Apache's htpasswd: MD5 a thousand times over, in an order that was
+/* The apr1 hash: the password hash of Apache's htpasswd: MD5 a thousand times over, in an order that was
  * meant to be slow. Weak by now, but what most files of passwords have. */
-#include "auth_users.h"
-#include "base/herr.h"
-#include "net/hdigest.h"
+#include "husers.h"
+
+#include "../base/herr.h"
+#include "hdigest.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -86,7 +87,7 @@ static void put_sum(char *to, const uint8_t bytes[SUM_LEN])
     *to = '\0';
 }
 
-int apr1_hash(const char *password, const char *setting, char out[APR1_SIZE])
+int husers__apr1(const char *password, const char *setting, char out[HUSERS_APR1_SIZE])
 {
     http_span_t pass = http_span(password), salt;
     uint8_t now[HTTP_AUTH_DIGEST_MAX];

@@ -1,11 +1,10 @@
-#include "auth_users.h"
+#include "husers.h"
 
-#include "base/hfile.h"
-#include "base/hlib.h"
-#include "base/hmem.h"
-#include "base/hstr.h"
-#include "net/hdigest.h"
-#include "settings.h"
+#include "../base/hfile.h"
+#include "../base/hlib.h"
+#include "../base/hmem.h"
+#include "../base/hstr.h"
+#include "hdigest.h"
 
 #include <crypt.h>
 #include <stdarg.h>
@@ -13,6 +12,12 @@
 #include <string.h>
 
 #define PLAIN_MARK "{PLAIN}"
+
+struct husers_s {
+    husers_user_t *first, *last;
+    size_t count;
+    bool has_hashes;
+};
 
 /* ---- crypt(3) -------------------------------------------------------------------------------- */
 
@@ -55,14 +60,16 @@ __attribute__((format(printf, 2, 3))) static int wrong(hbytes_t *why, const char
     va_list ap;
     int err;
 
+    if (!why)
+        return HERR_SYNTAX;
     va_start(ap, fmt);
     err = hbytes_vprintf(why, fmt, ap);
     va_end(ap);
     return err < 0 ? err : HERR_SYNTAX;
 }
 
-/* SHA-256 is for auth.c, which remembers what was right; it has to be there before a worker is shut
- * in, or it is not found any more. */
+/* SHA-256 is for those who remember what was right; it has to be there before a worker is shut in,
+ * or it is not found any more. */
 static int check_crypt(const char *hash, hbytes_t *why)
 {
     uint8_t digest[HTTP_AUTH_DIGEST_MAX];
@@ -79,27 +86,27 @@ static int check_crypt(const char *hash, hbytes_t *why)
 
 static int check_apr1(hbytes_t *why)
 {
-    char hash[APR1_SIZE];
-    int err = apr1_hash("", "$apr1$$", hash);
+    char hash[HUSERS_APR1_SIZE];
+    int err = husers__apr1("", "$apr1$$", hash);
 
     return err ? wrong(why, "$apr1$ needs MD5: %s", herr_str(err)) : 0;
 }
 
-static int choose_kind(auth_user_t *user, hbytes_t *why)
+static int choose_kind(husers_user_t *user, hbytes_t *why)
 {
     const char *secret = user->secret;
 
     if (hstr_starts(secret, PLAIN_MARK)) {
         user->secret += sizeof(PLAIN_MARK) - 1;
-        user->kind = AUTH_PLAIN;
+        user->kind = HUSERS_PLAIN;
         return 0;
     }
     if (hstr_starts(secret, "$apr1$")) {
-        user->kind = AUTH_APR1;
+        user->kind = HUSERS_APR1;
         return check_apr1(why);
     }
     if (secret[0] == '$') {
-        user->kind = AUTH_CRYPT;
+        user->kind = HUSERS_CRYPT;
         return check_crypt(secret, why);
     }
     if (hstr_starts(secret, "{SHA}"))
@@ -111,35 +118,63 @@ static int choose_kind(auth_user_t *user, hbytes_t *why)
                  PLAIN_MARK);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
-typedef struct reader_s {
-    keep_t *keep;
-    auth_user_t **end; /* where the next one is put */
-    size_t count;
-} reader_t;
-
-static int add_user(reader_t *reader, auth_user_t user, hbytes_t *why)
+int husers_new(husers_t **users)
 {
-    auth_user_t *kept;
+    *users = hmem_zalloc(sizeof(**users));
+    return *users ? 0 : -ENOMEM;
+}
 
-    if (reader->count++ == AUTH_USERS_MAX)
-        return wrong(why, "more than %d users", AUTH_USERS_MAX);
-    if (user.name[0] == '\0')
+void husers_free(husers_t *users)
+{
+    if (!users)
+        return;
+    while (users->first) {
+        husers_user_t *user = users->first;
+
+        users->first = user->next;
+        hmem_free(user);
+    }
+    hmem_free(users);
+}
+
+/* Name and secret stand behind the user. */
+static int add(husers_t *users, const husers_user_t *user, hbytes_t *why)
+{
+    size_t name_size = strlen(user->name) + 1, secret_size = strlen(user->secret) + 1;
+    husers_user_t *kept;
+    char *text;
+
+    if (users->count == HUSERS_MAX)
+        return wrong(why, "more than %d users", HUSERS_MAX);
+    if (user->name[0] == '\0')
         return wrong(why, "a user without a name");
-    kept = settings_keep(reader->keep, sizeof(*kept));
+    kept = hmem_alloc(sizeof(*kept) + name_size + secret_size);
     if (!kept)
         return -ENOMEM;
-    *kept = user;
-    *reader->end = kept;
-    reader->end = &kept->next;
+    text = (char *)(kept + 1);
+    memcpy(text, user->name, name_size);
+    memcpy(text + name_size, user->secret, secret_size);
+    *kept = (husers_user_t){NULL, text, text + name_size, user->kind};
+    *(users->last ? &users->last->next : &users->first) = kept;
+    users->last = kept;
+    users->count++;
+    users->has_hashes |= user->kind != HUSERS_PLAIN;
     return 0;
 }
 
-/* What is behind a second colon is somebody's note. */
-static int add_line(reader_t *reader, char *line, hbytes_t *why)
+int husers_add(husers_t *users, const char *name, const char *password, hbytes_t *why)
 {
-    auth_user_t user = {.name = line};
+    if (strchr(name, ':'))
+        return wrong(why, "a colon in a user's name");
+    return add(users, &(husers_user_t){.name = name, .secret = password}, why);
+}
+
+/* What is behind a second colon is somebody's note. */
+static int add_line(husers_t *users, char *line, hbytes_t *why)
+{
+    husers_user_t user = {.name = line};
     char *colon = strchr(line, ':');
     int err;
 
@@ -152,10 +187,10 @@ static int add_line(reader_t *reader, char *line, hbytes_t *why)
     if (!hstr_starts(user.secret, PLAIN_MARK))
         colon[1 + strcspn(user.secret, ":")] = '\0';
     err = choose_kind(&user, why);
-    return err ? err : add_user(reader, user, why);
+    return err ? err : add(users, &user, why);
 }
 
-static int add_lines(reader_t *reader, const char *path, char *text, hbytes_t *why)
+static int add_lines(husers_t *users, const char *path, char *text, hbytes_t *why)
 {
     hbytes_t reason = {0};
     int err = 0;
@@ -167,73 +202,85 @@ static int add_lines(reader_t *reader, const char *path, char *text, hbytes_t *w
         text[len] = '\0';
         while (len > 0 && (text[len - 1] == '\r' || text[len - 1] == ' '))
             text[--len] = '\0';
-        err = add_line(reader, text, &reason);
-        if (err)
-            wrong(why, "%s:%d: %s", path, number, reason.len > 0 ? reason.data : herr_str(err));
+        err = add_line(users, text, &reason);
+        if (err && err != -ENOMEM)
+            err =
+                wrong(why, "%s:%d: %s", path, number, reason.len > 0 ? reason.data : herr_str(err));
         text = next;
     }
     hbytes_deinit(&reason);
     return err;
 }
 
-static int add_file(reader_t *reader, const char *path, hbytes_t *why)
+int husers_add_file(husers_t *users, const char *path, hbytes_t *why)
 {
-    size_t before = reader->count;
+    size_t before = users->count;
     hbytes_t content = {0};
-    char *kept;
-    int err = hfile_read(path, AUTH_FILE_MAX, &content);
+    int err = hfile_read(path, HUSERS_FILE_MAX, &content);
 
-    if (err) {
-        hbytes_deinit(&content);
-        return err == -ENOMEM ? err : wrong(why, "'%s': %s", path, herr_str(err));
-    }
-    kept = settings_keep(reader->keep, content.len + 1);
-    if (kept && content.len > 0)
-        memcpy(kept, content.data, content.len);
-    hbytes_deinit(&content);
-    err = kept ? add_lines(reader, path, kept, why) : -ENOMEM;
-    if (!err && reader->count == before)
+    if (err && err != -ENOMEM)
+        err = wrong(why, "'%s': %s", path, herr_str(err));
+    if (!err)
+        err = hbytes_append_char(&content, '\0');
+    if (!err)
+        err = add_lines(users, path, content.data, why);
+    if (!err && users->count == before)
         err = wrong(why, "'%s': nobody is in it", path);
+    hbytes_deinit(&content);
     return err;
 }
 
-int auth_users_add(keep_t *keep, auth_user_t **users, const char *text, hbytes_t *why)
+int husers_add_text(husers_t *users, const char *text, hbytes_t *why)
 {
-    reader_t reader = {.keep = keep, .end = users};
     const char *colon = strchr(text, ':');
     char *name;
+    int err;
 
-    for (; *reader.end; reader.end = &(*reader.end)->next)
-        reader.count++;
     if (!colon || text[0] == '/' || text[0] == '.')
-        return add_file(&reader, text, why);
-    name = settings_keep(keep, (size_t)(colon - text) + 1);
+        return husers_add_file(users, text, why);
+    name = hmem_alloc((size_t)(colon - text) + 1);
     if (!name)
         return -ENOMEM;
     memcpy(name, text, (size_t)(colon - text));
-    return add_user(&reader, (auth_user_t){.name = name, .secret = colon + 1}, why);
+    name[colon - text] = '\0';
+    err = husers_add(users, name, colon + 1, why);
+    hmem_free(name);
+    return err;
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-const auth_user_t *auth_users_find(const auth_user_t *users, const char *name)
+const husers_user_t *husers_first(const husers_t *users)
 {
-    while (users && strcmp(users->name, name) != 0)
-        users = users->next;
-    return users;
+    return users->first;
 }
 
-bool auth_user_verify(const auth_user_t *user, const char *password)
+const husers_user_t *husers_find(const husers_t *users, const char *name)
 {
-    char hash[APR1_SIZE];
+    const husers_user_t *user = users->first;
+
+    while (user && strcmp(user->name, name) != 0)
+        user = user->next;
+    return user;
+}
+
+bool husers_has_hashes(const husers_t *users)
+{
+    return users->has_hashes;
+}
+
+bool husers_verify(const husers_user_t *user, const char *password)
+{
+    char hash[HUSERS_APR1_SIZE];
 
     switch (user->kind) {
-    case AUTH_PLAIN:
+    case HUSERS_PLAIN:
         return hstr_same_secret(password, user->secret);
-    case AUTH_CRYPT:
+    case HUSERS_CRYPT:
         return crypt_verify(password, user->secret);
-    case AUTH_APR1:
-        return apr1_hash(password, user->secret, hash) == 0 && hstr_same_secret(hash, user->secret);
+    case HUSERS_APR1:
+        return husers__apr1(password, user->secret, hash) == 0 &&
+               hstr_same_secret(hash, user->secret);
     }
     return false;
 }
