@@ -135,7 +135,8 @@ static void on_connect(hio_t *io)
     hreconnect_t *rc = hio_context(io);
 
     rc->state = RC_CONNECTED;
-    reconn_setting_reset(&rc->options.setting);
+    if (!rc->options.settled_by_program)
+        hreconnect_settled(rc);
     rc->options.on_connect(rc, io);
 }
 
@@ -319,6 +320,11 @@ void hreconnect_stop(hreconnect_t *rc)
     hio_setcb_connect(io, NULL);
     hio_setcb_close(io, NULL);
     hio_close(io);
+}
+
+void hreconnect_settled(hreconnect_t *rc)
+{
+    reconn_setting_reset(&rc->options.setting);
 }
 
 hio_t *hreconnect_io(const hreconnect_t *rc)

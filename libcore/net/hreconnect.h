@@ -50,6 +50,8 @@ typedef void (*hreconnect_gone_cb)(hreconnect_t *rc, int err, int64_t next_delay
 typedef struct hreconnect_options_s {
     reconn_setting_t setting; /* all zero: reconn_setting_init */
     unsigned jitter_percent;  /* 0..100: each delay is shorter by a random part up to this */
+    bool settled_by_program;  /* the delays begin anew when hreconnect_settled says so, not at each
+                                 connect: for a server that may end a connection at once */
     int connect_timeout_ms;   /* 0: the default */
     hreconnect_connect_cb on_connect;
     hreconnect_gone_cb on_gone; /* may be NULL */
@@ -80,6 +82,9 @@ int hreconnect_start(hreconnect_t *rc);
 /* No more tries; a connection that stands is closed as hio_close does. No callback runs any more
  * until the next start. Legal in its callbacks. */
 void hreconnect_stop(hreconnect_t *rc);
+
+/* The connection has proved to be good: the delays begin anew. */
+void hreconnect_settled(hreconnect_t *rc);
 
 /* The connection, NULL when there is none or it is not made yet. Its context (hio_context) belongs
  * to the hreconnect; to end it alone and try again, hio_close it. */

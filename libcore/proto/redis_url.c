@@ -85,7 +85,8 @@ static int take_host(redis_url_t *url, const hurl_t *parts, const fault_t *fault
 static int take_path(redis_url_t *url, const hurl_t *parts, const fault_t *fault)
 {
     char path[HENDPOINT_PATH_SIZE];
-    int err = parts->host.len > 0 ? HERR_SYNTAX : decode(path, sizeof(path), parts->path);
+    bool is_here = parts->host.len == 0 || is(parts->host, "localhost");
+    int err = is_here ? decode(path, sizeof(path), parts->path) : HERR_SYNTAX;
 
     if (err == 0)
         err = hendpoint_set(&url->endpoint, HENDPOINT_UNIX, path, 0);

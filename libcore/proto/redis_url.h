@@ -2,7 +2,8 @@
  *
  *     redis://[[user:]password@]host[:port][/database]
  *     rediss://...                                         the same over TLS
- *     redis+unix://[[user:]password@]/path                 a UNIX socket
+ *     redis+unix:///path                                   a UNIX socket
+ *     redis+unix://[user:]password@localhost/path
  *     unix:/path
  *
  * A lone word before the "@" is a password, as in redis-cli. Users, passwords and paths are
