@@ -26,7 +26,7 @@ struct access_log_s {
 
 static void flush(access_log_t *log)
 {
-    log_write(log->fd, log->lines.data, log->lines.len);
+    hlogfile_write(log->fd, log->lines.data, log->lines.len);
     hbytes_clear(&log->lines);
     htimer_del(log->timer);
     log->timer = NULL;
@@ -116,15 +116,15 @@ int access_log_new(site_t *site, access_log_t **out)
     access_log_t *log;
 
     *out = NULL;
-    if (site->env.log->access_fd < 0)
+    if (site->env.access_fd < 0)
         return 0;
     log = hmem_zalloc(sizeof(*log));
     if (!log)
         return -ENOMEM;
     *log = (access_log_t){.site = site,
                           .format = (http_log_e)site->settings->access_format,
-                          .fd = site->env.log->access_fd,
-                          .at_once = isatty(site->env.log->access_fd)};
+                          .fd = site->env.access_fd,
+                          .at_once = isatty(site->env.access_fd)};
     hbytes_init(&log->lines, KEPT_MAX);
     *out = log;
     return 0;

@@ -153,20 +153,12 @@ const hopt_doc_t hhttpd_doc = {
     .operand = HOPT_OPERAND_FILE,
 };
 
-/* Writes lines to stderr, each behind our name. */
-static void complain(const hbytes_t *lines)
-{
-    const log_t terminal = {.fd = STDERR_FILENO};
-
-    log_lines(&terminal, HLOG_ERROR, lines);
-}
-
 static int test(settings_t *settings)
 {
     hbytes_t errors = {0};
     int err = master_test(settings, &errors);
 
-    complain(&errors);
+    hlogfile_complain(HHTTPD_NAME, &errors);
     hbytes_deinit(&errors);
     if (err)
         return 2;
@@ -189,7 +181,7 @@ static int run(int argc, char *const argv[], htitle_t *title)
     int err = settings_load(argc, argv, &settings, &errors);
     int status = 2;
 
-    complain(&errors);
+    hlogfile_complain(HHTTPD_NAME, &errors);
     hbytes_deinit(&errors);
     if (err && !can_do_without_file(settings)) {
         settings_free(settings);

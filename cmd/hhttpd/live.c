@@ -36,15 +36,15 @@ static int watch_root(live_t *live)
     if (!live->watch) {
         int err = errno > 0 ? -errno : -ENOMEM;
 
-        log_say(live->host->site->env.log, HLOG_WARN, "live reload: cannot watch %s: %s",
-                s->root_path, herr_str(err));
+        hlogfile_say(live->host->site->env.log, HLOG_WARN, "live reload: cannot watch %s: %s",
+                     s->root_path, herr_str(err));
         return err;
     }
     hwatch_stats(live->watch, &stats);
     if (stats.partial)
-        log_say(live->host->site->env.log, HLOG_WARN,
-                "live reload: %s has more folders than can be watched: %u are", s->root_path,
-                stats.folders);
+        hlogfile_say(live->host->site->env.log, HLOG_WARN,
+                     "live reload: %s has more folders than can be watched: %u are", s->root_path,
+                     stats.folders);
     return 0;
 }
 

@@ -108,23 +108,12 @@ void metrics_count(metrics_t *m, const http_stream_t *stream)
 
 /* ---- the loops ------------------------------------------------------------------------------- */
 
-#define OWNER_BITS 24 /* worker and thread */
+#define OWNER_BITS 16 /* the thread */
 
-static uint64_t owner_of(const site_env_t *env)
-{
-    return env->generation << OWNER_BITS | ((uint64_t)env->worker + 1) << 12 |
-           ((uint64_t)env->thread & 0xfff);
-}
-
-/* The place of the worker that was here before and crashed, or a free one. */
 static metrics_loop_t *take_loop(metrics_shared_t *shared, const site_env_t *env)
 {
-    uint64_t owner = owner_of(env);
+    uint64_t owner = ((uint64_t)env->slot + 1) << OWNER_BITS | (uint64_t)env->thread;
 
-    for (size_t i = 0; i < METRICS_LOOPS_MAX; i++) {
-        if (atomic_load(&shared->loops[i].owner) == owner)
-            return &shared->loops[i];
-    }
     for (size_t i = 0; i < METRICS_LOOPS_MAX; i++) {
         uint64_t nobody = 0;
 
@@ -141,12 +130,12 @@ static void release_loop(metrics_loop_t *loop)
     atomic_store(&loop->owner, 0);
 }
 
-void metrics_forget(metrics_shared_t *shared, uint64_t generation)
+void metrics_forget(metrics_shared_t *shared, int slot)
 {
     for (size_t i = 0; i < METRICS_LOOPS_MAX; i++) {
         uint64_t owner = atomic_load(&shared->loops[i].owner);
 
-        if (owner != 0 && owner >> OWNER_BITS == generation)
+        if (owner >> OWNER_BITS == (uint64_t)slot + 1)
             release_loop(&shared->loops[i]);
     }
 }
@@ -281,8 +270,8 @@ static int make(site_t *site)
     err = site_on_free(site, free_metrics, m);
     if (err)
         return err;
-    if (site->env.shared) {
-        m->shared = &site->env.shared->metrics;
+    if (site->env.metrics) {
+        m->shared = site->env.metrics;
         m->loop = take_loop(m->shared, &site->env);
         atomic_compare_exchange_strong(&m->shared->started_ms, &never, htime_real_ms());
     }

@@ -35,8 +35,8 @@ typedef struct metrics_shared_s {
     metrics_loop_t loops[METRICS_LOOPS_MAX];
 } metrics_shared_t;
 
-/* In the master: a generation has ended, and with it what its workers had open if they crashed. */
-void metrics_forget(metrics_shared_t *shared, uint64_t generation);
+/* In the master: the worker of this slot has ended, and with it what it had open if it crashed. */
+void metrics_forget(metrics_shared_t *shared, int slot);
 
 struct site_host_s;
 struct http_stream_s;

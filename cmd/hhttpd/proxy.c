@@ -33,8 +33,8 @@ static void on_failure(http_stream_t *stream, const char *why, void *arg)
     const backends_t *backends = arg;
     http_span_t target = http_stream_request(stream)->target;
 
-    log_say(backends->host->site->env.log, HLOG_WARN, "proxy: %.*s: %s",
-            target.len < 200 ? (int)target.len : 200, target.data, why);
+    hlogfile_say(backends->host->site->env.log, HLOG_WARN, "proxy: %.*s: %s",
+                 target.len < 200 ? (int)target.len : 200, target.data, why);
 }
 
 static void free_backends(void *object)

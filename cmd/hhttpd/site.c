@@ -455,15 +455,17 @@ static int listen_at(site_t *site, int socket, bool tls)
     return 0;
 }
 
-int site_listen(site_t *site, const listen_set_t *set, htls_ctx_t *tls)
+int site_listen(site_t *site, const hlisteners_set_t *set, htls_ctx_t *tls)
 {
     int err = 0;
 
     site->tls = tls ? htls_ctx_ref(tls) : NULL;
     for (size_t i = 0; i < set->count; i++) {
-        for (int n = 0; !err && n < set->items[i].fd_count; n++) {
-            if (listen_set_is_for(set, i, n, site->env.lane, site->env.lane_count))
-                err = listen_at(site, set->items[i].fds[n], set->items[i].tls);
+        const hlisteners_item_t *item = &set->items[i];
+
+        for (int n = 0; !err && n < item->fd_count; n++) {
+            if (hlisteners_is_for(item, n, site->env.lane, site->env.lane_count))
+                err = listen_at(site, item->fds[n], listen_is_tls(item));
         }
     }
     return err;
@@ -499,8 +501,8 @@ void site_drain(site_t *site, uint32_t timeout_ms, void (*done)(void *arg), void
 
 int site_test(const settings_t *settings, bool outside, hbytes_t *errors)
 {
-    const log_t silent = {.settings = settings, .fd = -1, .access_fd = -1};
-    site_env_t env = {.settings = settings, .log = &silent, .outside = outside};
+    const hlogfile_t silent = HLOGFILE_NONE;
+    site_env_t env = {.settings = settings, .log = &silent, .access_fd = -1, .outside = outside};
     char why[HSTART_WHY_SIZE];
     hloop_t *loop = hstart_loop(NULL, why, sizeof(why));
     size_t len = errors->len;
@@ -525,7 +527,7 @@ void site_show_qr(const char *text)
     int err = hqr_write(&code, text, isatty(STDERR_FILENO), 0);
 
     if (err == 0)
-        log_write(STDERR_FILENO, code.data, code.len);
+        hlogfile_write(STDERR_FILENO, code.data, code.len);
     else
         fprintf(stderr, "hhttpd: no QR code: %s\n",
                 err == HERR_UNSUPPORTED ? hqr_missing() : herr_str(err));

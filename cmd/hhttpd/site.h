@@ -18,11 +18,12 @@ typedef struct access_log_s access_log_t;
 /* What a loop is given; borrowed. */
 typedef struct site_env_s {
     const settings_t *settings;
-    const log_t *log;
-    shared_t *shared; /* NULL: nobody serves, this is a test */
-    bool outside;     /* of the new root that workers have */
+    const hlogfile_t *log;
+    int access_fd;             /* -1: none */
+    metrics_shared_t *metrics; /* NULL: nobody serves, this is a test */
+    bool outside;              /* of the new root that workers have */
     uint64_t generation;
-    int worker; /* which of them, and which thread of it */
+    int slot; /* of the worker, and which thread of it */
     int thread;
     int lane; /* which loop of all workers' together, and how many there are */
     int lane_count;
@@ -65,7 +66,7 @@ void site_free(site_t *site);
 
 /* Serves those sockets of the set that are for its lane, by copies of their descriptors. 0 or a
  * negative error. */
-int site_listen(site_t *site, const listen_set_t *set, htls_ctx_t *tls);
+int site_listen(site_t *site, const hlisteners_set_t *set, htls_ctx_t *tls);
 
 /* No new connections; calls done when the last one is over, or has been cut off after timeout_ms. A
  * second call shortens the time. */

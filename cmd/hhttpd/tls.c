@@ -44,8 +44,7 @@ static const char *culprit(const settings_t *s, const char *error)
     return NULL;
 }
 
-int tls_make(const settings_t *settings, const generation_t *previous, htls_ctx_t **ctx,
-             hbytes_t *errors)
+int tls_make(const settings_t *settings, htls_ctx_t **kept, htls_ctx_t **ctx, hbytes_t *errors)
 {
     htls_options_t options = {
         .server = true,
@@ -57,16 +56,16 @@ int tls_make(const settings_t *settings, const generation_t *previous, htls_ctx_
         .self_signed_name = settings->hosts ? settings->hosts->names[0] : NULL,
         .alpn = "http/1.1",
     };
+    /* Who has accepted the self-signed certificate shall not be asked again. */
+    bool keeps = settings->tls_self_signed && !settings->hosts && !settings->ssl_ca_certificate;
     char error[HTLS_ERROR_SIZE] = "";
     int err;
 
     *ctx = NULL;
     if (!settings->tls)
         return 0;
-    /* Who has accepted the self-signed certificate shall not be asked again. */
-    if (settings->tls_self_signed && !settings->hosts && previous && previous->tls &&
-        previous->settings->tls_self_signed && !settings->ssl_ca_certificate) {
-        *ctx = htls_ctx_ref(previous->tls);
+    if (keeps && *kept) {
+        *ctx = htls_ctx_ref(*kept);
         return 0;
     }
     err = htls_ctx_new(&options, ctx, error, sizeof(error));
@@ -77,6 +76,8 @@ int tls_make(const settings_t *settings, const generation_t *previous, htls_ctx_
         hbytes_printf(errors, "TLS: %s\n", error[0] ? error : herr_str(err));
         htls_ctx_free(*ctx);
         *ctx = NULL;
+    } else if (keeps) {
+        *kept = htls_ctx_ref(*ctx);
     }
     return err;
 }

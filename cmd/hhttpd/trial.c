@@ -22,7 +22,7 @@ static int try_inside(const generation_t *g, pid_t parent, int fd)
         hbytes_printf(&errors, "%s\n", errors.len > 0 ? "" : herr_str(err));
     else
         err = site_test(g->settings, false, &errors);
-    log_write(fd, errors.data, errors.len);
+    hlogfile_write(fd, errors.data, errors.len);
     hbytes_deinit(&errors);
     return err ? 1 : 0;
 }

@@ -331,7 +331,7 @@ static int check_folder(const site_host_t *host)
     const site_settings_t *s = host->settings;
     int err, fd;
 
-    if (host->site->env.shared || !host->files)
+    if (host->site->env.metrics || !host->files)
         return 0;
     fd = http_files_open_folder(host->files, http_span(s->upload));
     err = fd < 0 ? fd : 0;

@@ -5,12 +5,7 @@
 #include "app/hstart.h"
 #include "base/hmem.h"
 #include "event/hloop_pool.h"
-#include "event/hsignal.h"
 #include "site.h"
-
-#include <signal.h>
-#include <string.h>
-#include <sys/resource.h>
 
 typedef struct worker_s worker_t;
 
@@ -23,8 +18,9 @@ typedef struct lane_s {
 } lane_t;
 
 struct worker_s {
-    generation_t *generation;
-    int index;
+    const hmaster_worker_t *process;
+    const generation_t *generation;
+    metrics_shared_t *metrics;
     lane_t *lanes;
     unsigned lane_count;
     hloop_pool_t *pool; /* of the lanes behind the first; NULL: there are none */
@@ -35,24 +31,26 @@ struct worker_s {
 static int open_lane(lane_t *lane)
 {
     const generation_t *g = lane->worker->generation;
+    const hmaster_worker_t *process = lane->worker->process;
     site_env_t env = {.settings = g->settings,
                       .log = &g->log,
-                      .shared = g->master->shared,
-                      .generation = g->number,
-                      .worker = lane->worker->index,
+                      .access_fd = g->access_fd,
+                      .metrics = lane->worker->metrics,
+                      .generation = process->generation->number,
+                      .slot = process->slot,
                       .thread = lane->index,
-                      .lane = lane->worker->index * (int)g->settings->worker_threads + lane->index,
+                      .lane = process->index * (int)g->settings->worker_threads + lane->index,
                       .lane_count =
                           (int)(g->settings->worker_processes * g->settings->worker_threads)};
     hbytes_t why = {0};
     int err = site_new(lane->loop, &env, &lane->site, &why);
 
     if (err)
-        log_say(&g->log, HLOG_ERROR, "worker %d: %s", lane->worker->index,
-                why.len > 0 ? why.data : herr_str(err));
+        hlogfile_say(&g->log, HLOG_ERROR, "worker %d: %s", process->index,
+                     why.len > 0 ? why.data : herr_str(err));
     hbytes_deinit(&why);
     if (!err)
-        err = site_listen(lane->site, &g->listens, g->tls);
+        err = site_listen(lane->site, process->generation->listeners, g->tls);
     return err;
 }
 
@@ -67,17 +65,13 @@ static void on_drained(void *arg)
 static void on_drain_event(hevent_t *event)
 {
     lane_t *lane = hevent_userdata(event);
-    const generation_t *g = lane->worker->generation;
-    uint32_t timeout_ms = g->settings->drain_ms;
 
-    if (atomic_load(&g->master->shared->stopping) && timeout_ms > STOP_MS)
-        timeout_ms = STOP_MS;
-    site_drain(lane->site, timeout_ms, on_drained, lane);
+    site_drain(lane->site, hmaster_drain_ms(lane->worker->process), on_drained, lane);
 }
 
-static void on_term(hsignal_t *signal)
+static void on_drain(void *arg)
 {
-    worker_t *worker = hevent_userdata(signal);
+    worker_t *worker = arg;
 
     for (unsigned i = 0; i < worker->lane_count; i++) {
         hevent_t event = {.cb = on_drain_event, .userdata = &worker->lanes[i]};
@@ -124,40 +118,15 @@ static int start_threads(worker_t *worker)
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
-sigset_t worker_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGUSR1);
-    return set;
-}
-
-static int watch(worker_t *worker)
-{
-    sigset_t held = worker_signals();
-    hsignal_t *term = hsignal_add(worker->lanes[0].loop, on_term, SIGTERM);
-
-    if (!term)
-        return -errno;
-    hevent_set_userdata(term, worker);
-    sigprocmask(SIG_UNBLOCK, &held, NULL);
-    return 0;
-}
-
 static int serve(worker_t *worker)
 {
     int err = start_threads(worker);
 
     if (!err)
         err = open_lane(&worker->lanes[0]);
-    /* Each lane has its own copies; a port is free once the last one of them is closed. */
-    listeners_keep_only(&worker->generation->master->listeners, &(listen_set_t){0});
+    hmaster_release_listeners(worker->process);
     if (!err)
-        err = watch(worker);
+        err = hmaster_watch(worker->process, worker->lanes[0].loop, on_drain, worker);
     if (!err)
         err = hloop_run(worker->lanes[0].loop);
     else if (worker->pool)
@@ -180,8 +149,8 @@ static int run(worker_t *worker)
     worker->lane_count = g->settings->worker_threads;
     worker->lanes = hmem_array(worker->lane_count, sizeof(*worker->lanes));
     if (!loop || !worker->lanes) {
-        log_say(&g->log, HLOG_ERROR, "worker %d: %s", worker->index,
-                loop ? herr_str(-ENOMEM) : why);
+        hlogfile_say(&g->log, HLOG_ERROR, "worker %d: %s", worker->process->index,
+                     loop ? herr_str(-ENOMEM) : why);
         return -ENOMEM;
     }
     worker->lanes[0] = (lane_t){.worker = worker, .loop = loop};
@@ -191,35 +160,17 @@ static int run(worker_t *worker)
     return err;
 }
 
-/* A connection is a descriptor, and the usual limit is meant for programs that use select. */
-static void raise_limit(void)
+int worker_main(const hmaster_worker_t *process, void *userdata)
 {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/* A terminal sends its signals to the whole group: a worker listens to its master alone. */
-int worker_main(int index, void *generation)
-{
-    generation_t *g = generation;
-    worker_t worker = {.generation = g, .index = index};
+    const master_t *master = userdata;
+    generation_t *g = process->generation->plan->settings;
+    worker_t worker = {.process = process, .generation = g, .metrics = master->metrics};
     hbytes_t why = {0};
-    int err;
+    int err = seal_process(g, process->parent, &why);
 
-    htitle_set(g->master->title, "hhttpd: worker process");
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGUSR1, SIG_IGN);
-    raise_limit();
-    listeners_keep_only(&g->master->listeners, &g->listens);
-    err = seal_process(g, g->master->pid, &why);
     if (err)
-        log_say(&g->log, HLOG_ERROR, "worker %d: %s", index,
-                why.len > 0 ? why.data : herr_str(err));
+        hlogfile_say(&g->log, HLOG_ERROR, "worker %d: %s", process->index,
+                     why.len > 0 ? why.data : herr_str(err));
     hbytes_deinit(&why);
     if (!err)
         err = run(&worker);

@@ -203,6 +203,8 @@ static void start(slot_t *slot)
 
     if (!is_wanted(slot))
         return;
+    if (w->options.on_start != NULL)
+        w->options.on_start(slot->index, w->options.userdata);
     pid = fork_worker(slot);
     if (pid < 0) {
         start_failed(slot, pid);
@@ -243,7 +245,8 @@ static void on_timer(htimer_t *timer)
         start(slot);
         break;
     case SLOT_STOPPING:
-        kill_stuck(slot);
+        if (slot->workers->options.grace_ms != HWORKERS_NO_LIMIT)
+            kill_stuck(slot);
         break;
     case SLOT_IDLE:
     case SLOT_RUNNING:
@@ -264,7 +267,7 @@ static void stop(slot_t *slot)
     slot->state = SLOT_STOPPING;
     slot->delay_ms = w->options.delay_min_ms;
     hchild_kill(slot->child, SIGTERM);
-    htimer_reset(slot->timer, w->options.grace_ms);
+    htimer_reset(slot->timer, w->options.grace_ms < REST_MS ? w->options.grace_ms : REST_MS);
 }
 
 /* Makes the slots up to count; those that exist stay where they are. */

@@ -35,6 +35,7 @@ typedef enum hworkers_event_e {
 } hworkers_event_e;
 
 #define HWORKERS_NO_RESTART UINT32_MAX /* delay_ms of one that is not started again */
+#define HWORKERS_NO_LIMIT UINT32_MAX
 
 typedef struct hworkers_info_s {
     hworkers_event_e event;
@@ -52,13 +53,15 @@ typedef void (*hworkers_event_cb)(hworkers_t *workers, const hworkers_info_t *in
 typedef struct hworkers_options_s {
     int count;
     hworkers_run_cb run;
-    hworkers_event_cb on_event; /* or NULL */
+    hworkers_event_cb on_event;                  /* or NULL */
+    void (*on_start)(int index, void *userdata); /* or NULL: in the master, before each worker is
+                                                    made; HWORKERS_STARTED or _FAILED follows */
     void *userdata;
     bool once;             /* a worker that has ended, or cannot be started, is left so */
     uint32_t delay_min_ms; /* 100 */
     uint32_t delay_max_ms; /* 10,000 */
     uint32_t healthy_ms;   /* 10,000: a life that sets the delay back */
-    uint32_t grace_ms;     /* 10,000: from SIGTERM to SIGKILL */
+    uint32_t grace_ms;     /* 10,000: from SIGTERM to SIGKILL; HWORKERS_NO_LIMIT: never */
     sigset_t held;         /* wait in a worker until it unblocks them, once it handles them */
 } hworkers_options_t;
 

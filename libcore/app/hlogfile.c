@@ -1,7 +1,4 @@
-#include "log.h"
-
-#include "base/hstr.h"
-#include "base/htime.h"
+#include "hlogfile.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,13 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/herr.h"
+#include "../base/hstr.h"
+#include "../base/htime.h"
+
 #define LINE_SIZE_MAX (PATH_MAX + 1024)
 #define STAMP_LEN 16 /* ".20261121-164501" */
 #define DAY_S 86400
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-void log_write(int fd, const void *data, size_t len)
+void hlogfile_write(int fd, const void *data, size_t len)
 {
     const char *at = data;
 
@@ -35,31 +36,36 @@ void log_write(int fd, const void *data, size_t len)
     }
 }
 
+bool hlogfile_is_file(const hlogfile_t *log)
+{
+    return log->fd > STDERR_FILENO;
+}
+
 /* People at a terminal know who speaks to them and what time it is; a file has to say when. */
-static void write_line(const log_t *log, hlog_level_e level, const char *text, size_t text_len)
+static void write_line(const hlogfile_t *log, hlog_level_e level, const char *text, size_t text_len)
 {
     char line[LINE_SIZE_MAX], now[HTIME_ISO_SIZE];
     size_t len;
 
-    if (log->settings && log->settings->logfile)
+    if (hlogfile_is_file(log))
         snprintf(line, sizeof(line), "%s %s ", htime_iso_local(htime_real_ms(), now, sizeof(now)),
                  hlog_level_name(level));
     else
-        snprintf(line, sizeof(line), "hhttpd: ");
+        snprintf(line, sizeof(line), "%s: ", log->options.prefix);
     len = strlen(line);
     len += hstr_escape(line + len, sizeof(line) - len - 1, text, text_len);
     line[len++] = '\n';
-    log_write(log->fd, line, len);
-    if (log->settings && log->settings->log_fsync)
+    hlogfile_write(log->fd, line, len);
+    if (log->options.sync)
         fdatasync(log->fd);
 }
 
-static bool is_wanted(const log_t *log, hlog_level_e level)
+static bool is_wanted(const hlogfile_t *log, hlog_level_e level)
 {
-    return log->fd >= 0 && (!log->settings || (int)level >= log->settings->loglevel);
+    return log->fd >= 0 && (int)level >= log->options.level;
 }
 
-void log_say(const log_t *log, hlog_level_e level, const char *fmt, ...)
+void hlogfile_say(const hlogfile_t *log, hlog_level_e level, const char *fmt, ...)
 {
     char text[LINE_SIZE_MAX];
     va_list ap;
@@ -72,7 +78,7 @@ void log_say(const log_t *log, hlog_level_e level, const char *fmt, ...)
     write_line(log, level, text, strlen(text));
 }
 
-void log_lines(const log_t *log, hlog_level_e level, const hbytes_t *lines)
+void hlogfile_say_lines(const hlogfile_t *log, hlog_level_e level, const hbytes_t *lines)
 {
     const char *at = lines->data, *end = lines->data + lines->len;
 
@@ -86,20 +92,14 @@ void log_lines(const log_t *log, hlog_level_e level, const hbytes_t *lines)
     }
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
-
-static int open_file(const settings_t *settings, const char *path, int *fd, hbytes_t *errors)
+void hlogfile_complain(const char *prefix, const hbytes_t *lines)
 {
-    int err;
+    const hlogfile_t terminal = {.options.prefix = prefix, .fd = STDERR_FILENO};
 
-    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
-    if (*fd >= 0)
-        return 0;
-    err = -errno;
-    settings_where(settings, path, errors);
-    hbytes_printf(errors, "cannot open %s: %s\n", path, herr_str(err));
-    return err;
+    hlogfile_say_lines(&terminal, HLOG_ERROR, lines);
 }
+
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int day_of(time_t when)
 {
@@ -116,82 +116,65 @@ static int day_of_file(int fd)
     return fstat(fd, &st) == 0 && st.st_size > 0 ? day_of(st.st_mtime) : day_of(time(NULL));
 }
 
-static int open_files(log_t *log, const settings_t *settings, hbytes_t *errors)
+static int open_file(hlogfile_t *log)
 {
-    const char *access = settings->access_log;
-    int err = 0;
+    const char *path = log->options.path;
 
-    *log = (log_t){.settings = settings, .fd = STDERR_FILENO, .access_fd = -1};
-    if (settings->logfile)
-        err = open_file(settings, settings->logfile, &log->fd, errors);
-    if (!err && access && access[0] == '\0')
-        log->access_fd = log->fd;
-    else if (!err && access && strcmp(access, "-") == 0)
-        log->access_fd = STDOUT_FILENO;
-    else if (!err && access)
-        err = open_file(settings, access, &log->access_fd, errors);
-    if (err)
-        log_close(log);
+    if (!path)
+        log->fd = STDERR_FILENO;
+    else if (strcmp(path, "-") == 0)
+        log->fd = STDOUT_FILENO;
     else
-        log->day = day_of_file(settings->logfile ? log->fd : log->access_fd);
-    return err;
+        log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+    if (log->fd < 0)
+        return -errno;
+    log->day = day_of_file(log->fd);
+    return 0;
 }
 
-int log_open(log_t *log, const settings_t *settings, hbytes_t *errors)
+int hlogfile_open(hlogfile_t *log, const hlogfile_options_t *options)
 {
-    int err = open_files(log, settings, errors);
+    int err;
 
-    if (!err && log_rotate(log)) {
-        log_close(log);
-        err = open_files(log, settings, errors);
+    *log = (hlogfile_t){.options = *options, .fd = -1};
+    err = open_file(log);
+    if (!err && hlogfile_rotate(log, log)) {
+        hlogfile_close(log);
+        err = open_file(log);
     }
     return err;
 }
 
-void log_close(log_t *log)
+void hlogfile_close(hlogfile_t *log)
 {
-    if (log->access_fd > STDERR_FILENO && log->access_fd != log->fd)
-        close(log->access_fd);
-    if (log->fd > STDERR_FILENO)
+    if (hlogfile_is_file(log))
         close(log->fd);
     log->fd = -1;
-    log->access_fd = -1;
 }
 
 /* ---- rotation -------------------------------------------------------------------------------- */
 
-static bool is_access_file(const settings_t *s)
+bool hlogfile_rotates(const hlogfile_t *log)
 {
-    return s->access_log && s->access_log[0] != '\0' && strcmp(s->access_log, "-") != 0;
+    return hlogfile_is_file(log) && (log->options.size_max > 0 || log->options.keep_days > 0);
 }
 
-bool log_has_file(const settings_t *s)
+static bool is_due(const hlogfile_t *log)
 {
-    return s->logfile || is_access_file(s);
-}
-
-bool log_rotates(const log_t *log)
-{
-    const settings_t *s = log->settings;
-
-    return (s->logfile || is_access_file(s)) && (s->log_filesize > 0 || s->log_remain_days > 0);
-}
-
-static bool is_due(const log_t *log, int fd)
-{
-    const settings_t *s = log->settings;
+    const hlogfile_options_t *o = &log->options;
     struct stat st;
 
-    if (fstat(fd, &st) < 0 || st.st_size == 0)
+    if (!hlogfile_rotates(log) || fstat(log->fd, &st) < 0 || st.st_size == 0)
         return false;
-    if (s->log_filesize > 0 && (uint64_t)st.st_size >= s->log_filesize)
+    if (o->size_max > 0 && (uint64_t)st.st_size >= o->size_max)
         return true;
-    return s->log_remain_days > 0 && day_of(time(NULL)) != log->day;
+    return o->keep_days > 0 && day_of(time(NULL)) != log->day;
 }
 
 /* The name with the time behind it, which is free: two in a second are not expected. */
-static bool move_file(const log_t *log, const char *path)
+static bool move_file(const hlogfile_t *log, const hlogfile_t *report)
 {
+    const char *path = log->options.path;
     char to[PATH_MAX], stamp[STAMP_LEN + 1];
     time_t now = time(NULL);
     struct tm tm;
@@ -203,7 +186,7 @@ static bool move_file(const log_t *log, const char *path)
         return false;
     if (rename(path, to) == 0)
         return true;
-    log_say(log, HLOG_ERROR, "cannot move %s: %s", path, herr_str(-errno));
+    hlogfile_say(report, HLOG_ERROR, "cannot move %s: %s", path, herr_str(-errno));
     return false;
 }
 
@@ -217,15 +200,16 @@ static bool is_moved(const char *name, const char *base)
            strspn(stamp + 1, "0123456789-") == STAMP_LEN - 1;
 }
 
-static void remove_old(const log_t *log, const char *path)
+static void remove_old(const hlogfile_t *log)
 {
+    const char *path = log->options.path, *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    time_t limit = time(NULL) - (time_t)log->options.keep_days * DAY_S;
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    time_t limit = time(NULL) - (time_t)log->settings->log_remain_days * DAY_S;
     struct dirent *entry;
     DIR *dir;
 
-    if (log->settings->log_remain_days <= 0)
+    if (log->options.keep_days <= 0)
         return;
     snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
              slash ? path : ".");
@@ -243,20 +227,10 @@ static void remove_old(const log_t *log, const char *path)
         closedir(dir);
 }
 
-static bool rotate_file(const log_t *log, int fd, const char *path)
+bool hlogfile_rotate(const hlogfile_t *log, const hlogfile_t *report)
 {
-    if (!is_due(log, fd) || !move_file(log, path))
+    if (!is_due(log) || !move_file(log, report))
         return false;
-    remove_old(log, path);
+    remove_old(log);
     return true;
-}
-
-bool log_rotate(const log_t *log)
-{
-    const settings_t *s = log->settings;
-    bool moved = s->logfile && rotate_file(log, log->fd, s->logfile);
-
-    if (is_access_file(s))
-        moved = rotate_file(log, log->access_fd, s->access_log) || moved;
-    return moved;
 }

@@ -1,0 +1,73 @@
+/* hlogfile: a file that lines are appended to by all processes of a server: messages, or a line for
+ * each request. The master opens it; the workers inherit the descriptor and write whole lines, so
+ * that theirs do not mix. Messages may go to stderr instead.
+ *
+ * A file that has grown past size_max, or that was begun on an earlier day while keep_days counts,
+ * is moved to NAME.20261121-164501. Who has it open goes on writing there, until it is opened anew:
+ * at a reload. */
+#ifndef HNET_APP_HLOGFILE_H
+#define HNET_APP_HLOGFILE_H
+
+#include <stdint.h>
+
+#include "../base/hbuf.h"
+#include "../base/hlog.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Zeroed but for the prefix is: messages of every level to stderr. The strings are borrowed. */
+typedef struct hlogfile_options_s {
+    const char *prefix; /* of messages on stderr: "hhttpd" */
+    const char *path;   /* NULL: stderr; "-": stdout */
+    int level;          /* hlog_level_e: the least that is written by hlogfile_say */
+    bool sync;          /* each message is on the disk before the next step */
+    uint64_t size_max;  /* bytes; 0: any */
+    int keep_days;      /* so long moved files are kept, and one is moved each day; 0 or less: no */
+} hlogfile_options_t;
+
+typedef struct hlogfile_s {
+    hlogfile_options_t options;
+    int fd;  /* -1: not open, or wanted by nobody: what is written is dropped */
+    int day; /* on which it was begun: of the year, and the year */
+} hlogfile_t;
+
+/* What a hlogfile_t is without a file. */
+#define HLOGFILE_NONE ((hlogfile_t){.fd = -1})
+
+/* Opens, and moves the file before if that is due. 0, or -errno of the file and *log is
+ * HLOGFILE_NONE. */
+int hlogfile_open(hlogfile_t *log, const hlogfile_options_t *options);
+void hlogfile_close(hlogfile_t *log); /* not stdout and stderr; may be called again */
+
+/* One message, if the level counts: "hhttpd: text" on stderr and stdout, "2026-11-21T16:45:01.123
+ * +0100 INFO text" in a file. Control characters are escaped, and it is cut at some 5 KB. */
+void hlogfile_say(const hlogfile_t *log, hlog_level_e level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Each line of a text that ends with newlines, as a message. */
+void hlogfile_say_lines(const hlogfile_t *log, hlog_level_e level, const hbytes_t *lines);
+
+/* The same on stderr alone: before there is a log. */
+void hlogfile_complain(const char *prefix, const hbytes_t *lines);
+
+/* Lines as they are: all of it, or what the disk takes. What cannot be written is lost, serving
+ * goes on. */
+void hlogfile_write(int fd, const void *data, size_t len);
+
+/* Whether it is a file, which somebody may move away and want to be opened anew. */
+bool hlogfile_is_file(const hlogfile_t *log);
+
+/* Whether it has to be looked at from time to time. */
+bool hlogfile_rotates(const hlogfile_t *log);
+
+/* Moves it if that is due, and removes moved ones that are too old. Whether it was moved: a new one
+ * has to be opened. report (may be log itself) gets what went wrong. */
+bool hlogfile_rotate(const hlogfile_t *log, const hlogfile_t *report);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,256 @@
+#include "hmaster_int.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../base/hmem.h"
+#include "hstart.h"
+
+#define ROTATE_MS 60000
+#define KILL_EXTRA_MS 2000
+#define STOP_MS_MAX (UINT32_MAX / 4)
+
+/* ---- reload ---------------------------------------------------------------------------------- */
+
+static void reload(hmaster_t *master, const char *why);
+
+static void on_rotate_timer(htimer_t *timer)
+{
+    hmaster_t *master = hevent_userdata(timer);
+    const hmaster_options_t *options = master->options;
+
+    if (options->rotate(options->userdata, &master->current->plan))
+        reload(master, "log files moved");
+}
+
+static void watch_logs(hmaster_t *master)
+{
+    if (!master->current->plan.rotates) {
+        htimer_del(master->rotate_timer);
+        master->rotate_timer = NULL;
+    } else if (!master->rotate_timer) {
+        master->rotate_timer = htimer_add(master->loop, on_rotate_timer, ROTATE_MS, INFINITE);
+        if (master->rotate_timer)
+            hevent_set_userdata(master->rotate_timer, master);
+    }
+}
+
+static void refuse(const hmaster_t *master, const hbytes_t *errors)
+{
+    hlogfile_say_lines(hmaster__log(master), HLOG_ERROR, errors);
+    hlogfile_say(hmaster__log(master), HLOG_ERROR,
+                 "the new configuration is not used: the old one stays");
+}
+
+/* 0, or a negative error: the old one stays. */
+static int replace(hmaster_t *master, generation_t *g)
+{
+    generation_t *old = master->current;
+    int err;
+
+    hmaster__make_room(master, g->plan.workers);
+    g->next = old;
+    master->current = g;
+    err = hmaster__start(g);
+    if (err) {
+        master->current = old;
+        hlisteners_undo(master->listeners);
+        hmaster__free(g);
+        return err;
+    }
+    hlisteners_commit(master->listeners);
+    hworkers_stop(old->workers);
+    watch_logs(master);
+    return 0;
+}
+
+static void reload(hmaster_t *master, const char *why)
+{
+    hbytes_t errors = {0};
+    generation_t *g;
+    int err = HERR_SYNTAX;
+
+    if (atomic_load(master->stopping))
+        return;
+    g = hmaster__make(master, &errors);
+    if (g)
+        err = replace(master, g);
+    if (g && err)
+        hbytes_printf(&errors, "cannot start workers: %s\n", herr_str(err));
+    if (err)
+        refuse(master, &errors);
+    else
+        hlogfile_say(hmaster__log(master), HLOG_INFO, "%s: generation %llu serves", why,
+                     (unsigned long long)master->current->shown.number);
+    hbytes_deinit(&errors);
+}
+
+static void on_reload(hmain_t *app, void *userdata)
+{
+    (void)app;
+    reload(userdata, "reloaded");
+}
+
+static void on_user(hmain_t *app, void *userdata)
+{
+    const hmaster_t *master = userdata;
+
+    (void)app;
+    master->options->user(master->options->userdata);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void on_stop_timer(htimer_t *timer)
+{
+    const hmaster_t *master = hevent_userdata(timer);
+
+    hlogfile_say(hmaster__log(master), HLOG_WARN, "not all workers have stopped in time: killed");
+    hloop_stop(master->loop);
+}
+
+static void on_stop(hmain_t *app, void *userdata)
+{
+    hmaster_t *master = userdata;
+    uint32_t left_ms = hmaster__stop_ms(&master->current->plan);
+    htimer_t *timer;
+
+    (void)app;
+    timer = htimer_add(master->loop, on_stop_timer,
+                       left_ms < STOP_MS_MAX ? left_ms + KILL_EXTRA_MS : STOP_MS_MAX, 1);
+    if (timer)
+        hevent_set_userdata(timer, master);
+    atomic_store(master->stopping, true);
+    hlisteners_close(master->listeners); /* nobody shall wait in a queue for nothing */
+    for (generation_t *g = master->current; g; g = g->next) {
+        hworkers_stop(g->workers);
+        hworkers_signal(g->workers, SIGTERM); /* those that drain already have less time now */
+    }
+}
+
+/* ---- the beginning --------------------------------------------------------------------------- */
+
+static int serve(hmaster_t *master)
+{
+    const hmaster_options_t *options = master->options;
+    hmain_callbacks_t callbacks = {.on_stop = on_stop, .userdata = master};
+    const hmain_options_t *m = options->main;
+    int err;
+
+    if (options->reloads || m->pid_file || m->daemon || m->action != HMAIN_NONE)
+        callbacks.on_reload = on_reload;
+    if (options->user)
+        callbacks.on_user = on_user;
+    htitle_set(options->title, "%s: master process", options->name);
+    err = hmain_watch(master->app, master->loop, &callbacks);
+    if (!err) {
+        /* Who waits for these words has read by then what else there was to say. */
+        if (options->announce)
+            options->announce(options->userdata, &master->current->shown);
+        /* Before there are workers: they inherit what a daemon's stderr is from here on. */
+        if (hmain_ready(master->app) != 0)
+            return 1;
+        err = hmaster__start(master->current);
+    }
+    if (err) {
+        hlogfile_say(hmaster__log(master), HLOG_ERROR, "cannot start workers: %s", herr_str(err));
+        return 1;
+    }
+    hlisteners_commit(master->listeners);
+    watch_logs(master);
+    return hloop_run(master->loop) == 0 ? 0 : 1;
+}
+
+static int make_shared(hmaster_t *master)
+{
+    void *memory = mmap(NULL, sizeof(*master->stopping), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return -errno;
+    master->stopping = memory;
+    return 0;
+}
+
+static int start(hmaster_t *master)
+{
+    char why[HSTART_WHY_SIZE];
+    hbytes_t errors = {0};
+    int status = 1;
+
+    master->pid = getpid();
+    if (hlisteners_take_over(master->listeners, &errors) == 0)
+        master->current = hmaster__make(master, &errors);
+    if (master->current) {
+        master->loop = hstart_loop(NULL, why, sizeof(why));
+        if (!master->loop)
+            hbytes_printf(&errors, "cannot open the event loop: %s\n", why);
+        else
+            status = serve(master);
+    }
+    hlogfile_complain(master->options->name, &errors);
+    hbytes_deinit(&errors);
+    return status;
+}
+
+static void clean_up(hmaster_t *master)
+{
+    if (master->loop)
+        hmain_unwatch(master->app);
+    while (master->current) {
+        generation_t *g = master->current;
+
+        master->current = g->next;
+        hmaster__free(g);
+    }
+    if (master->loop)
+        hloop_free(&master->loop);
+    hlisteners_free(master->listeners);
+    if (master->stopping)
+        munmap(master->stopping, sizeof(*master->stopping));
+    hmem_free(master->pid_file);
+    hmem_free(master);
+}
+
+static int prepare(hmaster_t *master)
+{
+    const hmain_options_t *given = master->options->main;
+
+    master->main = *given;
+    master->main.user = NULL;
+    master->main.group = NULL;
+    if (given->pid_file) /* which lives longer than the first settings */
+        master->main.pid_file = master->pid_file = hmem_strdup(given->pid_file);
+    master->listeners = hlisteners_new();
+    if (!master->listeners || (given->pid_file && !master->pid_file))
+        return -ENOMEM;
+    return make_shared(master);
+}
+
+int hmaster_run(const hmaster_options_t *options)
+{
+    hmaster_t *master = hmem_zalloc(sizeof(*master));
+    hmain_t *app = NULL;
+    int err = -ENOMEM, status = 1;
+
+    if (master) {
+        master->options = options;
+        err = prepare(master);
+    }
+    if (err) {
+        hbytes_t errors = {0};
+
+        hbytes_printf(&errors, "%s\n", herr_str(err));
+        hlogfile_complain(options->name, &errors);
+        hbytes_deinit(&errors);
+    } else {
+        status = hmain_begin(options->name, &master->main, &app);
+    }
+    if (status == HMAIN_RUN) {
+        master->app = app;
+        status = start(master);
+    }
+    if (master)
+        clean_up(master);
+    return hmain_end(app, status);
+}

@@ -1,0 +1,128 @@
+/* hmaster: the process of a server that was started. It opens everything, keeps workers alive and
+ * handles no byte that comes from the network. It stays who it is while workers become another
+ * user, so that a reload can still read keys, open low ports and logs.
+ *
+ * A generation is one set of settings with the workers that live by it. A reload (SIGHUP) makes a
+ * new one, or, if anything is wrong with it, tells so and leaves all as it was. The sockets are
+ * shared (hlisteners), the old generation drains: its workers serve what they have, and go.
+ *
+ *     main      hmaster_run(&options): -s, the background, the pid file, the first start, until
+ *               SIGTERM or SIGINT
+ *     load      settings read and tried out, into a plan
+ *     work      the body of a worker; hmaster_watch tells it to drain
+ *
+ * Messages go to the log of the newest plan, and before there is one to stderr. */
+#ifndef HNET_APP_HMASTER_H
+#define HNET_APP_HMASTER_H
+
+#include "hlisteners.h"
+#include "hlogfile.h"
+#include "hmain.h"
+#include "htitle.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HMASTER_GENERATIONS_MAX 64 /* that live; the oldest is ended for one more */
+#define HMASTER_WORKERS_MAX 1024   /* of one generation */
+#define HMASTER_SLOTS_MAX 2048     /* workers of all living generations; likewise */
+#define HMASTER_STOP_MS 5000
+
+/* What a program makes of its settings. All that it points at lives until `discard`. */
+typedef struct hmaster_plan_s {
+    void *settings;        /* the program's own; not NULL */
+    const hlogfile_t *log; /* messages */
+    const hlisteners_want_t *wanted;
+    size_t wanted_count;
+    int workers;       /* processes: 1 to HMASTER_WORKERS_MAX */
+    uint64_t lanes;    /* loops of all of them together; 0: one in each */
+    uint32_t drain_ms; /* what the old workers get at the next reload; 0: all the time they want */
+    uint32_t stop_ms;  /* ... at the end; 0: HMASTER_STOP_MS */
+    bool tells;        /* of each worker that starts */
+    bool rotates;      /* options.rotate is asked now and then */
+} hmaster_plan_t;
+
+typedef struct hmaster_s hmaster_t;
+
+/* One that serves, or is about to. */
+typedef struct hmaster_generation_s {
+    const hmaster_plan_t *plan;
+    const hlisteners_set_t *listeners;
+    uint64_t number; /* from 1 */
+} hmaster_generation_t;
+
+/* What a worker process is given; lives as long as it. */
+typedef struct hmaster_worker_s {
+    hmaster_t *master;
+    const hmaster_generation_t *generation;
+    int index; /* among those of its generation, from 0: one that crashed has a successor */
+    int slot;  /* among all that live, whatever generation: the smallest that is free. For figures
+                  in shared memory */
+    pid_t parent; /* the master's process */
+} hmaster_worker_t;
+
+typedef struct hmaster_options_s {
+    const char *name;            /* "hproxy": of messages, titles, the pid file */
+    const hmain_options_t *main; /* until the first reload; user and group are for the workers */
+    htitle_t *title;             /* or NULL */
+    const char *port_option;     /* see hlisteners_request_t */
+    bool reloads; /* SIGHUP reloads even if nothing in `main` makes it a service: when a terminal
+                     hangs up, a server that nobody could find any more ends otherwise */
+
+    /* Fills *plan (zeroed). 0, or a negative error and lines in errors, with nothing to discard. In
+     * the master; at the first start before the loop is made. */
+    int (*load)(void *userdata, hmaster_plan_t *plan, hbytes_t *errors);
+
+    /* May be NULL: the sockets of a loaded plan are open. 0, or a negative error and lines: then
+     * it is discarded. */
+    int (*check)(void *userdata, const hmaster_generation_t *generation, hbytes_t *errors);
+
+    /* May be NULL: the sockets are open for the first generation, which is about to start: to tell
+     * where. Connections that come now wait. */
+    void (*announce)(void *userdata, const hmaster_generation_t *generation);
+
+    /* A plan is not used any more, or never was (number 0): no worker lives by it. */
+    void (*discard)(void *userdata, hmaster_plan_t *plan, uint64_t number);
+
+    /* The body of a worker process: its exit status. SIGINT, SIGHUP and SIGUSR1 are ignored there
+     * (a terminal sends its signals to the whole group), SIGTERM waits for hmaster_watch; the limit
+     * of descriptors is raised to the hard one; of the sockets it has those of its generation. */
+    int (*work)(const hmaster_worker_t *worker, void *userdata);
+
+    /* May be NULL. In the master: the worker that had this slot has ended, well or not. */
+    void (*ended)(void *userdata, int slot);
+
+    /* Whether log files were moved and want to be opened anew: then there is a reload. Asked once a
+     * minute if the plan rotates. */
+    bool (*rotate)(void *userdata, const hmaster_plan_t *plan);
+
+    /* May be NULL: SIGUSR1, in the master. */
+    void (*user)(void *userdata);
+    void *userdata;
+} hmaster_options_t;
+
+/* Does what -s asks for, or serves until it is stopped: the exit status of the process. options are
+ * borrowed. Only the calling thread may exist. At the end the workers get their time (stop_ms of
+ * the newest plan), and two seconds later what is left is killed. */
+int hmaster_run(const hmaster_options_t *options);
+
+/* ---- in a worker ----------------------------------------------------------------------------- */
+
+/* When it is to drain (SIGTERM), drain runs in the loop, which is that of the process's first
+ * thread; a second time when there is less time than before, because the server is stopped. From
+ * here on signals come. 0 or a negative error. */
+int hmaster_watch(const hmaster_worker_t *worker, hloop_t *loop, void (*drain)(void *arg),
+                  void *arg);
+
+/* How long it may drain from now on; 0: as long as it wants. Any thread. */
+uint32_t hmaster_drain_ms(const hmaster_worker_t *worker);
+
+/* Closes the worker's copies of the sockets: once it has made its own of those that it serves. */
+void hmaster_release_listeners(const hmaster_worker_t *worker);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
