@@ -26,6 +26,7 @@ static const kind_t kinds[EVENT_KINDS] = {
     [EVENT_TOPIC] = {"topic", HAS_ROOM | HAS_NAME | HAS_TEXT},
     [EVENT_HELLO] = {"hello", 0},
     [EVENT_HERE] = {"here", HAS_ROOM | HAS_NAME},
+    [EVENT_TOLD] = {"told", 0},
     [EVENT_ALIVE] = {"alive", 0},
     [EVENT_BYE] = {"bye", 0},
 };
