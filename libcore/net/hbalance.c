@@ -1,5 +1,7 @@
 #include "hbalance.h"
 
+#include "../base/hrandom.h"
+
 #include <errno.h>
 
 #define UNTIL_MAX ((1ULL << 40) - 1)
@@ -7,14 +9,6 @@
 #define LOG_BITS 24 /* behind the point */
 
 /* ---- hashes ---------------------------------------------------------------------------------- */
-
-/* Spreads each bit over all of them (the last step of splitmix64). */
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-    return z ^ z >> 31;
-}
 
 /* FNV-1a, mixed. */
 uint64_t hbalance_hash(const void *data, size_t len)
@@ -24,7 +18,7 @@ uint64_t hbalance_hash(const void *data, size_t len)
 
     for (size_t i = 0; i < len; i++)
         hash = (hash ^ bytes[i]) * 1099511628211ULL;
-    hash = mix(hash);
+    hash = hrandom_mix(hash);
     return hash ? hash : 1;
 }
 
@@ -126,7 +120,7 @@ static int pick_by_source(const round_t *round, uint64_t source)
 
         if (!takes_part(round, c))
             continue;
-        log = minus_log2(mix(source ^ c->hash));
+        log = minus_log2(hrandom_mix(source ^ c->hash));
         if (!best || c->weight * best_log > best->weight * log) {
             best = c;
             best_log = log;

@@ -6,12 +6,11 @@
 #include "hreconnect.h"
 
 #include "../base/hmem.h"
+#include "../base/hrandom.h"
 #include "../base/hstr.h"
-#include "../base/htime.h"
 #include "hlisten.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 #define REST_MS (INFINITE - 1)
 #define FIRST_MS 1 /* the first try comes from the loop, not from inside hreconnect_start */
@@ -81,21 +80,11 @@ uint32_t reconn_setting_calc_delay(reconn_setting_t *reconn)
 
 /* ---- the connection -------------------------------------------------------------------------- */
 
-/* Splitmix64: spreads retries, guards nothing. */
-static uint64_t next_random(hreconnect_t *rc)
-{
-    uint64_t z = rc->random += 0x9e3779b97f4a7c15ULL;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-    return z ^ z >> 31;
-}
-
 static uint32_t jittered(hreconnect_t *rc, uint32_t delay)
 {
     uint64_t span = (uint64_t)delay * rc->options.jitter_percent / 100;
 
-    return span == 0 ? delay : delay - (uint32_t)(next_random(rc) % (span + 1));
+    return span == 0 ? delay : delay - (uint32_t)(hrandom_next(&rc->random) % (span + 1));
 }
 
 /* A try failed or the connection ended. The callback may free rc: it comes last. */
@@ -219,8 +208,7 @@ static hreconnect_t *new_hreconnect(hloop_t *loop, const hreconnect_options_t *o
     rc->options = *options;
     if (memcmp(&rc->options.setting, &unset, sizeof(unset)) == 0)
         reconn_setting_init(&rc->options.setting);
-    if (getrandom(&rc->random, sizeof(rc->random), GRND_NONBLOCK) != sizeof(rc->random))
-        rc->random = htime_monotonic_ns();
+    rc->random = hrandom_seed();
     return rc;
 }
 
