@@ -165,7 +165,7 @@ static void set_address(struct sockaddr_storage *to, const haddr_t *said,
 static int send_header(hdial_t *dial)
 {
     const hdial_options_t *o = &dial->options;
-    proxy_header_t header = {.version = o->proxy_protocol};
+    proxy_header_t header = {.version = o->proxy_protocol, .local = o->proxy_local};
     char text[PROXY_HEADER_MAX];
     const struct sockaddr *source = hio_localaddr(dial->io);
     const struct sockaddr *destination = hio_peeraddr(dial->io);
@@ -177,7 +177,7 @@ static int send_header(hdial_t *dial)
     header.datagram = hendpoint_socktype(&dial->to) == SOCK_DGRAM;
     set_address(&header.source, o->proxy_source, source);
     set_address(&header.destination, o->proxy_destination, destination);
-    if (header.source.ss_family != header.destination.ss_family) {
+    if (o->proxy_local || header.source.ss_family != header.destination.ss_family) {
         memset(&header.source, 0, sizeof(header.source));
         memset(&header.destination, 0, sizeof(header.destination));
     }

@@ -88,6 +88,8 @@ typedef struct hdial_options_s {
                             HTLS_HANDSHAKE_TIMEOUT_MS, negative: as long as timeout_ms allows */
     int proxy_protocol;  /* 1 or 2: a PROXY protocol header of this version goes first (behind the
                            proxies, before TLS); 0: none */
+    bool proxy_local;    /* ... that speaks for this program, not for a client: LOCAL,
+                                    in version 1 UNKNOWN */
     const haddr_t *proxy_source; /* ... with these addresses; NULL: the connection's own; port 0:
                                     its own */
     const haddr_t *proxy_destination;
