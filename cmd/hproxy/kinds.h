@@ -9,8 +9,14 @@ void stream_accept(service_t *service, hio_t *io, bool tls);
 /* Ends all streams of the service, with SESSION_STOPPED. */
 void stream_end_all(service_t *service);
 
-/* stream.c: a session that forward_accept was given is over: session_end, and its memory goes. */
+/* stream.c: a session that forward_accept was given is over: session_end, and its memory goes. Its
+ * hio is the caller's. */
 void stream_end(session_t *session, session_end_e end, const char *why);
+
+/* stream.c: the client of such a session has been joined to this target (hio_relay): from here on
+ * both hio, their callbacks and user data, the limits of time and bytes, the counting and the end
+ * are stream.c's. */
+void stream_joined(session_t *session, hio_t *client, hio_t *target);
 
 /* datagram.c: serves a datagram socket; its hio is taken in any case. 0 or a negative error. */
 int datagrams_listen(service_t *service, hio_t *io);
@@ -21,7 +27,7 @@ void datagrams_free(struct datagrams_s *datagrams);
 /* forward.c: what the service needs for all of its clients. 0, or a negative error and words. */
 int forward_new(service_t *service, struct forward_s **forward, hbytes_t *why);
 /* Takes over a session that was admitted, and its hio: open, not reading, no callbacks (TLS, if
- * any, is done). It calls stream_end once. */
+ * any, is done). It calls stream_end or stream_joined once. */
 void forward_accept(struct forward_s *forward, session_t *session, hio_t *io);
 void forward_free(struct forward_s *forward);
 

@@ -33,6 +33,9 @@ void lane_free(lane_t *lane);
 
 /* ---- for the files of the lane --------------------------------------------------------------- */
 
+/* session.c: one is under way, or is over. */
+void lane_count(lane_t *lane, int change);
+
 struct lane_s {
     hloop_t *loop;
     const env_t *env;
@@ -41,9 +44,10 @@ struct lane_s {
     struct admin_s *admin; /* NULL: none */
     size_t active;
     bool draining;
-    void (*drained)(void *arg);
+    void (*drained)(void *arg); /* NULL: it was called */
     void *drained_arg;
-    struct htimer_s *drain_timer;
+    struct htimer_s *drain_timer; /* the end of the time, or of the last session */
+    struct htimer_s *idle_timer;
 };
 
 #endif

@@ -23,7 +23,9 @@ typedef struct service_s {
     htls_ctx_t *target_tls;        /* NULL: no target speaks it */
     struct forward_s *forward;     /* NULL: leads to its targets */
     struct datagrams_s *datagrams; /* NULL: no datagram listener */
+    hlist_t listeners;
     hlist_t sessions;
+    hlist_t streams; /* those of them that stream.c has */
 } service_t;
 
 /* 0 and *service, or a negative error and a line in `why`. */

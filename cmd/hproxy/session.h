@@ -40,12 +40,15 @@ typedef struct session_s {
     uint64_t connected_us;   /* when its target stood; 0: it never did */
     uint64_t sent_bytes;     /* client to target */
     uint64_t received_bytes; /* target to client */
-    bool counted;            /* it is among the active ones */
+    bool expects_header;     /* who it is comes with a PROXY header: session_admit */
+    bool entered;            /* the limits in all count it; identified: those of its client, too */
+    bool identified;
 } session_t;
 
-/* Begins it: counts it, links it into its service. The lists (allow, deny) and the limits are asked
- * for session->client, which has to be set (again by session_admit when a PROXY header told who it
- * really is). 0, or why it may not come: it is over then (told and counted), but for its memory. */
+/* Begins a zeroed one, whose client and protocol are set: counts it, links it into its service. The
+ * lists (allow, deny) and the limits are asked for its client; if it expects a header only the
+ * limits in all, and the rest by session_admit, once client is who the header says. 0, or a
+ * negative error: it may not come, and is over (told and counted), but for its memory. */
 int session_begin(session_t *session, service_t *service);
 int session_admit(session_t *session);
 
