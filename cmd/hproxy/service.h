@@ -1,4 +1,4 @@
-/* service: one service in one loop: its listeners, who may come, where it leads, and its sessions. */
+/* service: one service in one loop: its listeners, who may come, where it leads, its sessions. */
 #ifndef HPROXY_SERVICE_H
 #define HPROXY_SERVICE_H
 
