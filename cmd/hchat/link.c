@@ -1,40 +1,457 @@
 #include "link.h"
 
 #include "base/herr.h"
+#include "base/hlist.h"
+#include "base/hmem.h"
 #include "base/hstr.h"
+#include "base/htime.h"
+#include "event/htimer.h"
+#include "flood.h"
+#include "proto/redis_pubsub.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define CHANNEL "hchat"
+#define TICK_MS 1000
+#define TELL_MS 50    /* many may ask at once; they are all answered by one telling */
+#define HELLO_MS 5000 /* between two of ours */
+#define KEEP_MS (LINK_SILENT_MS + LINK_ALIVE_MS)
+#define NAME_MAX_HERE 20 /* bytes of a host's name */
+
+/* Another server. */
+typedef struct server_s {
+    hlist_t link;
+    uint64_t heard_ms;
+    char name[EVENT_SERVER_SIZE];
+} server_t;
+
+struct link_s {
+    hloop_t *loop;
+    link_callbacks_t callbacks;
+    redis_pubsub_t *pubsub;
+    htimer_t *tick, *tell;
+    hlist_t servers;
+    size_t server_count;
+    hbytes_t json, text;
+    uint64_t said_ms, hello_ms; /* when; 0: never */
+    flood_t flood;
+    uint64_t dropped, lost; /* events too many from others; of ours, as last told */
+    bool unreachable;       /* our people were told so */
+    char channel[REDIS_PUBSUB_CHANNEL_MAX + 1];
+    char server[EVENT_SERVER_SIZE];
+};
 
 const hopt_t link_rows[] = {
     HOPT_GROUP("Several servers"),
     HOPT_STRING(0, "broker", link_options_t, broker,
-                "share the rooms with all servers that use the broker at URL", .arg_name = "URL"),
+                "share the rooms with all servers that use the Redis server at URL: "
+                "redis://[[user:]password@]host[:port], rediss://..., or unix:/path",
+                .arg_name = "URL", .filled = true),
+    HOPT_STRING(0, "broker-prefix", link_options_t, broker_prefix,
+                "... and the same NAME (hchat), which is the channel's", .arg_name = "NAME",
+                .filled = true),
+    HOPT_STRING(0, "broker-ca", link_options_t, broker_ca,
+                "trust the certificates in FILE (PEM) for rediss://", .arg_name = "FILE",
+                .filled = true),
+    HOPT_FLAG(0, "broker-insecure", link_options_t, broker_insecure,
+              "take any certificate for rediss://"),
+    HOPT_STRING(0, "server-name", link_options_t, server,
+                "what this server's name begins with, as the others know it (the host's name)",
+                .arg_name = "NAME", .filled = true),
     HOPT_END,
 };
 
-int link_open(hloop_t *loop, const link_options_t *options, const link_callbacks_t *callbacks,
-              link_t **link, char *why, size_t why_size)
+static server_t *server_of(hlist_t *node)
 {
-    (void)loop;
-    (void)callbacks;
-    *link = NULL;
+    return HLIST_ENTRY(node, server_t, link);
+}
+
+static uint64_t now_ms(void)
+{
+    return htime_monotonic_ns() / HTIME_NS_PER_MS;
+}
+
+static void note(link_t *link, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void note(link_t *link, const char *fmt, ...)
+{
+    char text[REDIS_PUBSUB_WHY_SIZE + 64];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (link->callbacks.on_note)
+        link->callbacks.on_note(text, link->callbacks.userdata);
+}
+
+/* ---- what we say ----------------------------------------------------------------------------- */
+
+void link_publish(link_t *link, const event_t *event)
+{
+    event_t ours;
+    int err;
+
+    if (!link)
+        return;
+    ours = *event;
+    hstr_copy(ours.server, sizeof(ours.server), link->server);
+    hbytes_clear(&link->json);
+    err = event_write(&ours, &link->json);
+    if (err == 0)
+        err = redis_pubsub_publish(link->pubsub, link->channel, link->json.data, link->json.len);
+    if (err < 0)
+        note(link, "broker: an event is lost: %s", herr_str(err));
+}
+
+static void say(link_t *link, event_kind_e kind)
+{
+    const event_t event = {.kind = kind, .time_ms = hloop_now_ms(link->loop), .text = ""};
+
+    link->said_ms = now_ms();
+    link_publish(link, &event);
+}
+
+/* Who is here, for whoever wants to know. */
+static void tell_all(link_t *link)
+{
+    if (link->callbacks.on_asked)
+        link->callbacks.on_asked(link->callbacks.userdata);
+    say(link, EVENT_TOLD);
+}
+
+static void on_tell(htimer_t *timer)
+{
+    link_t *link = hevent_userdata(timer);
+
+    link->tell = NULL;
+    tell_all(link);
+}
+
+static void tell_soon(link_t *link)
+{
+    if (link->tell)
+        return;
+    link->tell = htimer_add(link->loop, on_tell, TELL_MS, 1);
+    if (link->tell)
+        hevent_set_userdata(link->tell, link);
+    else
+        tell_all(link);
+}
+
+/* What they tell is for everybody. */
+static void ask_all(link_t *link)
+{
+    link->hello_ms = now_ms();
+    say(link, EVENT_HELLO);
+}
+
+/* ---- the other servers ----------------------------------------------------------------------- */
+
+static server_t *find_server(const link_t *link, const char *name)
+{
+    for (hlist_t *node = link->servers.next; node != &link->servers; node = node->next) {
+        if (strcmp(server_of(node)->name, name) == 0)
+            return server_of(node);
+    }
+    return NULL;
+}
+
+static void forget_server(link_t *link, server_t *server, const char *why)
+{
+    char name[EVENT_SERVER_SIZE];
+
+    hstr_copy(name, sizeof(name), server->name);
+    hlist_remove(&server->link);
+    hmem_free(server);
+    link->server_count--;
+    note(link, "server %s %s", name, why);
+    if (link->callbacks.on_server_gone)
+        link->callbacks.on_server_gone(name, link->callbacks.userdata);
+}
+
+/* NULL: there are too many, or no memory. */
+static server_t *add_server(link_t *link, const char *name)
+{
+    server_t *server = NULL;
+
+    if (link->server_count < LINK_SERVERS_MAX)
+        server = hmem_zalloc(sizeof(*server));
+    if (!server) {
+        link->dropped++;
+        return NULL;
+    }
+    hstr_copy(server->name, sizeof(server->name), name);
+    hlist_push_back(&link->servers, &server->link);
+    link->server_count++;
+    note(link, "server %s has come", name);
+    return server;
+}
+
+/* A server of which we have not heard the hello is asked; so is one that was taken for gone. */
+static server_t *heard(link_t *link, const event_t *event)
+{
+    server_t *server = find_server(link, event->server);
+
+    if (!server && event->kind == EVENT_BYE)
+        return NULL;
+    if (!server) {
+        server = add_server(link, event->server);
+        if (server && event->kind != EVENT_HELLO && event->kind != EVENT_HERE &&
+            event->kind != EVENT_TOLD && now_ms() - link->hello_ms >= HELLO_MS)
+            ask_all(link);
+    } else if (event->kind == EVENT_HELLO && link->callbacks.on_server_again) {
+        link->callbacks.on_server_again(server->name, link->callbacks.userdata);
+    }
+    if (server)
+        server->heard_ms = now_ms();
+    return server;
+}
+
+static void take(link_t *link, const event_t *event)
+{
+    server_t *server = heard(link, event);
+
+    if (!server)
+        return;
+    switch (event->kind) {
+    case EVENT_HELLO:
+        tell_soon(link);
+        break;
+    case EVENT_TOLD:
+        if (link->callbacks.on_server_told)
+            link->callbacks.on_server_told(server->name, link->callbacks.userdata);
+        break;
+    case EVENT_ALIVE:
+        break;
+    case EVENT_BYE:
+        forget_server(link, server, "has gone");
+        break;
+    default:
+        link->callbacks.on_event(event, link->callbacks.userdata);
+        break;
+    }
+}
+
+static void on_message(redis_pubsub_t *ps, hbuf_t channel, hbuf_t message, void *arg)
+{
+    link_t *link = arg;
+    event_t event;
+
+    (void)ps;
+    (void)channel;
+    if (flood_take(&link->flood, now_ms() * 1000, LINK_EVENTS_PER_S, LINK_EVENTS_BURST) !=
+            FLOOD_PASS ||
+        event_read(&event, message.base, message.len, &link->text) < 0)
+        link->dropped++;
+    else if (strcmp(event.server, link->server) != 0)
+        take(link, &event);
+}
+
+/* ---- the broker ------------------------------------------------------------------------------ */
+
+static void reach(link_t *link, bool reachable)
+{
+    if (link->unreachable == !reachable)
+        return;
+    link->unreachable = !reachable;
+    if (link->callbacks.on_reach)
+        link->callbacks.on_reach(reachable, link->callbacks.userdata);
+}
+
+/* Both sides may have missed something: everybody tells anew who is there. After a queue that was
+ * too short the others forget us first. */
+static void begin_again(link_t *link)
+{
+    uint64_t lost = redis_pubsub_lost(link->pubsub);
+    hlist_t *node, *tmp;
+
+    if (lost > link->lost) {
+        note(link, "broker: %llu events were lost", (unsigned long long)(lost - link->lost));
+        say(link, EVENT_BYE);
+    }
+    link->lost = lost;
+    HLIST_FOREACH (node, tmp, &link->servers) {
+        server_of(node)->heard_ms = now_ms(); /* they could not be heard */
+        if (link->callbacks.on_server_again)
+            link->callbacks.on_server_again(server_of(node)->name, link->callbacks.userdata);
+    }
+    ask_all(link);
+    tell_all(link);
+}
+
+static void on_state(redis_pubsub_t *ps, redis_pubsub_state_e state, const char *why, void *arg)
+{
+    link_t *link = arg;
+
+    (void)ps;
+    if (state == REDIS_PUBSUB_LOST) {
+        note(link, "broker: %s", why);
+        reach(link, false);
+        return;
+    }
+    note(link, "broker: connected, this is server %s", link->server);
+    begin_again(link);
+    reach(link, true);
+}
+
+static void on_tick(htimer_t *timer)
+{
+    link_t *link = hevent_userdata(timer);
+    uint64_t now = now_ms();
+    hlist_t *node, *tmp;
+
+    HLIST_FOREACH (node, tmp, &link->servers) {
+        if (now - server_of(node)->heard_ms >= LINK_SILENT_MS)
+            forget_server(link, server_of(node), "has not been heard of for 15 s: it is gone");
+    }
+    if (link->dropped > 0)
+        note(link, "broker: %llu messages that are no events, or too many",
+             (unsigned long long)link->dropped);
+    link->dropped = 0;
+    if (redis_pubsub_is_connected(link->pubsub) && now - link->said_ms >= LINK_ALIVE_MS)
+        say(link, EVENT_ALIVE);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+/* "web1-5f3a09c2": no two are the same, not even of one host. */
+static int make_name(link_t *link, const char *given, char *why, size_t why_size)
+{
+    char name[NAME_MAX_HERE + 1] = "";
+    uint32_t random;
+
+    if (given && (strlen(given) > NAME_MAX_HERE || !event_server_is_valid(given))) {
+        snprintf(why, why_size,
+                 "--server-name: letters, digits, \"-\", \"_\" and \".\" only, at "
+                 "most %d",
+                 NAME_MAX_HERE);
+        return HERR_SYNTAX;
+    }
+    if (given)
+        hstr_copy(name, sizeof(name), given);
+    else if (gethostname(name, sizeof(name) - 1) < 0 && errno != ENAMETOOLONG)
+        name[0] = '\0';
+    if (!event_server_is_valid(name))
+        hstr_copy(name, sizeof(name), "server");
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+        random = (uint32_t)htime_monotonic_ns();
+    snprintf(link->server, sizeof(link->server), "%s-%08x", name, random);
+    return 0;
+}
+
+static int make_channel(link_t *link, const char *given, char *why, size_t why_size)
+{
+    if (hstr_copy(link->channel, sizeof(link->channel), given ? given : CHANNEL) <
+        sizeof(link->channel))
+        return 0;
+    snprintf(why, why_size, "--broker-prefix: more than %d bytes", REDIS_PUBSUB_CHANNEL_MAX);
+    return HERR_SYNTAX;
+}
+
+static int make_tls(const link_options_t *options, const redis_url_t *url, htls_ctx_t **tls,
+                    char *why, size_t why_size)
+{
+    const htls_options_t trust = {.ca_file = options->broker_ca,
+                                  .insecure = options->broker_insecure};
+
+    if (url->endpoint.scheme == HENDPOINT_TLS)
+        return htls_ctx_new(&trust, tls, why, why_size);
+    if (!options->broker_ca && !options->broker_insecure)
+        return 0;
+    hstr_copy(why, why_size, "--broker-ca and --broker-insecure are for rediss://");
+    return HERR_SYNTAX;
+}
+
+static int make_pubsub(link_t *link, const link_options_t *options, char *why, size_t why_size)
+{
+    redis_url_t url;
+    redis_pubsub_options_t wanted = {.url = &url,
+                                     .keep_ms = KEEP_MS,
+                                     .queue_max = LINK_QUEUE_MAX,
+                                     .queue_bytes_max = LINK_QUEUE_BYTES_MAX,
+                                     .message_cb = on_message,
+                                     .state_cb = on_state,
+                                     .arg = link};
+    char text[128];
+    int err = redis_url_parse(&url, options->broker, text, sizeof(text));
+
+    if (err < 0) {
+        snprintf(why, why_size, "--broker: %s", text);
+        return err == -ENOMEM ? err : HERR_SYNTAX;
+    }
+    err = make_tls(options, &url, &wanted.tls, why, why_size);
+    if (err == 0)
+        err = redis_pubsub_new(link->loop, &wanted, &link->pubsub, why, why_size);
+    htls_ctx_free(wanted.tls);
+    explicit_bzero(&url, sizeof(url));
+    if (err == 0)
+        err = redis_pubsub_subscribe(link->pubsub, link->channel);
+    return err;
+}
+
+static int start(link_t *link, const link_options_t *options, char *why, size_t why_size)
+{
+    int err = make_name(link, options->server, why, why_size);
+
+    if (err == 0)
+        err = make_channel(link, options->broker_prefix, why, why_size);
+    if (err == 0)
+        err = make_pubsub(link, options, why, why_size);
+    if (err < 0)
+        return err;
+    link->tick = htimer_add(link->loop, on_tick, TICK_MS, INFINITE);
+    if (!link->tick)
+        return -ENOMEM;
+    hevent_set_userdata(link->tick, link);
+    return 0;
+}
+
+int link_open(hloop_t *loop, const link_options_t *options, const link_callbacks_t *callbacks,
+              link_t **out, char *why, size_t why_size)
+{
+    link_t *link;
+    int err;
+
+    *out = NULL;
     if (!options->broker)
         return 0;
-    hstr_copy(why, why_size, "--broker is not built in");
-    return HERR_UNSUPPORTED;
+    hstr_copy(why, why_size, herr_str(-ENOMEM));
+    link = hmem_zalloc(sizeof(*link));
+    if (!link)
+        return -ENOMEM;
+    link->loop = loop;
+    link->callbacks = *callbacks;
+    hlist_init(&link->servers);
+    err = start(link, options, why, why_size);
+    if (err < 0) {
+        link_close(link);
+        return err;
+    }
+    *out = link;
+    return 0;
 }
 
 const char *link_server(const link_t *link)
 {
-    (void)link;
-    return "";
-}
-
-void link_publish(link_t *link, const event_t *event)
-{
-    (void)link;
-    (void)event;
+    return link ? link->server : "";
 }
 
 void link_close(link_t *link)
 {
-    (void)link;
+    if (!link)
+        return;
+    if (link->pubsub && redis_pubsub_is_connected(link->pubsub))
+        say(link, EVENT_BYE);
+    htimer_del(link->tick);
+    htimer_del(link->tell);
+    redis_pubsub_free(link->pubsub);
+    while (!hlist_empty(&link->servers))
+        hmem_free(server_of(hlist_pop_front(&link->servers)));
+    hbytes_deinit(&link->json);
+    hbytes_deinit(&link->text);
+    hmem_free(link);
 }

@@ -1,5 +1,9 @@
 /* link: --broker: what happens in our rooms goes to the other servers through a message broker, and
- * what happens in theirs comes to us. */
+ * what happens in theirs comes to us.
+ *
+ * All servers publish to one channel of Redis and listen to it. One that comes says hello, and each
+ * of the others tells then who is at it. A server says every LINK_ALIVE_MS that it is there; one
+ * that was not heard of for LINK_SILENT_MS is gone, and its people with it. */
 #ifndef HNET_HCHAT_LINK_H
 #define HNET_HCHAT_LINK_H
 
@@ -7,9 +11,20 @@
 #include "event.h"
 #include "event/hloop.h"
 
+#define LINK_ALIVE_MS 5000
+#define LINK_SILENT_MS 15000
+#define LINK_SERVERS_MAX 64      /* others that are known at a time */
+#define LINK_EVENTS_PER_S 20000  /* that are listened to */
+#define LINK_EVENTS_BURST 100000 /* somebody with many people tells who they are */
+#define LINK_QUEUE_MAX 100000    /* events that wait to be published */
+#define LINK_QUEUE_BYTES_MAX ((size_t)16 << 20)
+
 typedef struct link_options_s {
-    const char *broker; /* redis://...; NULL: this server is alone */
-    const char *server; /* its name among them; NULL: made up */
+    const char *broker;        /* redis://...; NULL: this server is alone */
+    const char *broker_prefix; /* the channel; NULL: "hchat" */
+    const char *broker_ca;     /* for rediss://: trust these certificates; NULL: the system's */
+    bool broker_insecure;
+    const char *server; /* its name among them begins so; NULL: with the host's name */
 } link_options_t;
 
 /* Rows for HOPT_INCLUDE(link_rows, hchat_options_t, link, link_options_t). */
@@ -17,31 +32,41 @@ extern const hopt_t link_rows[];
 
 typedef struct link_s link_t;
 
+/* Any of them but on_event may be NULL. They may publish, and may not close the link. */
 typedef struct link_callbacks_s {
-    /* Something happened at another server; never one of our own. Valid during the call. */
+    /* Something happened at another server; never one of our own, nor of those that only servers
+     * tell each other, but for EVENT_HERE. Valid during the call. */
     void (*on_event)(const event_t *event, void *userdata);
     /* Another server asks who is here: EVENT_HERE is published for everybody. */
     void (*on_asked)(void *userdata);
     /* This server is gone, or has not been heard of for too long: its people are, too. */
     void (*on_server_gone)(const char *server, void *userdata);
+    /* A server that is known tells anew who is at it (EVENT_HERE): those who were not told by
+     * on_server_told have left without our hearing of it. */
+    void (*on_server_again)(const char *server, void *userdata);
+    void (*on_server_told)(const char *server, void *userdata);
+    /* For our people, once each time: the other servers cannot be reached, or can be again. */
+    void (*on_reach)(bool reachable, void *userdata);
     /* For the log: the broker is there, is lost and why. One line. */
     void (*on_note)(const char *text, void *userdata);
     void *userdata;
 } link_callbacks_t;
 
-/* Begins to connect to the broker, and goes on trying while it is not there. callbacks are copied.
- * 0; *link is NULL without options->broker. Or a negative error, and why is one line. */
+/* Begins to connect to the broker, and goes on trying while it is not there. callbacks are copied,
+ * options borrowed during the call. 0; *link is NULL without options->broker. Or a negative error,
+ * and why is one line: HERR_SYNTAX and HERR_RANGE are mistakes on the command line. */
 int link_open(hloop_t *loop, const link_options_t *options, const link_callbacks_t *callbacks,
               link_t **link, char *why, size_t why_size);
 
 /* The name of this server; "" for NULL. */
 const char *link_server(const link_t *link);
 
-/* Tells the other servers; event->server is filled in here. While the broker is not there, what is
- * published is lost. NULL is legal. */
+/* Tells the other servers; event->server is filled in here. While the broker is not there it waits
+ * for LINK_SILENT_MS and a little more: by then the others take us for gone, and are told anew. NULL
+ * is legal. */
 void link_publish(link_t *link, const event_t *event);
 
-/* Before hloop_free. NULL is legal. */
+/* Says good-bye. Before hloop_free. NULL is legal. */
 void link_close(link_t *link);
 
 #endif

@@ -321,6 +321,10 @@ static void fill_in(redis_pubsub_options_t *options)
         if (*times[i].value <= 0)
             *times[i].value = times[i].standard;
     }
+    if (options->queue_max == 0)
+        options->queue_max = REDIS_PUBSUB_QUEUE_MAX;
+    if (options->queue_bytes_max == 0)
+        options->queue_bytes_max = REDIS_PUBSUB_QUEUE_BYTES_MAX;
 }
 
 static int make_tls(redis_pubsub_t *ps, char *error, size_t size)

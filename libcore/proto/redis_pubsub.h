@@ -53,6 +53,7 @@ typedef struct redis_pubsub_options_s {
     htls_ctx_t *tls;        /* for rediss://; may be given back at once; NULL: htls's defaults */
     hdns_t *dns;            /* NULL: one for each try; else it outlives the redis_pubsub_t */
     int timeout_ms, ping_ms, delay_min_ms, delay_max_ms, keep_ms; /* 0: as above */
+    size_t queue_max, queue_bytes_max;                            /* likewise */
     redis_pubsub_message_cb message_cb;
     redis_pubsub_state_cb state_cb; /* NULL: nobody wants to know */
     void *arg;
