@@ -125,13 +125,15 @@ typedef enum {
 
 #define SOCKS_SERVER_ALLOW_4 1 /* and 4a */
 #define SOCKS_SERVER_ALLOW_5 2
+#define SOCKS_SERVER_ALLOW_UDP 4 /* SOCKS5: UDP ASSOCIATE */
 
 typedef struct socks_server_s {
     socks_server_state_e state;
     int allowed;     /* SOCKS_SERVER_ALLOW_* */
     bool want_login; /* SOCKS5: user and password; SOCKS4: the user name goes through LOGIN too */
     socks_version_e version;
-    socks_command_e command; /* CONNECT: others are refused by the machine itself */
+    socks_command_e command; /* CONNECT, or UDP_ASSOCIATE where it is allowed; others are refused
+                                by the machine itself */
     uint16_t port;
     char host[SOCKS_HOST_SIZE];
     char user[SOCKS_SECRET_SIZE];
@@ -163,6 +165,25 @@ void socks_server_reply(socks_server_t *server, socks_reply_e reply, const char 
 
 /* One line about why it failed; "" if it did not. */
 const char *socks_server_error(const socks_server_t *server);
+
+/* ---- datagrams of SOCKS5 --------------------------------------------------------------------- */
+
+#define SOCKS_DATAGRAM_HEAD_MAX 262 /* in front of the data */
+
+/* The head of a datagram between a client and the server (RFC 1928 section 7). */
+typedef struct socks_datagram_s {
+    uint8_t fragment; /* 0: it is whole */
+    char host[SOCKS_HOST_SIZE];
+    uint16_t port;
+} socks_datagram_t;
+
+/* Reads the head. Returns its length: the data begins there; HERR_PROTOCOL (that is none, or it is
+ * cut), HERR_UNSUPPORTED (another address type). */
+ssize_t socks_datagram_parse(socks_datagram_t *datagram, const void *data, size_t len);
+
+/* Writes the head of a whole one; host is shorter than SOCKS_HOST_SIZE. Returns its length. */
+size_t socks_datagram_compose(const char *host, uint16_t port,
+                              uint8_t head[SOCKS_DATAGRAM_HEAD_MAX]);
 
 #ifdef __cplusplus
 }

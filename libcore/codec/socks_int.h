@@ -45,6 +45,10 @@ void socks__put_address(socks_buffers_t *b, const char *host, uint16_t port);
  * port; 0, having raised in_need; HERR_UNSUPPORTED for another type. Call it with in_len >= 5. */
 int socks__get_address(socks_buffers_t *b, char *host, uint16_t *port);
 
+/* False for a host that no resolver would take: it has control characters, a space or a NUL, which
+ * would also cut it. */
+bool socks__is_host(const uint8_t *host, size_t len);
+
 /* SOCKS4: the address in in[4..7] and the port in in[2..3]. */
 void socks__get_ipv4(const socks_buffers_t *b, char *host, uint16_t *port);
 

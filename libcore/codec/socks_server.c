@@ -42,9 +42,7 @@ size_t socks_server_need(const socks_server_t *server)
     return wants_input(server) ? server->b.in_need - server->b.in_len : 0;
 }
 
-/* A host that no resolver would take is not passed on: it has control characters, a space or a NUL,
- * which would also cut it. */
-static bool is_host(const uint8_t *host, size_t len)
+bool socks__is_host(const uint8_t *host, size_t len)
 {
     if (len == 0 || len >= SOCKS_HOST_SIZE)
         return false;
@@ -98,7 +96,7 @@ static int read_request4(socks_server_t *server)
     }
     if (got == 0)
         return 0;
-    if (got < 0 || !is_host((const uint8_t *)server->host, strlen(server->host)))
+    if (got < 0 || !socks__is_host((const uint8_t *)server->host, strlen(server->host)))
         return refuse(server, HERR_PROTOCOL, SOCKS_REPLY_FAILURE, "broken SOCKS4 request");
     server->command = b->in[1];
     if (server->command != SOCKS_COMMAND_CONNECT)
@@ -204,9 +202,11 @@ static int read_request5(socks_server_t *server)
     if (got < 0)
         return refuse(server, got, SOCKS_REPLY_ADDRESS, "address type not supported");
     server->command = b->in[1];
-    if (server->command != SOCKS_COMMAND_CONNECT)
+    if (server->command != SOCKS_COMMAND_CONNECT &&
+        (server->command != SOCKS_COMMAND_UDP_ASSOCIATE ||
+         !(server->allowed & SOCKS_SERVER_ALLOW_UDP)))
         return refuse(server, HERR_UNSUPPORTED, SOCKS_REPLY_COMMAND, "command not supported");
-    if (b->in[3] == SOCKS_ATYP_NAME && !is_host(b->in + SOCKS5_HEAD_LEN, b->in[4]))
+    if (b->in[3] == SOCKS_ATYP_NAME && !socks__is_host(b->in + SOCKS5_HEAD_LEN, b->in[4]))
         return refuse(server, HERR_PROTOCOL, SOCKS_REPLY_FAILURE, "impossible host name");
     server->state = SOCKS_SERVER_REQUEST;
     return 0;
