@@ -1,0 +1,133 @@
+#include "report.h"
+
+#include "base/hbuf.h"
+#include "base/herr.h"
+#include "base/hfile.h"
+#include "base/hjson.h"
+#include "base/hstr.h"
+#include "base/htime.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SENTENCE_SIZE ((size_t)PATH_MAX + 512)
+#define JSON_MAX ((size_t)1 << 20)
+
+/* ---- one line; one that cannot be written is lost: serving goes on ------------------------------ */
+
+static void emit_json(const report_t *report, const char *event, const report_field_t *fields)
+{
+    char now[HTIME_ISO_SIZE];
+    hbytes_t line;
+    hjson_t j;
+
+    hbytes_init(&line, JSON_MAX);
+    hjson_init(&j, &line);
+    hjson_open_object(&j);
+    hjson_key(&j, "time");
+    hjson_string(&j, htime_iso_utc(htime_real_ms(), now, sizeof(now)));
+    hjson_key(&j, "event");
+    hjson_string(&j, event);
+    for (; fields && fields->key; fields++) {
+        hjson_key(&j, fields->key);
+        if (fields->text)
+            hjson_string(&j, fields->text);
+        else
+            hjson_fixed(&j, (int64_t)fields->number, fields->decimals);
+    }
+    hjson_close(&j);
+    if (hjson_finish(&j) == 0 && hbytes_append_char(&line, '\n') == 0)
+        hfile_write_all(report->fd, line.data, line.len);
+    hbytes_deinit(&line);
+}
+
+/* People at a terminal know who speaks to them and what time it is; a file has to say when. */
+static void emit_text(const report_t *report, const char *text)
+{
+    char line[SENTENCE_SIZE + HTIME_ISO_SIZE], now[HTIME_ISO_SIZE];
+    size_t len;
+
+    if (report->path)
+        snprintf(line, sizeof(line), "%s ", htime_iso_local(htime_real_ms(), now, sizeof(now)));
+    else
+        snprintf(line, sizeof(line), "hchat: ");
+    len = strlen(line);
+    len += hstr_escape(line + len, sizeof(line) - len - 1, text, strlen(text));
+    line[len++] = '\n';
+    hfile_write_all(report->fd, line, len);
+}
+
+void report_event(const report_t *report, const char *event, const report_field_t *fields,
+                  const char *fmt, ...)
+{
+    char text[SENTENCE_SIZE];
+    va_list ap;
+
+    if (report->json) {
+        emit_json(report, event, fields);
+        return;
+    }
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    emit_text(report, text);
+}
+
+void report_note(const report_t *report, const char *event, const char *fmt, ...)
+{
+    char text[SENTENCE_SIZE];
+    const report_field_t fields[] = {{.key = "message", .text = text}, {0}};
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    report_event(report, event, fields, "%s", text);
+}
+
+void report_say(const char *fmt, ...)
+{
+    const report_t report = {.fd = STDERR_FILENO};
+    char text[SENTENCE_SIZE];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    emit_text(&report, text);
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+int report_open(report_t *report, const char *path, bool json)
+{
+    *report = (report_t){.path = path, .json = json, .fd = STDERR_FILENO};
+    if (path)
+        report->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    return report->fd < 0 ? -errno : 0;
+}
+
+int report_reopen(report_t *report)
+{
+    report_t fresh;
+    int err;
+
+    if (!report->path)
+        return 0;
+    err = report_open(&fresh, report->path, report->json);
+    if (err)
+        return err;
+    report_close(report);
+    *report = fresh;
+    return 0;
+}
+
+void report_close(report_t *report)
+{
+    if (report->path && report->fd >= 0)
+        close(report->fd);
+    report->fd = -1;
+}
