@@ -284,7 +284,7 @@ static char *read_line(char *line, int size, void *stream)
 /* The line on which a row was set before, or 0 and it is remembered. */
 static unsigned set_before(loader_t *l, const hopt_found_t *found)
 {
-    if (found->row->type == HOPT_TYPE_LIST)
+    if (found->row->type == HOPT_TYPE_LIST || found->row->repeats)
         return 0;
     for (size_t i = 0; i < l->seen_count; i++) {
         if (l->seen[i].row == found->row && l->seen[i].base == found->base)

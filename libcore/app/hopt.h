@@ -80,6 +80,7 @@ typedef struct hopt_s {
     bool filled;              /* an empty value is an error */
     bool secret;              /* of a CALL that copies its value: that is overwritten with blanks
                                * afterwards, for ps(1) shows argv */
+    bool repeats;             /* of a CALL: may stand several times in a configuration file, too */
     bool hidden;              /* works, but no help, manual or completion shows it */
     const char *long_name;    /* NULL: none; of a GROUP: the heading */
     const char *pair;         /* a name of two letters after one dash, as wget's "nc"; NULL: none */
