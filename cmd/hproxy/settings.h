@@ -22,6 +22,8 @@
 #include "net/htls.h"
 
 #define SETTINGS_SERVICES_MAX 256
+#define SETTINGS_WORKERS_MAX 64   /* processes of one generation */
+#define SETTINGS_NAME_SIZE 64     /* of a service, with its NUL */
 #define SETTINGS_TARGETS_MAX 1024 /* of a service */
 #define SETTINGS_LISTENS_MAX 32   /* of a service */
 #define SETTINGS_CONNECT_MS 5000
@@ -66,9 +68,13 @@ typedef struct tls_settings_s {
     const char *alpn;
 } tls_settings_t;
 
+/* Memory that lives as long as the settings. */
+typedef struct keep_s keep_t;
+
 /* One service: what listens together, and what it leads to. */
 typedef struct service_settings_s {
     struct service_settings_s *next;
+    keep_t *keep;
     const char *name; /* of the section; of the command line: its first end point */
     listen_settings_t *listens;
     target_settings_t *targets; /* none for a forward proxy */
@@ -147,5 +153,49 @@ void settings_where(const settings_t *settings, const char *value, hbytes_t *err
 /* The documentation of the command, and its option table; the struct is settings_t. */
 extern const hopt_doc_t hproxy_doc;
 extern const hopt_t hproxy_options[];
+
+/* ---- between the files that read ------------------------------------------------------------- */
+
+/* A struct with the defaults; NULL: out of memory. */
+settings_t *settings_new(void);
+
+/* A service with the defaults: one that lives as long as the settings, or NULL; and in memory that
+ * is there. */
+service_settings_t *settings_new_service(keep_t *keep);
+void settings_init_service(service_settings_t *service, keep_t *keep);
+
+/* Zeroed memory; NULL when there is none. */
+void *settings_keep(keep_t *keep, size_t size);
+
+/* options.c: the rows of a service, and the rows of all else that the file has too. */
+extern const hopt_t settings_service_rows[];
+extern const hopt_t settings_common_rows[];
+
+/* conf.c */
+extern const hconf_schema_t settings_schema;
+
+/* settings_check.c: what only the whole can tell. 0, or a negative error and lines. */
+int settings_check(settings_t *settings, hbytes_t *errors);
+
+/* values.c: words for what is wrong with a value, which may hold anything: control characters are
+ * escaped. HERR_SYNTAX or -ENOMEM. */
+int settings_wrong(hbytes_t *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+int settings_add_listen(service_settings_t *service, const char *text, hbytes_t *why);
+int settings_add_target(service_settings_t *service, const char *text, hbytes_t *why);
+
+/* These are HOPT_CALLs; the struct is settings_t or service_settings_t as the name says. */
+int settings_take_workers(const hopt_t *option, const char *arg, void *settings, hbytes_t *why);
+int settings_take_loglevel(const hopt_t *option, const char *arg, void *settings, hbytes_t *why);
+int settings_take_access_log(const hopt_t *option, const char *arg, void *settings, hbytes_t *why);
+int settings_take_format(const hopt_t *option, const char *arg, void *settings, hbytes_t *why);
+int settings_take_status(const hopt_t *option, const char *arg, void *settings, hbytes_t *why);
+int service_take_listen(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
+int service_take_target(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
+int service_take_send_proxy(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
+int service_take_eject(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
+int service_take_status_codes(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
+int service_take_check_send(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
+int service_take_check_expect(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
 
 #endif

@@ -67,7 +67,8 @@ typedef struct hmaster_options_s {
     const hmain_options_t *main; /* until the first reload; user and group are for the workers */
     htitle_t *title;             /* or NULL */
     const char *port_option;     /* see hlisteners_request_t */
-    bool reloads; /* SIGHUP reloads even if nothing in `main` makes it a service: when a terminal
+    int slots_max; /* twice the workers of a generation, at least; 0: HMASTER_SLOTS_MAX */
+    bool reloads;  /* SIGHUP reloads even if nothing in `main` makes it a service: when a terminal
                      hangs up, a server that nobody could find any more ends otherwise */
 
     /* Fills *plan (zeroed). 0, or a negative error and lines in errors, with nothing to discard. In

@@ -19,12 +19,17 @@ uint32_t hmaster__stop_ms(const hmaster_plan_t *plan)
 
 /* ---- slots ----------------------------------------------------------------------------------- */
 
+static int slots_max(const hmaster_t *master)
+{
+    return master->options->slots_max > 0 ? master->options->slots_max : HMASTER_SLOTS_MAX;
+}
+
 /* There is one: hmaster__make_room has seen to it. */
 static int take_slot(hmaster_t *master)
 {
     int slot = 0;
 
-    while (slot < HMASTER_SLOTS_MAX - 1 && master->slots[slot])
+    while (slot < slots_max(master) - 1 && master->slots[slot])
         slot++;
     master->slots[slot] = true;
     master->slots_taken++;
@@ -165,7 +170,7 @@ static int fill(generation_t *g, hbytes_t *errors)
 
     if (err)
         g->plan.settings = NULL;
-    if (!err && (g->plan.workers < 1 || g->plan.workers > HMASTER_WORKERS_MAX))
+    if (!err && (g->plan.workers < 1 || g->plan.workers > slots_max(g->master) / 2))
         err = -EINVAL;
     if (err)
         return err;
@@ -296,7 +301,7 @@ void hmaster__make_room(hmaster_t *master, int workers)
         for (; (*at)->next; at = &(*at)->next)
             n++;
         if (n == 1 || (n < HMASTER_GENERATIONS_MAX &&
-                       master->slots_taken + (size_t)workers <= HMASTER_SLOTS_MAX))
+                       master->slots_taken + (size_t)workers <= (size_t)slots_max(master)))
             return;
         oldest = *at;
         *at = NULL;

@@ -1,0 +1,207 @@
+#include "hproxy.h"
+
+#include "app/hopt_doc.h"
+#include "master.h"
+
+#include <stdio.h>
+
+static const char *const usage[] = {"[options] LISTEN TARGET...", "[options] --socks|--http LISTEN",
+                                    "[options] -c FILE",
+                                    "-t|-s stop|restart|status|reload [-c FILE]", NULL};
+
+static const char *const description[] = {
+    "hproxy takes connections (TCP, TLS, UNIX sockets) and datagrams (UDP, UNIX) at one end point "
+    "and passes what comes on to another, in both directions, until both sides have said all that "
+    "they had: when one side ends its half, the other one still gets its whole answer.",
+    "A TARGET is an end point, with ,weight=N (1 to 65535) or ,backup behind it; a backup is used "
+    "when no other target is. A name stands for all of its addresses, and is looked up again when "
+    "its TTL is over; addresses that it has no more get no new connections. A name such as "
+    "_imap._tcp.example.com is looked up as SRV. Several targets share the connections as "
+    "--balance says. One that cannot be connected to is left out for a while after three failures "
+    "in a row; the client does not see it, as the next one is tried.",
+    "--check asks each target regularly: connect, tls (a handshake), talk (--check-send, "
+    "--check-expect) or http (GET of --check-path, --check-status).",
+    "With --socks or --http clients say themselves where they want to go, and there are no "
+    "targets: "
+    "by SOCKS 4, 4a or 5 (UDP too), or by HTTP: CONNECT, or requests with whole URLs. --auth asks "
+    "them for a password; --destination 'allow PATTERN[:PORTS]' and 'deny ...' tell where they may "
+    "go: names (.example.com is for all below it, too), addresses, blocks, *.",
+    "Each client of a UDP end point has a socket of its own towards its target, which is closed "
+    "when neither has said anything for --idle-timeout (1 minute).",
+    "--send-proxy and --accept-proxy speak the PROXY protocol with what stands behind and in "
+    "front. "
+    "Lists for --allow, --deny and --accept-proxy-from have addresses, blocks (10.0.0.0/8) and "
+    "names, with commas between; a denied one may not come, whatever else is said. A limit has no "
+    "queue: what is too much is closed at once.",
+    "A configuration file has lines NAME = VALUE with the names of these options, without dashes "
+    "in "
+    "front: first those that are for all (of the groups Process and Output, and daemon, pid-file, "
+    "user, group), then a section [listen NAME] for each service with those of its own. A flag is "
+    "yes or no; listen, target, auth, destination, via, allow, deny, allow-file and deny-file may "
+    "stand several times. LISTEN and TARGET of the command line, and its options about them, are "
+    "one more service. Every mistake is told with its line, and a name that does not exist is one.",
+    "A reload reads the file again, tries it out, and replaces the workers: the new ones take "
+    "every "
+    "new connection, the old ones serve theirs until they end, for --drain-timeout at most. If "
+    "something is wrong with the file, all stays as it was. Clients of datagrams go on with the "
+    "new workers at once.",
+    "The master process keeps the rights that it was started with, so that a reload can read keys "
+    "and open ports, but handles no byte of a client; the workers become --user, and cannot reach "
+    "more of the file system than they need, where the kernel has Landlock. Under systemd, sockets "
+    "that it has opened (LISTEN_FDS) stand in the place of those of the settings: "
+    "FileDescriptorName tells of which [listen NAME], and \"status\" is for --status.",
+    NULL,
+};
+
+static const hopt_term_t operands[] = {
+    {"LISTEN", "Where to listen: PORT (of this computer alone), :PORT (every address), HOST:PORT, "
+               "[v6]:PORT, unix:PATH; with tls:// or udp:// in front, unixgram:PATH."},
+    {"TARGET",
+     "Where to lead: HOST:PORT, unix:PATH, with tls:// or udp:// in front, unixgram:PATH, "
+     "_service._proto.NAME; and ,weight=N or ,backup behind it."},
+    {NULL, NULL},
+};
+
+static const char *const conf_text[] = {
+    "This one has two services, and counters at http://127.0.0.1:9100/metrics:", NULL};
+
+static const hopt_term_t conf_lines[] = {
+    {"workers = auto", "One process for each processor."},
+    {"status = 127.0.0.1:9100", "For Prometheus and people."},
+    {"[listen web]", "The first service."},
+    {"listen = tls://:443", "Clients speak TLS."},
+    {"tls-cert = /etc/hproxy/web.pem", "The certificate and its key."},
+    {"target = 192.0.2.10:80,weight=2", "Gets two of three connections."},
+    {"target = 192.0.2.11:80", "Gets the third."},
+    {"check = http", "GET / has to give 200 to 399."},
+    {"check-path = /health", "Not of /, of this."},
+    {"[listen dns]", "The second one."},
+    {"listen = udp://:53", "Datagrams."},
+    {"target = udp://9.9.9.9:53", "To a resolver."},
+    {NULL, NULL},
+};
+
+static const hopt_section_t sections[] = {
+    {"CONFIGURATION FILE", conf_text, conf_lines},
+    {NULL, NULL, NULL},
+};
+
+static const hopt_term_t examples[] = {
+    {"hproxy 8080 example.com:80", "Connections to port 8080 of this computer go to example.com."},
+    {"hproxy tls://:8443 127.0.0.1:8080 --tls-self-signed",
+     "Put TLS in front of a server that does not speak it."},
+    {"hproxy :5432 10.0.0.1:5432 10.0.0.2:5432,backup --check connect",
+     "A second server for when the first one is down."},
+    {"hproxy udp://:53 udp://9.9.9.9:53", "Pass on questions to a name server."},
+    {"hproxy 1080 --socks --http --auth me:secret",
+     "A proxy for curl -x socks5h://me:secret@127.0.0.1:1080."},
+    {"hproxy unix:/tmp/db.sock db.example.com:5432", "A remote service as a local socket."},
+    {"hproxy -c /etc/hproxy.conf -t", "Check a configuration."},
+    {"hproxy -c /etc/hproxy.conf -d", "Run in the background."},
+    {"hproxy -c /etc/hproxy.conf -s reload", "Make it read its configuration again."},
+    {NULL, NULL},
+};
+
+static const hopt_term_t signals[] = {
+    {"SIGTERM, SIGINT", "Stop: nobody new is accepted, connections get --stop-time (5 seconds) to "
+                        "end. A second one stops at once."},
+    {"SIGHUP",
+     "Reload: read the configuration, certificates and the like again, open the log files "
+     "anew. Without a configuration, log or pid file: stop (a terminal was closed)."},
+    {NULL, NULL},
+};
+
+static const hopt_term_t files[] = {
+    {"/run/hproxy.pid", "The pid file of root; of others in $XDG_RUNTIME_DIR."},
+    {NULL, NULL},
+};
+
+static const hopt_term_t environment[] = {
+    {"LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", "The sockets that systemd hands over."},
+    {"TZ", "The time zone of the logs."},
+    {NULL, NULL},
+};
+
+static const hopt_term_t exit_status[] = {
+    {"0", "It was stopped, or did what -s or -t asked for."},
+    {"1", "It could not start: an address in use, no permission, a broken certificate."},
+    {"2", "Bad usage: an unknown option, or a configuration with mistakes."},
+    {"3", "-s status: it does not run."},
+    {NULL, NULL},
+};
+
+static const char *const see_also[] = {"hnc(1)", "hhttpd(1)", "hecho(1)", NULL};
+
+const hopt_doc_t hproxy_doc = {
+    .name = HPROXY_NAME,
+    .summary = "proxy and load balancer for connections and datagrams",
+    .options = hproxy_options,
+    .usage = usage,
+    .description = description,
+    .operands = operands,
+    .sections = sections,
+    .examples = examples,
+    .exit_status = exit_status,
+    .environment = environment,
+    .files = files,
+    .signals = signals,
+    .see_also = see_also,
+    .operand = HOPT_OPERAND_HOST,
+};
+
+static int test(settings_t *settings)
+{
+    hbytes_t errors = {0};
+    int err = master_test(settings, &errors);
+
+    hlogfile_complain(HPROXY_NAME, &errors);
+    hbytes_deinit(&errors);
+    if (err)
+        return 2;
+    printf("hproxy: the configuration is good\n");
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* What runs can be stopped without a file that is right, or anything to listen on. */
+static bool can_do_without_settings(const settings_t *settings)
+{
+    int action = settings ? settings->main.action : HMAIN_NONE;
+
+    return action == HMAIN_STOP || action == HMAIN_STATUS || action == HMAIN_RELOAD;
+}
+
+static int run(int argc, char *const argv[], htitle_t *title)
+{
+    settings_t *settings = NULL;
+    hbytes_t errors = {0};
+    int err = settings_load(argc, argv, &settings, &errors);
+
+    if (err && can_do_without_settings(settings))
+        err = 0;
+    else
+        hlogfile_complain(HPROXY_NAME, &errors);
+    hbytes_deinit(&errors);
+    if (err) {
+        settings_free(settings);
+        return err == -ENOMEM ? 1 : 2;
+    }
+    if (settings->test)
+        return test(settings);
+    return master_serve(argc, argv, settings, title);
+}
+
+/* --help and a mistake in the options end here, before anything else is looked at. */
+int main(int argc, char **argv)
+{
+    htitle_t *title = htitle_init(argc, &argv);
+    settings_t *scratch = settings_new();
+    hopt_list_t words = {0};
+    int status = scratch ? hopt_main_parse(&hproxy_doc, argc, argv, scratch, &words) : 1;
+
+    hopt_main_free(&hproxy_doc, scratch, &words);
+    settings_free(scratch);
+    if (status == HOPT_RUN)
+        status = run(argc, argv, title);
+    htitle_free(title, &argv);
+    return status;
+}

@@ -1,0 +1,194 @@
+#include "settings.h"
+
+#include "base/hlog.h"
+#include "base/hmem.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+struct keep_s {
+    struct keep_s *next;
+    bool is_service; /* data is one, with lists of its own */
+    max_align_t data[];
+};
+
+void *settings_keep(keep_t *keep, size_t size)
+{
+    keep_t *piece = hmem_zalloc(sizeof(*piece) + size);
+
+    if (!piece)
+        return NULL;
+    piece->next = keep->next;
+    keep->next = piece;
+    return piece->data;
+}
+
+void settings_init_service(service_settings_t *service, keep_t *keep)
+{
+    memset(service, 0, sizeof(*service)); /* so that two can be compared */
+    service->keep = keep;
+    service->retries = UINT32_MAX;
+}
+
+service_settings_t *settings_new_service(keep_t *keep)
+{
+    service_settings_t *service = settings_keep(keep, sizeof(*service));
+
+    if (!service)
+        return NULL;
+    keep->next->is_service = true;
+    settings_init_service(service, keep);
+    return service;
+}
+
+settings_t *settings_new(void)
+{
+    settings_t *settings = hmem_zalloc(sizeof(*settings));
+    keep_t *keep = settings ? hmem_zalloc(sizeof(*keep)) : NULL;
+
+    if (!keep) {
+        hmem_free(settings);
+        return NULL;
+    }
+    settings_init_service(&settings->command, keep);
+    settings->workers = 1;
+    settings->loglevel = HLOG_INFO;
+    return settings;
+}
+
+static void deinit_service(service_settings_t *service)
+{
+    hopt_list_t *lists[] = {&service->forward.users, &service->forward.destinations,
+                            &service->forward.via,   &service->allow,
+                            &service->deny,          &service->allow_files,
+                            &service->deny_files};
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        hopt_list_deinit(lists[i]);
+    htls_ctx_free(service->tls_ctx);
+    htls_ctx_free(service->target_tls_ctx);
+}
+
+static void free_keep(keep_t *keep)
+{
+    while (keep) {
+        keep_t *next = keep->next;
+
+        if (keep->is_service)
+            deinit_service((service_settings_t *)(void *)keep->data);
+        hmem_free(keep);
+        keep = next;
+    }
+}
+
+void settings_free(settings_t *settings)
+{
+    keep_t *keep = settings ? settings->command.keep : NULL;
+
+    if (!settings)
+        return;
+    deinit_service(&settings->command);
+    hconf_free(settings->conf);
+    free_keep(keep);
+    hmem_free(settings);
+}
+
+void settings_where(const settings_t *s, const char *value, hbytes_t *errors)
+{
+    unsigned line = hconf_line(s->conf, value);
+
+    if (line > 0)
+        hbytes_printf(errors, "%s:%u: ", s->conf_path, line);
+    else if (!value && s->conf_path)
+        hbytes_printf(errors, "%s: ", s->conf_path);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* LISTEN TARGET... */
+static int take_operands(settings_t *s, const hopt_list_t *operands, hbytes_t *errors)
+{
+    int err = 0;
+
+    for (size_t i = 0; !err && i < operands->count; i++) {
+        err = i == 0 ? settings_add_listen(&s->command, operands->items[i], errors)
+                     : settings_add_target(&s->command, operands->items[i], errors);
+    }
+    return err;
+}
+
+static int read_arguments(int argc, char *const argv[], settings_t *s, hbytes_t *errors)
+{
+    hopt_spec_t spec = hopt_doc_spec(&hproxy_doc);
+    hopt_list_t operands = {0};
+    int err = hopt_parse(&spec, argc, argv, s, &operands, errors);
+
+    if (!err)
+        err = take_operands(s, &operands, errors);
+    if (err)
+        hbytes_append_char(errors, '\n');
+    hopt_list_deinit(&operands);
+    return err;
+}
+
+static int read_file(settings_t *s, const char *path, hbytes_t *errors)
+{
+    if (!path)
+        return 0;
+    s->conf_path = path;
+    return hconf_load(path, &settings_schema, s, &s->conf, errors);
+}
+
+/* What the command line says is one more service, in front of those of the file. */
+static int add_command(settings_t *s, hbytes_t *errors)
+{
+    service_settings_t nothing;
+
+    settings_init_service(&nothing, s->command.keep);
+    if (!s->command.listens && memcmp(&nothing, &s->command, sizeof(nothing)) != 0) {
+        hbytes_append_str(errors, "options of a service, but nothing that it listens on: they are "
+                                  "for LISTEN on the command line, not for the file\n");
+        return HERR_SYNTAX;
+    }
+    if (!s->command.listens)
+        return 0;
+    s->command.name = s->command.listens->text;
+    s->command.next = s->services;
+    s->services = &s->command;
+    return 0;
+}
+
+static int read_all(int argc, char *const argv[], settings_t *s, const char *conf_path,
+                    hbytes_t *errors)
+{
+    int err = read_file(s, conf_path, errors);
+
+    if (!err)
+        err = read_arguments(argc, argv, s, errors);
+    if (!err)
+        err = add_command(s, errors);
+    if (!err)
+        err = settings_check(s, errors);
+    if (s->verbose > 0 && !s->access_log)
+        s->access_log = "";
+    return err;
+}
+
+int settings_load(int argc, char *const argv[], settings_t **settings, hbytes_t *errors)
+{
+    settings_t *first = settings_new(), *s = settings_new();
+    int err = first && s ? read_arguments(argc, argv, first, errors) : -ENOMEM;
+
+    *settings = NULL;
+    if (err) {
+        settings_free(first);
+        settings_free(s);
+        return err;
+    }
+    err = read_all(argc, argv, s, first->conf_path, errors);
+    *settings = err ? first : s;
+    settings_free(err ? s : first);
+    return err;
+}
