@@ -35,8 +35,8 @@ typedef enum hcheck_kind_e {
     HCHECK_HTTP
 } hcheck_kind_e;
 
-/* All but kind may be zero. What it points at is borrowed for as long as the check lives, but for
- * tls. */
+/* All but kind may be zero. send, expect and tls_name are borrowed for as long as the check lives,
+ * the rest until hcheck_new returns. */
 typedef struct hcheck_options_s {
     hcheck_kind_e kind;
     uint32_t interval_ms;    /* from one to the next; 0: HCHECK_INTERVAL_MS */
@@ -76,6 +76,9 @@ typedef void (*hcheck_cb)(hcheck_t *check, const hcheck_result_t *result, void *
  * connected to, TLS, HTTP or a PROXY header over datagrams) or -ENOMEM. */
 int hcheck_new(hloop_t *loop, const haddr_t *addr, bool datagram, const hcheck_options_t *options,
                hcheck_cb cb, void *arg, hcheck_t **check);
+
+/* Whether hcheck_new will take them for a stream or datagram socket, whatever the address. */
+bool hcheck_is_valid(const hcheck_options_t *options, bool datagram);
 
 /* Ends it, without a callback. NULL is legal. */
 void hcheck_free(hcheck_t *check);

@@ -40,6 +40,7 @@ extern "C" {
 #define HTARGETS_EJECT_MAX_MS 60000
 #define HTARGETS_WHY_SIZE 512
 #define HTARGET_NAME_SIZE HENDPOINT_FORMAT_SIZE
+#define HTARGET_WHY_SIZE 128
 
 typedef struct htargets_s htargets_t; /* a group */
 typedef struct htarget_s htarget_t;   /* one address in it */
@@ -85,7 +86,8 @@ typedef struct htargets_change_s {
 typedef void (*htargets_change_cb)(const htargets_change_t *change, void *arg);
 
 /* All zero but name and specs is the default. Strings, specs and the numbers of check are copied;
- * what check points at, share and dns are borrowed while the group lives. */
+ * what check points at and dns are borrowed while the group lives, share until its last target is
+ * released. */
 typedef struct htargets_options_s {
     const char *name; /* of the group, the same in all processes */
     const htarget_spec_t *specs;
@@ -148,8 +150,9 @@ struct htargets_wait_s {
     void *arg;
 };
 
-/* After -EAGAIN: cb runs once, from the loop, when htargets_pick says something else (err 0), or
- * from inside htargets_free (-ECANCELED). *wait lives until then. */
+/* After -EAGAIN: cb runs once, from the loop, when more is known (err 0: pick again, which may say
+ * -EAGAIN again), or from inside htargets_free (-ECANCELED). *wait lives until then. The group may
+ * be freed in cb. */
 void htargets_wait(htargets_t *group, htargets_wait_t *wait, htargets_wait_cb cb, void *arg);
 
 /* Waits no more; legal when it does not, also for one that is all zero. */
@@ -208,8 +211,8 @@ typedef struct htarget_info_s {
     uint64_t ejections;
     uint64_t to_bytes, from_bytes;
     uint64_t checks, check_failures;
-    int error;       /* of the last failure, of a connection or a check; 0: there was none */
-    const char *why; /* the same in words, "" */
+    int error; /* of the last failure, of a connection or a check; 0: there was none */
+    char why[HTARGET_WHY_SIZE]; /* the same in words, "" */
 } htarget_info_t;
 
 /* Calls cb for each target, in the order of the specs; strings are valid during the call. Nothing
