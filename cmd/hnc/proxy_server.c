@@ -1,7 +1,6 @@
 #include "proxy_server.h"
 
 #include "base/hmem.h"
-#include "base/hstr.h"
 #include "net/hproxy_server.h"
 #include "proxy.h"
 
@@ -19,30 +18,6 @@ static void on_relay_closed(hio_t *io)
 
     if (hio_error(io) != -ECANCELED) /* else it is gone */
         proxy->relays--;
-}
-
-/* "localhost" and every address in numbers; other names of this machine are not known here. */
-static bool is_itself(hproxy_session_t *session)
-{
-    const struct sockaddr *sa = hio_localaddr(session->io);
-    haddr_t own, to;
-
-    if (!sa || haddr_set(&own, sa, haddr_len(sa)) != 0 || hendpoint_is_unix(&session->to))
-        return false;
-    haddr_unmap(&own);
-    if (hstr_ieq(session->to.host, "localhost"))
-        haddr_loopback(&to, own.u.sa.sa_family, session->to.port);
-    else if (haddr_parse(&to, session->to.host, session->to.port) != 0)
-        return false;
-    haddr_unmap(&to);
-    return haddr_equal(&to.u.sa, &own.u.sa);
-}
-
-/* A request for the proxy itself would come back to it, again and again. */
-static int on_policy(hproxy_session_t *session, void *arg)
-{
-    (void)arg;
-    return is_itself(session) ? -EACCES : 0;
 }
 
 static void on_session(const hproxy_session_t *session, hio_t *upstream, int err, const char *text,
@@ -98,7 +73,7 @@ int proxy_server_new(hnc_t *hnc, proxy_server_t **out)
 {
     const options_t *o = &hnc->options;
     proxy_server_t *proxy = hmem_zalloc(sizeof(*proxy));
-    hproxy_server_options_t server = {.policy = on_policy, .session = on_session, .arg = proxy};
+    hproxy_server_options_t server = {.session = on_session, .arg = proxy};
     hproxy_t auth = {0};
     int status = set_access(&server, &auth, o);
     int err = -ENOMEM;

@@ -293,7 +293,7 @@ ssize_t http_request_forward(const http_request_t *request, char *buf, size_t si
     http1_write_raw(&w, request->method);
     http1_write_raw(&w, request->path.data[0] == '?' ? HTTP_SPAN(" /") : HTTP_SPAN(" "));
     http1_write_raw(&w, request->path);
-    http1_write_raw(&w, HTTP_SPAN(" HTTP/1.1\r\n"));
+    http1_write_raw(&w, request->minor ? HTTP_SPAN(" HTTP/1.1\r\n") : HTTP_SPAN(" HTTP/1.0\r\n"));
     http1_write_field(&w, HTTP_SPAN("Host"), http_span(authority));
     while (http_field_next(&rest, &name, &value) > 0) {
         if (!ends_here(request, name))

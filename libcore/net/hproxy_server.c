@@ -3,6 +3,7 @@
 #include "../base/hmem.h"
 #include "../base/hstr.h"
 #include "hdigest.h"
+#include "hhost.h"
 #include "hrelay.h"
 
 #include <stdio.h>
@@ -18,7 +19,9 @@ static void free_session(hproxy__session_t *s)
     hlist_remove(&s->node);
     s->pub.server->count--;
     htimer_del(s->timer);
+    hlogin_cancel(s->job);
     hdial_cancel(s->dial);
+    hproxy__udp_free(s->udp);
     hbytes_deinit(&s->in);
     hmem_free(s);
 }
@@ -51,8 +54,12 @@ void hproxy__end(hproxy__session_t *s, int err, const char *why)
     s->err = err;
     say(s, why);
     s->state = HPROXY_ENDED;
+    hlogin_cancel(s->job);
+    s->job = NULL;
     hdial_cancel(s->dial);
     s->dial = NULL;
+    hproxy__udp_free(s->udp);
+    s->udp = NULL;
     htimer_del(s->timer);
     s->timer = NULL;
     hio_close(s->pub.io);
@@ -61,7 +68,7 @@ void hproxy__end(hproxy__session_t *s, int err, const char *why)
 void hproxy__refuse(hproxy__session_t *s, int err, const char *why)
 {
     if (s->dialect)
-        s->dialect->refuse(s, err, s->state == HPROXY_NEGOTIATE && !s->method[0]);
+        s->dialect->refuse(s, err, s->state <= HPROXY_LOGIN && !s->method[0]);
     hproxy__end(s, err, why);
 }
 
@@ -78,7 +85,10 @@ static void on_close(hio_t *io)
     hproxy__session_t *s = hio_context(io);
     hproxy_server_t *server = s->pub.server;
 
-    if (s->state != HPROXY_ENDED) {
+    if (s->state == HPROXY_UDP) {
+        s->err = hio_error(io);
+        say(s, s->err ? herr_str(s->err) : "done");
+    } else if (s->state != HPROXY_ENDED) {
         s->err = hio_error(io) ? hio_error(io) : HERR_TRUNCATED;
         say(s, hio_error(io) ? herr_str(s->err) : "the client has gone");
     }
@@ -106,6 +116,8 @@ static void on_read(hio_t *io, void *buf, int len)
 {
     hproxy__session_t *s = hio_context(io);
 
+    if (s->state == HPROXY_UDP)
+        return; /* it has nothing to say there */
     if (hbytes_append(&s->in, buf, (size_t)len) < 0) {
         hproxy__refuse(s, -ENOMEM, herr_str(-ENOMEM));
         return;
@@ -117,11 +129,39 @@ static void on_read(hio_t *io, void *buf, int len)
     s->dialect->input(s);
 }
 
+static void on_login(hlogin_verdict_e verdict, void *arg)
+{
+    hproxy__session_t *s = arg;
+
+    s->job = NULL;
+    s->state = HPROXY_NEGOTIATE;
+    hio_read(s->pub.io);
+    if (verdict != HLOGIN_GRANTED)
+        s->user[0] = '\0';
+    s->dialect->login(s, verdict);
+}
+
+void hproxy__login(hproxy__session_t *s, const char *user, const char *password)
+{
+    hlogin_verdict_e verdict;
+
+    hstr_copy(s->user, sizeof(s->user), user);
+    s->pub.stage = HPROXY_STAGE_LOGIN;
+    verdict = hlogin_check(s->pub.server->login, user, password, on_login, s, &s->job);
+    if (verdict != HLOGIN_LATER) {
+        on_login(verdict, s);
+        return;
+    }
+    s->state = HPROXY_LOGIN;
+    hio_read_stop(s->pub.io);
+}
+
 /* Both are joined: the session is over. */
 static void start_relay(hproxy__session_t *s, hio_t *upstream)
 {
     hproxy_server_t *server = s->pub.server;
 
+    s->pub.stage = HPROXY_STAGE_RELAY;
     say(s, "connected");
     if (server->options.session)
         server->options.session(&s->pub, upstream, 0, s->text, server->options.arg);
@@ -135,6 +175,8 @@ static void on_dialed(hdial_t *dial, hio_t *io, int err, void *arg)
 
     s->dial = NULL;
     if (err < 0) {
+        if (err == -EACCES && s->refused_address)
+            s->pub.stage = HPROXY_STAGE_RULES;
         hproxy__refuse(s, err, hdial_error(dial));
         return;
     }
@@ -151,77 +193,187 @@ static void on_dialed(hdial_t *dial, hio_t *io, int err, void *arg)
     hproxy__end(s, err, herr_str(err));
 }
 
+/* A request for the proxy itself would come back to it, again and again. */
+static bool is_itself(const hproxy__session_t *s, const haddr_t *addr)
+{
+    const struct sockaddr *sa = hio_localaddr(s->pub.io);
+    haddr_t own, to = *addr;
+
+    if (!sa || haddr_set(&own, sa, haddr_len(sa)) != 0)
+        return false;
+    haddr_unmap(&own);
+    haddr_unmap(&to);
+    if (haddr_is_any(&to.u.sa))
+        haddr_loopback(&to, to.u.sa.sa_family, (uint16_t)haddr_port(&addr->u.sa));
+    return haddr_equal(&to.u.sa, &own.u.sa);
+}
+
+bool hproxy__may_go(const hproxy__session_t *s, const char *host, const haddr_t *addr)
+{
+    const hdestination_t *list = s->pub.server->options.destinations;
+    const struct sockaddr *client = s->pub.client.len > 0 ? &s->pub.client.u.sa : NULL;
+
+    return !list || hdestination_check_addr(list, host, &addr->u.sa, client);
+}
+
+static bool on_addr(hdial_t *dial, const haddr_t *addr, void *arg)
+{
+    hproxy__session_t *s = arg;
+    bool may_go = hproxy__may_go(s, s->pub.to.host, addr) && !is_itself(s, addr);
+
+    (void)dial;
+    s->refused_address |= !may_go;
+    return may_go;
+}
+
 static int ask_policy(hproxy__session_t *s)
 {
-    const hproxy_server_options_t *options = &s->pub.server->options;
+    const hproxy_server_options_t *o = &s->pub.server->options;
+    int err = o->policy ? o->policy(&s->pub, o->arg) : 0;
+    hdestination_e verdict;
 
-    return options->policy ? options->policy(&s->pub, options->arg) : 0;
+    if (err < 0 || s->state == HPROXY_UDP)
+        return err;
+    verdict = hdestination_check_host(o->destinations, s->pub.to.host, s->pub.to.port);
+    if (verdict == HDESTINATION_DENIED)
+        return -EACCES;
+    return verdict == HDESTINATION_DEPENDS && o->dial.proxy_count > 0 ? -EACCES : 0;
+}
+
+int hproxy__need_dns(hproxy_server_t *server, hdns_t **dns)
+{
+    int err = 0;
+
+    if (!server->options.dial.dns && !server->dns)
+        err = hdns_new(server->loop, NULL, &server->dns);
+    *dns = server->options.dial.dns ? server->options.dial.dns : server->dns;
+    return err;
 }
 
 static int dial(hproxy__session_t *s)
 {
     hproxy_server_t *server = s->pub.server;
     hdial_options_t options = server->options.dial;
-    int err = 0;
+    int err = hproxy__need_dns(server, &options.dns);
 
-    if (!options.dns && !server->dns)
-        err = hdns_new(server->loop, NULL, &server->dns);
-    if (!options.dns)
-        options.dns = server->dns;
+    options.addr_cb = on_addr;
     return err < 0 ? err : hdial_start(server->loop, &s->pub.to, &options, on_dialed, s, &s->dial);
+}
+
+/* Who is known by another name is not asked: what the rules see is what is dialled. */
+static int set_target(hproxy__session_t *s, const char *host, uint16_t port, http_span_t method)
+{
+    size_t len = method.len < sizeof(s->method) ? method.len : sizeof(s->method) - 1;
+    char plain[HHOST_SIZE] = "";
+    int err, plain_err = hhost_plain(host, plain);
+
+    memcpy(s->method, method.data, len);
+    s->method[len] = '\0';
+    err = hendpoint_set(&s->pub.to, HENDPOINT_TCP, plain_err == 0 ? plain : host, port);
+    return err < 0 ? err : plain_err;
+}
+
+static void stop_hearing(hproxy__session_t *s)
+{
+    hio_read_stop(s->pub.io);
+    htimer_del(s->timer);
+    s->timer = NULL;
 }
 
 void hproxy__request(hproxy__session_t *s, const char *host, uint16_t port, http_span_t method)
 {
-    size_t len = method.len < sizeof(s->method) ? method.len : sizeof(s->method) - 1;
-    int err;
+    int err = set_target(s, host, port, method);
 
-    hio_read_stop(s->pub.io);
-    htimer_del(s->timer);
-    s->timer = NULL;
+    stop_hearing(s);
     s->state = HPROXY_DIAL;
-    memcpy(s->method, method.data, len);
-    s->method[len] = '\0';
-    err = hendpoint_set(&s->pub.to, HENDPOINT_TCP, host, port);
     if (err < 0 || port == 0) {
         hproxy__refuse(s, err < 0 ? err : HERR_RANGE, "impossible address");
         return;
     }
+    s->pub.stage = HPROXY_STAGE_RULES;
     err = ask_policy(s);
     if (err < 0) {
         hproxy__refuse(s, err, err == -EACCES ? "forbidden" : herr_str(err));
         return;
     }
+    s->pub.stage = HPROXY_STAGE_DIAL;
     err = dial(s);
     if (err < 0)
         hproxy__refuse(s, err, herr_str(err));
 }
 
+/* The connection lives as long as the association, and says no more. */
+void hproxy__associate(hproxy__session_t *s, const char *host, uint16_t port)
+{
+    haddr_t bound;
+    int err = set_target(s, host, port, HTTP_SPAN("UDP ASSOCIATE"));
+
+    htimer_del(s->timer);
+    s->timer = NULL;
+    s->state = HPROXY_UDP;
+    s->pub.stage = HPROXY_STAGE_RULES;
+    if (err == 0)
+        err = ask_policy(s);
+    if (err == 0) {
+        s->pub.stage = HPROXY_STAGE_RELAY;
+        err = hproxy__udp_start(s, &bound);
+    }
+    if (err == 0)
+        err = s->dialect->associated(s, &bound);
+    if (err < 0)
+        hproxy__refuse(s, err, err == -EACCES ? "forbidden" : herr_str(err));
+}
+
 /* ---- public ---------------------------------------------------------------------------------- */
+
+static int add_own_user(hproxy_server_t *server, const char *user, const char *password)
+{
+    int err;
+
+    if (strchr(user, ':') || strlen(user) >= HPROXY_SERVER_USER_SIZE ||
+        strlen(password) >= HPROXY_SERVER_USER_SIZE)
+        return -EINVAL;
+    err = husers_new(&server->own_users);
+    if (!err)
+        err = husers_add(server->own_users, user, password, NULL);
+    server->options.users = server->own_users;
+    return err == HERR_SYNTAX ? -EINVAL : err; /* an empty name */
+}
+
+static int set_login(hproxy_server_t *server, const hproxy_server_options_t *options)
+{
+    hproxy_server_options_t *own = &server->options;
+    int err = 0;
+
+    if (!own->users && options->user)
+        err = add_own_user(server, options->user, options->password ? options->password : "");
+    if (err || !own->users)
+        return err;
+    if (own->no_basic && husers_has_hashes(own->users))
+        return -EINVAL;
+    server->realm = hmem_strdup(options->realm ? options->realm : DEFAULT_REALM);
+    if (!server->realm)
+        return -ENOMEM;
+    if (strlen(server->realm) >= HTTP_AUTH_TEXT_SIZE)
+        return -EINVAL;
+    err = hlogin_new(server->loop, own->users, &server->login);
+    return err ? err : hdigest_cnonce(server->secret);
+}
 
 static int copy_options(hproxy_server_t *server, const hproxy_server_options_t *options)
 {
     hproxy_server_options_t *own = &server->options;
-    const char *password = options->password ? options->password : "";
 
     *own = *options;
     if (own->serve == 0)
         own->serve = HPROXY_SERVE_ALL;
     if (own->timeout_ms == 0)
         own->timeout_ms = HPROXY_SERVER_TIMEOUT_MS;
-    if (!options->user)
-        return 0;
-    if (strchr(options->user, ':') || strlen(options->user) >= HPROXY_SERVER_USER_SIZE ||
-        strlen(password) >= HPROXY_SERVER_USER_SIZE)
-        return -EINVAL;
-    server->user = hmem_strdup(options->user);
-    server->password = hmem_strdup(password);
-    server->realm = hmem_strdup(options->realm ? options->realm : DEFAULT_REALM);
-    if (!server->user || !server->password || !server->realm)
-        return -ENOMEM;
-    if (strlen(server->realm) >= HTTP_AUTH_TEXT_SIZE)
-        return -EINVAL;
-    return hdigest_cnonce(server->secret);
+    if (own->udp_idle_ms == 0)
+        own->udp_idle_ms = HPROXY_UDP_IDLE_MS;
+    if (own->dial.proxy_count > 0)
+        own->serve &= ~HPROXY_SERVE_UDP;
+    return set_login(server, options);
 }
 
 int hproxy_server_new(hloop_t *loop, const hproxy_server_options_t *options,
@@ -244,7 +396,27 @@ int hproxy_server_new(hloop_t *loop, const hproxy_server_options_t *options,
     return 0;
 }
 
+static void set_client(hproxy__session_t *s, const haddr_t *client)
+{
+    const struct sockaddr *sa = hio_peeraddr(s->pub.io);
+
+    if (client)
+        s->pub.client = *client;
+    else if (sa)
+        (void)haddr_set(&s->pub.client, sa, haddr_len(sa));
+    if (s->pub.client.len > 0)
+        haddr_format(&s->pub.client.u.sa, s->pub.client.len, s->peer, sizeof(s->peer));
+    haddr_unmap(&s->pub.client);
+    if (s->pub.client.u.sa.sa_family != AF_INET && s->pub.client.u.sa.sa_family != AF_INET6)
+        s->pub.client = (haddr_t){.len = 0};
+}
+
 int hproxy_server_accept(hproxy_server_t *server, hio_t *io)
+{
+    return hproxy_server_accept_from(server, io, NULL);
+}
+
+int hproxy_server_accept_from(hproxy_server_t *server, hio_t *io, const haddr_t *client)
 {
     int timeout_ms = server->options.timeout_ms;
     hproxy__session_t *s;
@@ -254,7 +426,8 @@ int hproxy_server_accept(hproxy_server_t *server, hio_t *io)
     s = hmem_zalloc(sizeof(*s));
     if (!s)
         return -ENOMEM;
-    s->pub = (hproxy_session_t){server, io, "", s->user, s->method, {0}};
+    s->pub = (hproxy_session_t){
+        .server = server, .io = io, .protocol = "", .user = s->user, .method = s->method};
     hbytes_init(&s->in, IN_MAX);
     hlist_push_back(&server->sessions, &s->node);
     server->count++;
@@ -271,8 +444,7 @@ int hproxy_server_accept(hproxy_server_t *server, hio_t *io)
         free_session(s);
         return HERR_CLOSED;
     }
-    if (hio_peeraddr(io))
-        haddr_format(hio_peeraddr(io), hio_peeraddr_len(io), s->peer, sizeof(s->peer));
+    set_client(s, client);
     hio_setcb_read(io, on_read);
     hio_setcb_close(io, on_close);
     return 0;
@@ -289,9 +461,9 @@ void hproxy_server_free(hproxy_server_t *server)
         hio_abort(s->pub.io, -ECANCELED);
         free_session(s);
     }
+    hlogin_free(server->login);
+    husers_free(server->own_users);
     hdns_free(server->dns);
-    hmem_free(server->user);
-    hmem_free(server->password);
     hmem_free(server->realm);
     hmem_free(server);
 }

@@ -62,8 +62,9 @@ static void challenge(hproxy__session_t *s, bool keep, bool stale)
     size_t len = 0;
 
     memcpy(c.realm, server->realm, strlen(server->realm) + 1);
-    if (http_auth_nonce(http_span(server->secret), now_s(), &hasher, c.nonce, sizeof(c.nonce)) >
-        0) {
+    if (!husers_has_hashes(server->options.users) &&
+        http_auth_nonce(http_span(server->secret), now_s(), &hasher, c.nonce, sizeof(c.nonce)) >
+            0) {
         c.hash = server->options.no_basic ? HTTP_AUTH_SHA256 : HTTP_AUTH_MD5;
         len += put_challenge(fields, sizeof(fields), &c);
         c.hash = server->options.no_basic ? HTTP_AUTH_MD5 : HTTP_AUTH_SHA256;
@@ -75,53 +76,90 @@ static void challenge(hproxy__session_t *s, bool keep, bool stale)
     answer(s, 407, keep, fields);
 }
 
-/* http_auth_verdict_e, or an error. */
-static int check_login(hproxy__session_t *s, const http_request_t *request)
+/* http_auth_verdict_e, or an error. Whoever is not there has a password that nobody knows. */
+static int check_digest(hproxy__session_t *s, const http_request_t *request,
+                        const http_credentials_t *credentials)
 {
     const hproxy_server_t *server = s->pub.server;
+    const husers_user_t *user = husers_find(server->options.users, credentials->user);
     const http_auth_server_t auth = {hdigest_hasher(), http_span(server->secret), server->realm,
-                                     !server->options.no_basic};
-    const http_auth_t right = {.user = server->user,
-                               .password = server->password,
+                                     false};
+    const http_auth_t right = {.user = credentials->user,
+                               .password = user ? user->secret : server->secret,
                                .method = request->method,
                                .uri = request->target};
+    int verdict = http_auth_verify(&auth, credentials, &right, now_s());
+
+    return user && user->kind == HUSERS_PLAIN ? verdict : HTTP_AUTH_REFUSED;
+}
+
+static void proceed(hproxy__session_t *s, const http_request_t *request)
+{
+    hproxy__request(s, request->host, request->port, request->method);
+}
+
+static void input(hproxy__session_t *s);
+
+/* The client may try again on this connection, unless a body stands in the way or it has tried
+ * often enough. */
+static void ask_again(hproxy__session_t *s, const http_request_t *request, bool stale)
+{
+    bool keep = request->minor > 0 || http_field_has(request->fields, "Connection", "keep-alive") ||
+                http_field_has(request->fields, "Proxy-Connection", "keep-alive");
+
+    keep = keep && request->body_length == 0 && ++s->tries < HPROXY_SERVER_TRIES_MAX &&
+           !http_field_has(request->fields, "Connection", "close");
+    challenge(s, keep, stale);
+    if (!keep) {
+        hproxy__end(s, -EACCES, "user or password not accepted");
+        return;
+    }
+    hbytes_consume(&s->in, s->head_len);
+    s->head_len = 0;
+    s->scan = (http_scan_t){0};
+    if (s->in.len > 0)
+        input(s);
+}
+
+static void on_login(hproxy__session_t *s, hlogin_verdict_e verdict)
+{
+    http_request_t request;
+
+    if (http_request_parse(&request, s->in.data, s->head_len) != 0)
+        refuse_status(s, 400, HERR_PROTOCOL);
+    else if (verdict == HLOGIN_GRANTED)
+        proceed(s, &request);
+    else if (verdict == HLOGIN_BUSY)
+        refuse_status(s, 503, -EBUSY);
+    else
+        ask_again(s, &request, false);
+}
+
+static void log_in(hproxy__session_t *s, const http_request_t *request)
+{
     http_credentials_t credentials;
     http_span_t value;
     int verdict;
 
+    s->pub.stage = HPROXY_STAGE_LOGIN;
     if (!http_field_find(request->fields, "Proxy-Authorization", &value) ||
-        http_credentials_parse(&credentials, value) < 0)
-        return HTTP_AUTH_REFUSED;
-    verdict = http_auth_verify(&auth, &credentials, &right, now_s());
-    if (verdict == HTTP_AUTH_ACCEPTED)
-        memcpy(s->user, credentials.user, sizeof(s->user));
-    return verdict;
-}
-
-/* True when the request may go on. Else the client has been asked to log in, and may do so on this
- * connection unless a body stands in the way or it has tried often enough. */
-static bool logged_in(hproxy__session_t *s, const http_request_t *request)
-{
-    bool keep = request->minor > 0 || http_field_has(request->fields, "Connection", "keep-alive") ||
-                http_field_has(request->fields, "Proxy-Connection", "keep-alive");
-    int verdict;
-
-    if (!s->pub.server->user)
-        return true;
-    verdict = check_login(s, request);
-    if (verdict == HTTP_AUTH_ACCEPTED)
-        return true;
-    keep = keep && request->body_length == 0 && ++s->tries < HPROXY_SERVER_TRIES_MAX &&
-           !http_field_has(request->fields, "Connection", "close");
-    challenge(s, keep, verdict == HTTP_AUTH_STALE);
-    if (keep) {
-        hbytes_consume(&s->in, s->head_len);
-        s->head_len = 0;
-        s->scan = (http_scan_t){0};
-    } else {
-        hproxy__end(s, -EACCES, "user or password not accepted");
+        http_credentials_parse(&credentials, value) < 0) {
+        ask_again(s, request, false);
+        return;
     }
-    return false;
+    if (credentials.scheme == HTTP_AUTH_BASIC && !s->pub.server->options.no_basic) {
+        hproxy__login(s, credentials.user, credentials.password);
+        explicit_bzero(&credentials, sizeof(credentials));
+        return;
+    }
+    verdict = credentials.scheme == HTTP_AUTH_DIGEST ? check_digest(s, request, &credentials)
+                                                     : HTTP_AUTH_REFUSED;
+    if (verdict == HTTP_AUTH_ACCEPTED) {
+        memcpy(s->user, credentials.user, sizeof(s->user));
+        proceed(s, request);
+    } else {
+        ask_again(s, request, verdict == HTTP_AUTH_STALE);
+    }
 }
 
 /* ---- the dialect ----------------------------------------------------------------------------- */
@@ -136,43 +174,37 @@ static int head_status(const hproxy__session_t *s, int err)
     return memchr(s->in.data, '\n', len) ? 431 : 414;
 }
 
-/* One head; true when the next may be looked for. */
-static bool read_request(hproxy__session_t *s)
+static void input(hproxy__session_t *s)
 {
     ssize_t end = http_head_end(&s->scan, s->in.data, s->in.len);
     http_request_t request;
     int status;
 
+    s->pub.protocol = "http";
     if (end == 0)
-        return false;
+        return;
     if (end < 0) {
         refuse_status(s, head_status(s, (int)end), (int)end);
-        return false;
+        return;
     }
     s->head_len = (size_t)end;
     status = http_request_parse(&request, s->in.data, s->head_len);
     if (status == 0 && (intptr_t)request.body_length != request.body_length)
         status = 400;
-    if (status != 0) {
+    if (status != 0)
         refuse_status(s, status, HERR_PROTOCOL);
-        return false;
-    }
-    if (!logged_in(s, &request))
-        return s->state == HPROXY_NEGOTIATE && s->in.len > 0;
-    hproxy__request(s, request.host, request.port, request.method);
-    return false;
-}
-
-static void input(hproxy__session_t *s)
-{
-    s->pub.protocol = "http";
-    while (read_request(s))
-        ;
+    else if (s->pub.server->login)
+        log_in(s, &request);
+    else
+        proceed(s, &request);
 }
 
 static int status_of(int err, bool early)
 {
     switch (err) {
+    case HERR_SYNTAX:
+    case HERR_RANGE:
+        return 400;
     case -EACCES:
     case -EPERM:
         return 403;
@@ -256,4 +288,4 @@ static int join(hproxy__session_t *s, hio_t *upstream)
     return err < 0 ? err : hio_relay(s->pub.io, upstream);
 }
 
-const hproxy__dialect_t hproxy__http = {input, refuse, join};
+const hproxy__dialect_t hproxy__http = {input, on_login, refuse, join, NULL};

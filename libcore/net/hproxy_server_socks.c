@@ -23,7 +23,9 @@ static void begin(hproxy__session_t *s)
         allowed |= SOCKS_SERVER_ALLOW_4;
     if (serve & HPROXY_SERVE_SOCKS5)
         allowed |= SOCKS_SERVER_ALLOW_5;
-    socks_server_init(&s->socks, allowed, server->user != NULL);
+    if (serve & HPROXY_SERVE_UDP)
+        allowed |= SOCKS_SERVER_ALLOW_UDP;
+    socks_server_init(&s->socks, allowed, server->login != NULL);
 }
 
 static const char *protocol_name(socks_version_e version)
@@ -39,18 +41,22 @@ static const char *protocol_name(socks_version_e version)
     return "socks";
 }
 
-/* SOCKS4 has no password that could be right. */
-static void check_login(hproxy__session_t *s)
+/* Takes what has come, up to a log-in or a request; false when it can no longer be told. */
+static bool feed(hproxy__session_t *s, ssize_t *taken)
 {
-    const hproxy_server_t *server = s->pub.server;
-    bool user = hstr_same_secret(s->socks.user, server->user);
-    bool password = hstr_same_secret(s->socks.password, server->password);
-    bool accepted = s->socks.version == SOCKS_VERSION_5 && user && password;
-
-    if (accepted)
-        memcpy(s->user, s->socks.user, sizeof(s->user));
-    socks_server_login(&s->socks, accepted);
+    do {
+        *taken = socks_server_feed(&s->socks, s->in.data, s->in.len);
+        if (*taken > 0)
+            hbytes_consume(&s->in, (size_t)*taken);
+        if (s->socks.version)
+            s->pub.protocol = protocol_name(s->socks.version);
+        if (send_output(s) < 0)
+            return false;
+    } while (*taken > 0 && s->in.len > 0 && socks_server_need(&s->socks) > 0);
+    return true;
 }
+
+static void on_login(hproxy__session_t *s, hlogin_verdict_e verdict);
 
 static void input(hproxy__session_t *s)
 {
@@ -60,21 +66,31 @@ static void input(hproxy__session_t *s)
         begin(s);
         s->pub.protocol = "socks";
     }
-    do {
-        taken = socks_server_feed(&s->socks, s->in.data, s->in.len);
-        if (taken > 0)
-            hbytes_consume(&s->in, (size_t)taken);
-        if (s->socks.version)
-            s->pub.protocol = protocol_name(s->socks.version);
-        if (s->socks.state == SOCKS_SERVER_LOGIN)
-            check_login(s);
-        if (send_output(s) < 0)
-            return;
-    } while (taken > 0 && s->in.len > 0 && socks_server_need(&s->socks) > 0);
-    if (s->socks.state == SOCKS_SERVER_REQUEST)
-        hproxy__request(s, s->socks.host, s->socks.port, HTTP_SPAN("CONNECT"));
-    else if (s->socks.state == SOCKS_SERVER_FAILED)
+    if (!feed(s, &taken))
+        return;
+    if (s->socks.state == SOCKS_SERVER_FAILED)
         hproxy__end(s, taken < 0 ? (int)taken : -EACCES, socks_server_error(&s->socks));
+    else if (s->socks.state == SOCKS_SERVER_LOGIN && s->socks.version == SOCKS_VERSION_5)
+        hproxy__login(s, s->socks.user, s->socks.password);
+    else if (s->socks.state == SOCKS_SERVER_LOGIN)
+        on_login(s, HLOGIN_REFUSED); /* SOCKS4 has no password that could be right */
+    else if (s->socks.state == SOCKS_SERVER_REQUEST && s->socks.command == SOCKS_COMMAND_CONNECT)
+        hproxy__request(s, s->socks.host, s->socks.port, HTTP_SPAN("CONNECT"));
+    else if (s->socks.state == SOCKS_SERVER_REQUEST)
+        hproxy__associate(s, s->socks.host, s->socks.port);
+}
+
+static void on_login(hproxy__session_t *s, hlogin_verdict_e verdict)
+{
+    s->pub.stage = HPROXY_STAGE_LOGIN;
+    socks_server_login(&s->socks, verdict == HLOGIN_GRANTED);
+    explicit_bzero(s->socks.password, sizeof(s->socks.password));
+    if (send_output(s) < 0)
+        return;
+    if (verdict == HLOGIN_GRANTED)
+        input(s);
+    else
+        hproxy__end(s, verdict == HLOGIN_BUSY ? -EBUSY : -EACCES, socks_server_error(&s->socks));
 }
 
 static socks_reply_e reply_of(int err)
@@ -87,7 +103,7 @@ static socks_reply_e reply_of(int err)
         return SOCKS_REPLY_NET_UNREACHABLE;
     case -EHOSTUNREACH:
     case HERR_RESOLVE:
-    case HERR_SYNTAX:
+    case HERR_SYNTAX: /* no such host can be */
         return SOCKS_REPLY_HOST_UNREACHABLE;
     case -ECONNREFUSED:
         return SOCKS_REPLY_REFUSED;
@@ -125,4 +141,13 @@ static int join(hproxy__session_t *s, hio_t *upstream)
     return err < 0 ? err : hio_relay(s->pub.io, upstream);
 }
 
-const hproxy__dialect_t hproxy__socks = {input, refuse, join};
+static int associated(hproxy__session_t *s, const haddr_t *bound)
+{
+    char ip[HADDR_FORMAT_SIZE];
+
+    haddr_ip(&bound->u.sa, ip, sizeof(ip));
+    socks_server_reply(&s->socks, SOCKS_REPLY_GRANTED, ip, (uint16_t)haddr_port(&bound->u.sa));
+    return send_output(s);
+}
+
+const hproxy__dialect_t hproxy__socks = {input, on_login, refuse, join, associated};

@@ -282,7 +282,7 @@ static void a_pipelined_request_goes_nowhere(void **state)
     say_http(&lab, "GET http://127.0.0.1:@/ HTTP/1.0\r\n\r\nGET http://other/ HTTP/1.0\r\n"
                    "Proxy-Authorization: Basic secret\r\n\r\n");
     len = snprintf(expected, sizeof(expected),
-                   "GET / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
+                   "GET / HTTP/1.0\r\nHost: 127.0.0.1:%u\r\n"
                    "Via: 1.0 hnet\r\nConnection: close\r\n\r\n",
                    ntohs(lab.addr.sin_port));
     upstream_gets(&lab, expected, (size_t)len);

@@ -275,7 +275,7 @@ static void a_request_is_forwarded_without_what_ends_here(void **state)
     r = request_of("HEAD http://[::1]:81/ HTTP/1.0\r\n\r\n", 0);
     len = http_request_forward(&r, buf, sizeof(buf));
     assert_span((http_span_t){buf, (size_t)len},
-                "HEAD / HTTP/1.1\r\nHost: [::1]:81\r\nVia: 1.0 hnet\r\nConnection: close\r\n\r\n");
+                "HEAD / HTTP/1.0\r\nHost: [::1]:81\r\nVia: 1.0 hnet\r\nConnection: close\r\n\r\n");
 }
 
 static void answers_are_composed(void **state)
