@@ -1,5 +1,5 @@
-/* chunk: bytes that many connections send, each without a copy of its own. It is freed with its last
- * reference. One thread. */
+/* chunk: bytes that many connections send, each without a copy of its own. It is freed with its
+ * last reference. One thread. */
 #ifndef HNET_HCHAT_CHUNK_H
 #define HNET_HCHAT_CHUNK_H
 

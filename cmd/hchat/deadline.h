@@ -1,5 +1,5 @@
-/* deadline: many time limits of one length: they stand in the order in which they end, and one timer
- * waits for the first. To set one again costs a move in a list. */
+/* deadline: many time limits of one length: they stand in the order in which they end, and one
+ * timer waits for the first. To set one again costs a move in a list. */
 #ifndef HNET_HCHAT_DEADLINE_H
 #define HNET_HCHAT_DEADLINE_H
 

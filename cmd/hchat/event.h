@@ -50,8 +50,8 @@ int event_write(const event_t *event, hbytes_t *json);
 
 /* Reads one back, strictly: exactly the members of its kind, names that may be names, text that is
  * UTF-8 and of EVENT_TEXT_MAX at most. event->text lies in `text`, which is replaced, and which is
- * harmless again whatever came. 0; HERR_SYNTAX; -EMSGSIZE (more than EVENT_JSON_MAX); HERR_UNSUPPORTED
- * (no jansson); -ENOMEM. */
+ * harmless again whatever came. 0; HERR_SYNTAX; -EMSGSIZE (more than EVENT_JSON_MAX);
+ * HERR_UNSUPPORTED (no jansson); -ENOMEM. */
 int event_read(event_t *event, const char *json, size_t len, hbytes_t *text);
 
 /* "say", as in JSON. */

@@ -1,5 +1,6 @@
 /* flood: how fast somebody may write: so many lines a second, and so many at once after a pause.
- * What is too fast is dropped; who goes on with it is dropped himself. Pure: it is told the time. */
+ * What is too fast is dropped; who goes on with it is dropped himself. Pure: it is told the
+ * time. */
 #ifndef HNET_HCHAT_FLOOD_H
 #define HNET_HCHAT_FLOOD_H
 

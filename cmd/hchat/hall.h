@@ -57,7 +57,7 @@ void hall_deinit(hall_t *hall);
 person_t *hall_find(const hall_t *hall, const char *name); /* NULL: nobody */
 room_t *hall_find_room(const hall_t *hall, const char *name);
 
-/* ---- local people. Texts are harmless already (text.h) ----------------------------------------- */
+/* ---- local people. Texts are harmless already (text.h) --------------------------------------- */
 
 /* A new one gets a name and is in the first room. */
 void hall_welcome(hall_t *hall, person_t *person);
@@ -90,7 +90,7 @@ void hall_announce(hall_t *hall, const char *line);
 /* Sends all batches whose time has come. The time until the next one, us; 0: there is none. */
 uint64_t hall_flush(hall_t *hall, uint64_t now_us);
 
-/* ---- other servers (hall_remote.c) ------------------------------------------------------------- */
+/* ---- other servers (hall_remote.c) ----------------------------------------------------------- */
 
 /* What happened at one of them. */
 void hall_remote(hall_t *hall, const event_t *event);
@@ -101,7 +101,7 @@ void hall_server_gone(hall_t *hall, const char *server);
 /* EVENT_HERE for everybody who is here. */
 void hall_tell_who_is_here(hall_t *hall);
 
-/* ---- between hall.c and hall_remote.c ---------------------------------------------------------- */
+/* ---- between hall.c and hall_remote.c -------------------------------------------------------- */
 
 /* Everything that happens in a room. `by` is not told what he has done; NULL: everybody is. */
 void room_event(hall_t *hall, room_t *room, const event_t *event, person_t *by);

@@ -66,13 +66,16 @@ static int find_server(const hchat_options_t *options, const hopt_list_t *words,
 
 static int run(const hchat_options_t *options, const hopt_list_t *words)
 {
+    client_options_t client = options->client;
     hendpoint_t endpoint;
     int rc = find_server(options, words, &endpoint);
 
     if (rc < 0)
         return 2;
+    client.timestamps = options->timestamps;
+    client.password = options->password;
     if (rc > 0)
-        return client_main(&options->client, &endpoint);
+        return client_main(&client, &endpoint);
     rc = options_check(options, words);
     return rc ? rc : server_main(options, words);
 }

@@ -2,11 +2,12 @@
  *
  *     hchat.c       documentation, main: server or client
  *     options.c     the option table
- *     server.c      end points, signals, from the start to the end; accept.c who may come in
+ *     server.c      signals, from the start to the end; server_open.c what the options name
  *     member.c      one connection: what it says, what it is told, why it goes
  *     talk.c        what the commands do
- *     hall.c        rooms and persons: room_event(), through which goes all that happens in rooms
- *     room.c        one room: what its members are told, put together (chunk.c) and kept (history.c)
+ *     hall.c        rooms and people: room_event(), through which goes all that happens in rooms;
+ *                   hall_remote.c those at other servers
+ *     room.c        one room: what its members are told, together (chunk.c), and kept (history.c)
  *     deadline.c    many time limits of one length
  *     report.c      lines for the operator, text and JSON
  *   pure, without clock, loop and sockets:
@@ -21,7 +22,8 @@
  *     link.c        --broker: other servers' rooms and ours are one
  *
  * A person is in one room at a time. A line is rendered once, and every member of the room is sent
- * the same bytes. Nobody waits for a slow reader: his queue grows up to a bound, and he is dropped. */
+ * the same bytes. Nobody waits for a slow reader: his queue grows up to a bound, and he is
+ * dropped. */
 #ifndef HNET_HCHAT_HCHAT_H
 #define HNET_HCHAT_HCHAT_H
 

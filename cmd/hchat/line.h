@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* So many bytes without the end of a line, whatever they are, come from nobody who wants to talk. */
+/* So many bytes without the end of a line come from nobody who wants to talk. */
 #define LINE_ENDLESS_MAX ((size_t)1 << 20)
 
 typedef enum line_result_e {

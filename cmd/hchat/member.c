@@ -328,7 +328,7 @@ static void on_read(hio_t *io, void *buf, int len)
     hio_uncork(io);
 }
 
-/* A last line need not have an end; and who has no more to say may still want to read his answers. */
+/* A last line need not have an end; and who has no more to say may still want his answers. */
 static void on_eof(hio_t *io)
 {
     member_t *m = member_of(io);

@@ -1,6 +1,6 @@
-/* The letters are told by a short table of blocks: coarse, but what is not in it does no harm, which
- * matters more than that every script is complete. Combining marks are in it only where a script
- * cannot be written without. */
+/* The letters are told by a short table of blocks: coarse, but what is not in it does no harm,
+ * which matters more than that every script is complete. Combining marks are in it only where a
+ * script cannot be written without. */
 #include "name.h"
 
 #include "base/hstr.h"

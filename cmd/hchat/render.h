@@ -16,8 +16,8 @@ const char *render_stamp(uint64_t time_ms, char buf[RENDER_STAMP_SIZE]);
  *                                       * bob sets the topic: cats
  *
  * What the server says begins with "* ", and no name can have a star, a space or an angle bracket:
- * so nobody can say anything that looks like another one's line. Kinds between servers give nothing.
- * 0, -ENOMEM, -ENOBUFS. */
+ * so nobody can say anything that looks like another one's line. Kinds between servers give
+ * nothing. 0, -ENOMEM, -ENOBUFS. */
 int render_event(const event_t *event, hbytes_t *out);
 
 #endif

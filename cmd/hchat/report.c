@@ -16,7 +16,7 @@
 #define SENTENCE_SIZE ((size_t)PATH_MAX + 512)
 #define JSON_MAX ((size_t)1 << 20)
 
-/* ---- one line; one that cannot be written is lost: serving goes on ------------------------------ */
+/* ---- one line; one that cannot be written is lost: serving goes on --------------------------- */
 
 static void emit_json(const report_t *report, const char *event, const report_field_t *fields)
 {

@@ -1,8 +1,8 @@
 /* room: the people in one room, and what they are told. Lines are put into a batch, which all of
  * them are sent together: a line costs its rendering once, and many lines cost one call a person.
  *
- * A person has `seen` bytes of the batch: his own lines are not sent to him, so what was before them
- * is sent first, as a copy. What all the others get is the batch itself. */
+ * A person has `seen` bytes of the batch: his own lines are not sent to him, so what was before
+ * them is sent first, as a copy. What all the others get is the batch itself. */
 #ifndef HNET_HCHAT_ROOM_H
 #define HNET_HCHAT_ROOM_H
 

@@ -68,4 +68,12 @@ void server_wake(server_t *server);
 /* A member is freed: the last one ends a server that stops. */
 void server_release(server_t *server);
 
+/* server_open.c: the end points; and what the options name: access, certificates, password, files.
+ * 0, or the exit status after a message. */
+int server_parse(server_t *server, const hopt_list_t *endpoints);
+int server_prepare(server_t *server);
+
+/* The message of the day, again: 0, or an error and the old one stays. */
+int server_read_motd(server_t *server);
+
 #endif
