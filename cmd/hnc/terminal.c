@@ -2,8 +2,6 @@
 
 #include "app/hhistory.h"
 
-#include <locale.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,32 +9,10 @@
 /* Messages are said from everywhere, and there is one terminal. */
 static hline_t *messages;
 
-/* Such as that of an editor, which edits the lines itself. */
-static bool is_dumb(void)
-{
-    const char *term = getenv("TERM");
-
-    return !term || term[0] == '\0' || strcmp(term, "dumb") == 0;
-}
-
 bool terminal_is_wanted(const options_t *o)
 {
-    return !o->no_editing && !o->no_stdin && !o->recv_only && isatty(STDIN_FILENO) &&
-           isatty(STDOUT_FILENO) && !is_dumb();
-}
-
-/* Where nothing is set at all, what is typed is more likely UTF-8 than ASCII. */
-static void choose_locale(void)
-{
-    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    bool is_set = false;
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *value = getenv(names[i]);
-
-        is_set |= value && value[0] != '\0';
-    }
-    setlocale(LC_CTYPE, is_set ? "" : "C.UTF-8");
+    return !o->no_editing && !o->no_stdin && !o->recv_only &&
+           hline_is_useful(STDIN_FILENO, STDOUT_FILENO);
 }
 
 static bool is_same_terminal(int a, int b)
@@ -66,7 +42,7 @@ int terminal_open(hnc_t *hnc, hline_cb line_cb, hline_eof_cb eof_cb, void *arg)
                                .arg = arg};
     int err = -ENOMEM;
 
-    choose_locale();
+    hline_set_locale();
     hnc_watch_signals(hnc);
     open_history(&hnc->options, &path);
     options.history_path = path.data;

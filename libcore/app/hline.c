@@ -1,9 +1,33 @@
 #include "hline_int.h"
 
+#include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../base/hmem.h"
+
+/* ---- the terminal ---------------------------------------------------------------------------- */
+
+bool hline_is_useful(int input, int output)
+{
+    const char *term = getenv("TERM");
+
+    return term && term[0] != '\0' && strcmp(term, "dumb") != 0 && isatty(input) && isatty(output);
+}
+
+void hline_set_locale(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    bool is_set = false;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+
+        is_set |= value && value[0] != '\0';
+    }
+    setlocale(LC_CTYPE, is_set ? "" : "C.UTF-8");
+}
 
 /* ---- output ---------------------------------------------------------------------------------- */
 

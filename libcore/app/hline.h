@@ -47,6 +47,14 @@ typedef struct hline_options_s {
     void *arg;
 } hline_options_t;
 
+/* Whether lines can be edited here: both are terminals, and $TERM is not that of an editor, which
+ * does so itself ("dumb"). */
+bool hline_is_useful(int input, int output);
+
+/* Sets LC_CTYPE as the environment says; where that says nothing at all, what is typed is more
+ * likely UTF-8 than ASCII. */
+void hline_set_locale(void);
+
 /* Begins to read lines. 0; -ENOTTY (input or output is no terminal), -EBUSY (there is one already),
  * -ENOMEM. Callbacks run from the loop only. */
 int hline_open(hline_t **line, const hline_options_t *options);
