@@ -3,19 +3,12 @@
 #include "base/hmem.h"
 #include "base/htime.h"
 #include "base/hversion.h"
+#include "codec/prometheus_text.h"
 #include "event/htimer.h"
 #include "site.h"
 
-#include <stdio.h>
-
-#define US_PER_S 1000000
-#define CONTENT_TYPE HTTP_SPAN("text/plain; version=0.0.4; charset=utf-8")
-
-/* Upper bounds in microseconds, and how Prometheus is told them. */
-static const struct {
-    uint64_t le_us;
-    const char *le;
-} bounds[METRICS_BUCKETS] = {
+/* Microseconds. */
+static const prometheus_text_bound_t bounds[METRICS_BUCKETS] = {
     {100, "0.0001"}, {250, "0.00025"}, {500, "0.0005"},  {1000, "0.001"},  {2500, "0.0025"},
     {5000, "0.005"}, {10000, "0.01"},  {25000, "0.025"}, {50000, "0.05"},  {100000, "0.1"},
     {500000, "0.5"}, {1000000, "1"},   {5000000, "5"},   {30000000, "30"}, {UINT64_MAX, "+Inf"},
@@ -92,16 +85,13 @@ void metrics_wake(metrics_t *m)
 void metrics_count(metrics_t *m, const http_stream_t *stream)
 {
     http_stream_stats_t stats;
-    size_t i = 0;
 
     if (!m)
         return;
     http_stream_stats(stream, &stats);
     if (stats.status == 0)
         return;
-    while (stats.duration_us > bounds[i].le_us)
-        i++;
-    m->buckets[i]++;
+    m->buckets[prometheus_text_bucket(bounds, stats.duration_us)]++;
     m->duration_us += stats.duration_us;
     metrics_wake(m);
 }
@@ -142,45 +132,38 @@ void metrics_forget(metrics_shared_t *shared, int slot)
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
-static void head(hbytes_t *out, const char *name, const char *type, const char *help)
-{
-    hbytes_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void write_one(hbytes_t *out, const char *name, const char *type, const char *help,
+static void write_one(prometheus_text_t *p, const char *name, const char *type, const char *help,
                       uint64_t value)
 {
-    head(out, name, type, help);
-    hbytes_printf(out, "%s %llu\n", name, (unsigned long long)value);
+    prometheus_text_family(p, name, type, help);
+    prometheus_text_uint(p, value);
 }
 
-static void write_classes(hbytes_t *out, const metrics_counts_t *counts)
+static void write_classes(prometheus_text_t *p, const metrics_counts_t *counts)
 {
-    head(out, "hhttpd_requests_total", "counter", "Requests that were answered, by status.");
-    for (size_t i = 1; i < METRICS_CLASSES; i++)
-        hbytes_printf(out, "hhttpd_requests_total{code=\"%zuxx\"} %llu\n", i,
-                      (unsigned long long)atomic_load(&counts->by_class[i]));
-}
+    char code[] = "?xx";
 
-static void write_durations(hbytes_t *out, const metrics_counts_t *counts)
-{
-    uint64_t sum_us = atomic_load(&counts->duration_us), n = 0;
-
-    head(out, "hhttpd_request_duration_seconds", "histogram",
-         "From the head of a request to the end of its response.");
-    for (size_t i = 0; i < METRICS_BUCKETS; i++) {
-        n += atomic_load(&counts->buckets[i]);
-        hbytes_printf(out, "hhttpd_request_duration_seconds_bucket{le=\"%s\"} %llu\n", bounds[i].le,
-                      (unsigned long long)n);
+    prometheus_text_family(p, "hhttpd_requests_total", "counter",
+                           "Requests that were answered, by status.");
+    for (size_t i = 1; i < METRICS_CLASSES; i++) {
+        code[0] = (char)('0' + i);
+        prometheus_text_label(p, "code", code);
+        prometheus_text_uint(p, atomic_load(&counts->by_class[i]));
     }
-    hbytes_printf(out,
-                  "hhttpd_request_duration_seconds_sum %llu.%06llu\n"
-                  "hhttpd_request_duration_seconds_count %llu\n",
-                  (unsigned long long)(sum_us / US_PER_S), (unsigned long long)(sum_us % US_PER_S),
-                  (unsigned long long)n);
 }
 
-static void write_loops(hbytes_t *out, const metrics_shared_t *shared)
+static void write_durations(prometheus_text_t *p, const metrics_counts_t *counts)
+{
+    uint64_t buckets[METRICS_BUCKETS];
+
+    for (size_t i = 0; i < METRICS_BUCKETS; i++)
+        buckets[i] = atomic_load(&counts->buckets[i]);
+    prometheus_text_family(p, "hhttpd_request_duration_seconds", "histogram",
+                           "From the head of a request to the end of its response.");
+    prometheus_text_histogram(p, bounds, buckets, atomic_load(&counts->duration_us), 6);
+}
+
+static void write_loops(prometheus_text_t *p, const metrics_shared_t *shared)
 {
     uint64_t open = 0, active = 0, loops = 0;
 
@@ -189,54 +172,57 @@ static void write_loops(hbytes_t *out, const metrics_shared_t *shared)
         open += atomic_load(&shared->loops[i].open);
         active += atomic_load(&shared->loops[i].active);
     }
-    write_one(out, "hhttpd_connections_open", "gauge", "Connections that are open.", open);
-    write_one(out, "hhttpd_requests_active", "gauge", "Requests that are being answered.", active);
-    write_one(out, "hhttpd_loops", "gauge", "Event loops of all workers.", loops);
+    write_one(p, "hhttpd_connections_open", "gauge", "Connections that are open.", open);
+    write_one(p, "hhttpd_requests_active", "gauge", "Requests that are being answered.", active);
+    write_one(p, "hhttpd_loops", "gauge", "Event loops of all workers.", loops);
 }
 
-static void write_all(hbytes_t *out, const metrics_t *m)
+static void write_all(prometheus_text_t *p, const metrics_t *m)
 {
     const metrics_counts_t *counts = &m->shared->counts;
-    uint64_t started_ms = atomic_load(&m->shared->started_ms);
 
-    write_classes(out, counts);
-    write_durations(out, counts);
-    write_one(out, "hhttpd_connections_accepted_total", "counter", "Connections accepted.",
+    write_classes(p, counts);
+    write_durations(p, counts);
+    write_one(p, "hhttpd_connections_accepted_total", "counter", "Connections accepted.",
               atomic_load(&counts->accepted));
-    write_one(out, "hhttpd_connections_refused_total", "counter",
+    write_one(p, "hhttpd_connections_refused_total", "counter",
               "Connections closed at once: there were too many.", atomic_load(&counts->refused));
-    write_one(out, "hhttpd_timeouts_total", "counter",
+    write_one(p, "hhttpd_timeouts_total", "counter",
               "Connections ended because nothing moved for too long.",
               atomic_load(&counts->timeouts));
-    write_one(out, "hhttpd_received_bytes_total", "counter", "Bytes received from clients.",
+    write_one(p, "hhttpd_received_bytes_total", "counter", "Bytes received from clients.",
               atomic_load(&counts->bytes_in));
-    write_one(out, "hhttpd_sent_bytes_total", "counter", "Bytes sent to clients.",
+    write_one(p, "hhttpd_sent_bytes_total", "counter", "Bytes sent to clients.",
               atomic_load(&counts->bytes_out));
-    write_loops(out, m->shared);
-    write_one(out, "hhttpd_generation", "gauge", "Configurations that were in force.",
+    write_loops(p, m->shared);
+    write_one(p, "hhttpd_generation", "gauge", "Configurations that were in force.",
               m->site->env.generation);
-    head(out, "process_start_time_seconds", "gauge", "When the server was started (Unix time).");
-    hbytes_printf(out, "process_start_time_seconds %llu.%03llu\n",
-                  (unsigned long long)(started_ms / 1000), (unsigned long long)(started_ms % 1000));
-    head(out, "hhttpd_build_info", "gauge", "The version of the server.");
-    hbytes_printf(out, "hhttpd_build_info{version=\"%s\"} 1\n", HNET_VERSION);
+    prometheus_text_family(p, "process_start_time_seconds", "gauge",
+                           "When the server was started (Unix time).");
+    prometheus_text_fixed(p, atomic_load(&m->shared->started_ms), 3);
+    prometheus_text_family(p, "hhttpd_build_info", "gauge", "The version of the server.");
+    prometheus_text_label(p, "version", HNET_VERSION);
+    prometheus_text_uint(p, 1);
 }
 
-/* Half a page would be one that lacks counters: the size tells that it was cut. */
+/* Half a page would be one that lacks counters. */
 static void on_metrics(http_stream_t *stream, void *userdata)
 {
     metrics_t *m = userdata;
+    prometheus_text_t p;
     hbytes_t out = {0};
 
-    if (hbytes_reserve(&out, 16384) != 0) {
-        http_response_error(stream, 503, NULL);
-        return;
-    }
     publish(m);
-    write_all(&out, m);
-    http_response_set(stream, HTTP_SPAN("Content-Type"), CONTENT_TYPE);
-    http_response_set(stream, HTTP_SPAN("Cache-Control"), HTTP_SPAN("no-store"));
-    http_response_send(stream, out.data, out.len);
+    prometheus_text_init(&p, &out);
+    write_all(&p, m);
+    if (prometheus_text_finish(&p) != 0) {
+        http_response_error(stream, 503, NULL);
+    } else {
+        http_response_set(stream, HTTP_SPAN("Content-Type"),
+                          HTTP_SPAN(PROMETHEUS_TEXT_CONTENT_TYPE));
+        http_response_set(stream, HTTP_SPAN("Cache-Control"), HTTP_SPAN("no-store"));
+        http_response_send(stream, out.data, out.len);
+    }
     hbytes_deinit(&out);
 }
 
