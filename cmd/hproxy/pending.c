@@ -1,5 +1,6 @@
-/* pending: stands in for the files of hproxy that are not there yet, so that the command links while
- * they are written: whatever is defined elsewhere takes its place. It goes with the last of them. */
+/* pending: stands in for the files of hproxy that are not there yet, so that the command links
+ * while they are written: whatever is defined elsewhere takes its place. It goes with the last of
+ * them. */
 #include "base/hmem.h"
 #include "kinds.h"
 #include "lane.h"

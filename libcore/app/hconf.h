@@ -9,8 +9,9 @@
  *         {"server", .rows = server_rows}, {"proxy", .pair = on_route}, {0}};
  *     static const hconf_schema_t schema = {sections, sizeof(conf_t)};
  *
- * A row's long name (or alias) is the key. A FLAG takes yes or no, a LIST and what `repeats` may stand
- * several times, anything else only once. Lines are at most about 200 bytes, as the INI library is built. */
+ * A row's long name (or alias) is the key. A FLAG takes yes or no; a LIST, and a CALL that repeats,
+ * may stand several times, anything else only once. Lines are at most about 200 bytes, as the INI
+ * library is built. */
 #ifndef HNET_APP_HCONF_H
 #define HNET_APP_HCONF_H
 

@@ -41,8 +41,8 @@ struct hmaster_s {
     void *drain_arg;
 };
 
-/* hmaster_generation.c: one without workers, whose sockets are neither committed nor undone; or NULL
- * and lines in errors. */
+/* hmaster_generation.c: one without workers, whose sockets are neither committed nor undone; or
+ * NULL and lines in errors. */
 generation_t *hmaster__make(hmaster_t *master, hbytes_t *errors);
 
 /* Starts its workers. 0 or a negative error. */
