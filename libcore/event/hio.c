@@ -176,7 +176,7 @@ void hio__on_ready(hio_t *io, int events)
         hio__linger_ready(io);
         break;
     case HIO_STATE_CONNECTING:
-        hio__connect_ready(io);
+        hio__connect_ready(io, events);
         break;
     case HIO_STATE_HANDSHAKE:
         hio__handshake(io);
@@ -305,6 +305,20 @@ hio_t *hio_get(hloop_t *loop, int fd)
     if (io && !hio__make_nonblocking(fd, type))
         io->flags |= HIO_FLAG_BLOCKING;
     return io;
+}
+
+hio_t *hio_of_socket(hloop_t *loop, int fd, hio_type_e type)
+{
+    hio_t *io = hio__new(loop, fd, type);
+
+    if (io)
+        io->fresh = true;
+    return io;
+}
+
+void hio_set_unshared(hio_t *io)
+{
+    io->unshared = io->fresh;
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */

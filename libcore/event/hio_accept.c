@@ -81,6 +81,7 @@ static void accepted(hio_t *listener, int fd)
     io->flags |= HIO_FLAG_SERVER;
     io->priority = listener->priority;
     io->userdata = listener->userdata;
+    io->fresh = true;
     io->first_bytes = listener->ext->awaits_first_bytes;
     loop->stats.accepts++;
     if (!listener->ext->accept_cb) {

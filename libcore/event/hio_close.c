@@ -18,7 +18,7 @@ void hio__finish(hio_t *io, int err)
     io->state = HIO_STATE_CLOSED;
     if (io->error == 0)
         io->error = err;
-    if (io->polled)
+    if (io->polled && !(io->unshared && loop->poller->forgets_closed))
         loop->poller->update(loop, io, io->polled, 0);
     io->polled = 0;
     if (hio__is(io, HIO_FLAG_ALWAYS)) {

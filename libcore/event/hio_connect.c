@@ -53,14 +53,15 @@ void hio__do_connected(hio_t *io)
     hloop__leave(loop);
 }
 
-void hio__connect_ready(hio_t *io)
+void hio__connect_ready(hio_t *io, int events)
 {
     socklen_t len = sizeof(int);
     int err = 0;
 
     if (io->ext->timeouts[HIO_TIMEOUT_CONNECT_RETRY].timer)
         return; /* that was of before */
-    if (getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+    if ((!io->loop->poller->tells_broken || (events & HV_READ)) &&
+        getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
         err = errno;
     if (err != 0)
         hio__finish(io, -err);
@@ -115,9 +116,10 @@ int hio_connect(hio_t *io)
         return HERR_CLOSED;
     if (!ext->peer || !(io->type & HIO_TYPE_SOCKET))
         return -EINVAL;
-    if (io->type == HIO_TYPE_TCP)
+    if (!io->fresh && io->type == HIO_TYPE_TCP)
         setsockopt(io->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    hio__set_nonblocking(io->fd);
+    if (!io->fresh)
+        hio__set_nonblocking(io->fd);
     rc = hio__is_datagram(io) ? 0 : hio__timeout_try(io, HIO_TIMEOUT_CONNECT);
     if (rc < 0)
         return rc;

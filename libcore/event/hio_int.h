@@ -200,6 +200,8 @@ struct hio_s {
     bool sendfile_known : 1; /* whether the kernel can send them: */
     bool sendfile : 1;
     bool first_bytes : 1; /* accepted with them, and not read yet */
+    bool fresh : 1;       /* a socket of ours, non-blocking and without Nagle's delay */
+    bool unshared : 1;    /* ... whose descriptor nobody else has */
     bool paused;          /* the program was reading, stopped, and may go on */
     bool has_sent;
     bool awaits_writable; /* somebody has bytes for it that are not queued here */
@@ -314,7 +316,7 @@ void hio__source_ask(hio_t *io); /* when reading starts */
 void hio__source_take(struct msghdr *msg, hio_source_t *source);
 
 /* hio_connect.c, hio_accept.c */
-void hio__connect_ready(hio_t *io);
+void hio__connect_ready(hio_t *io, int events);
 void hio__connect_retry(hio_t *io);
 void hio__handshake(hio_t *io);
 void hio__do_connected(hio_t *io);

@@ -71,6 +71,14 @@ int hio_set_filter(hio_t *io, const hio_filter_t *filter, void *ctx);
 const hio_filter_t *hio_filter(const hio_t *io);
 void *hio_filter_ctx(const hio_t *io);
 
+/* As hio_get, for a socket that was made just now, close-on-exec, non-blocking and (TCP) with
+ * TCP_NODELAY as it is to be: nothing is asked. NULL: out of memory. */
+hio_t *hio_of_socket(hloop_t *loop, int fd, hio_type_e type);
+
+/* The descriptor is passed on to nobody: an accepted socket, or one of hio_of_socket, need not be
+ * taken from the poller before it is closed. No effect on any other. */
+void hio_set_unshared(hio_t *io);
+
 /* Calls the read callback; false when reading was stopped or the hio closed in it:
  * deliver no more. */
 bool hio_deliver(hio_t *io, char *buf, size_t len);

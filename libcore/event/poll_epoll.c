@@ -92,4 +92,6 @@ const hpoller_t hpoller_epoll = {
     .deinit = epoll_deinit,
     .update = epoll_update,
     .wait = epoll_wait_ready,
+    .tells_broken = true,
+    .forgets_closed = true,
 };

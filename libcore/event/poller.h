@@ -25,6 +25,11 @@ typedef struct hpoller_s {
     /* Waits at most timeout_ns (negative: for ever, 0: not at all) and calls hloop__ready for what
      * is ready. An interrupted wait is 0. */
     int (*wait)(hloop_t *loop, int64_t timeout_ns);
+    /* A descriptor that broke or was hung up is reported with both, whatever is wanted of it, and
+     * one that did not with no more than that. */
+    bool tells_broken;
+    /* A descriptor that nobody else has is forgotten when it is closed. */
+    bool forgets_closed;
 } hpoller_t;
 
 /* The backend of a name; NULL if there is none. */

@@ -1,6 +1,7 @@
 #include "hlisten.h"
 
 #include "../base/hmem.h"
+#include "../event/hio_ops.h"
 #include "hfilter_int.h"
 #include "hresolve.h"
 
@@ -147,6 +148,18 @@ static bool is_group(const haddr_t *addr, const hsocket_options_t *options)
     return addr->u.sa.sa_family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&addr->u.sin6.sin6_addr);
 }
 
+static hio_t *client_hio(hloop_t *loop, int fd, const haddr_t *addr, int socktype)
+{
+    int family = addr->u.sa.sa_family;
+    bool stream = socktype == SOCK_STREAM;
+
+    if (family == AF_INET || family == AF_INET6)
+        return hio_of_socket(loop, fd, stream ? HIO_TYPE_TCP : HIO_TYPE_UDP);
+    if (family == AF_UNIX)
+        return hio_of_socket(loop, fd, stream ? HIO_TYPE_UNIX_STREAM : HIO_TYPE_UNIX_DGRAM);
+    return hio_get(loop, fd);
+}
+
 int hlisten_client(hloop_t *loop, const haddr_t *addr, int socktype,
                    const hsocket_options_t *options, hio_t **out)
 {
@@ -158,7 +171,7 @@ int hlisten_client(hloop_t *loop, const haddr_t *addr, int socktype,
         return fd;
     if (socktype == SOCK_DGRAM && !is_group(addr, options))
         err = hsocket_connect_start(fd, addr);
-    io = err ? NULL : hio_get(loop, fd);
+    io = err ? NULL : client_hio(loop, fd, addr, socktype);
     if (!io) {
         close(fd);
         return err ? err : -ENOMEM;
