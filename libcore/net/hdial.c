@@ -18,7 +18,8 @@
 void hdial__set_timer(hdial_t *dial, hdial_timer_e what, int timeout_ms)
 {
     dial->timer_for = what;
-    htimer_reset(dial->timer, what == HDIAL_TIMER_REST ? REST_MS : (uint32_t)timeout_ms);
+    if (dial->timer)
+        htimer_reset(dial->timer, what == HDIAL_TIMER_REST ? REST_MS : (uint32_t)timeout_ms);
 }
 
 int hdial__talk_timeout(const hdial_t *dial, int usual_ms)
@@ -350,15 +351,10 @@ static bool is_valid(const hendpoint_t *to, const hdial_options_t *o)
     return o->proxy_protocol >= 0 && o->proxy_protocol <= 2 && (!o->addr_count || o->addrs);
 }
 
-static int set_timers(hdial_t *dial)
+static int limit_time(hdial_t *dial)
 {
     int timeout_ms = dial->options.timeout_ms;
 
-    dial->timer_for = HDIAL_TIMER_BEGIN;
-    dial->timer = htimer_add(dial->loop, on_timer, 0, INFINITE);
-    if (!dial->timer)
-        return -ENOMEM;
-    hevent_set_userdata(dial->timer, dial);
     if (timeout_ms < 0)
         return 0;
     dial->total =
@@ -366,6 +362,22 @@ static int set_timers(hdial_t *dial)
     if (!dial->total)
         return -ENOMEM;
     hevent_set_userdata(dial->total, dial);
+    return 0;
+}
+
+/* One address, and nothing behind the connection, is tried at once and needs no timer. All else,
+ * and what fails at once, begins in the loop: nothing is told from inside hdial_start. */
+static int begin(hdial_t *dial)
+{
+    int err = limit_time(dial);
+
+    if (err || hdial__connect_at_once(dial))
+        return err;
+    dial->timer_for = HDIAL_TIMER_BEGIN;
+    dial->timer = htimer_add(dial->loop, on_timer, 0, INFINITE);
+    if (!dial->timer)
+        return -ENOMEM;
+    hevent_set_userdata(dial->timer, dial);
     return 0;
 }
 
@@ -398,7 +410,7 @@ int hdial_start(hloop_t *loop, const hendpoint_t *to, const hdial_options_t *opt
     if (options->proxy_count)
         err = hdial__proxy_hop(&options->proxies[0], &dial->hop);
     if (!err)
-        err = set_timers(dial);
+        err = begin(dial);
     if (err) {
         free_dial(dial);
         return err;

@@ -415,6 +415,35 @@ void hdial__connect(hdial_t *dial)
         advance(dial);
 }
 
+/* The one address that it is about. False: there are more of them, or nobody knows yet. */
+static bool only_address(const hdial_t *dial, haddr_t *addr)
+{
+    const hdial_options_t *o = &dial->options;
+    int wanted = hdial__family(dial);
+
+    if (hendpoint_is_unix(&dial->to))
+        return haddr_unix(addr, dial->to.path) == 0;
+    if (o->addr_count > 0) {
+        *addr = o->addrs[0];
+        return o->addr_count == 1;
+    }
+    return haddr_parse(addr, dial->to.host, dial->to.port) == 0 &&
+           (wanted == 0 || wanted == addr->u.sa.sa_family);
+}
+
+bool hdial__connect_at_once(hdial_t *dial)
+{
+    const hdial_options_t *o = &dial->options;
+    haddr_t addr;
+
+    if (o->proxy_count > 0 || o->tls || o->trying_cb || o->addr_cb || !only_address(dial, &addr))
+        return false;
+    if (attempt(dial, &addr) != 0)
+        return false;
+    dial->step = HDIAL_STEP_CONNECT;
+    return true;
+}
+
 void hdial__connect_again(hdial_t *dial)
 {
     int err = keep(&dial->families[IPV6], &dial->addr, 1);

@@ -44,7 +44,7 @@ struct hdial_s {
     uint64_t start_us;
     hdial_times_t times;
     htimer_t *total; /* NULL: no limit */
-    htimer_t *timer;
+    htimer_t *timer; /* NULL: it was begun at once */
     hdial_timer_e timer_for;
     hdial_step_e step;
 
@@ -90,7 +90,9 @@ void hdial__tls(hdial_t *dial, htls_ctx_t *ctx, const char *name, const char *wi
 uint64_t hdial__elapsed_us(const hdial_t *dial); /* since the start, at least 1 */
 
 /* hdial_connect.c */
-void hdial__connect(hdial_t *dial);       /* the beginning */
+void hdial__connect(hdial_t *dial); /* the beginning */
+/* In its place, inside hdial_start, if that is possible: whether it has begun. */
+bool hdial__connect_at_once(hdial_t *dial);
 void hdial__connect_again(hdial_t *dial); /* to the address that has connected before */
 void hdial__connect_timer(hdial_t *dial);
 void hdial__connect_timed_out(hdial_t *dial); /* says which addresses have not answered */
