@@ -98,6 +98,10 @@ void hall_remote(hall_t *hall, const event_t *event);
 /* It is gone, and its people with it. */
 void hall_server_gone(hall_t *hall, const char *server);
 
+/* It tells anew who is there; it has done so: who was not told has left. */
+void hall_server_again(hall_t *hall, const char *server);
+void hall_server_told(hall_t *hall, const char *server);
+
 /* EVENT_HERE for everybody who is here. */
 void hall_tell_who_is_here(hall_t *hall);
 

@@ -67,6 +67,8 @@ static person_t *place(hall_t *hall, const event_t *event, const char *name, roo
     }
     if (!person)
         person = make(hall, event->server, name);
+    if (person)
+        person->doubted = false;
     if (!person || person->room == room)
         return person;
     before = person->room;
@@ -100,6 +102,7 @@ static void take_nick(hall_t *hall, const event_t *event, room_t *room)
         forget(hall, person);
         return;
     }
+    person->doubted = false;
     hlist_remove(&person->name_link);
     hstr_copy(person->name, sizeof(person->name), event->other);
     hall__add_name(hall, person);
@@ -166,7 +169,8 @@ void hall_remote(hall_t *hall, const event_t *event)
         hall__room_left(hall, room);
 }
 
-void hall_server_gone(hall_t *hall, const char *server)
+/* All its people, or those that are doubted, leave. */
+static void leave_all(hall_t *hall, const char *server, bool doubted, const char *why)
 {
     for (size_t i = 0; i < HALL_BUCKETS; i++) {
         hlist_t *node, *next;
@@ -175,11 +179,11 @@ void hall_server_gone(hall_t *hall, const char *server)
             person_t *person = HLIST_ENTRY(node, person_t, name_link);
             event_t event = {.kind = EVENT_LEAVE,
                              .time_ms = hall->ops.now_ms(hall->ops.userdata),
-                             .text = "the server is gone"};
+                             .text = why,
+                             .text_len = strlen(why)};
 
-            if (strcmp(person->server, server) != 0)
+            if (strcmp(person->server, server) != 0 || (doubted && !person->doubted))
                 continue;
-            event.text_len = strlen(event.text);
             hstr_copy(event.server, sizeof(event.server), server);
             hstr_copy(event.name, sizeof(event.name), person->name);
             if (person->room)
@@ -187,6 +191,30 @@ void hall_server_gone(hall_t *hall, const char *server)
             take_leave(hall, &event, person->room);
         }
     }
+}
+
+void hall_server_gone(hall_t *hall, const char *server)
+{
+    leave_all(hall, server, false, "the server is gone");
+}
+
+void hall_server_again(hall_t *hall, const char *server)
+{
+    for (size_t i = 0; i < HALL_BUCKETS; i++) {
+        hlist_t *bucket = &hall->buckets[i];
+
+        for (hlist_t *node = bucket->next; node != bucket; node = node->next) {
+            person_t *person = HLIST_ENTRY(node, person_t, name_link);
+
+            if (strcmp(person->server, server) == 0)
+                person->doubted = true;
+        }
+    }
+}
+
+void hall_server_told(hall_t *hall, const char *server)
+{
+    leave_all(hall, server, true, "");
 }
 
 void hall_tell_who_is_here(hall_t *hall)

@@ -30,6 +30,7 @@ typedef struct person_s {
     size_t seen;
     char name[NAME_SIZE];
     char server[EVENT_SERVER_SIZE]; /* "": he is here */
+    bool doubted;                   /* his server tells anew who is there, and not him so far */
 } person_t;
 
 /* How people are reached; the hall's owner brings it. */

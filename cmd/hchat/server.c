@@ -123,6 +123,28 @@ static void on_server_gone(const char *name, void *userdata)
     hall_server_gone(&server->hall, name);
 }
 
+static void on_server_again(const char *name, void *userdata)
+{
+    server_t *server = userdata;
+
+    hall_server_again(&server->hall, name);
+}
+
+static void on_server_told(const char *name, void *userdata)
+{
+    server_t *server = userdata;
+
+    hall_server_told(&server->hall, name);
+}
+
+static void on_reach(bool reachable, void *userdata)
+{
+    server_t *server = userdata;
+
+    hall_announce(&server->hall, reachable ? "* other servers can be reached again\n"
+                                           : "* other servers cannot be reached\n");
+}
+
 static void on_link_note(const char *text, void *userdata)
 {
     const server_t *server = userdata;
@@ -135,6 +157,9 @@ static int open_link(server_t *server)
     const link_callbacks_t callbacks = {.on_event = on_link_event,
                                         .on_asked = on_link_asked,
                                         .on_server_gone = on_server_gone,
+                                        .on_server_again = on_server_again,
+                                        .on_server_told = on_server_told,
+                                        .on_reach = on_reach,
                                         .on_note = on_link_note,
                                         .userdata = server};
     int err;
