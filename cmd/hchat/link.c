@@ -318,19 +318,53 @@ static void on_tick(htimer_t *timer)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+static int check(const link_options_t *o, redis_url_t *url, char *why, size_t why_size)
+{
+    char text[128];
+    int err;
+
+    if (!o->broker) {
+        hstr_copy(
+            why, why_size,
+            "--broker-prefix, --broker-ca, --broker-insecure and --server-name need --broker");
+        return o->broker_prefix || o->broker_ca || o->broker_insecure || o->server ? HERR_SYNTAX
+                                                                                   : 0;
+    }
+    err = redis_url_parse(url, o->broker, text, sizeof(text));
+    snprintf(why, why_size, "--broker: %s", text);
+    if (err == 0 && url->endpoint.scheme != HENDPOINT_TLS && (o->broker_ca || o->broker_insecure)) {
+        hstr_copy(why, why_size, "--broker-ca and --broker-insecure are for rediss://");
+        err = HERR_SYNTAX;
+    }
+    if (err == 0 && o->broker_prefix && strlen(o->broker_prefix) > REDIS_PUBSUB_CHANNEL_MAX) {
+        snprintf(why, why_size, "--broker-prefix: more than %d bytes", REDIS_PUBSUB_CHANNEL_MAX);
+        err = HERR_SYNTAX;
+    }
+    if (err == 0 && o->server &&
+        (strlen(o->server) > NAME_MAX_HERE || !event_server_is_valid(o->server))) {
+        snprintf(why, why_size,
+                 "--server-name: letters, digits, \"-\", \"_\" and \".\" only, at most %d",
+                 NAME_MAX_HERE);
+        err = HERR_SYNTAX;
+    }
+    return err;
+}
+
+int link_check(const link_options_t *options, char *why, size_t why_size)
+{
+    redis_url_t url;
+    int err = check(options, &url, why, why_size);
+
+    explicit_bzero(&url, sizeof(url));
+    return err;
+}
+
 /* "web1-5f3a09c2": no two are the same, not even of one host. */
-static int make_name(link_t *link, const char *given, char *why, size_t why_size)
+static void make_name(link_t *link, const char *given)
 {
     char name[NAME_MAX_HERE + 1] = "";
     uint32_t random;
 
-    if (given && (strlen(given) > NAME_MAX_HERE || !event_server_is_valid(given))) {
-        snprintf(why, why_size,
-                 "--server-name: letters, digits, \"-\", \"_\" and \".\" only, at "
-                 "most %d",
-                 NAME_MAX_HERE);
-        return HERR_SYNTAX;
-    }
     if (given)
         hstr_copy(name, sizeof(name), given);
     else if (gethostname(name, sizeof(name) - 1) < 0 && errno != ENAMETOOLONG)
@@ -340,30 +374,6 @@ static int make_name(link_t *link, const char *given, char *why, size_t why_size
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
         random = (uint32_t)htime_monotonic_ns();
     snprintf(link->server, sizeof(link->server), "%s-%08x", name, random);
-    return 0;
-}
-
-static int make_channel(link_t *link, const char *given, char *why, size_t why_size)
-{
-    if (hstr_copy(link->channel, sizeof(link->channel), given ? given : CHANNEL) <
-        sizeof(link->channel))
-        return 0;
-    snprintf(why, why_size, "--broker-prefix: more than %d bytes", REDIS_PUBSUB_CHANNEL_MAX);
-    return HERR_SYNTAX;
-}
-
-static int make_tls(const link_options_t *options, const redis_url_t *url, htls_ctx_t **tls,
-                    char *why, size_t why_size)
-{
-    const htls_options_t trust = {.ca_file = options->broker_ca,
-                                  .insecure = options->broker_insecure};
-
-    if (url->endpoint.scheme == HENDPOINT_TLS)
-        return htls_ctx_new(&trust, tls, why, why_size);
-    if (!options->broker_ca && !options->broker_insecure)
-        return 0;
-    hstr_copy(why, why_size, "--broker-ca and --broker-insecure are for rediss://");
-    return HERR_SYNTAX;
 }
 
 static int make_pubsub(link_t *link, const link_options_t *options, char *why, size_t why_size)
@@ -376,14 +386,12 @@ static int make_pubsub(link_t *link, const link_options_t *options, char *why, s
                                      .message_cb = on_message,
                                      .state_cb = on_state,
                                      .arg = link};
-    char text[128];
-    int err = redis_url_parse(&url, options->broker, text, sizeof(text));
+    const htls_options_t trust = {.ca_file = options->broker_ca,
+                                  .insecure = options->broker_insecure};
+    int err = check(options, &url, why, why_size);
 
-    if (err < 0) {
-        snprintf(why, why_size, "--broker: %s", text);
-        return err == -ENOMEM ? err : HERR_SYNTAX;
-    }
-    err = make_tls(options, &url, &wanted.tls, why, why_size);
+    if (err == 0 && url.endpoint.scheme == HENDPOINT_TLS)
+        err = htls_ctx_new(&trust, &wanted.tls, why, why_size);
     if (err == 0)
         err = redis_pubsub_new(link->loop, &wanted, &link->pubsub, why, why_size);
     htls_ctx_free(wanted.tls);
@@ -395,12 +403,12 @@ static int make_pubsub(link_t *link, const link_options_t *options, char *why, s
 
 static int start(link_t *link, const link_options_t *options, char *why, size_t why_size)
 {
-    int err = make_name(link, options->server, why, why_size);
+    int err;
 
-    if (err == 0)
-        err = make_channel(link, options->broker_prefix, why, why_size);
-    if (err == 0)
-        err = make_pubsub(link, options, why, why_size);
+    make_name(link, options->server);
+    hstr_copy(link->channel, sizeof(link->channel),
+              options->broker_prefix ? options->broker_prefix : CHANNEL);
+    err = make_pubsub(link, options, why, why_size);
     if (err < 0)
         return err;
     link->tick = htimer_add(link->loop, on_tick, TICK_MS, INFINITE);

@@ -52,9 +52,12 @@ typedef struct link_callbacks_s {
     void *userdata;
 } link_callbacks_t;
 
+/* What the option table cannot know. 0, or a negative error and why is one line. */
+int link_check(const link_options_t *options, char *why, size_t why_size);
+
 /* Begins to connect to the broker, and goes on trying while it is not there. callbacks are copied,
- * options borrowed during the call. 0; *link is NULL without options->broker. Or a negative error,
- * and why is one line: HERR_SYNTAX and HERR_RANGE are mistakes on the command line. */
+ * options (which were checked) borrowed during the call. 0; *link is NULL without options->broker.
+ * Or a negative error, and why is one line. */
 int link_open(hloop_t *loop, const link_options_t *options, const link_callbacks_t *callbacks,
               link_t **link, char *why, size_t why_size);
 

@@ -86,7 +86,7 @@ static int misused(const char *text)
 
 int options_check(const hchat_options_t *options, const hopt_list_t *endpoints)
 {
-    char name[NAME_SIZE];
+    char name[NAME_SIZE], why[256];
     int action = options->main.action;
     bool serves = action == HMAIN_NONE || action == HMAIN_START || action == HMAIN_RESTART;
 
@@ -103,5 +103,5 @@ int options_check(const hchat_options_t *options, const hopt_list_t *endpoints)
         return misused("--tls-key needs --tls-cert");
     if (options->slow_ms == 0 || options->slow_ms > INT_MAX || options->idle_ms > INT_MAX)
         return misused("a time limit is 1 ms to 24 days");
-    return 0;
+    return link_check(&options->link, why, sizeof(why)) < 0 ? misused(why) : 0;
 }
