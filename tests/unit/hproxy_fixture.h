@@ -17,6 +17,7 @@ typedef struct lab_s {
     int client, listener, upstream;
     struct sockaddr_in addr;
     int ends, err, verdict;
+    hproxy_stage_e stage;
     char text[HPROXY_SERVER_ERROR_SIZE];
     char user[HPROXY_SERVER_USER_SIZE];
     char heard[TEXT_SIZE];
@@ -31,6 +32,7 @@ static inline void on_session(const hproxy_session_t *session, hio_t *upstream, 
     assert_int_equal(err == 0, upstream != NULL);
     lab->ends++;
     lab->err = err;
+    lab->stage = session->stage;
     snprintf(lab->text, sizeof(lab->text), "%s", text);
     snprintf(lab->user, sizeof(lab->user), "%s", session->user);
 }
