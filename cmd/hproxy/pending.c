@@ -1,6 +1,8 @@
 /* pending: stands in for the files of hproxy that are not there yet, so that the command links
  * while they are written: whatever is defined elsewhere takes its place. It goes with the last of
  * them. */
+#include "access_log.h"
+#include "admin.h"
 #include "base/hmem.h"
 #include "kinds.h"
 #include "lane.h"
@@ -109,4 +111,62 @@ PENDING void forward_accept(struct forward_s *forward, session_t *session, hio_t
 PENDING void forward_free(struct forward_s *forward)
 {
     (void)forward;
+}
+
+PENDING stats_t *stats_open(stats_shared_t *shared, const char *name, unsigned slot)
+{
+    (void)name;
+    (void)slot;
+    return (stats_t *)shared;
+}
+
+PENDING void stats_close(stats_t *stats)
+{
+    (void)stats;
+}
+
+PENDING void stats_begin(stats_t *stats)
+{
+    (void)stats;
+}
+
+PENDING void stats_end(stats_t *stats, const stats_session_t *session)
+{
+    (void)stats;
+    (void)session;
+}
+
+PENDING int access_log_format(const session_t *session, session_end_e end, const char *why,
+                              uint64_t now_ms, bool json, hbytes_t *out)
+{
+    (void)now_ms;
+    (void)json;
+    return hbytes_printf(out, "%s %s sent=%llu received=%llu why=%s\n", session->protocol,
+                         session_end_name(end), (unsigned long long)session->sent_bytes,
+                         (unsigned long long)session->received_bytes, why);
+}
+
+PENDING int admin_new(lane_t *lane, admin_t **admin, hbytes_t *why)
+{
+    (void)lane;
+    (void)why;
+    *admin = NULL;
+    return 0;
+}
+
+PENDING int admin_listen(admin_t *admin, int fd)
+{
+    (void)admin;
+    close(fd);
+    return 0;
+}
+
+PENDING void admin_stop(admin_t *admin)
+{
+    (void)admin;
+}
+
+PENDING void admin_free(admin_t *admin)
+{
+    (void)admin;
 }

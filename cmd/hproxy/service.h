@@ -19,8 +19,8 @@ typedef struct service_s {
     haccess_t *trusted;            /* NULL: every PROXY header counts */
     hlimit_t *limit;               /* NULL: no limits of connections */
     hrate_t *rate_in, *rate_out;   /* of all together; NULL: none */
-    htls_ctx_t *tls;               /* listening; NULL: plain */
-    htls_ctx_t *target_tls;        /* NULL: no target speaks it */
+    htls_ctx_t *tls;               /* listening, of the settings; NULL: plain */
+    htls_ctx_t *target_tls;        /* likewise; NULL: no target speaks it */
     struct forward_s *forward;     /* NULL: leads to its targets */
     struct datagrams_s *datagrams; /* NULL: no datagram listener */
     hlist_t listeners;
