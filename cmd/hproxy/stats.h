@@ -4,14 +4,17 @@
 #ifndef HPROXY_STATS_H
 #define HPROXY_STATS_H
 
-#include <stdatomic.h>
+#include "codec/prometheus_text.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define STATS_SERVICES_MAX 512 /* names, old ones too */
 #define STATS_NAME_SIZE 64
 #define STATS_ENDS_MAX 16
-#define STATS_BUCKETS 16 /* of durations */
+#define STATS_BUCKETS 16    /* of durations */
+#define STATS_SLOTS_MAX 128 /* workers whose open sessions are counted */
 
 typedef struct stats_shared_s stats_shared_t;
 typedef struct stats_s stats_t; /* of one service, for one worker */
@@ -19,8 +22,9 @@ typedef struct stats_s stats_t; /* of one service, for one worker */
 /* Bytes of shared, zeroed memory that are needed. */
 size_t stats_shared_size(void);
 
-/* The counters of a service (shared NULL: they count for nobody); those of an unknown name when there are too many (one for the rest).
- * slot: the worker's. Freed by stats_close. NULL: out of memory. */
+/* The counters of a service (shared NULL: they count for nobody); those of the name "others" when
+ * there are too many names. slot: the worker's. Freed by stats_close, after the last session has
+ * ended. NULL: out of memory. */
 stats_t *stats_open(stats_shared_t *shared, const char *name, unsigned slot);
 void stats_close(stats_t *stats);
 
@@ -35,5 +39,27 @@ typedef struct stats_session_s {
     uint64_t duration_us;
 } stats_session_t;
 void stats_end(stats_t *stats, const stats_session_t *session);
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* Of durations of sessions, and of connecting: microseconds. */
+extern const prometheus_text_bound_t stats_duration_bounds[STATS_BUCKETS];
+extern const prometheus_text_bound_t stats_connect_bounds[STATS_BUCKETS];
+
+/* What all workers have counted. */
+typedef struct stats_sum_s {
+    char name[STATS_NAME_SIZE]; /* cut, if it is longer */
+    uint64_t begun, ends[STATS_ENDS_MAX];
+    uint64_t open;
+    uint64_t sent_bytes, received_bytes;
+    uint64_t durations[STATS_BUCKETS], duration_us; /* of those that are over */
+    uint64_t connects[STATS_BUCKETS], connect_us;   /* of those that were connected */
+} stats_sum_t;
+
+/* That of service i, 0..STATS_SERVICES_MAX. False: there is none of that number. */
+bool stats_read(const stats_shared_t *shared, size_t i, stats_sum_t *sum);
+
+/* When the memory was used first, ms since the epoch. */
+uint64_t stats_started_ms(const stats_shared_t *shared);
 
 #endif
