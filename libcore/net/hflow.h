@@ -53,6 +53,8 @@ typedef struct hflows_options_s {
      * client's next one asks again. For want of descriptors or memory (-EMFILE, -ENFILE, -ENOMEM)
      * the flow that was silent longest makes room. */
     int (*open)(hflow_t *flow, void *arg);
+    /* The upstream's first datagram or bytes are there: it lives. NULL: nobody is told. */
+    void (*answered)(hflow_t *flow, void *arg);
     /* The flow is over, once for each that open has agreed to, or has closed by itself. Its
      * upstream is closing; flow is valid during the call, its numbers are final. err: as far as
      * there is one. Runs inside hflow_close, never inside hflow_join. NULL: nobody is told. */

@@ -32,6 +32,7 @@ struct hflow_s {
     void *userdata;
     bool opening; /* open is running */
     bool closed;
+    bool answered;
     bool paused; /* a stream that is not read, for the queue to the clients is full */
 };
 

@@ -146,6 +146,17 @@ static void answer(hflow_t *flow, const char *buf, size_t len)
         count_received(flow, len);
 }
 
+static void tell_first(hflow_t *flow)
+{
+    const hflows_options_t *options = &flow->flows->options;
+
+    if (flow->answered)
+        return;
+    flow->answered = true;
+    if (options->answered && !flow->closed)
+        options->answered(flow, options->arg);
+}
+
 static void flow_write(hrelay_side_t *side, const void *buf, size_t len)
 {
     hflow_t *flow = (hflow_t *)side;
@@ -153,6 +164,7 @@ static void flow_write(hrelay_side_t *side, const void *buf, size_t len)
     size_t most = is_stream(side->io) ? HFLOW_DATAGRAM_MAX : len;
 
     hflow__touch(flow);
+    tell_first(flow);
     do {
         size_t n = len < most ? len : most;
 

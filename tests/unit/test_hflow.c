@@ -29,7 +29,7 @@ typedef struct world_s {
     int refuse;      /* what open says; 0: yes */
     hflow_t *flow;   /* the one that was opened last */
     hio_t *upstream; /* its own */
-    int opened, closed, freed;
+    int opened, answered, closed, freed;
     hflow_end_e end;
     int err;
     hflow_stats_t stats; /* of the one that was closed last */
@@ -64,6 +64,12 @@ static int on_open(hflow_t *flow, void *arg)
     return err;
 }
 
+static void on_answered(hflow_t *flow, void *arg)
+{
+    assert_non_null(hflow_upstream(flow));
+    ((world_t *)arg)->answered++;
+}
+
 static void on_closed(hflow_t *flow, hflow_end_e end, int err, void *arg)
 {
     world_t *w = arg;
@@ -88,7 +94,8 @@ static void on_tick(htimer_t *timer)
 
 static hflows_options_t options_of(world_t *w)
 {
-    return (hflows_options_t){.open = on_open, .closed = on_closed, .freed = on_freed, .arg = w};
+    return (hflows_options_t){
+        .open = on_open, .answered = on_answered, .closed = on_closed, .freed = on_freed, .arg = w};
 }
 
 static void begin_with(world_t *w, const hflows_options_t *options)
@@ -192,6 +199,7 @@ static void each_client_has_an_upstream_of_its_own(void **state)
         close(client[i]);
     }
     assert_int_equal(w.opened, 3);
+    assert_int_equal(w.answered, 3);
     assert_int_equal(flows_of(&w), 3);
     end(&w);
     assert_int_equal(w.end, HFLOW_SOCKET);
@@ -249,6 +257,7 @@ static void a_thousand_clients_are_never_mixed_up(void **state)
         }
     }
     assert_int_equal(w.opened, n);
+    assert_int_equal(w.answered, n); /* once each */
     for (int i = 0; i < n; i++)
         close(client[i]);
     free(client);
@@ -511,6 +520,7 @@ static void a_target_that_refuses_is_told_with_its_cause(void **state)
     }
     assert_int_equal(w.end, HFLOW_UPSTREAM);
     assert_int_equal(w.err, -ECONNREFUSED);
+    assert_int_equal(w.answered, 0);
     settle(w.loop);
     w.target = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     assert_int_equal(bind(w.target, (struct sockaddr *)&w.target_addr, sizeof(w.target_addr)), 0);
