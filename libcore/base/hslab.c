@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGNMENT 64
 #define OBJECT_SIZE_MAX (SIZE_MAX / HSLAB_CHUNK_SLOTS / 8)
@@ -53,24 +54,54 @@ static int grow_directory(hslab_t *slab)
     return 0;
 }
 
-/* Writes the head only: the objects' pages stay untouched, so they cost nothing until used. Twice
- * the size is asked for to have the objects aligned; that costs addresses, not memory. */
+/* A hint: a kernel that has none to give takes small ones. */
+static void ask_for_huge_pages(void *objects, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    int err = errno;
+
+    (void)madvise(objects, size, MADV_HUGEPAGE);
+    errno = err;
+#endif
+}
+
+/* The heads of a block's chunks: the objects' pages stay untouched, so they cost nothing until used.
+ * Twice the size is asked for to have the objects aligned; that costs addresses, not memory. */
+static hslab_chunk_t *block_new(const hslab_t *slab)
+{
+    size_t heads = slab->block_chunks * sizeof(hslab_chunk_t);
+    size_t size = slab->block_chunks * HSLAB_CHUNK_SLOTS * slab->object_size;
+    hslab_chunk_t *first;
+    uintptr_t address;
+    char *memory;
+
+    memory = hmem_alloc(heads + size - 1 + size);
+    if (!memory)
+        return NULL;
+    address = (uintptr_t)memory + heads;
+    first = (hslab_chunk_t *)(memory + (-address & (size - 1)));
+    first->memory = memory;
+    if (slab->chunk_count * slab->object_size >= HSLAB_HUGE_FROM / HSLAB_CHUNK_SLOTS)
+        ask_for_huge_pages(first + slab->block_chunks, size);
+    return first;
+}
+
+/* Writes the head only. */
 static hslab_chunk_t *chunk_new(hslab_t *slab)
 {
-    size_t size = slab->object_size * HSLAB_CHUNK_SLOTS;
     hslab_chunk_t *chunk;
-    uintptr_t address;
-    void *memory;
 
     if (slab->object_size > OBJECT_SIZE_MAX)
         return NULL;
-    memory = hmem_alloc(sizeof(*chunk) + size - 1 + size);
-    if (!memory)
-        return NULL;
-    address = (uintptr_t)memory + sizeof(*chunk);
-    chunk = (hslab_chunk_t *)((char *)memory + (-address & (size - 1)));
+    if (slab->chunk_count % slab->block_chunks == 0) {
+        chunk = block_new(slab);
+        if (!chunk)
+            return NULL;
+    } else {
+        chunk = slab->chunks[slab->chunk_count - 1] + 1;
+        chunk->memory = NULL;
+    }
     chunk->slab = slab;
-    chunk->memory = memory;
     chunk->number = slab->chunk_count;
     chunk->summary = UINT64_MAX;
     chunk->marked_words = 0;
@@ -80,11 +111,12 @@ static hslab_chunk_t *chunk_new(hslab_t *slab)
     return chunk;
 }
 
-static hslab_word_t word_of(const hslab_t *slab, hslab_chunk_t *chunk, uint32_t word,
+static hslab_word_t word_of(const hslab_t *slab, const hslab_chunk_t *chunk, uint32_t word,
                             uint64_t slots)
 {
-    return (hslab_word_t){slots, chunk->number << HSLAB_CHUNK_BITS | word * HSLAB_WORD_SLOTS,
-                          (char *)(chunk + 1) + word * HSLAB_WORD_SLOTS * slab->object_size};
+    uint32_t first = chunk->number << HSLAB_CHUNK_BITS | word * HSLAB_WORD_SLOTS;
+
+    return (hslab_word_t){slots, first, hslab_get(slab, first)};
 }
 
 /* Adds a chunk and makes it the first with room. 0 or -ENOMEM. */
@@ -114,11 +146,12 @@ void hslab_init(hslab_t *slab, size_t object_size)
     slab->object_size = ALIGNMENT;
     while (slab->object_size < object_size && slab->object_size <= OBJECT_SIZE_MAX)
         slab->object_size *= 2; /* past the maximum every alloc fails */
+    slab->block_chunks = hslab_block_chunks(slab->object_size);
 }
 
 void hslab_deinit(hslab_t *slab)
 {
-    for (uint32_t i = 0; i < slab->chunk_count; i++)
+    for (uint32_t i = 0; i < slab->chunk_count; i += slab->block_chunks)
         hmem_free(slab->chunks[i]->memory);
     hmem_free(slab->chunks);
     hslab_init(slab, slab->object_size);

@@ -6,6 +6,11 @@
  * lives. A chunk costs real memory only where its objects were touched, and an object's address
  * alone tells its chunk and slot, without a look at the object's own memory. Not thread-safe.
  *
+ * Chunks of small objects share an allocation, a block: the heads of all, then the objects of all,
+ * 2 MiB, aligned to their size. A slab that has grown large asks the kernel for huge pages there:
+ * a page fault for 512 KiB of objects each and a translation for each 4 KiB of them cost more than
+ * the objects.
+ *
  * An object is marked when it is handed out; hslab_take_marked finds the marked ones, a word at a
  * time. So a caller gets to know its new objects without a list of them.
  *
@@ -29,15 +34,18 @@ extern "C" {
 #define HSLAB_CHUNK_BITS 12
 #define HSLAB_CHUNK_SLOTS (1u << HSLAB_CHUNK_BITS) /* 64 words of 64 bits under one summary word */
 #define HSLAB_WORD_SLOTS 64u
+#define HSLAB_BLOCK_SIZE ((size_t)2 << 20) /* of objects, unless a single chunk has more */
+#define HSLAB_HUGE_FROM ((size_t)16 << 20) /* of objects: from there on a huge page wastes little */
 #define HSLAB_SLOTS_MAX (1u << 30)
-#define HSLAB_PREFETCH_AHEAD 8 /* objects; a hint, so nothing has to be there */
+#define HSLAB_PREFETCH_AHEAD 32 /* objects; a hint, so nothing has to be there */
 
-/* Stands in front of its objects, in one allocation. Here only for the inline functions. */
+/* Stands with the heads of its block in front of their objects. Here only for the inline
+ * functions. */
 typedef struct hslab_chunk_s {
     uint64_t summary;      /* bit w: free_slots[w] is not 0 */
     uint64_t marked_words; /* bit w: marks[w] may be not 0 */
     struct hslab_s *slab;
-    void *memory; /* the allocation, before alignment */
+    void *memory; /* the block's allocation, before alignment; NULL but in its first chunk */
     hlist_t marked_link;
     uint32_t number;
     uint32_t unused[3]; /* to a cache line */
@@ -61,6 +69,7 @@ typedef struct hslab_s {
     uint32_t chunk_cap;
     uint32_t first_partial; /* no chunk below this one has a free slot */
     uint32_t taken;         /* objects alive, and the run's */
+    uint32_t block_chunks;  /* see hslab_block_chunks */
     hlist_t marked;         /* chunks */
     size_t object_size;     /* rounded up to a power of two, at least 64 */
 } hslab_t;
@@ -88,20 +97,31 @@ void hslab_mark(hslab_chunk_t *chunk, uint32_t slot);
 /* The rare way, for the inline functions only: the chunk has room again. */
 void hslab__chunk_partial(hslab_t *slab, uint32_t chunk);
 
+/* How many chunks share a block, a power of two; object_size as in the slab, rounded up. */
+static inline uint32_t hslab_block_chunks(size_t object_size)
+{
+    size_t size = object_size * HSLAB_CHUNK_SLOTS;
+
+    return size < HSLAB_BLOCK_SIZE ? (uint32_t)(HSLAB_BLOCK_SIZE / size) : 1;
+}
+
 /* The object of an index that was handed out once; it may be free by now. */
 static inline void *hslab_get(const hslab_t *slab, uint32_t index)
 {
-    char *objects = (char *)(slab->chunks[index >> HSLAB_CHUNK_BITS] + 1);
+    uint32_t slots = slab->block_chunks * HSLAB_CHUNK_SLOTS;
+    hslab_chunk_t *first = slab->chunks[(index & ~(slots - 1)) >> HSLAB_CHUNK_BITS];
 
-    return objects + (index & (HSLAB_CHUNK_SLOTS - 1)) * slab->object_size;
+    return (char *)(first + slab->block_chunks) + (index & (slots - 1)) * slab->object_size;
 }
 
 /* The chunk of an object and its slot there; object_size as in the slab, rounded up. */
 static inline hslab_chunk_t *hslab_chunk_of(const void *object, size_t object_size)
 {
-    uintptr_t mask = (uintptr_t)object_size * HSLAB_CHUNK_SLOTS - 1;
+    uint32_t chunks = hslab_block_chunks(object_size);
+    uintptr_t size = (uintptr_t)object_size * HSLAB_CHUNK_SLOTS;
+    uintptr_t offset = (uintptr_t)object & (chunks * size - 1);
 
-    return (hslab_chunk_t *)((uintptr_t)object & ~mask) - 1;
+    return (hslab_chunk_t *)((uintptr_t)object - offset) - chunks + offset / size;
 }
 
 static inline uint32_t hslab_slot_of(const void *object, size_t object_size)

@@ -276,6 +276,46 @@ static void memory_that_is_not_used_is_not_resident(void **state)
     hslab_deinit(&slab);
 }
 
+/* "hg" among the VmFlags of the mapping with this address. */
+static bool asks_for_huge_pages(const void *address)
+{
+    unsigned long from, to, at = (unsigned long)(uintptr_t)address;
+    FILE *f = fopen("/proc/self/smaps", "r");
+    bool here = false, huge = false;
+    char line[256];
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            here = at >= from && at < to;
+        else if (here && strncmp(line, "VmFlags:", 8) == 0)
+            huge = strstr(line, " hg") != NULL;
+    }
+    fclose(f);
+    return huge;
+}
+
+static void only_a_large_slab_asks_for_huge_pages(void **state)
+{
+    uint32_t last = HSLAB_HUGE_FROM / 64, index = 0;
+    size_t before = resident_bytes();
+    hslab_t slab;
+
+    (void)state;
+    if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0)
+        skip();
+    hslab_init(&slab, 64);
+    while (index < last)
+        assert_non_null(hslab_alloc(&slab, &index));
+    assert_false(asks_for_huge_pages(hslab_get(&slab, 0)));
+    assert_false(asks_for_huge_pages(hslab_get(&slab, last - 1)));
+    assert_true(asks_for_huge_pages(hslab_get(&slab, last)));
+    assert_true(asks_for_huge_pages(hslab_get(&slab, last + HSLAB_BLOCK_SIZE / 64 - 1)));
+    *(char *)hslab_get(&slab, last) = 1;
+    assert_true(resident_bytes() < before + (8U << 20)); /* no object was written to but one */
+    hslab_deinit(&slab);
+}
+
 static void an_object_too_large_for_memory_is_refused(void **state)
 {
     const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 63, SIZE_MAX / 2, SIZE_MAX / HSLAB_CHUNK_SLOTS};
@@ -343,7 +383,7 @@ static void an_object_tells_its_chunk_slot_and_tag(void **state)
     (void)state;
     hslab_init(&slabs[0], 64);
     hslab_init(&slabs[1], 4000);
-    for (uint32_t i = 0; i < 2 * HSLAB_CHUNK_SLOTS + 10; i++) {
+    for (uint32_t i = 0; i < 9 * HSLAB_CHUNK_SLOTS + 10; i++) { /* 8 small chunks are a block */
         for (int s = 0; s < 2; s++) {
             uint32_t index = 0;
             const void *object = hslab_alloc(&slabs[s], &index);
@@ -356,7 +396,7 @@ static void an_object_tells_its_chunk_slot_and_tag(void **state)
             *hslab_tag(&slabs[s], index) = ~index;
         }
     }
-    for (uint32_t i = 0; i < 2 * HSLAB_CHUNK_SLOTS + 10; i++) {
+    for (uint32_t i = 0; i < 9 * HSLAB_CHUNK_SLOTS + 10; i++) { /* 8 small chunks are a block */
         assert_int_equal(*hslab_tag(&slabs[0], i), ~i);
         assert_int_equal(*hslab_tag(&slabs[1], i), ~i);
     }
@@ -375,6 +415,7 @@ int main(void)
         cmocka_unit_test(a_freed_object_can_still_be_looked_up),
         cmocka_unit_test(an_object_tells_its_chunk_slot_and_tag),
         cmocka_unit_test(memory_that_is_not_used_is_not_resident),
+        cmocka_unit_test(only_a_large_slab_asks_for_huge_pages),
         cmocka_unit_test(an_object_too_large_for_memory_is_refused),
         cmocka_unit_test(out_of_memory_loses_nothing),
         cmocka_unit_test(works_again_once_there_is_memory),
