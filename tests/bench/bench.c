@@ -30,6 +30,11 @@ uint64_t bench_now_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+uint64_t bench_work_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t bench_cpu_ns(pid_t pid)
 {
     clockid_t clock;

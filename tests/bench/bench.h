@@ -13,6 +13,9 @@ noreturn void bench_fail(const char *what);
 
 uint64_t bench_now_ns(void);
 
+/* CPU time of the calling thread: what other programs take does not count. */
+uint64_t bench_work_ns(void);
+
 /* CPU time (user and system) that a process has used so far. */
 uint64_t bench_cpu_ns(pid_t pid);
 

@@ -36,11 +36,13 @@ void bench_timers_choose(bench_timers_t *timers)
 
 void bench_timers_pass(bench_timers_t *timers)
 {
-    timers->cancelled_ns = bench_now_ns();
-    do {
+    uint64_t end_ns = bench_now_ns() + (TIMERS_DELAY_MS + 2) * 1000000u;
+
+    timers->cancelled_ns = bench_work_ns();
+    do
         usleep(10000);
-        timers->slept_ns = bench_now_ns();
-    } while (timers->slept_ns < timers->added_ns + (TIMERS_DELAY_MS + 2) * 1000000u);
+    while (bench_now_ns() < end_ns);
+    timers->slept_ns = bench_work_ns();
 }
 
 void bench_timers_report(const bench_timers_t *timers)

@@ -30,7 +30,7 @@ def timers():
         progress("timers, round %d" % (i + 1))
         for name in ["hnet", *peers, "raw"]:
             timers_once(rounds, name)
-    table = Table("Timers: ns each", "Random time-outs of 1 to 200 ms, all added in one callback. "
+    table = Table("Timers: ns of CPU time each", "Random time-outs of 1 to 200 ms, all added in one callback. "
                   "A round of the same work goes before, so that memory is there; its adding is "
                   "told as \"new memory\". libcore allocates its timers; the peers' lie in an "
                   "array.",
