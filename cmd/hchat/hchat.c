@@ -15,10 +15,53 @@ static const char *const description[] = {
     NULL,
 };
 
+static const char *openssl_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
+}
+
+static const char *cares_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_libcares);
+}
+
+#if HNET_WITH_READLINE
+static const char *readline_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_readline);
+}
+#endif
+
+#if HNET_WITH_HIREDIS && HNET_WITH_JANSSON
+static const char *hiredis_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_hiredis);
+}
+
+static const char *jansson_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_jansson);
+}
+#endif
+
+static const hopt_feature_t features[] = {
+    {"OpenSSL", openssl_version},
+    {"c-ares", cares_version},
+#if HNET_WITH_READLINE
+    {"readline", readline_version},
+#endif
+#if HNET_WITH_HIREDIS && HNET_WITH_JANSSON /* --broker */
+    {"hiredis", hiredis_version},
+    {"jansson", jansson_version},
+#endif
+    {NULL, NULL},
+};
+
 static const hopt_doc_t doc = {
     .name = "hchat",
     .summary = "chat server and its client",
     .options = options_table,
+    .features = features,
     .usage = usage,
     .description = description,
     .operand = HOPT_OPERAND_HOST,
