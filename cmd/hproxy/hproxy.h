@@ -7,6 +7,7 @@
  *     lane.*        what one loop serves: services, names, status
  *     service.*     one of them: listeners, who may come, targets, limits
  *     session.*     one client's way: from accept to the line in the access log
+ *     reach.*       from a session to a target: picked, dialled, the next one
  *     stream.c      sessions of connections: PROXY header, TLS, target, dial, relay
  *     datagram.c    sessions of datagrams: net/hflow
  *     forward.c     sessions of a forward proxy: net/hproxy_server

@@ -1,30 +1,27 @@
 /* A stream: one accepted connection, and the one to its target.
  *
- *     HEADER -> TLS -> PICK -> DIAL -> RELAY        FORWARD: in the hands of forward.c
- *                        ^       |
- *                        +-------+ the next target
+ *     HEADER -> TLS -> REACH (reach.h) -> RELAY        FORWARD: in the hands of forward.c
  *
  * Until RELAY there is one hio, the client's, and whatever ends the stream closes it at once. In
  * RELAY the two hio end each other (net/hrelay); the first that tells a cause tells that of the
  * stream, and the stream ends when both are gone. */
 #include "kinds.h"
+#include "reach.h"
 
 #include "base/hmem.h"
 #include "event/htimer.h"
-#include "net/hdial.h"
 #include "net/hproxy_header.h"
 #include "net/hrelay.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define WHY_SIZE (HDIAL_ERROR_SIZE + HTARGET_NAME_SIZE)
+#define WHY_SIZE REACH_WHY_SIZE
 
 typedef enum {
     STREAM_HEADER,
     STREAM_TLS,
-    STREAM_PICK,
-    STREAM_DIAL,
+    STREAM_REACH,
     STREAM_RELAY,
     STREAM_FORWARD
 } stream_state_e;
@@ -36,9 +33,7 @@ typedef struct stream_s {
     session_end_e end; /* as it will be told; SESSION_DONE: no cause yet */
     hio_t *client;
     hio_t *upstream;
-    hdial_t *dial;
-    htarget_tried_t tried;
-    htargets_wait_t wait;
+    reach_t reach;
     haddr_t *destination; /* what the client connected to, for a PROXY header; NULL: not needed */
     htimer_t *lifetime;
     int err; /* the cause in RELAY */
@@ -60,8 +55,7 @@ static uint32_t or_default(uint32_t value, uint32_t usual)
 static void free_stream(stream_t *stream)
 {
     hlist_remove(&stream->link);
-    htargets_wait_cancel(&stream->wait);
-    hdial_cancel(stream->dial);
+    reach_cancel(&stream->reach);
     htimer_del(stream->lifetime);
     hmem_free(stream->destination);
     hmem_free(stream);
@@ -276,66 +270,15 @@ static void join(stream_t *stream, hio_t *upstream)
 
 /* ---- targets --------------------------------------------------------------------------------- */
 
-static void pick(stream_t *stream);
-static int dial(stream_t *stream);
-
-/* Our own: not the target's fault, and another one would not help. */
-static bool is_shortage(int err)
+static void on_reached(reach_t *reach, hio_t *io, session_end_e how, const char *why)
 {
-    return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS;
-}
+    stream_t *stream = HLIST_ENTRY(reach, stream_t, reach);
 
-static bool may_retry(const stream_t *stream)
-{
-    return stream->tried.count <= settings_of(stream)->retries;
-}
-
-static void forget_target(stream_t *stream)
-{
-    htarget_release(stream->session.target, 0, 0);
-    stream->session.target = NULL;
-}
-
-/* The next one, if there is one; why it was not this one is told in any case. */
-static void connect_failed(stream_t *stream, int err, const char *why)
-{
-    session_t *session = &stream->session;
-
-    if (is_shortage(err)) {
-        end(stream, SESSION_NO_RESOURCES, why);
+    if (!io) {
+        end(stream, how, why);
         return;
     }
-    if (err != -EADDRNOTAVAIL) /* it is we who have no more ports */
-        htarget_failed(session->target, err);
-    while (may_retry(stream)) {
-        htarget_t *target;
-
-        if (htargets_pick(session->service->targets, &session->client, &stream->tried, &target))
-            break;
-        hlogfile_say(session->service->lane->env->log, HLOG_INFO, "%s: %s: the next target is %s",
-                     settings_of(stream)->name, why, htarget_name(target));
-        forget_target(stream);
-        session->target = target;
-        err = dial(stream);
-        if (err)
-            end_because(stream, err);
-        return;
-    }
-    end(stream, SESSION_CONNECT_FAILED, why);
-}
-
-static void on_dialled(hdial_t *dialled, hio_t *io, int err, void *arg)
-{
-    stream_t *stream = arg;
-    session_t *session = &stream->session;
-
-    stream->dial = NULL;
-    if (err) {
-        connect_failed(stream, err, hdial_error(dialled));
-        return;
-    }
-    htarget_connected(session->target);
-    session->connected_us = hloop_now_us(session->service->lane->loop);
+    htarget_connected(stream->session.target);
     join(stream, io);
 }
 
@@ -355,72 +298,14 @@ static int find_destination(stream_t *stream)
     return 0;
 }
 
-/* One address: the limit of the connection's own time is all that is needed. */
-static int dial(stream_t *stream)
+static void reach_target(stream_t *stream)
 {
-    const session_t *session = &stream->session;
-    const service_settings_t *s = settings_of(stream);
-    const hendpoint_t *to = htarget_endpoint(session->target);
-    hdial_options_t options = {
-        .timeout_ms = -1,
-        .address_timeout_ms = (int)or_default(s->connect_ms, SETTINGS_CONNECT_MS),
-        .talk_timeout_ms = (int)or_default(s->handshake_ms, SETTINGS_HANDSHAKE_MS),
-        .attempt_delay_ms = -1,
-        .addrs = htarget_addr(session->target),
-        .addr_count = 1,
-    };
-    haddr_t source;
+    int err = settings_of(stream)->send_proxy ? find_destination(stream) : 0;
 
-    if (s->source && haddr_parse(&source, s->source, 0) == 0)
-        options.socket.source = &source;
-    if (to->scheme == HENDPOINT_TLS) {
-        options.tls = session->service->target_tls;
-        options.tls_name =
-            s->target_tls.name ? s->target_tls.name : htarget_tls_name(session->target);
-    }
-    if (s->send_proxy) {
-        int err = find_destination(stream);
-
-        if (err)
-            return err;
-        options.proxy_protocol = s->send_proxy;
-        options.proxy_source = &session->client;
-        options.proxy_destination = stream->destination;
-    }
-    stream->state = STREAM_DIAL;
-    return hdial_start(session->service->lane->loop, to, &options, on_dialled, stream,
-                       &stream->dial);
-}
-
-static void on_waited(htargets_wait_t *wait, int err, void *arg)
-{
-    (void)wait;
-    if (err)
-        end(arg, SESSION_STOPPED, "");
-    else
-        pick(arg);
-}
-
-static void pick(stream_t *stream)
-{
-    session_t *session = &stream->session;
-    htargets_t *targets = session->service->targets;
-    char why[HTARGETS_WHY_SIZE];
-    int err = htargets_pick(targets, &session->client, &stream->tried, &session->target);
-
-    stream->state = STREAM_PICK;
-    if (err == -EAGAIN) {
-        htargets_wait(targets, &stream->wait, on_waited, stream);
-        return;
-    }
-    if (err) {
-        session->target = NULL;
-        end(stream, SESSION_NO_TARGET, htargets_why(targets, why, sizeof(why)));
-        return;
-    }
-    err = dial(stream);
     if (err)
         end_because(stream, err);
+    else
+        reach_start(&stream->reach, &stream->session, stream->destination, on_reached);
 }
 
 /* ---- the client ------------------------------------------------------------------------------ */
@@ -430,7 +315,7 @@ static void lead_on(stream_t *stream)
     struct forward_s *forward = stream->session.service->forward;
 
     if (!forward) {
-        pick(stream);
+        reach_target(stream);
         return;
     }
     stream->state = STREAM_FORWARD;
@@ -524,7 +409,7 @@ static void on_header(hio_t *io, const proxy_header_t *header, const char *words
         end(stream, err == -ETIMEDOUT ? SESSION_SLOW : SESSION_BAD_REQUEST, why);
         return;
     }
-    stream->state = STREAM_PICK; /* the hio is ours again */
+    stream->state = STREAM_REACH; /* the hio is ours again */
     err = take_header(stream, header);
     if (err)
         end_because(stream, err);
@@ -565,7 +450,7 @@ static int set_client(stream_t *stream, const service_t *service, hio_t *io, boo
         service->settings->accept_proxy && haccess_check(service->trusted, &session->client.u.sa);
     stream->client = io;
     stream->tls = tls;
-    stream->state = STREAM_PICK;
+    stream->state = STREAM_REACH;
     return 0;
 }
 
