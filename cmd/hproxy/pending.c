@@ -93,26 +93,6 @@ PENDING void datagrams_free(struct datagrams_s *datagrams)
     (void)datagrams;
 }
 
-PENDING int forward_new(service_t *service, struct forward_s **forward, hbytes_t *why)
-{
-    (void)service;
-    (void)forward;
-    hbytes_append_str(why, "there is no forward proxy yet");
-    return HERR_UNSUPPORTED;
-}
-
-PENDING void forward_accept(struct forward_s *forward, session_t *session, hio_t *io)
-{
-    (void)forward;
-    (void)session;
-    hio_close(io);
-}
-
-PENDING void forward_free(struct forward_s *forward)
-{
-    (void)forward;
-}
-
 PENDING stats_t *stats_open(stats_shared_t *shared, const char *name, unsigned slot)
 {
     (void)name;

@@ -38,14 +38,17 @@ static void let_go(hio_t *io)
 static void say(hproxy__session_t *s, const char *why)
 {
     char to[HENDPOINT_FORMAT_SIZE];
-    const hproxy_session_t *p = &s->pub;
+    hproxy_session_t *p = &s->pub;
+    int len;
 
     if (s->method[0])
-        snprintf(s->text, sizeof(s->text), "%s %s from %s to %s: %s", p->protocol, s->method,
-                 s->peer, hendpoint_format(&p->to, to, sizeof(to)), why);
+        len = snprintf(s->text, sizeof(s->text), "%s %s from %s to %s: ", p->protocol, s->method,
+                       s->peer, hendpoint_format(&p->to, to, sizeof(to)));
     else
-        snprintf(s->text, sizeof(s->text), "%s client %s: %s", *p->protocol ? p->protocol : "proxy",
-                 s->peer, why);
+        len = snprintf(s->text, sizeof(s->text),
+                       "%s client %s: ", *p->protocol ? p->protocol : "proxy", s->peer);
+    p->why = s->text + len; /* there is room for all of that */
+    hstr_copy(s->text + len, sizeof(s->text) - (size_t)len, why);
 }
 
 /* hio_close lingers, so that the answer arrives. */
@@ -85,12 +88,15 @@ static void on_close(hio_t *io)
     hproxy__session_t *s = hio_context(io);
     hproxy_server_t *server = s->pub.server;
 
+    s->pub.has_left = s->state != HPROXY_ENDED;
     if (s->state == HPROXY_UDP) {
         s->err = hio_error(io);
         say(s, s->err ? herr_str(s->err) : "done");
     } else if (s->state != HPROXY_ENDED) {
         s->err = hio_error(io) ? hio_error(io) : HERR_TRUNCATED;
-        say(s, hio_error(io) ? herr_str(s->err) : "the client has gone");
+        say(s, hio_error(io)                        ? herr_str(s->err)
+               : s->pub.stage == HPROXY_STAGE_LOGIN ? "the client has gone without logging in"
+                                                    : "the client has gone");
     }
     hio_set_context(io, NULL);
     hio_setcb_close(io, NULL);
@@ -426,8 +432,12 @@ int hproxy_server_accept_from(hproxy_server_t *server, hio_t *io, const haddr_t 
     s = hmem_zalloc(sizeof(*s));
     if (!s)
         return -ENOMEM;
-    s->pub = (hproxy_session_t){
-        .server = server, .io = io, .protocol = "", .user = s->user, .method = s->method};
+    s->pub = (hproxy_session_t){.server = server,
+                                .io = io,
+                                .protocol = "",
+                                .user = s->user,
+                                .method = s->method,
+                                .why = ""};
     hbytes_init(&s->in, IN_MAX);
     hlist_push_back(&server->sessions, &s->node);
     server->count++;

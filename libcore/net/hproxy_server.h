@@ -59,6 +59,8 @@ typedef struct hproxy_session_s {
     const char *user;     /* who has logged in; "": nobody */
     const char *method;   /* HTTP: "CONNECT", "GET" ...; SOCKS: "CONNECT" */
     hproxy_stage_e stage;
+    const char *why;         /* at the end: the last words of text, about this session's end */
+    bool has_left;           /* at the end: the client has closed, or its connection broke */
     haddr_t client;          /* its address; len 0: a UNIX socket */
     hendpoint_t to;          /* its host in the plain spelling (hhost.h); policy may change it */
     uint64_t udp_sent_bytes; /* of an association: the data of datagrams from the client */

@@ -238,13 +238,6 @@ static void forward_body(hio_t *io, void *buf, int len)
     hio_write_upstream(io, buf, n);
 }
 
-static int write_all(hio_t *io, const void *data, size_t len)
-{
-    int sent = len > 0 ? hio_write(io, data, len) : 0;
-
-    return sent < 0 ? sent : 0;
-}
-
 static int forward(hproxy__session_t *s, const http_request_t *request, hio_t *upstream)
 {
     size_t size = HTTP_FORWARD_SIZE(s->head_len), here = s->in.len - s->head_len;
@@ -261,17 +254,15 @@ static int forward(hproxy__session_t *s, const http_request_t *request, hio_t *u
     err = len < 0 ? (int)len : hio_setup_upstream(s->pub.io, upstream);
     if (err == 0)
         err = hio_set_context(s->pub.io, (void *)(intptr_t)(left - (int64_t)here));
-    if (err == 0)
-        err = write_all(upstream, head, (size_t)len);
-    if (err == 0)
-        err = write_all(upstream, s->in.data + s->head_len, here);
+    if (err == 0) {
+        hio_setcb_read(s->pub.io, forward_body);
+        hio_setcb_read(upstream, hio_write_upstream);
+        hio_read_upstream(s->pub.io);
+        hio_write_upstream(s->pub.io, head, (int)len);
+        hio_write_upstream(s->pub.io, s->in.data + s->head_len, (int)here);
+    }
     hmem_free(head);
-    if (err < 0)
-        return err;
-    hio_setcb_read(s->pub.io, forward_body);
-    hio_setcb_read(upstream, hio_write_upstream);
-    hio_read_upstream(s->pub.io);
-    return 0;
+    return err;
 }
 
 static int join(hproxy__session_t *s, hio_t *upstream)
@@ -284,8 +275,10 @@ static int join(hproxy__session_t *s, hio_t *upstream)
     if (!request.connect)
         return forward(s, &request, upstream);
     answer(s, 200, true, NULL);
-    err = write_all(upstream, s->in.data + s->head_len, s->in.len - s->head_len);
-    return err < 0 ? err : hio_relay(s->pub.io, upstream);
+    err = hio_relay(s->pub.io, upstream);
+    if (err == 0)
+        hio_write_upstream(s->pub.io, s->in.data + s->head_len, (int)(s->in.len - s->head_len));
+    return err;
 }
 
 const hproxy__dialect_t hproxy__http = {input, on_login, refuse, join, NULL};

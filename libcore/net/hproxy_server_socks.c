@@ -133,12 +133,11 @@ static int join(hproxy__session_t *s, hio_t *upstream)
     socks_server_reply(&s->socks, SOCKS_REPLY_GRANTED, ip[0] ? ip : NULL,
                        ip[0] ? (uint16_t)haddr_port(local) : 0);
     err = send_output(s);
-    if (err == 0 && s->in.len > 0) {
-        int sent = hio_write(upstream, s->in.data, s->in.len);
-
-        err = sent < 0 ? sent : 0;
-    }
-    return err < 0 ? err : hio_relay(s->pub.io, upstream);
+    if (err == 0)
+        err = hio_relay(s->pub.io, upstream);
+    if (err == 0)
+        hio_write_upstream(s->pub.io, s->in.data, (int)s->in.len);
+    return err;
 }
 
 static int associated(hproxy__session_t *s, const haddr_t *bound)
