@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import selectors
 import signal
 import socket
 import ssl
@@ -115,8 +116,6 @@ class Target:
         self.thread.start()
 
     def run(self, server):
-        import selectors
-
         with selectors.DefaultSelector() as selector, contextlib.suppress(OSError, ValueError):
             selector.register(server, selectors.EVENT_READ)
             while True:

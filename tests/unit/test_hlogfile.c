@@ -1,0 +1,190 @@
+#include "app/hlogfile.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "folder_fixture.h"
+
+static char path[128];
+
+static int begin(void **state)
+{
+    if (folder_make(state) < 0)
+        return -1;
+    snprintf(path, sizeof(path), "%s/x.log", ((const folder_t *)*state)->path);
+    return 0;
+}
+
+static const char *content(const char *name)
+{
+    static char text[16384];
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+
+    close(fd);
+    assert_true(n >= 0);
+    text[n] = '\0';
+    return text;
+}
+
+/* The name of the moved file that is younger than some days, or NULL. */
+static const char *moved(const folder_t *folder)
+{
+    static char name[512];
+    DIR *dir = opendir(folder->path);
+    struct dirent *entry;
+    const char *found = NULL;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, "x.log.", 6) == 0 && strlen(entry->d_name) == 21 &&
+            strncmp(entry->d_name, "x.log.2000", 10) != 0) {
+            snprintf(name, sizeof(name), "%s/%s", folder->path, entry->d_name);
+            found = name;
+        }
+    }
+    closedir(dir);
+    return found;
+}
+
+static void a_message_is_one_line_with_time_and_level(void **state)
+{
+    const hlogfile_options_t options = {.prefix = "x", .path = path, .level = HLOG_INFO};
+    hbytes_t lines = {0};
+    hlogfile_t log;
+    int year, end = 0;
+
+    (void)state;
+    assert_int_equal(hlogfile_open(&log, &options), 0);
+    assert_true(hlogfile_is_file(&log));
+    assert_false(hlogfile_rotates(&log));
+    hlogfile_say(&log, HLOG_DEBUG, "not wanted");
+    hlogfile_say(&log, HLOG_WARN, "%s", "a\nb\033[1m");
+    assert_int_equal(sscanf(content(path), "%4d-%*2d-%*2dT%*s WARN a\\nb\\x1b[1m\n%n", &year, &end),
+                     1);
+    assert_int_equal(end, (int)strlen(content(path)));
+    hbytes_append_str(&lines, "one\n\ntwo\n");
+    hlogfile_say_lines(&log, HLOG_ERROR, &lines);
+    assert_non_null(strstr(content(path), " ERROR one\n"));
+    assert_non_null(strstr(content(path), " ERROR two\n"));
+    hlogfile_close(&log);
+    hlogfile_close(&log);
+    hlogfile_say(&log, HLOG_ERROR, "nowhere");
+    hbytes_deinit(&lines);
+}
+
+static void a_long_message_is_cut_and_still_a_line(void **state)
+{
+    const hlogfile_options_t options = {.prefix = "x", .path = path};
+    static char text[20000];
+    hlogfile_t log;
+
+    (void)state;
+    memset(text, '\t', sizeof(text) - 1); /* each becomes two */
+    assert_int_equal(hlogfile_open(&log, &options), 0);
+    hlogfile_say(&log, HLOG_INFO, "%s", text);
+    hlogfile_close(&log);
+    assert_true(strlen(content(path)) > 4000);
+    assert_ptr_equal(strchr(content(path), '\n'), content(path) + strlen(content(path)) - 1);
+}
+
+static void on_stderr_and_stdout_the_name_is_in_front(void **state)
+{
+    hlogfile_options_t options = {.prefix = "hx"};
+    hlogfile_t log;
+    int saved = dup(STDERR_FILENO), fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    (void)state;
+    assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(hlogfile_open(&log, &options), 0);
+    hlogfile_say(&log, HLOG_INFO, "hello");
+    hlogfile_close(&log);
+    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO); /* which is still open */
+    assert_string_equal(content(path), "hx: hello\n");
+    options.path = "-";
+    assert_int_equal(hlogfile_open(&log, &options), 0);
+    assert_int_equal(log.fd, STDOUT_FILENO);
+    assert_false(hlogfile_is_file(&log));
+    close(saved);
+    close(fd);
+}
+
+static void what_cannot_be_opened_is_told(void **state)
+{
+    const hlogfile_options_t options = {.prefix = "x", .path = "/nosuch/x.log"};
+    hlogfile_t log;
+
+    (void)state;
+    assert_int_equal(hlogfile_open(&log, &options), -ENOENT);
+    assert_int_equal(log.fd, -1);
+}
+
+static void a_large_file_is_moved_and_opened_anew(void **state)
+{
+    const folder_t *folder = *state;
+    const hlogfile_options_t options = {.prefix = "x", .path = path, .size_max = 100};
+    hlogfile_t log;
+
+    folder_write(folder, "x.log", "not yet large\n");
+    assert_int_equal(hlogfile_open(&log, &options), 0);
+    assert_true(hlogfile_rotates(&log));
+    assert_false(hlogfile_rotate(&log, &log));
+    hlogfile_say(&log, HLOG_INFO, "%0100d", 0);
+    assert_true(hlogfile_rotate(&log, &log));
+    assert_int_equal(access(path, F_OK), -1);
+    hlogfile_say(&log, HLOG_INFO, "still here"); /* for those who have it open */
+    assert_non_null(strstr(content(moved(folder)), "not yet large"));
+    assert_non_null(strstr(content(moved(folder)), "still here"));
+    hlogfile_close(&log);
+}
+
+/* At the start, too: the server did not run at midnight. */
+static void a_file_of_yesterday_is_moved_and_old_ones_go(void **state)
+{
+    const folder_t *folder = *state;
+    const hlogfile_options_t options = {.prefix = "x", .path = path, .keep_days = 3};
+    const struct timespec yesterday[2] = {{.tv_sec = time(NULL) - 86400},
+                                          {.tv_sec = time(NULL) - 86400}};
+    const struct timespec old[2] = {{.tv_sec = time(NULL) - 4 * 86400},
+                                    {.tv_sec = time(NULL) - 4 * 86400}};
+    hlogfile_t log;
+
+    folder_write(folder, "x.log", "yesterday\n");
+    folder_write(folder, "x.log.20000101-000000", "old\n");
+    folder_write(folder, "x.log.20000102-000000", "not so old\n");
+    folder_write(folder, "x.log.2000", "somebody else's\n");
+    assert_int_equal(utimensat(folder->fd, "x.log", yesterday, 0), 0);
+    assert_int_equal(utimensat(folder->fd, "x.log.20000101-000000", old, 0), 0);
+    assert_int_equal(utimensat(folder->fd, "x.log.20000102-000000", yesterday, 0), 0);
+    assert_int_equal(utimensat(folder->fd, "x.log.2000", old, 0), 0);
+    assert_int_equal(hlogfile_open(&log, &options), 0);
+    assert_string_equal(content(path), "");
+    assert_string_equal(content(moved(folder)), "yesterday\n");
+    assert_int_equal(faccessat(folder->fd, "x.log.20000101-000000", F_OK, 0), -1);
+    assert_int_equal(faccessat(folder->fd, "x.log.20000102-000000", F_OK, 0), 0);
+    assert_int_equal(faccessat(folder->fd, "x.log.2000", F_OK, 0), 0);
+    hlogfile_say(&log, HLOG_INFO, "today");
+    assert_false(hlogfile_rotate(&log, &log));
+    hlogfile_close(&log);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, folder_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_message_is_one_line_with_time_and_level),
+        TEST(a_long_message_is_cut_and_still_a_line),
+        TEST(on_stderr_and_stdout_the_name_is_in_front),
+        TEST(what_cannot_be_opened_is_told),
+        TEST(a_large_file_is_moved_and_opened_anew),
+        TEST(a_file_of_yesterday_is_moved_and_old_ones_go),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
