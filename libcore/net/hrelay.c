@@ -178,9 +178,15 @@ static void on_eof(hio_t *io)
     hio_close(other);
 }
 
-/* One hio is gone. If it was closed so is the other; another layer's filter only ends the relay.
- * EPIPE says that the peer takes no more, but what it sent was read to the end, unless the side was
- * paused: that is a whole stream. */
+/* Whether what a side has sent was all of it. EPIPE says that its peer takes no more, but what it
+ * sent was read to the end, unless the side was paused. An end without TLS's close_notify was
+ * handed on as an end of data. */
+static bool is_whole(const pair_side_t *side, int err)
+{
+    return err == 0 || (err == -EPIPE && !side->paused) || (err == HERR_TRUNCATED && side->ended);
+}
+
+/* One hio is gone. If it was closed so is the other; another layer's filter only ends the relay. */
 static void pair_gone(hrelay_side_t *side)
 {
     pair_side_t *gone = (pair_side_t *)side;
@@ -194,7 +200,7 @@ static void pair_gone(hrelay_side_t *side)
     }
     if (!hio_is_closed(io))
         return;
-    if (hio_error(io) == 0 || (hio_error(io) == -EPIPE && !gone->paused))
+    if (is_whole(gone, hio_error(io)))
         hio_close(other);
     else
         abort_with_reset(other, hio_error(io));

@@ -3,7 +3,8 @@
  * each way by itself: after EOF on one side the other's sending side is shut down once all is sent,
  * and both close when both ways have ended. An error or a reset on one side aborts the other with
  * the same cause (a TCP peer sees a reset, for what it got may not be all), but for EPIPE: a side
- * that takes no more, or is closed, closes the other after sending what is queued there.
+ * that takes no more, or is closed, closes the other after sending what is queued there. So does
+ * the end of a TLS side without close_notify, which many peers never send: that is an end of data.
  *
  * hio_relay and hio_setup_tcp_upstream move up to 1 MiB at once, past the read callbacks as long as
  * these are hio_write_upstream; one buffer a direction, and only while bytes are in it (hcarry.h).
