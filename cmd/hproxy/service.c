@@ -3,6 +3,7 @@
 #include "kinds.h"
 
 #include "base/hmem.h"
+#include "base/hstr.h"
 #include "net/hlisten.h"
 
 #include <string.h>
@@ -201,9 +202,10 @@ static int make_targets(service_t *service, hbytes_t *why)
     const service_settings_t *s = service->settings;
     const env_t *env = service->lane->env;
     hcheck_options_t check = s->check;
+    char name[HTARGETS_NAME_SIZE];
     size_t count = target_specs(s, NULL);
     htarget_spec_t *specs = hmem_array(count ? count : 1, sizeof(*specs));
-    htargets_options_t options = {.name = s->name,
+    htargets_options_t options = {.name = name,
                                   .specs = specs,
                                   .spec_count = count,
                                   .method = (hbalance_e)s->balance,
@@ -221,6 +223,7 @@ static int make_targets(service_t *service, hbytes_t *why)
 
     if (!specs)
         return -ENOMEM;
+    hstr_copy(name, sizeof(name), s->name); /* the command line's is that of a path, perhaps */
     target_specs(s, specs);
     check.tls = service->target_tls;
     if (s->target_tls.name)
