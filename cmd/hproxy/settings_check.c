@@ -74,12 +74,6 @@ static void check_ways(check_t *check)
             complain(check, l->text, "'%s' and '%s': connections and datagrams are two services",
                      s->listens->text, l->text);
     }
-    for (const target_settings_t *t = s->targets; t; t = t->next) {
-        if ((hendpoint_socktype(&t->endpoint) == SOCK_DGRAM) != is_datagram(s))
-            complain(check, t->text, "'%s' to '%s': %s", s->listens->text, t->text,
-                     is_datagram(s) ? "datagrams need a target with udp:// or unixgram:"
-                                    : "connections need a target that takes connections");
-    }
     if (is_datagram(s) && is_forward(s))
         complain(check, s->listens->text, "'%s': a forward proxy takes connections",
                  s->listens->text);
