@@ -114,8 +114,10 @@ static void schedule(htarget_source_t *source, uint32_t ttl_s)
 {
     const htargets_options_t *o = &source->group->options;
     uint64_t ms = (uint64_t)ttl_s * MS_PER_S;
-    uint64_t max_ms = source->err ? HTARGETS_DNS_RETRY_MS : o->dns_max_ms;
+    uint64_t max_ms = o->dns_max_ms;
 
+    if (source->err && max_ms > HTARGETS_DNS_RETRY_MS)
+        max_ms = HTARGETS_DNS_RETRY_MS;
     if (ms > max_ms || (source->err && ms == 0))
         ms = max_ms;
     if (ms < o->dns_min_ms)

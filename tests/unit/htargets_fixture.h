@@ -115,6 +115,7 @@ static inline bool begin_dns(world_t *w)
                                       .runs_checks = true,
                                       .family = AF_INET,
                                       .dns_min_ms = 10,
+                                      .dns_max_ms = 60000,
                                       .on_change = on_change,
                                       .arg = w};
     if (hdns_new(w->loop, &options, &w->dns) != 0)

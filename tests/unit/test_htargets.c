@@ -81,7 +81,7 @@ static void what_cannot_be_is_refused(void **state)
     begin(&w);
     assert_int_equal(htargets_new(w.loop, &w.options, &group), -EINVAL); /* no specs */
     add_spec(&w, A);
-    w.options.dns_min_ms = HTARGETS_DNS_MAX_MS + 1;
+    w.options.dns_min_ms = w.options.dns_max_ms + 1;
     assert_int_equal(htargets_new(w.loop, &w.options, &group), -EINVAL);
     w.options.dns_min_ms = 0;
     w.options.eject_failures = HEJECT_FAILURES_MAX + 1;
