@@ -110,12 +110,19 @@ void settings_where(const settings_t *s, const char *value, hbytes_t *errors)
 /* LISTEN TARGET... */
 static int take_operands(settings_t *s, const hopt_list_t *operands, hbytes_t *errors)
 {
+    hbytes_t why = {0};
     int err = 0;
 
     for (size_t i = 0; !err && i < operands->count; i++) {
-        err = i == 0 ? settings_add_listen(&s->command, operands->items[i], errors)
-                     : settings_add_target(&s->command, operands->items[i], errors);
+        const char *text = operands->items[i];
+
+        err = i == 0 ? settings_add_listen(&s->command, text, &why)
+                     : settings_add_target(&s->command, text, &why);
+        if (err)
+            hbytes_printf(errors, "%s '%s': %s", i == 0 ? "LISTEN" : "TARGET", text,
+                          why.len > 0 ? why.data : herr_str(err));
     }
+    hbytes_deinit(&why);
     return err;
 }
 

@@ -53,6 +53,15 @@ static bool is_datagram(const service_settings_t *s)
     return hendpoint_socktype(&s->listens->endpoint) == SOCK_DGRAM;
 }
 
+static bool leads_to_datagrams(const service_settings_t *s)
+{
+    const target_settings_t *t = s->targets;
+
+    while (t && hendpoint_socktype(&t->endpoint) != SOCK_DGRAM)
+        t = t->next;
+    return t != NULL;
+}
+
 static void check_ways(check_t *check)
 {
     const service_settings_t *s = check->service;
@@ -183,9 +192,14 @@ static void check_proxy_protocol(check_t *check)
 
     if (s->trusted && !s->accept_proxy)
         complain(check, s->trusted, "accept-proxy-from goes with accept-proxy");
-    if (s->listens && is_datagram(s) && (s->accept_proxy || s->send_proxy))
-        complain(check, NULL, "%s: a PROXY header goes with connections, not with datagrams",
-                 s->accept_proxy ? "accept-proxy" : "send-proxy");
+    if (s->listens && is_datagram(s) && s->accept_proxy)
+        complain(check, NULL,
+                 "accept-proxy: a PROXY header comes with connections, not with "
+                 "datagrams");
+    if (leads_to_datagrams(s) && s->send_proxy)
+        complain(check, NULL,
+                 "send-proxy: a PROXY header goes with connections, not with "
+                 "datagrams");
     if (is_forward(s) && s->send_proxy)
         complain(check, NULL, "send-proxy: a forward proxy tells nobody who its clients are");
 }
@@ -207,8 +221,7 @@ static void check_health(check_t *check)
                  "check");
     if (c->kind != HCHECK_NONE && !check->service->targets)
         complain(check, NULL, "check: there are no targets");
-    if (check->service->listens && is_datagram(check->service) &&
-        (c->kind == HCHECK_HTTP || c->kind == HCHECK_TLS))
+    if (leads_to_datagrams(check->service) && (c->kind == HCHECK_HTTP || c->kind == HCHECK_TLS))
         complain(check, NULL, "check = %s asks by a connection, not by datagrams",
                  c->kind == HCHECK_HTTP ? "http" : "tls");
 }
