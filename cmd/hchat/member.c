@@ -107,18 +107,20 @@ static void drop_counted(member_t *m, const char *word, const char *cause)
     member_drop(m, word, cause);
 }
 
-static void leave_hall(member_t *m)
+static void leave_hall(member_t *m, const char *why)
 {
-    const char *why = m->cause ? m->cause : "";
-
+    why = why ? why : "";
     hlist_remove(&m->gone_link);
     hall_leave(&m->server->hall, &m->person, why, strlen(why));
 }
 
 void member_bury_all(server_t *server)
 {
-    while (!hlist_empty(&server->gone))
-        leave_hall(HLIST_ENTRY(server->gone.next, member_t, gone_link));
+    while (!hlist_empty(&server->gone)) {
+        member_t *m = HLIST_ENTRY(server->gone.next, member_t, gone_link);
+
+        leave_hall(m, m->cause);
+    }
 }
 
 static const char *cause_of(const member_t *m, char *buf, size_t size)
@@ -158,15 +160,14 @@ static void on_close(hio_t *io)
 {
     member_t *m = member_of(io);
     server_t *server = m->server;
+    bool lost = m->state != MEMBER_GONE && hio_error(io) && hio_error(io) != HERR_TRUNCATED;
 
-    if (server->options->verbose > 0)
-        report_end(m);
-    if (m->state != MEMBER_GONE && hio_error(io) && hio_error(io) != HERR_TRUNCATED)
-        m->cause = "connection lost";
     m->state = MEMBER_GONE;
     deadline_clear(&m->idle);
     deadline_clear(&m->slow);
-    leave_hall(m);
+    leave_hall(m, lost ? "connection lost" : m->cause);
+    if (server->options->verbose > 0)
+        report_end(m);
     hlist_remove(&m->link);
     line_deinit(&m->line);
     hmem_free(m);
