@@ -16,10 +16,9 @@
 #include <unistd.h>
 
 #define CHANNEL "hchat"
-#define TICK_MS 1000
-#define TELL_MS 50    /* many may ask at once; they are all answered by one telling */
-#define HELLO_MS 5000 /* between two of ours */
-#define KEEP_MS (LINK_SILENT_MS + LINK_ALIVE_MS)
+#define TICKS 15         /* in the time that a server may be silent */
+#define TELL_MS 50       /* many may ask at once; they are all answered by one telling */
+#define HELLO_MS 5000    /* between two of ours */
 #define NAME_MAX_HERE 20 /* bytes of a host's name */
 
 /* Another server. */
@@ -37,6 +36,7 @@ struct link_s {
     hlist_t servers;
     size_t server_count;
     hbytes_t json, text;
+    uint32_t silent_ms;
     uint64_t said_ms, hello_ms; /* when; 0: never */
     flood_t flood;
     uint64_t dropped, lost; /* events too many from others; of ours, as last told */
@@ -59,6 +59,8 @@ const hopt_t link_rows[] = {
                 .filled = true),
     HOPT_FLAG(0, "broker-insecure", link_options_t, broker_insecure,
               "take any certificate for rediss://"),
+    HOPT_SPAN(0, "broker-timeout", link_options_t, broker_timeout_ms,
+              "a server that is not heard of for TIME (15s) is gone, and its people with it"),
     HOPT_STRING(0, "server-name", link_options_t, server,
                 "what this server's name begins with, as the others know it (the host's name)",
                 .arg_name = "NAME", .filled = true),
@@ -201,7 +203,7 @@ static server_t *heard(link_t *link, const event_t *event)
     if (!server) {
         server = add_server(link, event->server);
         if (server && event->kind != EVENT_HELLO && event->kind != EVENT_HERE &&
-            event->kind != EVENT_TOLD && now_ms() - link->hello_ms >= HELLO_MS)
+            event->kind != EVENT_TOLD && now_ms() - link->hello_ms >= link->silent_ms / 3)
             ask_all(link);
     } else if (event->kind == EVENT_HELLO && link->callbacks.on_server_again) {
         link->callbacks.on_server_again(server->name, link->callbacks.userdata);
@@ -305,14 +307,14 @@ static void on_tick(htimer_t *timer)
     hlist_t *node, *tmp;
 
     HLIST_FOREACH (node, tmp, &link->servers) {
-        if (now - server_of(node)->heard_ms >= LINK_SILENT_MS)
-            forget_server(link, server_of(node), "has not been heard of for 15 s: it is gone");
+        if (now - server_of(node)->heard_ms >= link->silent_ms)
+            forget_server(link, server_of(node), "is silent: it is gone");
     }
     if (link->dropped > 0)
         note(link, "broker: %llu messages that are no events, or too many",
              (unsigned long long)link->dropped);
     link->dropped = 0;
-    if (redis_pubsub_is_connected(link->pubsub) && now - link->said_ms >= LINK_ALIVE_MS)
+    if (redis_pubsub_is_connected(link->pubsub) && now - link->said_ms >= link->silent_ms / 3)
         say(link, EVENT_ALIVE);
 }
 
@@ -339,6 +341,11 @@ static int check(const link_options_t *o, redis_url_t *url, char *why, size_t wh
     if (err == 0 && o->broker_prefix && strlen(o->broker_prefix) > REDIS_PUBSUB_CHANNEL_MAX) {
         snprintf(why, why_size, "--broker-prefix: more than %d bytes", REDIS_PUBSUB_CHANNEL_MAX);
         err = HERR_SYNTAX;
+    }
+    if (err == 0 && o->broker_timeout_ms > 0 &&
+        (o->broker_timeout_ms < LINK_SILENT_MIN_MS || o->broker_timeout_ms > LINK_SILENT_MAX_MS)) {
+        hstr_copy(why, why_size, "--broker-timeout: 300 ms to an hour");
+        err = HERR_RANGE;
     }
     if (err == 0 && o->server &&
         (strlen(o->server) > NAME_MAX_HERE || !event_server_is_valid(o->server))) {
@@ -380,7 +387,8 @@ static int make_pubsub(link_t *link, const link_options_t *options, char *why, s
 {
     redis_url_t url;
     redis_pubsub_options_t wanted = {.url = &url,
-                                     .keep_ms = KEEP_MS,
+                                     .keep_ms = (int)(link->silent_ms + link->silent_ms / 3),
+                                     .ping_ms = (int)(link->silent_ms / 3),
                                      .queue_max = LINK_QUEUE_MAX,
                                      .queue_bytes_max = LINK_QUEUE_BYTES_MAX,
                                      .message_cb = on_message,
@@ -405,13 +413,14 @@ static int start(link_t *link, const link_options_t *options, char *why, size_t 
 {
     int err;
 
+    link->silent_ms = options->broker_timeout_ms ? options->broker_timeout_ms : LINK_SILENT_MS;
     make_name(link, options->server);
     hstr_copy(link->channel, sizeof(link->channel),
               options->broker_prefix ? options->broker_prefix : CHANNEL);
     err = make_pubsub(link, options, why, why_size);
     if (err < 0)
         return err;
-    link->tick = htimer_add(link->loop, on_tick, TICK_MS, INFINITE);
+    link->tick = htimer_add(link->loop, on_tick, link->silent_ms / TICKS, INFINITE);
     if (!link->tick)
         return -ENOMEM;
     hevent_set_userdata(link->tick, link);

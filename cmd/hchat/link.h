@@ -2,7 +2,7 @@
  * what happens in theirs comes to us.
  *
  * All servers publish to one channel of Redis and listen to it. One that comes says hello, and each
- * of the others tells then who is at it. A server says every LINK_ALIVE_MS that it is there; one
+ * of the others tells then who is at it. A server says every LINK_SILENT_MS / 3 that it is there; one
  * that was not heard of for LINK_SILENT_MS is gone, and its people with it. */
 #ifndef HNET_HCHAT_LINK_H
 #define HNET_HCHAT_LINK_H
@@ -11,8 +11,9 @@
 #include "event.h"
 #include "event/hloop.h"
 
-#define LINK_ALIVE_MS 5000
-#define LINK_SILENT_MS 15000
+#define LINK_SILENT_MS 15000 /* unless --broker-timeout says otherwise */
+#define LINK_SILENT_MIN_MS 300
+#define LINK_SILENT_MAX_MS 3600000
 #define LINK_SERVERS_MAX 64      /* others that are known at a time */
 #define LINK_EVENTS_PER_S 20000  /* that are listened to */
 #define LINK_EVENTS_BURST 100000 /* somebody with many people tells who they are */
@@ -24,7 +25,8 @@ typedef struct link_options_s {
     const char *broker_prefix; /* the channel; NULL: "hchat" */
     const char *broker_ca;     /* for rediss://: trust these certificates; NULL: the system's */
     bool broker_insecure;
-    const char *server; /* its name among them begins so; NULL: with the host's name */
+    uint32_t broker_timeout_ms; /* 0: LINK_SILENT_MS */
+    const char *server;         /* its name among them begins so; NULL: with the host's name */
 } link_options_t;
 
 /* Rows for HOPT_INCLUDE(link_rows, hchat_options_t, link, link_options_t). */
@@ -65,7 +67,7 @@ int link_open(hloop_t *loop, const link_options_t *options, const link_callbacks
 const char *link_server(const link_t *link);
 
 /* Tells the other servers; event->server is filled in here. While the broker is not there it waits
- * for LINK_SILENT_MS and a little more: by then the others take us for gone, and are told anew. NULL
+ * for the broker's timeout and a third more: by then the others take us for gone, and are told anew. NULL
  * is legal. */
 void link_publish(link_t *link, const event_t *event);
 
