@@ -39,8 +39,6 @@ static int keep(line_t *in, size_t line_max, const char *data, size_t len)
 {
     int err;
 
-    if (in->unended > LINE_ENDLESS_MAX)
-        return LINE_ENDLESS;
     if (in->skipping)
         return LINE_NONE;
     if (is_too_long(in, len, line_max)) {
@@ -96,6 +94,8 @@ int line_next(line_t *in, size_t line_max, hbuf_t *input, hbuf_t *line)
     }
     if (in->held.len == 0)
         hbytes_deinit(&in->held); /* who is silent holds no memory */
+    if (result == LINE_NONE && in->unended > LINE_ENDLESS_MAX)
+        return LINE_ENDLESS;
     return result;
 }
 
