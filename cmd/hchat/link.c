@@ -1,5 +1,6 @@
 #include "link.h"
 
+#include "app/hsecret.h"
 #include "base/herr.h"
 #include "base/hlist.h"
 #include "base/hmem.h"
@@ -51,6 +52,10 @@ const hopt_t link_rows[] = {
                 "share the rooms with all servers that use the Redis server at URL: "
                 "redis://[[user:]password@]host[:port], rediss://..., or unix:/path",
                 .arg_name = "URL", .filled = true),
+    HOPT_STRING(0, "broker-password", link_options_t, broker_password,
+                "the password is in SOURCE, file:PATH or env:NAME, and not in the URL, which "
+                "everybody here can see",
+                .arg_name = "SOURCE", .filled = true),
     HOPT_STRING(0, "broker-prefix", link_options_t, broker_prefix,
                 "... and the same NAME (hchat), which is the channel's", .arg_name = "NAME",
                 .filled = true),
@@ -329,8 +334,10 @@ static int check(const link_options_t *o, redis_url_t *url, char *why, size_t wh
         hstr_copy(
             why, why_size,
             "--broker-prefix, --broker-ca, --broker-insecure and --server-name need --broker");
-        return o->broker_prefix || o->broker_ca || o->broker_insecure || o->server ? HERR_SYNTAX
-                                                                                   : 0;
+        return o->broker_prefix || o->broker_password || o->broker_ca || o->broker_insecure ||
+                       o->server
+                   ? HERR_SYNTAX
+                   : 0;
     }
     err = redis_url_parse(url, o->broker, text, sizeof(text));
     snprintf(why, why_size, "--broker: %s", text);
@@ -383,6 +390,19 @@ static void make_name(link_t *link, const char *given)
     snprintf(link->server, sizeof(link->server), "%s-%08x", name, random);
 }
 
+static int take_password(const char *source, redis_url_t *url, char *why, size_t why_size)
+{
+    char text[256];
+    int rc;
+
+    if (!url->user[0]) /* a lone word was taken for the password */
+        hstr_copy(url->user, sizeof(url->user), url->password);
+    rc = hsecret_from(source, url->password, sizeof(url->password), text, sizeof(text));
+    if (rc < 0)
+        snprintf(why, why_size, "--broker-password: %s", text);
+    return rc < 0 ? rc : 0;
+}
+
 static int make_pubsub(link_t *link, const link_options_t *options, char *why, size_t why_size)
 {
     redis_url_t url;
@@ -398,6 +418,8 @@ static int make_pubsub(link_t *link, const link_options_t *options, char *why, s
                                   .insecure = options->broker_insecure};
     int err = check(options, &url, why, why_size);
 
+    if (err == 0 && options->broker_password)
+        err = take_password(options->broker_password, &url, why, why_size);
     if (err == 0 && url.endpoint.scheme == HENDPOINT_TLS)
         err = htls_ctx_new(&trust, &wanted.tls, why, why_size);
     if (err == 0)

@@ -21,9 +21,10 @@
 #define LINK_QUEUE_BYTES_MAX ((size_t)16 << 20)
 
 typedef struct link_options_s {
-    const char *broker;        /* redis://...; NULL: this server is alone */
-    const char *broker_prefix; /* the channel; NULL: "hchat" */
-    const char *broker_ca;     /* for rediss://: trust these certificates; NULL: the system's */
+    const char *broker;          /* redis://...; NULL: this server is alone */
+    const char *broker_prefix;   /* the channel; NULL: "hchat" */
+    const char *broker_password; /* where it is kept, "file:PATH" or "env:NAME"; NULL: in broker */
+    const char *broker_ca;       /* for rediss://: trust these certificates; NULL: the system's */
     bool broker_insecure;
     uint32_t broker_timeout_ms; /* 0: LINK_SILENT_MS */
     const char *server;         /* its name among them begins so; NULL: with the host's name */

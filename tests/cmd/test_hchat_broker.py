@@ -252,7 +252,7 @@ def test_a_server_starts_without_the_broker_and_finds_it_later(lab):
     assert a.process.err().count("Connection refused") == 1, "the same reason is told once"
 
 
-def test_a_password_is_used_and_never_told(lab):
+def test_a_password_is_used_and_never_told(lab, tmp_path):
     redis = Redis(lab, "--requirepass", "topsecret", port=lab.port())
     host = f"{HOST}:{redis.port}"
     for given, words in (("", "a password is needed (NOAUTH)"),
@@ -262,9 +262,13 @@ def test_a_password_is_used_and_never_told(lab):
         a.process.wait_err(f"hchat: broker: redis://{host}: {words}")
         assert "wr0ng" not in a.process.err()
         a.process.stop()
+    (tmp_path / "secret").write_text("topsecret\n")
     a = Server(lab, f"redis://:topsecret@{host}")
     b = Server(lab, f"redis://default:topsecret@{host}")
-    a.knows(b)
+    c = Server(lab, f"redis://{host}", "--broker-password", f"file:{tmp_path}/secret")
+    d = Server(lab, f"redis://default@{host}", "--broker-password", f"file:{tmp_path}/secret")
+    for other in b, c, d:
+        a.knows(other)
     assert "topsecret" not in a.process.err()
 
 
@@ -329,6 +333,7 @@ def test_our_own_words_are_not_heard_twice(lab, pair):
     (["--broker", "redis://h/x"], "database"),
     (["--broker", ""], "--broker"),
     (["--broker-prefix", "x"], "need --broker"),
+    (["--broker-password", "env:X"], "need --broker"),
     (["--broker", "redis://h", "--broker-ca", "x"], "rediss://"),
     (["--broker", "redis://h", "--server-name", "a/b"], "--server-name"),
     (["--broker", "redis://h", "--broker-timeout", "1ms"], "--broker-timeout"),
