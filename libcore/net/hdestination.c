@@ -195,6 +195,7 @@ static void cut_last_point(char *name)
 static int parse_name(rule_t *rule, const char *text, const report_t *report)
 {
     char name[HHOST_SIZE];
+    haddr_t addr;
     int err;
 
     rule->kind = NAME;
@@ -209,8 +210,9 @@ static int parse_name(rule_t *rule, const char *text, const report_t *report)
     if (err < 0)
         return fail(report, err, "no host");
     cut_last_point(name);
-    if (rule->kind == NAME && strspn(name, "0123456789.") == strlen(name))
-        return parse_block(rule, name, report); /* 127.1 */
+    if (haddr_parse(&addr, name, 0) == 0) /* 127.1 */
+        return rule->kind == NAME ? parse_block(rule, name, report)
+                                  : fail(report, HERR_SYNTAX, "nothing is below an address");
     rule->name = hmem_strdup(name);
     return rule->name ? 0 : fail(report, -ENOMEM, herr_str(-ENOMEM));
 }

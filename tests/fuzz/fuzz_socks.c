@@ -1,6 +1,6 @@
 /* Both sides of SOCKS do the same however their input is cut, take nothing behind its end, and
- * never need more than comes. The first byte: side, version and log-in; the second: where to cut.
- */
+ * never need more than comes. The first byte: side, version, log-in and UDP; the second: where to
+ * cut. And the head of a datagram that was read is written as it was. */
 #include "base/herr.h"
 #include "codec/socks.h"
 
@@ -87,7 +87,10 @@ static run_t run(uint8_t what, const uint8_t *data, size_t len, size_t cut)
     socks_client_t client;
 
     if (what & 1) {
-        socks_server_init(&server, (what >> 1 & 3) ? what >> 1 & 3 : 3, what & 8);
+        socks_server_init(&server,
+                          ((what >> 1 & 3) ? what >> 1 & 3 : 3) |
+                              (what & 16 ? SOCKS_SERVER_ALLOW_UDP : 0),
+                          what & 8);
         feed_server(&server, &result, data, cut);
         feed_server(&server, &result, data + cut, len - cut);
     } else {
@@ -99,6 +102,20 @@ static run_t run(uint8_t what, const uint8_t *data, size_t len, size_t cut)
     return result;
 }
 
+static void read_datagram(const uint8_t *data, size_t len)
+{
+    uint8_t head[SOCKS_DATAGRAM_HEAD_MAX];
+    socks_datagram_t datagram, again;
+    ssize_t n = socks_datagram_parse(&datagram, data, len), made;
+
+    if (n < 0)
+        return;
+    check((size_t)n <= len && datagram.host[0] && strlen(datagram.host) < SOCKS_HOST_SIZE);
+    made = (ssize_t)socks_datagram_compose(datagram.host, datagram.port, head);
+    check(socks_datagram_parse(&again, head, (size_t)made) == made && again.fragment == 0 &&
+          again.port == datagram.port && strcmp(again.host, datagram.host) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     run_t whole, pieces;
@@ -106,6 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 2)
         return 0;
+    read_datagram(data + 2, size - 2);
     cut = data[1] < size - 2 ? data[1] : size - 2;
     whole = run(data[0], data + 2, size - 2, 0);
     pieces = run(data[0], data + 2, size - 2, cut);

@@ -210,6 +210,7 @@ static void mistakes_are_told(void **state)
         {"allow [::1", "no destination: \"[::1\""},
         {"allow [::1]x", "no destination: \"[::1]x\""},
         {"allow 10.0.0.0/33", "bits of the block out of range: \"10.0.0.0/33\""},
+        {"allow .127.1", "nothing is below an address: \".127.1\""},
         {"allow x/8", "no address: \"x/8\""},
         {"allow a*b", "a star stands alone, or in front as \"*.\": \"a*b\""},
         {"allow a\001", "no host: \"a\\x01\""},
