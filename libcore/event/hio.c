@@ -203,6 +203,10 @@ void hio__do_work(hio_t *io)
         hio__handshake(io);
         work &= ~(unsigned)HIO_WORK_READ;
     }
+    if ((work & HIO_WORK_CONNECTED) && io->state == HIO_STATE_CONNECTING) {
+        hio__handshake(io); /* it stood already when it was begun */
+        io->work &= (uint16_t)~HIO_WORK_CONNECTED;
+    }
     if ((work & HIO_WORK_CONNECTED) && io->state == HIO_STATE_OPEN)
         hio__do_connected(io);
     if ((work & HIO_WORK_RESUME) && io->state == HIO_STATE_OPEN)

@@ -132,6 +132,8 @@ typedef struct hio_ext_s {
     hio_event_cb deferred_cb;
     haccept_cb accept_cb;
     bool awaits_first_bytes; /* a listener's connections come with them */
+    uint8_t accepts;         /* ... that are taken at once, and when some were taken last */
+    uint64_t accepted_at;
     hconnect_cb connect_cb;
     hio_send_heartbeat_fn heartbeat_fn;
     int heartbeat_missed;

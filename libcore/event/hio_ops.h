@@ -79,6 +79,10 @@ hio_t *hio_of_socket(hloop_t *loop, int fd, hio_type_e type);
  * taken from the poller before it is closed. No effect on any other. */
 void hio_set_unshared(hio_t *io);
 
+/* An accepted connection whose first bytes may have come already, while it was not read: they are
+ * read without asking the poller once reading starts. No effect on any other. */
+void hio_expect_bytes(hio_t *io);
+
 /* Calls the read callback; false when reading was stopped or the hio closed in it:
  * deliver no more. */
 bool hio_deliver(hio_t *io, char *buf, size_t len);

@@ -288,6 +288,12 @@ static int start_reading(hio_t *io)
     return 0;
 }
 
+void hio_expect_bytes(hio_t *io)
+{
+    if (hio__is(io, HIO_FLAG_SERVER) && !hio__is(io, HIO_FLAG_READING))
+        io->first_bytes = true;
+}
+
 int hio_read(hio_t *io)
 {
     io->flags &= (uint16_t)~HIO_FLAG_READ_ONCE;

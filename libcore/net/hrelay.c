@@ -6,6 +6,7 @@
 
 #include "../base/hmem.h"
 #include "hcarry.h"
+#include "hflow.h"
 #include "hframe.h"
 #include "hlisten.h"
 #include "hrelay_int.h"
@@ -129,15 +130,24 @@ static void written(pair_side_t *from, hio_t *to, ssize_t n)
     }
 }
 
+/* Bytes of a stream go as datagrams that are not too long to be sent. */
 static void pair_write(hrelay_side_t *side, const void *buf, size_t len)
 {
     pair_side_t *from = (pair_side_t *)side;
     hio_t *to = pair_upstream(side);
+    bool cut = to && is_datagram(to) && !is_datagram(side->io);
+    const char *bytes = buf;
+    size_t n;
 
-    if (to)
-        written(from, to, hio_write(to, buf, len));
-    else
-        from->dropped++;
+    do {
+        n = cut && len > HFLOW_DATAGRAM_MAX ? HFLOW_DATAGRAM_MAX : len;
+        if (to)
+            written(from, to, hio_write(to, bytes, n));
+        else
+            from->dropped++;
+        bytes += n;
+        len -= n;
+    } while (len > 0);
 }
 
 static void on_carried(hio_t *io, hio_t *to, ssize_t n)
@@ -281,6 +291,7 @@ int hio_relay(hio_t *io1, hio_t *io2)
     hio_unset_unpack(io2);
     hio_set_unshared(io1);
     hio_set_unshared(io2);
+    hio_expect_bytes(io1);
     hio_read_upstream(io1);
     return 0;
 }
