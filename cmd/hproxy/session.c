@@ -35,12 +35,14 @@ const char *session_end_name(session_end_e end)
 static void tell(const session_t *session, session_end_e end, const char *why)
 {
     const service_t *service = session->service;
+    const hlogfile_t *log = service->lane->env->log;
     const char *cause = why[0] ? why : session_end_name(end);
     char client[HADDR_FORMAT_SIZE];
 
-    hlogfile_say(
-        service->lane->env->log, ends[end].level, "%s: client %s: %s", service->settings->name,
-        haddr_format(&session->client.u.sa, session->client.len, client, sizeof(client)), cause);
+    if ((int)ends[end].level < log->options.level)
+        return;
+    haddr_format(&session->client.u.sa, session->client.len, client, sizeof(client));
+    hlogfile_say(log, ends[end].level, "%s: client %s: %s", service->settings->name, client, cause);
 }
 
 static void write_line(const session_t *session, session_end_e end, const char *why)
