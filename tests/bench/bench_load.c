@@ -1,17 +1,22 @@
 /* The client of the echo servers, on epoll.
  *
  *   bench_load echo  PORT PID CONNECTIONS SIZE MESSAGES   one message in flight on each connection
+ *   bench_load latency PORT PID CONNECTIONS SIZE MESSAGES the same
+ *   bench_load connect PORT PID CONNECTIONS SIZE MESSAGES the same, each on a connection of its own
  *   bench_load churn PORT PID CONNECTIONS                 connect, echo 64 bytes, close
  *   bench_load idle  PORT CONNECTIONS                     says "open", then after a line on stdin
  *                                                         echoes once on each and says "used"
  *
- * echo and churn print the server's CPU ns and the wall ns for one message or connection. Every
- * byte that comes back is compared with what was sent. */
+ * All but idle print the server's CPU ns and the wall ns for one message or connection; latency and
+ * connect also the ns in which 99 % of the answers came. Every byte that comes back is compared with
+ * what was sent. */
+#include "base/hhistogram.h"
 #include "bench.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +33,7 @@
 typedef struct client_s {
     int fd;
     uint32_t sequence; /* of the message in flight */
+    uint64_t start_ns;
     size_t sent, received;
 } client_t;
 
@@ -37,6 +43,9 @@ typedef struct load_s {
     size_t clients_n;
     size_t size;
     size_t to_send, to_receive; /* messages */
+    unsigned port;
+    bool anew;               /* a connection for each message */
+    hhistogram_t *latencies; /* NULL: they are not asked for */
 } load_t;
 
 static char pattern[PATTERN_SIZE];
@@ -67,7 +76,9 @@ static int dial(unsigned port)
 /* Each message is another piece of the pattern. */
 static const char *message_of(const load_t *load, const client_t *client)
 {
-    return pattern + (client->sequence * 61u + (unsigned)client->fd) % (PATTERN_SIZE - load->size);
+    unsigned seed = client->sequence * 61u + (unsigned)(client - load->clients);
+
+    return pattern + seed % (PATTERN_SIZE - load->size);
 }
 
 static void interest(load_t *load, client_t *client, int op, uint32_t events)
@@ -98,6 +109,12 @@ static void start_message(load_t *load, client_t *client)
     if (load->to_send == 0)
         return;
     load->to_send--;
+    if (load->latencies)
+        client->start_ns = bench_now_ns();
+    if (load->anew && client->fd < 0) {
+        client->fd = dial(load->port);
+        interest(load, client, EPOLL_CTL_ADD, EPOLLIN);
+    }
     client->sequence++;
     client->sent = client->received = 0;
     send_some(load, client);
@@ -121,6 +138,12 @@ static void receive_some(load_t *load, client_t *client)
     if (client->received < load->size)
         return;
     load->to_receive--;
+    if (load->latencies)
+        hhistogram_add(load->latencies, bench_now_ns() - client->start_ns);
+    if (load->anew) {
+        close(client->fd);
+        client->fd = -1;
+    }
     start_message(load, client);
 }
 
@@ -147,6 +170,7 @@ static void exchange(load_t *load, size_t messages)
 
 static void open_all(load_t *load, unsigned port, size_t n, size_t size)
 {
+    load->port = port;
     load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     load->clients = calloc(n, sizeof(*load->clients));
     load->clients_n = n;
@@ -159,24 +183,33 @@ static void open_all(load_t *load, unsigned port, size_t n, size_t size)
     }
 }
 
-static void report(pid_t pid, uint64_t cpu_ns, uint64_t wall_ns, size_t n)
+static void report(pid_t pid, uint64_t cpu_ns, uint64_t wall_ns, size_t n,
+                   const hhistogram_t *latencies)
 {
     wall_ns = bench_now_ns() - wall_ns;
     cpu_ns = bench_cpu_ns(pid) - cpu_ns;
-    printf("%.1f %.1f\n", (double)cpu_ns / (double)n, (double)wall_ns / (double)n);
+    printf("%.1f %.1f", (double)cpu_ns / (double)n, (double)wall_ns / (double)n);
+    if (latencies)
+        printf(" %.1f", (double)hhistogram_percentile(latencies, 99));
+    putchar('\n');
 }
 
-static int run_echo(unsigned port, pid_t pid, size_t connections, size_t size, size_t messages)
+/* numbers: port, process, connections, size, messages. */
+static int run_echo(const size_t *numbers, bool with_latencies, bool anew)
 {
+    static hhistogram_t latencies;
     load_t load = {0};
+    pid_t pid = (pid_t)numbers[1];
     uint64_t cpu_ns, wall_ns;
 
-    open_all(&load, port, connections, size);
-    exchange(&load, messages / 10 + connections); /* warm-up, and all are accepted */
+    open_all(&load, (unsigned)numbers[0], numbers[2], numbers[3]);
+    load.anew = anew;
+    exchange(&load, numbers[4] / 10 + numbers[2]); /* warm-up, and all are accepted */
+    load.latencies = with_latencies ? &latencies : NULL;
     cpu_ns = bench_cpu_ns(pid);
     wall_ns = bench_now_ns();
-    exchange(&load, messages);
-    report(pid, cpu_ns, wall_ns, messages);
+    exchange(&load, numbers[4]);
+    report(pid, cpu_ns, wall_ns, numbers[4], load.latencies);
     return 0;
 }
 
@@ -219,7 +252,7 @@ static int run_churn(unsigned port, pid_t pid, size_t connections)
     cpu_ns = bench_cpu_ns(pid);
     wall_ns = bench_now_ns();
     churn(port, connections);
-    report(pid, cpu_ns, wall_ns, connections);
+    report(pid, cpu_ns, wall_ns, connections, NULL);
     return 0;
 }
 
@@ -256,11 +289,15 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc && i < 7; i++)
         n[i] = strtoul(argv[i], NULL, 10);
     if (argc == 7 && strcmp(argv[1], "echo") == 0)
-        return run_echo((unsigned)n[2], (pid_t)n[3], n[4], n[5], n[6]);
+        return run_echo(n + 2, false, false);
+    if (argc == 7 && strcmp(argv[1], "latency") == 0)
+        return run_echo(n + 2, true, false);
+    if (argc == 7 && strcmp(argv[1], "connect") == 0)
+        return run_echo(n + 2, true, true);
     if (argc == 5 && strcmp(argv[1], "churn") == 0)
         return run_churn((unsigned)n[2], (pid_t)n[3], n[4]);
     if (argc == 4 && strcmp(argv[1], "idle") == 0)
         return run_idle((unsigned)n[2], n[3]);
-    fprintf(stderr, "usage: bench_load echo|churn|idle PORT ...\n");
+    fprintf(stderr, "usage: bench_load echo|latency|connect|churn|idle PORT ...\n");
     return 2;
 }
