@@ -435,8 +435,9 @@ static void on_accept_tls(hio_t *io)
     metrics_wake(site->metrics);
 }
 
-static int listen_at(site_t *site, int socket, bool tls)
+static int listen_at(site_t *site, const hlisteners_item_t *item, int socket)
 {
+    bool tls = listen_is_tls(item);
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     hio_t *io;
     int err;
@@ -451,6 +452,7 @@ static int listen_at(site_t *site, int socket, bool tls)
     if (err)
         return err;
     hevent_set_userdata(io, site);
+    site->listener_items[site->listener_count] = item;
     site->listeners[site->listener_count++] = io;
     return 0;
 }
@@ -465,7 +467,7 @@ int site_listen(site_t *site, const hlisteners_set_t *set, htls_ctx_t *tls)
 
         for (int n = 0; !err && n < item->fd_count; n++) {
             if (hlisteners_is_for(item, n, site->env.lane, site->env.lane_count))
-                err = listen_at(site, item->fds[n], listen_is_tls(item));
+                err = listen_at(site, item, item->fds[n]);
         }
     }
     return err;
@@ -488,6 +490,10 @@ void site_drain(site_t *site, uint32_t timeout_ms, void (*done)(void *arg), void
 {
     draining_t *draining = site_keep(site, sizeof(*draining));
 
+    for (size_t i = 0; i < site->listener_count; i++) {
+        if (hlisteners_is_gone(site->listener_items[i]))
+            hio_accept_waiting(site->listeners[i]);
+    }
     close_listeners(site);
     if (!draining) {
         done(arg);

@@ -53,6 +53,7 @@ struct site_s {
     htls_ctx_t *tls;
     struct site_owned_s *owned, *draining;
     hio_t *listeners[SITE_LISTENERS_MAX];
+    const hlisteners_item_t *listener_items[SITE_LISTENERS_MAX]; /* of each */
     size_t listener_count;
     char why[512]; /* an installation failed */
     const char *why_value;

@@ -5,6 +5,7 @@
 #include "app/hprivilege.h"
 #include "app/hsandbox.h"
 #include "app/hstart.h"
+#include "base/hmem.h"
 #include "lane.h"
 
 #include <fcntl.h>
@@ -13,12 +14,20 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A socket that the lane has. */
+typedef struct own_s {
+    const hlisteners_item_t *item;
+    int fd;
+} own_t;
+
 typedef struct worker_s {
     const hmaster_worker_t *process;
     const generation_t *generation;
     env_t env;
     hloop_t *loop;
     lane_t *lane;
+    own_t *own;
+    size_t own_count;
 } worker_t;
 
 /* ---- shut in --------------------------------------------------------------------------------- */
@@ -79,29 +88,34 @@ static int seal(const worker_t *worker, hbytes_t *why)
 
 /* ---- serving --------------------------------------------------------------------------------- */
 
-static int listen_at(const worker_t *worker, const way_t *way, int socket)
+static int listen_at(worker_t *worker, const hlisteners_item_t *item, int socket)
 {
+    const way_t *way = master_way(worker->generation, item);
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
     if (fd < 0)
         return -errno;
     if (!way->service)
         return lane_listen_status(worker->lane, fd);
+    if (!item->datagram)
+        worker->own[worker->own_count++] = (own_t){item, fd};
     return lane_listen(worker->lane, way->service, way->listen, fd);
 }
 
-static int listen_all(const worker_t *worker)
+static int listen_all(worker_t *worker)
 {
     const hlisteners_set_t *set = worker->process->generation->listeners;
     int lane = worker->process->index, lanes = (int)worker->env.worker_count, err = 0;
 
+    worker->own = hmem_array(set->count * HLISTENERS_SOCKETS_MAX, sizeof(*worker->own));
+    if (!worker->own)
+        return -ENOMEM;
     for (size_t i = 0; i < set->count; i++) {
         const hlisteners_item_t *item = &set->items[i];
-        const way_t *way = master_way(worker->generation, item);
 
         for (int n = 0; !err && n < item->fd_count; n++) {
             if (hlisteners_is_for(item, n, lane, lanes))
-                err = listen_at(worker, way, item->fds[n]);
+                err = listen_at(worker, item, item->fds[n]);
         }
     }
     hmaster_release_listeners(worker->process);
@@ -119,6 +133,11 @@ static void on_drain(void *arg)
 {
     worker_t *worker = arg;
 
+    for (size_t i = 0; i < worker->own_count; i++) {
+        if (hlisteners_is_gone(worker->own[i].item))
+            hio_accept_waiting(hio_get(worker->loop, worker->own[i].fd));
+    }
+    worker->own_count = 0; /* from here on the descriptors may be others' */
     lane_drain(worker->lane, hmaster_drain_ms(worker->process), on_drained, worker);
 }
 
@@ -135,6 +154,7 @@ static int serve(worker_t *worker, hbytes_t *why)
     if (!err)
         err = hloop_run(worker->loop);
     lane_free(worker->lane);
+    hmem_free(worker->own);
     return err;
 }
 

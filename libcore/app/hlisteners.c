@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../base/hmem.h"
@@ -12,18 +13,22 @@
 
 #define HANDED_OVER_FIRST 3                   /* SD_LISTEN_FDS_START */
 #define OPEN_MAX ((size_t)2 * HLISTENERS_MAX) /* old and new ones during a reload */
+#define PLACES (2 * OPEN_MAX)                 /* for what draining workers have to know */
 
 typedef struct listener_s {
     hendpoint_t endpoint;
     hsocket_path_t path;
     hlisteners_item_t item;
-    bool is_wanted; /* the last request names it */
-    bool is_new;    /* opened for that, which is not in force yet */
+    _Atomic bool *gone; /* in shared memory */
+    bool is_wanted;     /* the last request names it */
+    bool is_new;        /* opened for that, which is not in force yet */
 } listener_t;
 
 struct hlisteners_s {
     listener_t **open;
     size_t count;
+    _Atomic bool *gone; /* OPEN_MAX, that all processes see */
+    size_t next_gone;   /* the place that was free for longest */
     bool handed_over;
 };
 
@@ -38,6 +43,7 @@ static void close_sockets(listener_t *l)
 
 static void free_listener(listener_t *l)
 {
+    atomic_store(l->gone, true); /* before the workers are told to stop listening */
     close_sockets(l);
     hsocket_path_remove(&l->path);
     hmem_free(l);
@@ -57,6 +63,24 @@ static void sweep(hlisteners_t *all, bool (*is_over)(const listener_t *l))
     all->count = kept;
 }
 
+static bool is_used(const hlisteners_t *all, const _Atomic bool *place)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (all->open[i]->gone == place)
+            return true;
+    }
+    return false;
+}
+
+/* Not the one that has just become free: a worker that drains may not have looked there yet. */
+static _Atomic bool *free_place(hlisteners_t *all)
+{
+    do {
+        all->next_gone = (all->next_gone + 1) % PLACES;
+    } while (is_used(all, &all->gone[all->next_gone]));
+    return &all->gone[all->next_gone];
+}
+
 /* A new one at the end of the list, or NULL. */
 static listener_t *add(hlisteners_t *all)
 {
@@ -66,8 +90,11 @@ static listener_t *add(hlisteners_t *all)
         return NULL;
     all->open = list;
     l = hmem_zalloc(sizeof(*l));
-    if (l)
-        list[all->count++] = l;
+    if (!l)
+        return NULL;
+    list[all->count++] = l;
+    l->gone = free_place(all);
+    atomic_store(l->gone, false);
     return l;
 }
 
@@ -238,6 +265,7 @@ static int open_one(hlisteners_t *all, const hlisteners_want_t *want, uint64_t l
     if (!l)
         return all->count < OPEN_MAX ? -ENOMEM : -ENOBUFS;
     l->is_new = true;
+    l->item.gone = l->gone;
     l->endpoint = want->endpoint;
     l->item.datagram = hendpoint_socktype(&want->endpoint) == SOCK_DGRAM;
     options.socket.reuse_port = false;
@@ -370,9 +398,22 @@ void hlisteners_set_deinit(hlisteners_set_t *set)
     *set = (hlisteners_set_t){0};
 }
 
+bool hlisteners_is_gone(const hlisteners_item_t *item)
+{
+    return atomic_load(item->gone);
+}
+
 hlisteners_t *hlisteners_new(void)
 {
-    return hmem_zalloc(sizeof(hlisteners_t));
+    void *memory = mmap(NULL, PLACES * sizeof(_Atomic bool), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    hlisteners_t *all = memory != MAP_FAILED ? hmem_zalloc(sizeof(*all)) : NULL;
+
+    if (all)
+        all->gone = memory;
+    else if (memory != MAP_FAILED)
+        munmap(memory, PLACES * sizeof(_Atomic bool));
+    return all;
 }
 
 void hlisteners_free(hlisteners_t *all)
@@ -380,6 +421,7 @@ void hlisteners_free(hlisteners_t *all)
     if (!all)
         return;
     hlisteners_close(all);
+    munmap((void *)all->gone, PLACES * sizeof(_Atomic bool));
     hmem_free(all->open);
     hmem_free(all);
 }

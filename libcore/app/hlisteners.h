@@ -11,6 +11,8 @@
 #ifndef HNET_APP_HLISTENERS_H
 #define HNET_APP_HLISTENERS_H
 
+#include <stdatomic.h>
+
 #include "../base/hbuf.h"
 #include "../net/hendpoint.h"
 #include "../net/hsocket.h"
@@ -47,6 +49,7 @@ typedef struct hlisteners_item_s {
     bool datagram;
     bool handed_over;                /* by systemd, in the place of what was asked for; then */
     char name[HLISTENERS_NAME_SIZE]; /* its FileDescriptorName; "" otherwise */
+    const _Atomic bool *gone;        /* see hlisteners_is_gone */
 } hlisteners_item_t;
 
 /* Zeroed is none. */
@@ -61,6 +64,10 @@ void hlisteners_set_deinit(hlisteners_set_t *set);
  * several. A datagram socket is for one lane alone, so that a client stays with it: there may be
  * lanes without one. */
 bool hlisteners_is_for(const hlisteners_item_t *item, int n, int lane, int lane_count);
+
+/* Whether no later generation listens there. A worker that stops listening accepts those that wait
+ * at such a socket (hio_accept_waiting): nobody else will, and for their clients they stand. */
+bool hlisteners_is_gone(const hlisteners_item_t *item);
 
 typedef struct hlisteners_s hlisteners_t;
 

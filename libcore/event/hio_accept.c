@@ -137,7 +137,8 @@ void hio__accept_ready(hio_t *io)
 
 void hio_accept_waiting(hio_t *io)
 {
-    for (int i = 0; i < HIO_ACCEPT_WAITING_MAX && hio_is_reading(io); i++) {
+    for (int i = 0;
+         i < HIO_ACCEPT_WAITING_MAX && (io->flags & HIO_FLAG_LISTEN) && hio_is_reading(io); i++) {
         if (!accept_one(io))
             return;
     }

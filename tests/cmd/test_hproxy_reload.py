@@ -152,6 +152,20 @@ def test_a_reload_opens_and_closes_end_points(hproxy, lab, conf, target):
     proxy.stop()
 
 
+def test_who_waits_at_an_end_point_that_goes_is_served(hproxy, lab, conf, target):
+    """Its connection stands already; the worker has not looked yet."""
+    one, port = target("A"), lab.port()
+    proxy = hproxy("-c", conf(f"[listen web]\nlisten = 127.0.0.1:{port}\ntarget = {one.address}\n"))
+    (worker,) = proxy.workers()
+    os.kill(worker, signal.SIGSTOP)
+    waiting = [proxy.connect() for _ in range(100)]
+    conf(service([one]))
+    assert "reloaded: " in proxy.reload()
+    os.kill(worker, signal.SIGCONT)
+    assert all(exchange(sock, b"x") for sock in waiting)
+    proxy.stop()
+
+
 def test_a_target_that_dies_and_returns(hproxy, conf, target):
     """Each connection is served by one that is well, though nobody checks them."""
     one, two = target("A"), target("B")
