@@ -1,6 +1,7 @@
 #include "hchat.h"
 
 #include "app/hopt_doc.h"
+#include "manual.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -62,6 +63,7 @@ static const hopt_doc_t doc = {
     .summary = "chat server and its client",
     .options = options_table,
     .features = features,
+    .sections = manual_sections,
     .usage = usage,
     .description = description,
     .operand = HOPT_OPERAND_HOST,

@@ -81,8 +81,33 @@ static const hopt_term_t conf_lines[] = {
     {NULL, NULL},
 };
 
+static const char *const hosts_text[] = {
+    "hproxy keeps nothing that another one would miss: two or more with the same configuration on "
+    "different hosts stand in for each other. Which of them a client meets is decided in front "
+    "of them. hnet's sources have the files for each way in scripts/examples/proxy, and "
+    "scripts/cluster shows them at work in network namespaces, with a proxy that dies and a cable "
+    "that is pulled.",
+    NULL};
+
+static const hopt_term_t hosts_terms[] = {
+    {"an address that moves",
+     "keepalived (VRRP) gives an address to the first host whose hproxy is well: its check is "
+     "\"hnc -z 127.0.0.1 PORT\". Listen on every address (:PORT), for the address is not always "
+     "there. Connections that stand are lost when it moves, new ones are not."},
+    {"a name", "Both addresses behind one name, with a short TTL. Clients that try the next "
+               "address (curl, ssh, hnc, browsers) do not notice a host that is gone."},
+    {"a load balancer", "haproxy with send-proxy-v2, or another hproxy with --send-proxy, in front "
+                        "of hproxy with --accept-proxy, which so knows who the client is. "
+                        "--accept-proxy-from names the balancer: nobody else is believed."},
+    {"hproxy --send-proxy --check connect 10.0.0.1:443 10.0.0.11:443 10.0.0.12:443",
+     "Such a balancer."},
+    {"hproxy --accept-proxy --accept-proxy-from 10.0.0.1 :443 app1:8443 app2:8443",
+     "Behind it, on both hosts."},
+    {NULL, NULL}};
+
 static const hopt_section_t sections[] = {
     {"CONFIGURATION FILE", conf_text, conf_lines},
+    {"SEVERAL HOSTS", hosts_text, hosts_terms},
     {NULL, NULL, NULL},
 };
 

@@ -1,0 +1,53 @@
+#include "manual.h"
+
+static const char *const client[] = {
+    "With a host and a port, or --connect, hchat is a client. At a terminal what is typed is "
+    "edited, kept for the next time and never broken by what arrives; names have colours (not "
+    "with NO_COLOR); control characters of the server do nothing. Ctrl-D and Ctrl-C say /quit.",
+    "Without a terminal it sends the lines of its stdin, says /quit at their end, and ends when "
+    "the server has closed the connection. --nick and --join are said first, once the server has "
+    "greeted; with --password it is what the server's question is answered with.",
+    NULL};
+
+static const hopt_term_t client_terms[] = {
+    {"hchat --nick bob chat.example.com 6667", "Talk."},
+    {"hchat --tls --reconnect --nick bob --join cats chat.example.com 6697",
+     "The same over TLS, in another room, and again whenever the connection is lost."},
+    {"uptime | hchat --nick reporter --join ops 10.0.0.1 6667", "Say something and go."},
+    {NULL, NULL}};
+
+static const char *const cluster[] = {
+    "Servers that use one Redis server as their broker share all rooms: what is said at one of "
+    "them is heard at all, /who shows everybody, and a name is given once. Put them behind one "
+    "name in DNS, or a load balancer; their clients do not notice.",
+    "Redis keeps nothing: everything goes through one channel (--broker-prefix), to which all of "
+    "them listen. It is asked for nothing else, so its user may be confined to that channel. Who "
+    "may write to it may speak in any name, so it needs a password and, over foreign wires, TLS "
+    "(rediss://). What comes from it is checked as what comes from clients is.",
+    "When the broker is lost, the rooms of each server work on. Members are told so once, and "
+    "again when it is back; then the servers tell each other anew who is there. A server that is "
+    "not heard of for --broker-timeout is gone, and its people have left. If the same name was "
+    "given twice meanwhile, the server whose name comes first keeps it for its member; the other "
+    "member is renamed, and told. A server starts without its broker, and goes on trying.",
+    "Three hosts: Redis on 10.79.0.10, with what hnet's sources have in "
+    "scripts/examples/chat/redis.conf, and a server each on the other two. scripts/cluster chat "
+    "shows that in network namespaces, and what happens when a cable is pulled and when Redis "
+    "dies.",
+    NULL};
+
+static const hopt_term_t cluster_terms[] = {
+    {"redis-server /etc/redis/chat.conf",
+     "bind 10.79.0.10; user default off; user chat on >PASSWORD resetchannels &hchat -@all +ping "
+     "+publish +subscribe"},
+    {"hchat --broker redis://chat@10.79.0.10 --broker-password file:/etc/hchat.secret :6667",
+     "On each of the others."},
+    {"hchat --reconnect chat.example.com 6667",
+     "A client comes back by itself, to a server that is there."},
+    {"redis-cli subscribe hchat", "Everything that happens, as JSON."},
+    {NULL, NULL}};
+
+const hopt_section_t manual_sections[] = {
+    {"CLIENT", client, client_terms},
+    {"SEVERAL SERVERS", cluster, cluster_terms},
+    {NULL, NULL, NULL},
+};
