@@ -68,13 +68,14 @@ const hopt_t client_rows[] = {
     HOPT_END,
 };
 
+/* One that runs goes on. NULL: no memory. */
 static htimer_t *start_timer(client_t *c, htimer_t **timer, htimer_cb cb, uint32_t ms)
 {
-    if (*timer)
-        return *timer;
-    *timer = htimer_add(c->loop, cb, ms, 1);
-    if (*timer)
-        hevent_set_userdata(*timer, c);
+    if (!*timer) {
+        *timer = htimer_add(c->loop, cb, ms, 1);
+        if (*timer)
+            hevent_set_userdata(*timer, c);
+    }
     return *timer;
 }
 

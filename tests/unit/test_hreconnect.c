@@ -254,6 +254,27 @@ static void refused_it_tries_again_after_growing_delays_until_it_is_let_in(void 
     end(&w);
 }
 
+static void the_program_says_when_a_connection_is_good(void **state)
+{
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    w.options.settled_by_program = true;
+    start(&w);
+    for (unsigned i = 0; i < 3; i++) { /* taken, and dropped at once */
+        wait_for(&w, 2 * i + 1);
+        if (i == 2)
+            hreconnect_settled(w.rc);
+        close(accept_one(&w));
+        wait_for(&w, 2 * i + 2);
+    }
+    assert_int_equal(w.delays[0], 3);
+    assert_int_equal(w.delays[1], 6);
+    assert_int_equal(w.delays[2], 3);
+    end(&w);
+}
+
 static void it_gives_up_when_the_retries_are_used_up_and_can_be_started_anew(void **state)
 {
     world_t w;
@@ -470,6 +491,7 @@ int main(void)
         cmocka_unit_test(it_connects_and_comes_back_when_the_connection_ends),
         cmocka_unit_test(a_reset_is_told_as_the_cause),
         cmocka_unit_test(refused_it_tries_again_after_growing_delays_until_it_is_let_in),
+        cmocka_unit_test(the_program_says_when_a_connection_is_good),
         cmocka_unit_test(it_gives_up_when_the_retries_are_used_up_and_can_be_started_anew),
         cmocka_unit_test(jitter_only_shortens_the_delay_and_spreads_it),
         cmocka_unit_test(callbacks_may_stop_and_free),
