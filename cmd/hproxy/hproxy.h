@@ -12,7 +12,7 @@
  *     datagram.c    sessions of datagrams: net/hflow
  *     forward.c     sessions of a forward proxy: net/hproxy_server
  *     stats.*       counters in memory that all processes share
- *     admin.*       /metrics and /status
+ *     admin.*       /metrics (metrics.c) and /status (status.c)
  *     access_log.*  a line for each session
  *
  * A session goes

@@ -157,12 +157,8 @@ static void load_all(uint64_t *to, const _Atomic uint64_t *from, size_t n)
         to[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
 }
 
-bool stats_read(const stats_shared_t *shared, size_t i, stats_sum_t *sum)
+static void sum_place(const place_t *place, stats_sum_t *sum)
 {
-    const place_t *place = &shared->places[i];
-
-    if (i > STATS_SERVICES_MAX || atomic_load(&place->hash) == 0)
-        return false;
     memset(sum, 0, sizeof(*sum));
     memcpy(sum->name, place->name, sizeof(sum->name) - 1);
     load_all(&sum->begun, &place->begun, 1);
@@ -175,6 +171,18 @@ bool stats_read(const stats_shared_t *shared, size_t i, stats_sum_t *sum)
     load_all(&sum->connect_us, &place->connect_us, 1);
     for (size_t slot = 0; slot < STATS_SLOTS_MAX; slot++)
         sum->open += atomic_load_explicit(&place->open[slot], memory_order_relaxed);
+}
+
+void stats_sum(const stats_t *stats, stats_sum_t *sum)
+{
+    sum_place(stats->place, sum);
+}
+
+bool stats_read(const stats_shared_t *shared, size_t i, stats_sum_t *sum)
+{
+    if (i > STATS_SERVICES_MAX || atomic_load(&shared->places[i].hash) == 0)
+        return false;
+    sum_place(&shared->places[i], sum);
     return true;
 }
 

@@ -56,6 +56,9 @@ typedef struct stats_sum_s {
     uint64_t connects[STATS_BUCKETS], connect_us;   /* of those that were connected */
 } stats_sum_t;
 
+/* That of one service. Without shared memory it is this worker's own. */
+void stats_sum(const stats_t *stats, stats_sum_t *sum);
+
 /* That of service i, 0..STATS_SERVICES_MAX. False: there is none of that number. */
 bool stats_read(const stats_shared_t *shared, size_t i, stats_sum_t *sum);
 
