@@ -20,7 +20,7 @@ typedef union htarget_cell_u {
     char line[HTARGET_CELL_SIZE];
 } htarget_cell_t;
 
-/* What all write. The texts never change while somebody holds it. */
+/* What all write. Who it is, the texts and addr, never changes while somebody holds it. */
 typedef struct htarget_slot_s {
     _Atomic uint64_t ejection;   /* a heject_t */
     _Atomic uint32_t health;     /* an hhealth_t */
@@ -28,7 +28,11 @@ typedef struct htarget_slot_s {
     _Atomic int status;          /* of HTTP, that the last check got */
     _Atomic uint64_t changed_ms; /* its state, ms since the epoch */
     _Atomic uint64_t ejections, checks, check_failures;
-    char group[HTARGETS_NAME_SIZE], name[HTARGET_NAME_SIZE], address[HADDR_FORMAT_SIZE];
+    _Atomic uint64_t known_ms; /* ms since the epoch: an answer had it; 0: the last has not */
+    _Atomic uint32_t order;    /* weight and, below it, priority */
+    haddr_t addr;
+    char group[HTARGETS_NAME_SIZE], service[HENDPOINT_HOST_SIZE]; /* "": it is of none */
+    char name[HTARGET_NAME_SIZE], address[HADDR_FORMAT_SIZE];
 } htarget_slot_t;
 
 /* The place of a target in share, for this worker. Without a share, or when that is full, it is
@@ -37,6 +41,11 @@ htarget_slot_t *htarget__hold(htarget_share_t *share, unsigned worker, const hta
                               uint64_t now_ms);
 /* Once for each htarget__hold. */
 void htarget__unhold(htarget_share_t *share, unsigned worker, htarget_slot_t *slot);
+
+/* The next place, from *at on, that an answer since since_ms has, of that group and service, and of
+ * that name unless it is ""; copied to *found. False: there is none. */
+bool htarget__next_known(htarget_share_t *share, const htarget_slot_t *like, uint64_t since_ms,
+                         size_t *at, htarget_slot_t *found);
 
 bool htarget__is_worker(const htarget_share_t *share, unsigned worker);
 

@@ -59,6 +59,7 @@ static void lock(htarget_share_t *share)
 static uint64_t key_of(const htarget_slot_t *slot)
 {
     uint64_t parts[] = {hbalance_hash(slot->group, strlen(slot->group)),
+                        hbalance_hash(slot->service, strlen(slot->service)),
                         hbalance_hash(slot->name, strlen(slot->name)),
                         hbalance_hash(slot->address, strlen(slot->address))};
 
@@ -67,8 +68,8 @@ static uint64_t key_of(const htarget_slot_t *slot)
 
 static bool is_same(const htarget_slot_t *a, const htarget_slot_t *b)
 {
-    return strcmp(a->group, b->group) == 0 && strcmp(a->name, b->name) == 0 &&
-           strcmp(a->address, b->address) == 0;
+    return strcmp(a->group, b->group) == 0 && strcmp(a->service, b->service) == 0 &&
+           strcmp(a->name, b->name) == 0 && strcmp(a->address, b->address) == 0;
 }
 
 static bool is_held(const htarget_share_t *share, htarget_slot_t *slot)
@@ -109,7 +110,9 @@ static void fill(htarget_slot_t *slot, unsigned workers, const htarget_slot_t *l
                  uint64_t now_ms)
 {
     memset((void *)slot, 0, place_size(workers));
+    slot->addr = like->addr;
     memcpy(slot->group, like->group, sizeof(slot->group));
+    memcpy(slot->service, like->service, sizeof(slot->service));
     memcpy(slot->name, like->name, sizeof(slot->name));
     memcpy(slot->address, like->address, sizeof(slot->address));
     slot->changed_ms = now_ms;
@@ -158,6 +161,30 @@ void htarget__unhold(htarget_share_t *share, unsigned worker, htarget_slot_t *sl
         cells_of(slot)[worker].n.holds--;
     else
         hmem_free(slot);
+}
+
+static bool is_known(const htarget_slot_t *slot, const htarget_slot_t *like, uint64_t since_ms)
+{
+    return slot->known_ms > 0 && slot->known_ms >= since_ms &&
+           strcmp(slot->group, like->group) == 0 && strcmp(slot->service, like->service) == 0 &&
+           (like->name[0] == '\0' || strcmp(slot->name, like->name) == 0);
+}
+
+bool htarget__next_known(htarget_share_t *share, const htarget_slot_t *like, uint64_t since_ms,
+                         size_t *at, htarget_slot_t *found)
+{
+    bool is_there = false;
+
+    lock(share);
+    for (; *at < HTARGET_SHARE_TARGETS_MAX && !is_there; ++*at) {
+        const htarget_slot_t *slot = slot_at(share, *at);
+
+        is_there = share->keys[*at] != 0 && is_known(slot, like, since_ms);
+        if (is_there)
+            memcpy((void *)found, (const void *)slot, sizeof(*found));
+    }
+    pthread_mutex_unlock(&share->lock);
+    return is_there;
 }
 
 htarget_cell_t *htarget__cell(const htarget_share_t *share, htarget_slot_t *slot, unsigned worker)

@@ -386,13 +386,14 @@ int htargets_new(hloop_t *loop, const htargets_options_t *options, htargets_t **
     hlist_init(&group->draining);
     hlist_init(&group->waiters);
     set_options(group, options);
+    group->beginning = true;
     for (size_t i = 0; i < options->spec_count && !err; i++)
         err = htargets__add_source(group, &options->specs[i]);
+    group->beginning = false;
     if (err) {
         htargets_free(group);
         return err;
     }
-    group->options.previous = NULL;
     *out = group;
     return 0;
 }

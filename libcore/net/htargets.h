@@ -13,7 +13,9 @@
  * resolved the last addresses stay.
  *
  * A group belongs to one loop. Groups of the same name in several processes share health, ejection,
- * counters and the number of connections through an htarget_share_t; one of the processes checks. */
+ * counters and the number of connections through an htarget_share_t; one of the processes checks.
+ * What a name's answer was is shared, too: the group of a new configuration, or of a new process,
+ * begins with it, and does not depend on the name servers. */
 #ifndef HNET_NET_HTARGETS_H
 #define HNET_NET_HTARGETS_H
 
@@ -35,6 +37,7 @@ extern "C" {
 #define HTARGETS_DNS_MIN_MS 1000    /* a name is asked for again after its TTL, but not before */
 #define HTARGETS_DNS_MAX_MS 3600000 /* ... nor after this */
 #define HTARGETS_DNS_RETRY_MS 5000  /* after a failure, at the latest */
+#define HTARGETS_KNOWN_MS 7200000   /* so long an answer may be begun with */
 #define HTARGETS_EJECT_FAILURES 3   /* in a row */
 #define HTARGETS_EJECT_MS 10000
 #define HTARGETS_EJECT_MAX_MS 60000
@@ -107,8 +110,6 @@ typedef struct htargets_options_s {
                                       process: true */
     htarget_share_t *share;        /* NULL: the group is this process's alone */
     unsigned worker;               /* its number in share */
-    const htargets_t *previous;    /* of the configuration before: names that it knows are known at
-                                   once; read during htargets_new only */
     htargets_change_cb on_change;  /* NULL: nobody asks */
     void *arg;
 } htargets_options_t;

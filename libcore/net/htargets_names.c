@@ -156,14 +156,17 @@ static int keep_address(htarget_source_t *source, haddr_t addr)
     return err;
 }
 
-static void remove_unseen(htarget_source_t *source)
+/* After an answer: what it had is known, what it had not is gone. */
+static void settle(htarget_source_t *source)
 {
     hlist_t *node, *next;
 
     HLIST_FOREACH (node, next, &source->targets) {
         htarget_t *target = HLIST_ENTRY(node, htarget_t, link);
 
-        if (!target->seen)
+        if (target->seen)
+            htarget__set_known(target, true);
+        else
             htarget__remove(target);
     }
 }
@@ -181,7 +184,7 @@ static void on_addrs(hdns_query_t *query, int err, const haddr_t *addrs, size_t 
             err = keep_address(source, addrs[i]) == -ENOMEM ? -ENOMEM : err;
     }
     if (!err)
-        remove_unseen(source);
+        settle(source);
     set_result(source, err, err == -ENOMEM ? herr_str(err) : hdns_error(query));
     schedule(source, hdns_ttl_s(query));
     htargets__wake(source->group);
@@ -336,56 +339,49 @@ static int ask(htarget_source_t *source)
 
 /* ---- what is known already ------------------------------------------------------------------- */
 
-static bool is_same(const htarget_source_t *a, const htarget_source_t *b)
+/* The source of a name that is known; of a service: the one of this record. NULL: none. */
+static htarget_source_t *source_of(htarget_source_t *source, const htarget_slot_t *known)
 {
-    return a->srv == b->srv && !a->service == !b->service && a->named &&
-           a->endpoint.scheme == b->endpoint.scheme && a->endpoint.port == b->endpoint.port &&
-           hstr_ieq(a->endpoint.host, b->endpoint.host);
+    htarget_source_t *child;
+    hendpoint_t endpoint;
+    uint32_t order = known->order;
+
+    if (!source->srv)
+        return source;
+    if (hendpoint_parse(&endpoint, known->name, NULL, 0) != 0)
+        return NULL;
+    child = find_child(source, endpoint.host, endpoint.port);
+    if (!child)
+        child = add_child(source, endpoint.host, endpoint.port);
+    if (child)
+        set_order(child, (uint16_t)(order >> 16), (uint16_t)order);
+    return child;
 }
 
-static int inherit_addresses(htarget_source_t *source, const htarget_source_t *old)
+/* What other processes know, or the configuration before did: nobody has to wait for the first
+ * answer, and without name servers it goes on. */
+static int begin_with_known(htarget_source_t *source)
 {
-    hlist_t *node, *next;
-    int err = 0;
+    htargets_t *group = source->group;
+    uint64_t now_ms = hloop_now_ms(group->loop);
+    htarget_slot_t like = {0}, known;
+    size_t at = 0;
 
-    HLIST_FOREACH (node, next, &old->targets) {
-        if (!err)
-            err = keep_address(source, HLIST_ENTRY(node, htarget_t, link)->addr);
-    }
-    if (!err && old->err == 0)
-        source->err = 0;
-    return err;
-}
-
-static int inherit_service(htarget_source_t *source, const htarget_source_t *old)
-{
-    int err = 0;
-
-    for (htarget_source_t *c = next_child(old, old); c && !err; c = next_child(old, c)) {
-        htarget_source_t *child = add_child(source, c->endpoint.host, c->endpoint.port);
-
-        if (!child)
-            return -ENOMEM;
-        set_order(child, c->weight, c->priority);
-        err = inherit_addresses(child, c);
-    }
-    if (!err && old->err == 0)
-        source->err = 0;
-    return err;
-}
-
-/* What the configuration before knew, so that nobody has to wait for the first answer. */
-static int inherit(htarget_source_t *source)
-{
-    const htargets_t *previous = source->group->options.previous;
-    hlist_t *node, *next;
-
-    if (!previous)
+    if (!group->options.share)
         return 0;
-    HLIST_FOREACH (node, next, &previous->sources) {
-        if (is_same(source_at(node), source))
-            return source->srv ? inherit_service(source, source_at(node))
-                               : inherit_addresses(source, source_at(node));
+    hstr_copy(like.group, sizeof(like.group), group->name);
+    if (source->srv)
+        hstr_copy(like.service, sizeof(like.service), source->endpoint.host);
+    else
+        name_of(source, like.name, sizeof(like.name));
+    while (
+        htarget__next_known(group->options.share, &like, now_ms - HTARGETS_KNOWN_MS, &at, &known)) {
+        htarget_source_t *owner = source_of(source, &known);
+
+        if (!owner || keep_address(owner, known.addr) == -ENOMEM)
+            return -ENOMEM;
+        owner->err = 0;
+        source->err = 0;
     }
     return 0;
 }
@@ -422,7 +418,7 @@ int htargets__add_source(htargets_t *group, const htarget_spec_t *spec)
     if (!group->options.dns || hendpoint_is_unix(&spec->endpoint))
         return -EINVAL;
     err = follow(source);
-    return err ? err : inherit(source);
+    return err ? err : begin_with_known(source);
 }
 
 void htargets_each_name(const htargets_t *group, htargets_each_name_cb cb, void *arg)

@@ -142,8 +142,7 @@ static void tell_state(htarget_t *target, htargets_event_e event, const char *wh
 /* Of names every process learns by itself: one of them speaks; not of what was known before. */
 static void tell_membership(htarget_t *target, htargets_event_e event)
 {
-    if (target->group->options.runs_checks && target->source->named &&
-        !target->group->options.previous)
+    if (target->group->options.runs_checks && target->source->named && !target->group->beginning)
         tell(target, event, "");
 }
 
@@ -195,11 +194,22 @@ uint32_t htarget__order(const htarget_t *target)
     return target->priority + (target->backup ? HTARGET_BACKUP_ORDER : 0);
 }
 
+static void publish_order(htarget_t *target)
+{
+    atomic_store(&target->slot->order, (uint32_t)target->weight << 16 | target->priority);
+}
+
 void htarget__set_order(htarget_t *target, uint16_t weight, uint16_t priority)
 {
     target->weight = weight;
     target->priority = priority;
+    publish_order(target);
     htargets__update(target->group, target);
+}
+
+void htarget__set_known(htarget_t *target, bool known)
+{
+    atomic_store(&target->slot->known_ms, known ? hloop_now_ms(target->group->loop) : 0);
 }
 
 static void free_target(htarget_t *target)
@@ -215,7 +225,10 @@ static void free_target(htarget_t *target)
 static void get_names(const htarget_source_t *source, const haddr_t *addr, htarget_slot_t *like)
 {
     memset((void *)like, 0, sizeof(*like));
+    like->addr = *addr;
     hstr_copy(like->group, sizeof(like->group), source->group->name);
+    if (source->service)
+        hstr_copy(like->service, sizeof(like->service), source->service->endpoint.host);
     hendpoint_format(&source->endpoint, like->name, sizeof(like->name));
     haddr_format(&addr->u.sa, addr->len, like->address, sizeof(like->address));
 }
@@ -290,6 +303,7 @@ int htarget__add(htarget_source_t *source, const haddr_t *addr, htarget_t **out)
     target->backup = source->backup;
     target->weight = source->weight;
     target->priority = source->priority;
+    publish_order(target);
     err = htargets__enlist(group, target);
     if (!err) {
         hlist_push_back(&source->targets, &target->link);
@@ -317,8 +331,10 @@ void htarget__remove(htarget_t *target)
     htargets__delist(group, target);
     hcheck_free(target->check);
     target->check = NULL;
-    if (!group->closed)
+    if (!group->closed) {
+        htarget__set_known(target, false);
         tell_membership(target, HTARGETS_REMOVED);
+    }
     target->source = NULL;
     hlist_remove(&target->link);
     if (target->refs > 0)

@@ -362,30 +362,36 @@ static void a_backup_service_comes_last(void **state)
 
 static void what_was_known_is_known_at_once(void **state)
 {
-    htargets_t *before;
+    htarget_share_t *share;
     htarget_t *target;
     world_t w;
 
     (void)state;
     begin_with(&w, "www.test:80", "_web._tcp.test,backup", NULL);
-    set_addresses(&w, 1, 0);
+    assert_int_equal(htarget_share_new(2, &share), 0);
+    w.options.share = share;
+    set_addresses(&w, 1, 3);
     set_record(&w, 0, 2, 10, 7);
     use(&w);
+    RUN_UNTIL(w.loop, count_targets(w.group) == 3);
+    set_addresses(&w, 1, 0);
     RUN_UNTIL(w.loop, count_targets(w.group) == 2);
-    before = w.group;
+    htarget_share_forget(share, 0); /* a worker that was killed */
     w.server.dead = true;
-    w.options.previous = before;
+    w.options.worker = 1;
     w.events[0] = '\0';
+    htargets_free(w.group);
     use(&w);
-    htargets_free(before);
     assert_string_equal(w.events, "");
+    assert_int_equal(count_targets(w.group), 2);
     assert_int_equal(htargets_pick(w.group, NULL, NULL, &target), 0);
     assert_string_equal(htarget_address(target), ONE);
     htarget_release(target, 0, 0);
     assert_int_equal(info_of(w.group, TWO).weight, 7);
-    w.server.dead = false;
-    set_addresses(&w, 3, 0);
+    assert_true(info_of(w.group, TWO).backup);
+    assert_string_equal(info_of(w.group, TWO).name, "h2.test:80");
     end(&w);
+    htarget_share_free(share);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
