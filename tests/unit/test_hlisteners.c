@@ -150,7 +150,10 @@ static void what_is_named_again_stays_and_the_rest_is_closed(void **state)
     assert_int_equal(new.items[0].fd_count, 2);
     assert_memory_equal(new.items[0].fds, old.items[0].fds, 2 * sizeof(int));
     assert_true(is_open(old.items[1].fds[0]));
+    assert_false(hlisteners_is_gone(&old.items[1]));
     hlisteners_commit(all);
+    assert_true(hlisteners_is_gone(&old.items[1])); /* in the workers, too */
+    assert_false(hlisteners_is_gone(&old.items[0]));
     assert_true(is_open(old.items[0].fds[0]));
     assert_false(is_open(old.items[1].fds[0]));
     hlisteners_set_deinit(&old);
@@ -207,6 +210,7 @@ static void a_request_that_fails_or_is_undone_changes_nothing(void **state)
     hlisteners_commit(all);
     assert_false(is_open(held));
     hlisteners_close(all);
+    assert_true(hlisteners_is_gone(&second.items[0]));
     assert_int_equal(access(path, F_OK), -1);
     hlisteners_set_deinit(&first);
     hlisteners_set_deinit(&second);
