@@ -229,6 +229,29 @@ static void a_listener_that_stops_reading_accepts_later(void **state)
     close(fd);
 }
 
+static void those_who_wait_are_accepted_before_a_listener_closes(void **state)
+{
+    hloop_t *loop = new_loop();
+    struct sockaddr_in addr;
+    hio_t *listener = listen_on(loop, &addr);
+    int fds[CONNECTIONS];
+
+    (void)state;
+    settle(loop);
+    for (int i = 0; i < CONNECTIONS; i++)
+        fds[i] = plain_connect(&addr);
+    hio_accept_waiting(listener);
+    assert_int_equal(accepted_n, CONNECTIONS);
+    hio_accept_waiting(accepted[0]); /* no listener */
+    hio_close(listener);
+    hio_accept_waiting(listener);
+    settle(loop);
+    assert_int_equal(hloop_nios(loop), CONNECTIONS);
+    hloop_free(&loop);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
+}
+
 static void accepted_sockets_are_ready_to_use(void **state)
 {
     hloop_t *loop = new_loop();
@@ -325,6 +348,7 @@ int main(void)
         TEST(addresses_are_looked_up_when_asked_for_and_once),
         TEST(a_listener_may_close_while_accepting),
         TEST(a_listener_that_stops_reading_accepts_later),
+        TEST(those_who_wait_are_accepted_before_a_listener_closes),
         TEST(accepted_sockets_are_ready_to_use),
         TEST(first_bytes_are_read_without_the_poller),
         TEST(a_silent_connection_is_accepted_in_the_end),
