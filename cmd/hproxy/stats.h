@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define STATS_SERVICES_MAX 512 /* names, old ones too */
-#define STATS_NAME_SIZE 64
+#define STATS_NAME_SIZE 320    /* longer ones are cut: those of end points are not */
 #define STATS_ENDS_MAX 16
 #define STATS_BUCKETS 16    /* of durations */
 #define STATS_SLOTS_MAX 128 /* workers whose open sessions are counted */
