@@ -203,25 +203,31 @@ static int parse_url(http_request_t *request)
     return 0;
 }
 
-/* HTTP/1.1 has exactly one Host (RFC 9112 section 3.2). */
+/* Those that every recipient has to see: without them the body would be another's request. */
+static bool hides_framing(http_span_t fields)
+{
+    return http_field_has(fields, "Connection", "Content-Length") ||
+           http_field_has(fields, "Connection", "Transfer-Encoding");
+}
+
+/* HTTP/1.1 has exactly one Host (RFC 9112 section 3.2), and HTTP/1.0 no chunks (section 6.1). */
 static int check_fields(http_request_t *request)
 {
     http_span_t rest = request->fields, name, value;
-    bool chunked;
     int err, hosts = 0;
 
     while ((err = http_field_next(&rest, &name, &value)) > 0)
         hosts += http_span_ieq(name, "Host");
     if (err < 0 || hosts > 1 || (hosts == 0 && request->minor > 0))
         return 400;
-    err = http_body_length(request->fields, &chunked, &request->body_length);
+    err = http_body_length(request->fields, &request->chunked, &request->body_length);
     if (err < 0)
         return err == HERR_UNSUPPORTED ? 501 : 400;
-    if (chunked)
-        return 411;
     if (request->body_length < 0)
         request->body_length = 0;
-    return request->connect && request->body_length > 0 ? 400 : 0;
+    if ((request->chunked && request->minor == 0) || hides_framing(request->fields))
+        return 400;
+    return request->connect && (request->chunked || request->body_length > 0) ? 400 : 0;
 }
 
 int http_request_parse(http_request_t *request, const void *head, size_t len)

@@ -58,12 +58,12 @@ typedef struct http_request_s {
     char host[HTTP_HOST_SIZE]; /* without brackets */
     uint16_t port;
     http_span_t path;    /* with its query; "/" or "*" if there is none */
-    int64_t body_length; /* 0: there is no body */
+    int64_t body_length; /* 0: there is no body; of one in chunks, too */
+    bool chunked;        /* there is one in chunks */
     int minor;           /* HTTP/1.minor */
 } http_request_t;
 
-/* Reads a whole head. 0; or the status to answer with, positive: 400 (broken), 411 (a body whose
- * length is not said in front), 501 (another scheme than http, an unknown transfer coding), 505
+/* Reads a whole head. 0; or the status to answer with, positive: 400 (broken), 501 (another scheme than http, an unknown transfer coding), 505
  * (not HTTP/1.x). method and target are set as far as they are there. */
 int http_request_parse(http_request_t *request, const void *head, size_t len);
 

@@ -2,6 +2,7 @@
 
 #include "../base/hmem.h"
 #include "../base/htime.h"
+#include "../codec/http_rest.h"
 #include "hdigest.h"
 #include "hrelay.h"
 
@@ -107,7 +108,8 @@ static void ask_again(hproxy__session_t *s, const http_request_t *request, bool 
     bool keep = request->minor > 0 || http_field_has(request->fields, "Connection", "keep-alive") ||
                 http_field_has(request->fields, "Proxy-Connection", "keep-alive");
 
-    keep = keep && request->body_length == 0 && ++s->tries < HPROXY_SERVER_TRIES_MAX &&
+    keep = keep && request->body_length == 0 && !request->chunked &&
+           ++s->tries < HPROXY_SERVER_TRIES_MAX &&
            !http_field_has(request->fields, "Connection", "close");
     challenge(s, keep, stale);
     if (!keep) {
@@ -164,6 +166,14 @@ static void log_in(hproxy__session_t *s, const http_request_t *request)
 
 /* ---- the dialect ----------------------------------------------------------------------------- */
 
+/* How much of the body is here, and what is still to come; HERR_PROTOCOL. */
+static ssize_t take_body(const hproxy__session_t *s, const http_request_t *request,
+                         http_rest_t *rest)
+{
+    *rest = request->chunked ? http_rest_chunks() : http_rest_length(request->body_length);
+    return http_rest_take(rest, s->in.data + s->head_len, s->in.len - s->head_len);
+}
+
 /* 414: it is the first line that is too long, that is the URL. */
 static int head_status(const hproxy__session_t *s, int err)
 {
@@ -178,6 +188,7 @@ static void input(hproxy__session_t *s)
 {
     ssize_t end = http_head_end(&s->scan, s->in.data, s->in.len);
     http_request_t request;
+    http_rest_t rest;
     int status;
 
     s->pub.protocol = "http";
@@ -189,7 +200,9 @@ static void input(hproxy__session_t *s)
     }
     s->head_len = (size_t)end;
     status = http_request_parse(&request, s->in.data, s->head_len);
-    if (status == 0 && (intptr_t)request.body_length != request.body_length)
+    if (status == 0 && request.body_length > HTTP_REST_LENGTH_MAX)
+        status = 413;
+    if (status == 0 && !request.connect && take_body(s, &request, &rest) < 0)
         status = 400;
     if (status != 0)
         refuse_status(s, status, HERR_PROTOCOL);
@@ -229,31 +242,34 @@ static void refuse(hproxy__session_t *s, int err, bool early)
  * context, so that there is nothing to free and the close callback is the program's. */
 static void forward_body(hio_t *io, void *buf, int len)
 {
-    intptr_t left = (intptr_t)hio_context(io);
-    int n = len < left ? len : (int)left;
+    http_rest_t rest = (http_rest_t)hio_context(io);
+    ssize_t n = http_rest_take(&rest, buf, (size_t)len);
 
+    if (n < 0) {
+        hio_abort(io, (int)n);
+        return;
+    }
     if (n == 0)
         return;
-    hio_set_context(io, (void *)(left - n));
-    hio_write_upstream(io, buf, n);
+    hio_set_context(io, (void *)rest);
+    hio_write_upstream(io, buf, (int)n);
 }
 
 static int forward(hproxy__session_t *s, const http_request_t *request, hio_t *upstream)
 {
-    size_t size = HTTP_FORWARD_SIZE(s->head_len), here = s->in.len - s->head_len;
-    char *head = hmem_alloc(size);
-    int64_t left = request->body_length;
+    size_t size = HTTP_FORWARD_SIZE(s->head_len);
+    http_rest_t rest;
+    ssize_t here = take_body(s, request, &rest);
+    char *head = here < 0 ? NULL : hmem_alloc(size);
     ssize_t len;
     int err;
 
     if (!head)
-        return -ENOMEM;
-    if ((int64_t)here > left)
-        here = (size_t)left;
+        return here < 0 ? (int)here : -ENOMEM;
     len = http_request_forward(request, head, size);
     err = len < 0 ? (int)len : hio_setup_upstream(s->pub.io, upstream);
     if (err == 0)
-        err = hio_set_context(s->pub.io, (void *)(intptr_t)(left - (int64_t)here));
+        err = hio_set_context(s->pub.io, (void *)rest);
     if (err == 0) {
         hio_setcb_read(s->pub.io, forward_body);
         hio_setcb_read(upstream, hio_write_upstream);

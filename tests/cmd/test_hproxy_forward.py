@@ -29,8 +29,17 @@ REPLIES = {"granted": 0, "failure": 1, "forbidden": 2, "host": 4, "refused": 5, 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def chunks(self):
+        while size := int(self.rfile.readline(), 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
     def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = b"".join(self.chunks())
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.heads.append(f"{self.requestline}\n{self.headers}")
         text = f"{self.command} {self.path} {len(body)}".encode()
         self.send_response(200)
@@ -38,7 +47,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_POST = answer
+    do_GET = do_POST = do_PUT = answer
 
     def log_message(self, *args):
         pass
@@ -105,8 +114,9 @@ def forward(hproxy, *args, **options):  # noqa: F811
     return hproxy("0", "--socks", "--http", "--access-log", *args, **options)
 
 
-def curl(lab, proxy, url, *args, scheme="http", user=""):
-    return lab.run("curl", "-sS", "-m", str(TIMEOUT), "-x", f"{scheme}://{user}{HOST}:{proxy.port}", url, *args)
+def curl(lab, proxy, url, *args, scheme="http", user="", **options):
+    address = f"{scheme}://{user}{HOST}:{proxy.port}"
+    return lab.run("curl", "-sS", "-m", str(TIMEOUT), "-x", address, url, *args, **options)
 
 
 def line(proxy, text):
@@ -195,6 +205,13 @@ def test_several_requests_for_several_servers(lab, hproxy, web):  # noqa: F811
         urls = [f"http://{HOST}:{s.port}/{i}" for i in range(3) for s in (web, other)]
         done = curl(lab, proxy, urls[0], *urls[1:])
         assert done.out() == b"".join(b"GET /%d 0" % i for i in (0, 0, 1, 1, 2, 2)), done
+
+
+def test_a_body_whose_length_nobody_knows(lab, hproxy, web):  # noqa: F811
+    proxy = forward(hproxy)
+    done = curl(lab, proxy, f"http://{HOST}:{web.port}/up", "-T", "-", "-H", "Expect:", data=b"x" * MIB)
+    assert done.out() == b"PUT /up %d" % MIB, done
+    assert "Transfer-Encoding: chunked" in web.heads[0]
 
 
 def test_ssh_goes_through(lab, hproxy):  # noqa: F811
@@ -390,10 +407,10 @@ def test_a_request_behind_another_goes_nowhere(hproxy, web):  # noqa: F811
 
 
 @contextlib.contextmanager
-def echo():
+def echo(host=HOST):
     """Sends datagrams back to where they came from."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind((HOST, 0))
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((host, 0))
 
     def serve():
         while True:
@@ -405,7 +422,7 @@ def echo():
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield sock.getsockname()[1]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+    with socket.socket(sock.family, socket.SOCK_DGRAM) as end:
         end.sendto(b"end", sock.getsockname())
     thread.join(TIMEOUT)
     sock.close()
@@ -445,6 +462,20 @@ def test_datagrams_of_many_clients(hproxy, names):  # noqa: F811
         wait_until(lambda: f":{lab_port:04X} " not in open("/proc/net/udp").read(), "the end of the association")
     row = line(proxy, " udp ")
     assert " socks5 " in row and " done " in row and " 61408 61408 " in row, row
+
+
+@pytest.mark.skipif(not IPV6, reason="no IPv6")
+def test_datagrams_of_either_family(hproxy):  # noqa: F811
+    """Whatever the client's own is."""
+    proxy = hproxy("[::1]:0", "--socks")
+    with echo("::1") as six, echo() as four, proxy.connect() as control:
+        code, bound = socks5(control, "::", 0, command=3)
+        assert code == REPLIES["granted"] and bound[0] == "::1"
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(TIMEOUT)
+            for host, port in (("::1", six), (HOST, four)):
+                sock.sendto(head_of(host, port) + host.encode(), bound)
+                assert sock.recv(1 << 16).endswith(struct.pack("!H", port) + host.encode())
 
 
 def test_an_idle_association_ends(hproxy):  # noqa: F811

@@ -1,8 +1,9 @@
-/* A head ends at the same place however it comes; whatever is read from it lies in it; a request
- * that is forwarded is a request. */
+/* A head ends at the same place however it comes, and so do chunks; whatever is read from it lies in
+ * it; a request that is forwarded is a request. */
 #include "base/herr.h"
 #include "codec/http_auth.h"
 #include "codec/http_connect.h"
+#include "codec/http_rest.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -51,6 +52,20 @@ static void check_forward(const http_request_t *request, const char *head, size_
     free(out);
 }
 
+static void check_chunks(const uint8_t *data, size_t size)
+{
+    http_rest_t whole = http_rest_chunks(), bytes = whole;
+    ssize_t end = http_rest_take(&whole, data, size), n = 1;
+    size_t at = 0;
+
+    check(end <= (ssize_t)size && (end == (ssize_t)size || end < 0 || whole == 0));
+    while (at < size && n == 1) {
+        n = http_rest_take(&bytes, data + at, 1);
+        at += n == 1;
+    }
+    check(end < 0 ? n < 0 : at == (size_t)end && bytes == whole);
+}
+
 static void check_head(const char *head, size_t len)
 {
     http_request_t request;
@@ -78,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 1)
         return 0;
+    check_chunks(data + 1, size - 1);
     end = end_in_pieces(data + 1, size - 1, size);
     check(end == end_in_pieces(data + 1, size - 1, data[0] % 16 + 1));
     if (end <= 0)

@@ -152,6 +152,8 @@ static void broken_requests_are_answered(void **state)
         {"\5\1\1", "\5\xff", 3, 2},
         {"\5\1\0\5\2\0\1\1\1\1\1\0\1", "\5\0\5\7\0\1", 13, 6},
         {"CONNECT h:0 HTTP/1.0\r\n\r\n", "HTTP/1.1 400 ", 24, 13},
+        {"POST http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx",
+         "HTTP/1.1 400 ", 65, 13},
         {"\5\1\0\5\1\0\1\1\1\1\1\0\0", "\5\0\5\1\0\1", 13, 6},
     };
 
@@ -268,6 +270,41 @@ static void a_request_is_forwarded_with_its_body_and_no_more(void **state)
     lab.upstream = -1;
     hears_the_end(&lab);
     assert_string_equal(lab.heard, "HTTP/1.1 204 No\r\n\r\n");
+    lab_close(&lab);
+}
+
+static void a_body_in_chunks_is_passed_on_and_no_more(void **state)
+{
+    char expected[TEXT_SIZE];
+    lab_t lab;
+    int len;
+
+    (void)state;
+    lab_open(&lab);
+    say_http(&lab, "POST http://127.0.0.1:@/a HTTP/1.1\r\nHost: x\r\n"
+                   "Transfer-Encoding: chunked\r\n\r\n5\r\n012");
+    len = snprintf(expected, sizeof(expected),
+                   "POST /a HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nTransfer-Encoding: chunked\r\n"
+                   "Via: 1.1 hnet\r\nConnection: close\r\n\r\n5\r\n012",
+                   ntohs(lab.addr.sin_port));
+    upstream_gets(&lab, expected, (size_t)len);
+    say(&lab, "34\r\n0\r\n\r\nGET http://other/ HTTP/1.1\r\n\r\n", 39);
+    upstream_gets(&lab, "34\r\n0\r\n\r\n", 9);
+    settle(lab.loop);
+    assert_int_equal(recv(lab.upstream, expected, 1, MSG_DONTWAIT), -1);
+    lab_close(&lab);
+    /* What cannot be a chunk ends both. */
+    lab_open(&lab);
+    say_http(&lab, "POST http://127.0.0.1:@/a HTTP/1.1\r\nHost: x\r\n"
+                   "Transfer-Encoding: chunked\r\n\r\n");
+    len = snprintf(expected, sizeof(expected),
+                   "POST /a HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nTransfer-Encoding: chunked\r\n"
+                   "Via: 1.1 hnet\r\nConnection: close\r\n\r\n",
+                   ntohs(lab.addr.sin_port));
+    upstream_gets(&lab, expected, (size_t)len);
+    say(&lab, "no chunk", 8);
+    while (recv(lab.upstream, expected, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+        settle(lab.loop);
     lab_close(&lab);
 }
 
@@ -398,6 +435,7 @@ int main(void)
         cmocka_unit_test(who_says_nothing_is_sent_away),
         cmocka_unit_test(who_goes_before_the_request_is_told),
         cmocka_unit_test(a_request_is_forwarded_with_its_body_and_no_more),
+        cmocka_unit_test(a_body_in_chunks_is_passed_on_and_no_more),
         cmocka_unit_test(a_pipelined_request_goes_nowhere),
         cmocka_unit_test(a_server_may_be_freed_at_any_time),
         cmocka_unit_test(memory_may_end_at_any_time),

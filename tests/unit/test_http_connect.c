@@ -225,7 +225,9 @@ static void broken_requests_have_a_status(void **state)
         {"GET http:// HTTP/1.0\r\n\r\n", 400},
         {"GET http://h/#f HTTP/1.0\r\n\r\n", 400},
         {"G(T http://h/ HTTP/1.0\r\n\r\n", 400},
-        {"POST http://h/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 411},
+        {"POST http://h/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+        {"CONNECT h:1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+        {"POST http://h/ HTTP/1.0\r\nContent-Length: 1\r\nConnection: content-length\r\n\r\n", 400},
         {"POST http://h/ HTTP/1.0\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
         {"POST http://h/ HTTP/1.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
     };
