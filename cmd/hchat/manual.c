@@ -1,5 +1,26 @@
 #include "manual.h"
 
+static const char *const commands[] = {
+    "A line that begins with a slash is for the server; it answers to that person alone. Names of "
+    "people and rooms are letters, digits, \"-\" and \"_\" of any script, at most 24; case makes "
+    "no "
+    "difference in ASCII.",
+    NULL};
+
+static const hopt_term_t command_terms[] = {
+    {"/nick NAME", "Take another name; nobody else may have it."},
+    {"/join ROOM", "Go into another room, which is made if there is none."},
+    {"/leave", "Go back to the first room; so does /part."},
+    {"/who [ROOM]", "Who is there."},
+    {"/rooms", "The rooms in which somebody is, and their topics; so does /list."},
+    {"/msg NAME TEXT", "Tell one person alone, in whatever room."},
+    {"/me TEXT", "Tell what you do: <bob> *waves*."},
+    {"/topic [TEXT]", "What the room talks about."},
+    {"/help", "These commands."},
+    {"/quit [TEXT]", "Leave, with a last word."},
+    {"//TEXT", "Say a line that begins with a slash."},
+    {NULL, NULL}};
+
 static const char *const client[] = {
     "With a host and a port, or --connect, hchat is a client. At a terminal what is typed is "
     "edited, kept for the next time and never broken by what arrives; names have colours (not "
@@ -47,6 +68,7 @@ static const hopt_term_t cluster_terms[] = {
     {NULL, NULL}};
 
 const hopt_section_t manual_sections[] = {
+    {"COMMANDS", commands, command_terms},
     {"CLIENT", client, client_terms},
     {"SEVERAL SERVERS", cluster, cluster_terms},
     {NULL, NULL, NULL},

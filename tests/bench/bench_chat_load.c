@@ -144,7 +144,7 @@ int main(int argc, char **argv)
     if (argc != 6)
         return 2;
     bench_raise_files();
-    pid = atoi(argv[2]);
+    pid = (pid_t)strtol(argv[2], NULL, 10);
     members = strtoull(argv[3], NULL, 10);
     lines = strtoull(argv[5], NULL, 10);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -153,7 +153,7 @@ int main(int argc, char **argv)
     if (epoll_fd < 0 || !fds || !samples)
         bench_fail("memory");
     for (uint64_t i = 0; i < members; i++) {
-        fds[i] = join((uint16_t)atoi(argv[1]), (int)i);
+        fds[i] = join((uint16_t)strtoul(argv[1], NULL, 10), (int)i);
         while (read_all(0))
             ;
     }
