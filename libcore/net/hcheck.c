@@ -275,8 +275,9 @@ static void on_timer(htimer_t *timer)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static int set_endpoint(hcheck_t *check, bool datagram)
+static int set_endpoint(hcheck_t *check)
 {
+    bool datagram = check->options.datagram;
     char host[HADDR_FORMAT_SIZE];
     const struct sockaddr *sa = &check->addr.u.sa;
 
@@ -316,11 +317,11 @@ static void set_defaults(hcheck_options_t *o)
         o->http_path = "/";
 }
 
-static bool are_valid(const hcheck_options_t *o, bool datagram)
+static bool are_valid(const hcheck_options_t *o)
 {
     if (o->kind <= HCHECK_NONE || o->kind > HCHECK_HTTP || (o->kind == HCHECK_TLS && !o->tls))
         return false;
-    if (datagram && (o->tls || o->kind == HCHECK_HTTP || o->proxy_protocol))
+    if (o->datagram && (o->tls || o->kind == HCHECK_HTTP || o->proxy_protocol))
         return false;
     if (o->interval_ms > INT32_MAX || o->timeout_ms > INT32_MAX ||
         o->jitter_percent > JITTER_PERCENT_MAX)
@@ -372,8 +373,8 @@ static int make_request(hcheck_t *check)
     return check->request ? 0 : -ENOMEM;
 }
 
-int hcheck_new(hloop_t *loop, const haddr_t *addr, bool datagram, const hcheck_options_t *options,
-               hcheck_cb cb, void *arg, hcheck_t **out)
+int hcheck_new(hloop_t *loop, const haddr_t *addr, const hcheck_options_t *options, hcheck_cb cb,
+               void *arg, hcheck_t **out)
 {
     hcheck_t *check = hmem_zalloc(sizeof(*check));
     int err;
@@ -390,7 +391,7 @@ int hcheck_new(hloop_t *loop, const haddr_t *addr, bool datagram, const hcheck_o
     check->random = hrandom_seed();
     hbytes_init(&check->reply, HCHECK_REPLY_MAX);
     set_defaults(&check->options);
-    err = are_valid(&check->options, datagram) ? set_endpoint(check, datagram) : -EINVAL;
+    err = are_valid(&check->options) ? set_endpoint(check) : -EINVAL;
     if (!err)
         err = make_request(check);
     if (!err) {
@@ -406,12 +407,12 @@ int hcheck_new(hloop_t *loop, const haddr_t *addr, bool datagram, const hcheck_o
     return 0;
 }
 
-bool hcheck_is_valid(const hcheck_options_t *options, bool datagram)
+bool hcheck_is_valid(const hcheck_options_t *options)
 {
     hcheck_options_t filled = *options;
 
     set_defaults(&filled);
-    return are_valid(&filled, datagram);
+    return are_valid(&filled);
 }
 
 void hcheck_free(hcheck_t *check)

@@ -39,6 +39,7 @@ typedef enum hcheck_kind_e {
  * the rest until hcheck_new returns. */
 typedef struct hcheck_options_s {
     hcheck_kind_e kind;
+    bool datagram;           /* the address is that of a datagram socket */
     uint32_t interval_ms;    /* from one to the next; 0: HCHECK_INTERVAL_MS */
     uint32_t timeout_ms;     /* of all of it; 0: HCHECK_TIMEOUT_MS */
     unsigned jitter_percent; /* 0: HCHECK_JITTER_PERCENT: an interval is up to this longer or
@@ -74,11 +75,11 @@ typedef void (*hcheck_cb)(hcheck_t *check, const hcheck_result_t *result, void *
 /* Starts: the first check comes at once, from the loop. A check begins when the one before is done.
  * 0 and *check; -EINVAL (a number outside its range, an address that cannot be
  * connected to, TLS, HTTP or a PROXY header over datagrams) or -ENOMEM. */
-int hcheck_new(hloop_t *loop, const haddr_t *addr, bool datagram, const hcheck_options_t *options,
-               hcheck_cb cb, void *arg, hcheck_t **check);
+int hcheck_new(hloop_t *loop, const haddr_t *addr, const hcheck_options_t *options, hcheck_cb cb,
+               void *arg, hcheck_t **check);
 
-/* Whether hcheck_new will take them for a stream or datagram socket, whatever the address. */
-bool hcheck_is_valid(const hcheck_options_t *options, bool datagram);
+/* Whether hcheck_new will take them, whatever the address. */
+bool hcheck_is_valid(const hcheck_options_t *options);
 
 /* Ends it, without a callback. NULL is legal. */
 void hcheck_free(hcheck_t *check);

@@ -336,7 +336,6 @@ static void set_options(htargets_t *group, const htargets_options_t *options)
 
 static bool is_valid_spec(const htarget_spec_t *spec, const hcheck_options_t *check)
 {
-    bool datagram = hendpoint_socktype(&spec->endpoint) == SOCK_DGRAM;
     hcheck_options_t options;
 
     if (spec->srv && hendpoint_is_unix(&spec->endpoint))
@@ -346,7 +345,8 @@ static bool is_valid_spec(const htarget_spec_t *spec, const hcheck_options_t *ch
     options = *check;
     if (options.kind != HCHECK_TLS && spec->endpoint.scheme != HENDPOINT_TLS)
         options.tls = NULL;
-    return hcheck_is_valid(&options, datagram);
+    options.datagram = hendpoint_socktype(&spec->endpoint) == SOCK_DGRAM;
+    return hcheck_is_valid(&options);
 }
 
 static int validate(const htargets_options_t *o)

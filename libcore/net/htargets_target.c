@@ -182,9 +182,9 @@ static int start_check(htarget_t *target)
     plain.scheme = HENDPOINT_TCP;
     if (!options.http_host && host[0])
         options.http_host = hendpoint_format(&plain, text, sizeof(text));
-    return hcheck_new(target->group->loop, &target->addr,
-                      hendpoint_socktype(&target->endpoint) == SOCK_DGRAM, &options, on_check,
-                      target, &target->check);
+    options.datagram = hendpoint_socktype(&target->endpoint) == SOCK_DGRAM;
+    return hcheck_new(target->group->loop, &target->addr, &options, on_check, target,
+                      &target->check);
 }
 
 /* ---- coming and going ------------------------------------------------------------------------ */

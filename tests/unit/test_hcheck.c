@@ -90,6 +90,7 @@ static bool begin(world_t *w, int type)
     }
     hevent_set_userdata(io, w);
     if (type == SOCK_DGRAM) {
+        w->options.datagram = true;
         w->datagrams = io;
         hio_setcb_read(io, on_server_read);
         return hio_read(io) == 0;
@@ -123,9 +124,7 @@ static void on_check(hcheck_t *check, const hcheck_result_t *result, void *arg)
 
 static void start(world_t *w)
 {
-    assert_int_equal(
-        hcheck_new(w->loop, &w->addr, w->datagrams != NULL, &w->options, on_check, w, &w->check),
-        0);
+    assert_int_equal(hcheck_new(w->loop, &w->addr, &w->options, on_check, w, &w->check), 0);
     assert_int_equal(w->calls, 0);
 }
 
@@ -422,23 +421,22 @@ static void what_cannot_be_is_refused(void **state)
         {.kind = HCHECK_TALK, .send = "x", .send_len = HCHECK_SEND_MAX + 1},
         {.kind = HCHECK_TALK, .expect = "x", .expect_len = HCHECK_REPLY_MAX + 1},
     };
-    static const hcheck_options_t http = {.kind = HCHECK_HTTP};
-    static const hcheck_options_t header = {.kind = HCHECK_TALK, .proxy_protocol = 2};
+    static const hcheck_options_t http = {.kind = HCHECK_HTTP, .datagram = true};
+    static const hcheck_options_t header = {
+        .kind = HCHECK_TALK, .datagram = true, .proxy_protocol = 2};
     haddr_t vsock;
     world_t w;
 
     (void)state;
     assert_true(begin(&w, SOCK_STREAM));
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
-        assert_int_equal(hcheck_new(w.loop, &w.addr, false, &bad[i], on_check, &w, &w.check),
-                         -EINVAL);
-    assert_int_equal(hcheck_new(w.loop, &w.addr, true, &http, on_check, &w, &w.check), -EINVAL);
-    assert_int_equal(hcheck_new(w.loop, &w.addr, true, &header, on_check, &w, &w.check), -EINVAL);
-    assert_true(hcheck_is_valid(&http, false));
-    assert_false(hcheck_is_valid(&http, true));
+        assert_int_equal(hcheck_new(w.loop, &w.addr, &bad[i], on_check, &w, &w.check), -EINVAL);
+    assert_int_equal(hcheck_new(w.loop, &w.addr, &http, on_check, &w, &w.check), -EINVAL);
+    assert_int_equal(hcheck_new(w.loop, &w.addr, &header, on_check, &w, &w.check), -EINVAL);
+    assert_false(hcheck_is_valid(&http));
+    assert_true(hcheck_is_valid(&w.options));
     haddr_vsock(&vsock, 2, 80);
-    assert_int_equal(hcheck_new(w.loop, &vsock, false, &w.options, on_check, &w, &w.check),
-                     -EINVAL);
+    assert_int_equal(hcheck_new(w.loop, &vsock, &w.options, on_check, &w, &w.check), -EINVAL);
     end(&w);
 }
 
@@ -483,8 +481,7 @@ static void it_may_be_freed_at_any_time(void **state)
 
     (void)state;
     assert_true(begin(&w, SOCK_STREAM));
-    assert_int_equal(hcheck_new(w.loop, &w.addr, false, &w.options, on_check_free, &w, &w.check),
-                     0);
+    assert_int_equal(hcheck_new(w.loop, &w.addr, &w.options, on_check_free, &w, &w.check), 0);
     run(&w);
     settle(w.loop);
     assert_int_equal(w.calls, 1);
@@ -527,7 +524,7 @@ static int one_check(void *arg)
     w.options.timeout_ms = 200;
     w.answer = "HTTP/1.1 200 OK\r\n\r\n";
     w.answer_len = strlen(w.answer);
-    err = hcheck_new(w.loop, &w.addr, false, &w.options, on_check_oom, &w, &w.check);
+    err = hcheck_new(w.loop, &w.addr, &w.options, on_check_oom, &w, &w.check);
     if (!err) {
         RUN_UNTIL(w.loop, w.calls > 0);
         err = w.err ? -ENOMEM : 0;

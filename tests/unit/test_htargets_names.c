@@ -470,7 +470,7 @@ static int names_scenario(void *arg)
         w.options.dns_max_ms = 20;
         err = htargets_new(w.loop, &w.options, &w.group);
     }
-    for (int i = 0; !err && i < 300 && count_targets(w.group) < 3; i++) {
+    for (int i = 0; !err && i < 120 && count_targets(w.group) < 3; i++) {
         hloop_wakeup(w.loop);
         err = hloop_run(w.loop);
         poll(NULL, 0, 1);
