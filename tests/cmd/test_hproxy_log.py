@@ -202,6 +202,18 @@ def ask_socks(proxy, user, host):
 
 
 @pytest.mark.parametrize("kind", ["text", "json"])
+def test_a_name_with_everything_is_one_column(hproxy, log, kind):
+    name = 'a b"\t\u00e4\u202e'
+    proxy = hproxy("0", "--socks", f"--auth={name}:x", *getattr(log, kind))
+    ask_socks(proxy, name.encode(), b"x.invalid")
+    line, = log.wait()
+    if kind == "text":
+        assert columns(line)["user"] == r"a\x20b\x22\t\xc3\xa4\xe2\x80\xae"
+    else:
+        assert json.loads(line)["user"] == 'a b"\\t\u00e4\\xe2\\x80\\xae'
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
 def test_what_a_client_says_is_one_safe_line(hproxy, log, kind):
     """A destination with everything that could spoil a log, a terminal, or a column."""
     proxy = hproxy("0", "--socks", "--auth=me:x", *getattr(log, kind))
