@@ -4,7 +4,8 @@
  *     connect -> PROXY header (LOCAL) -> TLS handshake -> send, expect | HTTP GET, status
  *
  * A datagram socket sends (an empty datagram, if there is nothing to send) and is well when what is
- * expected comes; if nothing is expected, when no "port unreachable" comes within the time limit. */
+ * expected comes; if nothing is expected, when no "port unreachable" comes within the time
+ * limit. */
 #ifndef HNET_NET_HCHECK_H
 #define HNET_NET_HCHECK_H
 

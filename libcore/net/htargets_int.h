@@ -5,9 +5,9 @@
  *   htargets_spec.c   specs as text
  *   htarget_share.c   what processes know together (htarget_int.h)
  *
- * A group has sources, a source has targets. A spec is a source; one of SRV brings a source for each
- * record. A target that its source has no more drains: it has no source, and goes with its last
- * connection. */
+ * A group has sources, a source has targets. A spec is a source; one of SRV brings a source for
+ * each record. A target that its source has no more drains: it has no source, and goes with its
+ * last connection. */
 #ifndef HNET_NET_HTARGETS_INT_H
 #define HNET_NET_HTARGETS_INT_H
 

@@ -1,5 +1,6 @@
 /* One target. What is known of it lies in its slot, which other processes may change at any time:
- * states of a word are exchanged there, by compare-and-swap around the pure functions of hbalance. */
+ * states of a word are exchanged there, by compare-and-swap around the pure functions of
+ * hbalance. */
 #include "htargets_int.h"
 
 #include "../base/hmem.h"
