@@ -334,8 +334,11 @@ static bool has_port(const rule_t *rule, uint16_t port)
 
 static bool has_name(const rule_t *rule, const char *host)
 {
-    size_t len = host ? strlen(host) : 0, own = strlen(rule->name);
+    size_t len, own = strlen(rule->name);
 
+    if (!host)
+        return false;
+    len = strlen(host);
     if (len > 1 && host[len - 1] == '.')
         len--;
     if (len < own || memcmp(host + len - own, rule->name, own) != 0)

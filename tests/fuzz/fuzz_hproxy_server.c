@@ -74,7 +74,7 @@ static void open_listener(world_t *world)
           listen(world->listener, 8) == 0);
     world->addr_len = sizeof(addr);
     check(getsockname(world->listener, (struct sockaddr *)&addr, &world->addr_len) == 0);
-    snprintf(world->name, sizeof(world->name), "@%s", addr.sun_path + 1);
+    snprintf(world->name, sizeof(world->name), "@%.60s", addr.sun_path + 1);
 }
 
 static void turn(world_t *world, int fd)
