@@ -12,8 +12,7 @@ static const char *find_end(const line_t *in, const char *data, size_t len)
     if (lf)
         len = (size_t)(lf - data);
     while ((nul = memchr(nul, '\0', len - (size_t)(nul - data))) != NULL) {
-        bool after_cr = nul > data ? nul[-1] == '\r'
-                                   : in->held.len > 0 && in->held.data[in->held.len - 1] == '\r';
+        bool after_cr = nul > data ? nul[-1] == '\r' : in->after_cr;
 
         if (after_cr)
             return nul;
@@ -39,6 +38,7 @@ static int keep(line_t *in, size_t line_max, const char *data, size_t len)
 {
     int err;
 
+    in->after_cr = data[len - 1] == '\r';
     if (in->skipping)
         return LINE_NONE;
     if (is_too_long(in, len, line_max)) {
@@ -55,6 +55,7 @@ static int complete(line_t *in, size_t line_max, hbuf_t part, hbuf_t *line)
     int err = 0;
 
     in->unended = 0;
+    in->after_cr = false;
     if (in->skipping) {
         in->skipping = false;
         return LINE_NONE;

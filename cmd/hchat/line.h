@@ -23,7 +23,8 @@ typedef struct line_s {
     hbytes_t held;  /* the beginning of a line */
     size_t unended; /* bytes since the last line's end */
     bool skipping;
-    bool given; /* what is held was given to the caller */
+    bool after_cr; /* the last byte was a CR, kept or skipped */
+    bool given;    /* what is held was given to the caller */
 } line_t;
 
 /* The next line within input, which moves on; line is valid until the next call, and while the

@@ -47,6 +47,7 @@ static const struct {
     {"0123456789abcdefghijklm\nc\n", 26, "![c]"},
     {"a\n0123456789abcdefghijklmnopqrstuvw", 35, "[a]!"},
     {"\r\0\r\n\n", 5, "[][][]"},
+    {"0123456789abcdefgh\r\0c\n", 22, "![c]"},
     {"open", 4, ""},
 };
 
