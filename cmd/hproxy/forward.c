@@ -39,22 +39,22 @@ static session_end_e end_of_request(int err)
     }
 }
 
+static bool is_ours(int err)
+{
+    return err == -ENOMEM || err == -EMFILE || err == -ENFILE;
+}
+
 static session_end_e end_of_dial(int err)
 {
-    switch (err) {
-    case HERR_RESOLVE:
-        return SESSION_NO_TARGET;
-    case -ENOMEM:
-    case -EMFILE:
-    case -ENFILE:
+    if (is_ours(err))
         return SESSION_NO_RESOURCES;
-    default:
-        return SESSION_CONNECT_FAILED;
-    }
+    return err == HERR_RESOLVE ? SESSION_NO_TARGET : SESSION_CONNECT_FAILED;
 }
 
 static session_end_e end_of_association(int err)
 {
+    if (is_ours(err))
+        return SESSION_NO_RESOURCES;
     if (err == 0)
         return SESSION_DONE;
     return err == -ETIMEDOUT ? SESSION_IDLE : SESSION_CLIENT_ERROR;

@@ -105,7 +105,34 @@ static const hopt_term_t hosts_terms[] = {
      "Behind it, on both hosts."},
     {NULL, NULL}};
 
+static const char *const forward_text[] = {
+    "With --socks or --http: clients log in with SOCKS5's user and password or HTTP's Basic, and "
+    "with Digest where no password is given as a hash; SOCKS 4 has none, and is refused where a "
+    "log-in is asked for. Passwords whose hash is slow to make are looked at beside all else.",
+    "Rules of --destination have one or more patterns behind allow or deny, with :PORTS (443, "
+    "80,443,8000-8100) where they are not for all ports. The first one that fits decides; where "
+    "none does, all is allowed, unless there is a rule that allows something: then nothing else "
+    "is.",
+    "Each address that a name has is judged again before it is tried, so that no name leads where "
+    "nobody may go: rules for names and * do not open what a rule for addresses, wherever it "
+    "stands, denies. Without such a rule link-local addresses (169.254.0.0/16, fe80::/10) are "
+    "denied, and 127.0.0.0/8 and ::1 are for clients that come from there.",
+    "Whatever fails has its answer: forbidden, refused, no answer, no such name (SOCKS 5: 2, 5, 6, "
+    "4; SOCKS 4: 91; HTTP: 403, 502, 504, 502), no right password (HTTP: 407).",
+    NULL};
+
+static const hopt_term_t forward_lines[] = {
+    {"example.com", "This name."},
+    {".example.com", "This name and all below it."},
+    {"*.example.com", "All names below it."},
+    {"192.0.2.0/24, 192.0.2.1, 2001:db8::/32", "Addresses, also those of a name."},
+    {"[2001:db8::]/32:443", "With a port IPv6 has brackets."},
+    {"*:25", "This port of everybody."},
+    {NULL, NULL},
+};
+
 static const hopt_section_t sections[] = {
+    {"FORWARD PROXY", forward_text, forward_lines},
     {"CONFIGURATION FILE", conf_text, conf_lines},
     {"SEVERAL HOSTS", hosts_text, hosts_terms},
     {NULL, NULL, NULL},
@@ -115,9 +142,9 @@ static const hopt_term_t examples[] = {
     {"hproxy 8080 example.com:80", "Connections to port 8080 of this computer go to example.com."},
     {"hproxy tls://:8443 127.0.0.1:8080 --tls-self-signed",
      "Put TLS in front of a server that does not speak it."},
-    {"hproxy :5432 10.0.0.1:5432 10.0.0.2:5432,backup --check connect",
+    {"hproxy 5432 10.0.0.1:5432 10.0.0.2:5432,backup --check connect",
      "A second server for when the first one is down."},
-    {"hproxy udp://:53 udp://9.9.9.9:53", "Pass on questions to a name server."},
+    {"hproxy udp://53 udp://9.9.9.9:53", "Pass on questions to a name server."},
     {"hproxy 1080 --socks --http --auth me:secret",
      "A proxy for curl -x socks5h://me:secret@127.0.0.1:1080."},
     {"hproxy unix:/tmp/db.sock db.example.com:5432", "A remote service as a local socket."},
