@@ -88,7 +88,7 @@ static void on_close(hio_t *io)
     hproxy__session_t *s = hio_context(io);
     hproxy_server_t *server = s->pub.server;
 
-    s->pub.has_left = s->state != HPROXY_ENDED;
+    s->pub.has_left |= s->state != HPROXY_ENDED;
     if (s->state == HPROXY_UDP) {
         s->err = hio_error(io);
         say(s, s->err ? herr_str(s->err) : "done");
@@ -192,7 +192,8 @@ static void on_dialed(hdial_t *dial, hio_t *io, int err, void *arg)
         start_relay(s, io);
         return;
     }
-    /* There is no memory for the relay: it ends as it would have ended then. */
+    /* The client has gone, or there is no memory: it ends as it would have ended then. */
+    s->pub.has_left = err != -ENOMEM;
     hio_set_context(client, s);
     hio_setcb_close(client, on_close);
     hio_abort(io, err);
