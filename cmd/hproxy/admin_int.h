@@ -5,10 +5,10 @@
 #include "lane.h"
 
 /* metrics.c: appends the page of Prometheus. 0, -ENOMEM or -ENOBUFS. */
-int metrics_write(const lane_t *lane, hbytes_t *out);
+int metrics_write(lane_t *lane, hbytes_t *out);
 
 /* status.c: the same for people's programs, and for people. 0, -ENOMEM or -ENOBUFS. */
-int status_write_json(const lane_t *lane, hbytes_t *out);
-int status_write_html(const lane_t *lane, hbytes_t *out);
+int status_write_json(lane_t *lane, hbytes_t *out);
+int status_write_html(lane_t *lane, hbytes_t *out);
 
 #endif

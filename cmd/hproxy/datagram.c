@@ -25,13 +25,22 @@ typedef struct socket_s {
 } socket_t;
 
 typedef struct talk_s {
-    session_t session;
+    session_t session; /* first: a talk is found from it */
     reach_t reach;
     hflow_t *flow;
     htimer_t *lifetime; /* NULL: none */
     session_end_e end;  /* why hflow_close was called, ... */
     const char *why;    /* valid during that call */
 } talk_t;
+
+static void measure(session_t *session)
+{
+    hflow_stats_t stats;
+
+    hflow_stats(((const talk_t *)session)->flow, &stats);
+    session->sent_bytes = stats.sent_bytes;
+    session->received_bytes = stats.received_bytes;
+}
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
@@ -67,14 +76,11 @@ static void end_by_upstream(talk_t *talk, int err)
 static void on_closed(hflow_t *flow, hflow_end_e end, int err, void *arg)
 {
     talk_t *talk = hflow_userdata(flow);
-    hflow_stats_t stats;
 
     (void)arg;
     htimer_del(talk->lifetime);
     reach_cancel(&talk->reach);
-    hflow_stats(flow, &stats);
-    talk->session.sent_bytes = stats.sent_bytes;
-    talk->session.received_bytes = stats.received_bytes;
+    measure(&talk->session);
     switch (end) {
     case HFLOW_CLOSED:
         session_end(&talk->session, talk->end, talk->why);
@@ -186,6 +192,7 @@ static int on_open(hflow_t *flow, void *arg)
     talk->flow = flow;
     talk->end = SESSION_STOPPED;
     talk->why = "";
+    talk->session.measure = measure;
     hflow_set_userdata(flow, talk);
     talk->session.client = *hflow_client(flow);
     haddr_unmap(&talk->session.client);

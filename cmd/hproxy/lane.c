@@ -2,7 +2,7 @@
 
 #include "admin.h"
 #include "kinds.h"
-#include "service.h"
+#include "session.h"
 
 #include "base/hmem.h"
 #include "event/htimer.h"
@@ -52,12 +52,44 @@ static void check_idle(lane_t *lane)
         hevent_set_userdata(lane->idle_timer, lane);
 }
 
+/* ---- counting -------------------------------------------------------------------------------- */
+
+void lane_publish(lane_t *lane)
+{
+    for (service_t *service = lane->services; service; service = service->next)
+        session_publish(service);
+}
+
+static void start_publishing(lane_t *lane);
+
+static void on_publish(htimer_t *timer)
+{
+    lane_t *lane = hevent_userdata(timer);
+
+    lane->publish_timer = NULL; /* frees itself */
+    lane_publish(lane);
+    start_publishing(lane);
+}
+
+/* A worker that is alone answers for itself. */
+static void start_publishing(lane_t *lane)
+{
+    bool alone = lane->env->worker_count <= 1 && !lane->draining;
+
+    if (!lane->env->settings->status || alone || lane->active == 0 || lane->publish_timer)
+        return;
+    lane->publish_timer = htimer_add(lane->loop, on_publish, LANE_PUBLISH_MS, 1);
+    if (lane->publish_timer)
+        hevent_set_userdata(lane->publish_timer, lane);
+}
+
 void lane_count(lane_t *lane, int change)
 {
     if (change > 0)
         lane->active++;
     else
         lane->active--;
+    start_publishing(lane);
     check_idle(lane);
 }
 
@@ -86,6 +118,7 @@ void lane_drain(lane_t *lane, uint32_t timeout_ms, void (*done)(void *arg), void
     lane->drained = done;
     lane->drained_arg = arg;
     set_drain_timer(lane, timeout_ms);
+    start_publishing(lane);
     check_idle(lane);
 }
 
@@ -169,5 +202,6 @@ void lane_free(lane_t *lane)
     hdns_free(lane->dns);
     htimer_del(lane->drain_timer);
     htimer_del(lane->idle_timer);
+    htimer_del(lane->publish_timer);
     hmem_free(lane);
 }

@@ -33,6 +33,11 @@ void lane_free(lane_t *lane);
 
 /* ---- for the files of the lane --------------------------------------------------------------- */
 
+/* The bytes that its sessions have moved are counted now. Where others answer for /metrics, too,
+ * that is done every LANE_PUBLISH_MS while there are sessions. */
+#define LANE_PUBLISH_MS 2000
+void lane_publish(lane_t *lane);
+
 /* session.c: one is under way, or is over. */
 void lane_count(lane_t *lane, int change);
 
@@ -48,6 +53,7 @@ struct lane_s {
     void *drained_arg;
     struct htimer_s *drain_timer; /* the end of the time, or of the last session */
     struct htimer_s *idle_timer;
+    struct htimer_s *publish_timer;
 };
 
 #endif

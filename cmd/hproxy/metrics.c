@@ -62,7 +62,7 @@ static const struct {
      "Connections and flows of datagrams that came to a listener.", write_begun},
     {"hproxy_connections_open", "gauge", "Those of them that are open.", write_open},
     {"hproxy_connections_ended_total", "counter", "How they ended.", write_ends},
-    {"hproxy_bytes_total", "counter", "Bytes of those that have ended.", write_bytes},
+    {"hproxy_bytes_total", "counter", "Bytes that went through.", write_bytes},
     {"hproxy_connection_duration_seconds", "histogram", "How long they lasted.", write_durations},
     {"hproxy_connect_duration_seconds", "histogram",
      "From the arrival of a client to the connection to its target.", write_connects},
@@ -223,11 +223,12 @@ static void write_process(prometheus_text_t *p, const env_t *env)
     prometheus_text_uint(p, 1);
 }
 
-int metrics_write(const lane_t *lane, hbytes_t *out)
+int metrics_write(lane_t *lane, hbytes_t *out)
 {
     prometheus_text_t p;
     int err;
 
+    lane_publish(lane);
     prometheus_text_init(&p, out);
     write_services(&p, lane);
     write_usable(&p, lane);

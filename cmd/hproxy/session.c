@@ -30,6 +30,34 @@ const char *session_end_name(session_end_e end)
     return ends[end].name;
 }
 
+/* ---- counting -------------------------------------------------------------------------------- */
+
+static void publish(session_t *session)
+{
+    uint64_t sent, received;
+
+    if (!session->measure)
+        return;
+    session->measure(session);
+    sent = session->sent_bytes - session->told_sent_bytes;
+    received = session->received_bytes - session->told_received_bytes;
+    if (sent == 0 && received == 0)
+        return;
+    session->told_sent_bytes = session->sent_bytes;
+    session->told_received_bytes = session->received_bytes;
+    stats_count(session->service->stats, sent, received);
+    if (session->target)
+        htarget_count(session->target, sent, received);
+}
+
+void session_publish(service_t *service)
+{
+    hlist_t *node, *next;
+
+    HLIST_FOREACH (node, next, &service->sessions)
+        publish(HLIST_ENTRY(node, session_t, link));
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void tell(const session_t *session, session_end_e end, const char *why)
@@ -63,8 +91,8 @@ static void count(const session_t *session, session_end_e end)
     uint64_t now_us = hloop_now_us(session->service->lane->loop);
     stats_session_t stats = {
         .end = (int)end,
-        .sent_bytes = session->sent_bytes,
-        .received_bytes = session->received_bytes,
+        .sent_bytes = session->sent_bytes - session->told_sent_bytes,
+        .received_bytes = session->received_bytes - session->told_received_bytes,
         .connect_us = session->connected_us ? session->connected_us - session->start_us : 0,
         .duration_us = now_us - session->start_us,
     };
@@ -90,7 +118,8 @@ void session_end(session_t *session, session_end_e end, const char *why)
     write_line(session, end, why);
     count(session, end);
     if (session->target)
-        htarget_release(session->target, session->sent_bytes, session->received_bytes);
+        htarget_release(session->target, session->sent_bytes - session->told_sent_bytes,
+                        session->received_bytes - session->told_received_bytes);
     session->target = NULL;
     leave(session);
     hlist_remove(&session->link);

@@ -40,8 +40,11 @@ typedef struct session_s {
     uint64_t connected_us;   /* when its target stood; 0: it never did */
     uint64_t sent_bytes;     /* client to target */
     uint64_t received_bytes; /* target to client */
-    bool expects_header;     /* who it is comes with a PROXY header: session_admit */
-    bool entered;            /* the limits in all count it; identified: those of its client, too */
+    uint64_t told_sent_bytes, told_received_bytes; /* what of them is counted already */
+    /* Sets the bytes as they are now; NULL: they are set when it ends. */
+    void (*measure)(struct session_s *session);
+    bool expects_header; /* who it is comes with a PROXY header: session_admit */
+    bool entered;        /* the limits in all count it; identified: those of its client, too */
     bool identified;
 } session_t;
 
@@ -51,6 +54,9 @@ typedef struct session_s {
  * negative error: it may not come, and is over (told and counted), but for its memory. */
 int session_begin(session_t *session, service_t *service);
 int session_admit(session_t *session);
+
+/* Counts the bytes that sessions under way have moved, so that /metrics has them before they end. */
+void session_publish(service_t *service);
 
 /* Ends it, once: logs (why: a line of words, or ""; control characters are escaped), counts,
  * releases target and limits, frees what it owns, not itself. May let the lane be drained, later

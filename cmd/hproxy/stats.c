@@ -131,14 +131,19 @@ void stats_begin(stats_t *stats)
         atomic_fetch_add_explicit(stats->open, 1, memory_order_relaxed);
 }
 
+void stats_count(stats_t *stats, uint64_t sent_bytes, uint64_t received_bytes)
+{
+    add(&stats->place->sent_bytes, sent_bytes);
+    add(&stats->place->received_bytes, received_bytes);
+}
+
 void stats_end(stats_t *stats, const stats_session_t *session)
 {
     place_t *place = stats->place;
 
     if (session->end >= 0 && session->end < STATS_ENDS_MAX)
         add(&place->ends[session->end], 1);
-    add(&place->sent_bytes, session->sent_bytes);
-    add(&place->received_bytes, session->received_bytes);
+    stats_count(stats, session->sent_bytes, session->received_bytes);
     add(&place->durations[prometheus_text_bucket(stats_duration_bounds, session->duration_us)], 1);
     add(&place->duration_us, session->duration_us);
     if (session->connect_us > 0) {

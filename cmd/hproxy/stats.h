@@ -32,10 +32,11 @@ void stats_close(stats_t *stats);
 void stats_forget(stats_shared_t *shared, unsigned slot);
 
 void stats_begin(stats_t *stats); /* one more is open */
+void stats_count(stats_t *stats, uint64_t sent_bytes, uint64_t received_bytes);
 typedef struct stats_session_s {
-    int end; /* session_end_e */
-    uint64_t sent_bytes, received_bytes;
-    uint64_t connect_us; /* 0: never connected */
+    int end;                             /* session_end_e */
+    uint64_t sent_bytes, received_bytes; /* that stats_count was not told of */
+    uint64_t connect_us;                 /* 0: never connected */
     uint64_t duration_us;
 } stats_session_t;
 void stats_end(stats_t *stats, const stats_session_t *session);

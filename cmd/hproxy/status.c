@@ -123,12 +123,13 @@ static void add_service(hjson_t *j, const service_t *service)
     hjson_close(j);
 }
 
-int status_write_json(const lane_t *lane, hbytes_t *out)
+int status_write_json(lane_t *lane, hbytes_t *out)
 {
     const env_t *env = lane->env;
     hjson_t j;
     int err;
 
+    lane_publish(lane);
     hjson_init(&j, out);
     hjson_open_object(&j);
     add_string(&j, "version", HNET_VERSION);
@@ -240,11 +241,12 @@ static void put_service(page_t *page, const service_t *service)
     put(page, "</section>\n");
 }
 
-int status_write_html(const lane_t *lane, hbytes_t *out)
+int status_write_html(lane_t *lane, hbytes_t *out)
 {
     page_t page = {out, http_page_begin_with(out, "hproxy", PAGE_HEAD)};
     char started[HTIME_ISO_SIZE];
 
+    lane_publish(lane);
     put(&page, "<main><div class=\"bar\"><h1>hproxy</h1></div>\n");
     for (const service_t *s = lane->services; s; s = s->next)
         put_service(&page, s);

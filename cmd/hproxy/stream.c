@@ -214,6 +214,20 @@ static int limit_direction(const stream_t *stream, hio_t *from, hio_t *to, hrate
     return err;
 }
 
+static void measure(session_t *session)
+{
+    const stream_t *stream = (const stream_t *)session;
+    hrelay_stats_t stats;
+
+    if (stream->client && hrelay_stats(stream->client, &stats) == 0) {
+        session->sent_bytes = stats.sent_bytes;
+        session->received_bytes = stats.received_bytes;
+    } else if (stream->upstream && hrelay_stats(stream->upstream, &stats) == 0) {
+        session->sent_bytes = stats.received_bytes;
+        session->received_bytes = stats.sent_bytes;
+    }
+}
+
 static int set_limits(stream_t *stream)
 {
     const service_t *service = stream->session.service;
@@ -241,6 +255,7 @@ static void begin_relay(stream_t *stream)
     int err;
 
     stream->state = STREAM_RELAY;
+    stream->session.measure = measure;
     hevent_set_userdata(stream->client, stream);
     hevent_set_userdata(stream->upstream, stream);
     hio_setcb_close(stream->client, on_client_close);
@@ -504,14 +519,8 @@ static void reset_side(hio_t *io)
 
 static void stop(stream_t *stream)
 {
-    hrelay_stats_t stats;
-
     if (stream->state == STREAM_RELAY) {
-        if (hrelay_stats(stream->client ? stream->client : stream->upstream, &stats) == 0) {
-            stream->session.sent_bytes = stream->client ? stats.sent_bytes : stats.received_bytes;
-            stream->session.received_bytes =
-                stream->client ? stats.received_bytes : stats.sent_bytes;
-        }
+        measure(&stream->session);
         reset_side(stream->client);
         reset_side(stream->upstream);
         stream->client = stream->upstream = NULL;

@@ -69,6 +69,22 @@ def test_what_is_counted(hproxy, target, conf):
     is_sample(proxy, 0, "hproxy_connections_open", listener="web")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_bytes_are_counted_before_the_end(hproxy, target, workers):
+    server = target()
+    proxy = hproxy("0", server.address, "--status=0", f"--workers={workers}")
+    with proxy.connect() as client:
+        for total in (5, 10):
+            client.sendall(b"hello")
+            client.recv(100)
+            is_sample(proxy, total, "hproxy_bytes_total", direction="to_target")
+            is_sample(proxy, total, "hproxy_target_sent_bytes_total", address=server.address)
+        assert sample(proxy, "hproxy_connections_open") == 1
+    is_sample(proxy, 1, "hproxy_connections_ended_total", end="done")
+    assert sample(proxy, "hproxy_bytes_total", direction="to_target") == 10
+    assert sample(proxy, "hproxy_target_sent_bytes_total", address=server.address) == 10
+
+
 def test_a_dead_target_is_told(hproxy, target):
     dead = target()
     dead.close()
