@@ -395,6 +395,18 @@ void hall_say(hall_t *hall, person_t *person, event_kind_e kind, const char *tex
     room_event(hall, person->room, &event, kind == EVENT_SAY ? person : NULL);
 }
 
+int hall__deliver(hall_t *hall, const event_t *event, person_t *to)
+{
+    size_t stamp;
+
+    if (render(hall, event, &stamp) != 0) {
+        hall->lost++;
+        return -ENOMEM;
+    }
+    hall_tell(hall, to, "%s", hall->line.data + (hall->options.timestamps ? 0 : stamp));
+    return 0;
+}
+
 const char *hall_private(hall_t *hall, person_t *person, const char *to, const char *text,
                          size_t len)
 {
@@ -408,15 +420,9 @@ const char *hall_private(hall_t *hall, person_t *person, const char *to, const c
     event.text_len = len;
     hstr_copy(event.other, sizeof(event.other), other->name);
     hall->lines++;
-    if (other->server[0] == '\0') {
-        size_t stamp;
-
-        if (render(hall, &event, &stamp) != 0)
-            return herr_str(-ENOMEM);
-        hall_tell(hall, other, "%s", hall->line.data + (hall->options.timestamps ? 0 : stamp));
-    } else {
-        hall->ops.happened(&event, true, hall->ops.userdata);
-    }
+    if (other->server[0] == '\0')
+        return hall__deliver(hall, &event, other) == 0 ? NULL : herr_str(-ENOMEM);
+    hall->ops.happened(&event, true, hall->ops.userdata);
     return NULL;
 }
 

@@ -113,6 +113,9 @@ void room_event(hall_t *hall, room_t *room, const event_t *event, person_t *by);
 /* The room of this name, made if there is none. NULL: there are too many, or no memory. */
 room_t *hall__room(hall_t *hall, const char *name);
 
+/* A private line, to one who is here. 0 or -ENOMEM. */
+int hall__deliver(hall_t *hall, const event_t *event, person_t *to);
+
 /* After somebody went: an empty room goes, too, unless its history is worth keeping. */
 void hall__room_left(hall_t *hall, room_t *room);
 

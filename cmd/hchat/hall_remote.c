@@ -147,13 +147,23 @@ static void take_private(hall_t *hall, const event_t *event)
     person_t *to = hall_find(hall, event->other);
 
     if (to && to->server[0] == '\0')
-        hall_tell(hall, to, "<%s -> %s> %.*s\n", event->name, to->name, (int)event->text_len,
-                  event->text);
+        hall__deliver(hall, event, to);
+}
+
+/* Where it happened: mostly where its person is known to be. */
+static room_t *room_of(hall_t *hall, const event_t *event)
+{
+    const person_t *person = find(hall, event);
+
+    if (person && person->room && name_same(person->room->name, event->room))
+        return person->room;
+    return hall__room(hall, event->room);
 }
 
 void hall_remote(hall_t *hall, const event_t *event)
 {
     room_t *room;
+    bool was_empty;
 
     if (event->kind >= EVENT_HELLO && event->kind != EVENT_HERE)
         return;
@@ -161,11 +171,12 @@ void hall_remote(hall_t *hall, const event_t *event)
         take_private(hall, event);
         return;
     }
-    room = hall__room(hall, event->room);
+    room = room_of(hall, event);
     if (!room)
         return;
+    was_empty = room_count(room) == 0;
     take_in_room(hall, event, room);
-    if (hall_find_room(hall, event->room) == room)
+    if (was_empty) /* then nobody has left it, and it is still there */
         hall__room_left(hall, room);
 }
 

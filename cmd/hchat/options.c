@@ -27,7 +27,7 @@ const hopt_t options_table[] = {
     HOPT_STRING(0, "room", hchat_options_t, room, "everybody comes into the room NAME (lobby)",
                 .arg_name = "NAME"),
     HOPT_UINT(0, "history", hchat_options_t, history_lines, 0, HISTORY_MAX,
-              "show the last NUMBER lines (20) of a room to who comes in"),
+              "show the last NUMBER lines (20), 64k at most, of a room to who comes in"),
     HOPT_FLAG(0, "timestamps", hchat_options_t, timestamps, "put [HH:MM] in front of every line"),
     HOPT_STRING(0, "motd", hchat_options_t, motd, "greet everybody with what is in FILE",
                 .arg_name = "FILE"),

@@ -139,5 +139,5 @@ uint64_t room_wait_us(const room_t *room, uint64_t now_us)
 void room_set_topic(room_t *room, const char *text, size_t len)
 {
     hmem_free(room->topic);
-    room->topic = len ? hmem_strndup(text, len) : NULL;
+    room->topic = len > 0 && len <= ROOM_TOPIC_MAX ? hmem_strndup(text, len) : NULL;
 }

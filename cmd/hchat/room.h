@@ -76,7 +76,10 @@ void room_flush(room_t *room, uint64_t now_us);
 /* The time until the batch may be sent, us; 0: now. */
 uint64_t room_wait_us(const room_t *room, uint64_t now_us);
 
-/* The topic; len 0 takes it off. Without memory there is none. */
+/* So many bytes may a topic have: /rooms tells them all. */
+#define ROOM_TOPIC_MAX ((size_t)256)
+
+/* The topic; len 0 takes it off. Without memory, or too long, there is none. */
 void room_set_topic(room_t *room, const char *text, size_t len);
 
 #endif

@@ -171,6 +171,13 @@ static int open_link(server_t *server)
     return err;
 }
 
+static void close_link(server_t *server)
+{
+    link_close(server->link);
+    server->link = NULL;
+    server->hall.options.server = ""; /* the link had it */
+}
+
 /* ---- the summary, and stopping --------------------------------------------------------------- */
 
 static void report_summary(const server_t *server)
@@ -230,8 +237,7 @@ static void on_stop(hmain_t *app, void *userdata)
     server->stopping = true;
     for (size_t i = 0; i < server->listeners_n; i++)
         hio_close(server->listeners[i].io);
-    link_close(server->link);
-    server->link = NULL;
+    close_link(server);
     hall_announce(&server->hall, "* server is shutting down\n");
     for (hlist_t *node = server->hall.rooms.next; node != &server->hall.rooms; node = node->next)
         room_flush(HLIST_ENTRY(node, room_t, link), hloop_now_hrtime(server->loop));
@@ -392,8 +398,7 @@ static void init_hall(server_t *server)
 static void end_loop(server_t *server)
 {
     server->stopping = true;
-    link_close(server->link);
-    server->link = NULL;
+    close_link(server);
     deadlines_deinit(&server->idle);
     deadlines_deinit(&server->slow);
     deadlines_deinit(&server->login);

@@ -71,6 +71,17 @@ static void tell_topic(member_t *m)
         answer(m, "there is no topic");
 }
 
+static void take_topic(member_t *m, hbuf_t text)
+{
+    if (text.len == 0)
+        tell_topic(m);
+    else if (take_text(m, text) && m->server->text.len > ROOM_TOPIC_MAX)
+        hall_tell(&m->server->hall, &m->person, "* a topic has %zu bytes at most\n",
+                  ROOM_TOPIC_MAX);
+    else
+        say(m, EVENT_TOPIC, text);
+}
+
 static void message(member_t *m, const command_t *command)
 {
     const hbytes_t *text = &m->server->text;
@@ -138,10 +149,7 @@ static void carry_out(member_t *m, const command_t *command)
         act(m, command);
         break;
     case COMMAND_TOPIC:
-        if (command->text.len == 0)
-            tell_topic(m);
-        else
-            say(m, EVENT_TOPIC, command->text);
+        take_topic(m, command->text);
         break;
     case COMMAND_HELP:
         tell_help(m);

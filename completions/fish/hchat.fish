@@ -2,7 +2,7 @@
 complete -c hchat -f
 complete -c hchat -a '(__fish_print_hostnames)'
 complete -c hchat -l room -x -d 'everybody comes into the room NAME (lobby)'
-complete -c hchat -l history -x -d 'show the last NUMBER lines (20) of a room to who comes in'
+complete -c hchat -l history -x -d 'show the last NUMBER lines (20), 64k at most, of a room to who comes in'
 complete -c hchat -l timestamps -d 'put [HH:MM] in front of every line'
 complete -c hchat -l motd -r -F -d 'greet everybody with what is in FILE'
 complete -c hchat -l password -x -d 'ask for a password, which is in SOURCE: file:PATH or env:NAME'

@@ -207,6 +207,13 @@ def test_a_password_is_not_waited_for_too_long_nor_guessed_in_a_flood(hchat, lab
     eve.hears("password: ", "* that line has more than 4096 bytes")
 
 
+def test_a_topic_is_short(hchat):
+    server = hchat("0")
+    eve = server.join("eve")
+    eve.say("/topic " + "x" * 257, "/topic " + "y" * 256, "/rooms")
+    eve.hears("* a topic has 256 bytes at most\n", "* eve sets the topic: " + "y" * 256, "* lobby: 1, yyy")
+
+
 def test_rooms_do_not_grow_without_bound(hchat):
     server = hchat("0", "--rate", "0")
     eve = server.join("eve")

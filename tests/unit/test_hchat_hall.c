@@ -400,6 +400,30 @@ static void people_of_other_servers_are_there_too(void **state)
     end(&s);
 }
 
+static void a_line_from_afar_is_heard_where_it_was_said(void **state)
+{
+    event_t event = afar(EVENT_SAY, "z", "alice", "");
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    happens(&s, EVENT_JOIN, "z", "alice", "");
+    forget_all(&s);
+    hstr_copy(event.room, sizeof(event.room), "kitchen"); /* her way there was not heard of */
+    hall_remote(&s.hall, &event);
+    expect(&s, &s.a, "");
+    assert_string_equal(hall_find(&s.hall, "alice")->room->name, "kitchen");
+    hstr_copy(event.room, sizeof(event.room), "lobby");
+    event.kind = EVENT_LEAVE; /* late */
+    hall_remote(&s.hall, &event);
+    assert_non_null(hall_find(&s.hall, "alice"));
+    hstr_copy(event.room, sizeof(event.room), "cellar");
+    hall_remote(&s.hall, &event);
+    assert_null(hall_find_room(&s.hall, "cellar"));
+    end(&s);
+}
+
 static void nobody_speaks_for_another_servers_people(void **state)
 {
     scene_t s;
@@ -504,6 +528,7 @@ int main(void)
         cmocka_unit_test(a_message_is_for_one_person),
         cmocka_unit_test(what_happens_here_is_published),
         cmocka_unit_test(people_of_other_servers_are_there_too),
+        cmocka_unit_test(a_line_from_afar_is_heard_where_it_was_said),
         cmocka_unit_test(nobody_speaks_for_another_servers_people),
         cmocka_unit_test(of_two_names_the_first_server_keeps_its_own),
         cmocka_unit_test(who_is_here_is_told_on_request),
