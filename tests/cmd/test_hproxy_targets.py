@@ -5,17 +5,21 @@ and names that are followed."""
 import collections
 import contextlib
 import http.server
+import json
 import os
 import re
 import signal
 import socket
+import ssl
 import struct
 import threading
+import urllib.request
 
 import pytest
 
 from conftest import TIMEOUT, wait_until
 from hproxy_lab import *
+from pki import Pki
 
 HOST = "127.0.0.1"
 QUICK = ["--check-interval", "50ms", "--check-rise", "1", "--check-fall", "1"]
@@ -165,8 +169,8 @@ def test_a_dying_target_loses_no_new_connection(hproxy, targets):
 
 
 @contextlib.contextmanager
-def web(answers):
-    """An HTTP server whose statuses are those of the dict, by path; `hosts` is what was asked for."""
+def web(answers, tls=None):
+    """An HTTP server (TLS: certificate and key) whose statuses are those of the dict, by path; `hosts` is what was asked for."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -180,6 +184,10 @@ def web(answers):
 
     server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
     server.hosts = []
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.shutdown()
@@ -197,6 +205,19 @@ def test_http_checks_look_at_the_status(hproxy):
         said(proxy, rf"target {HOST}:{port} is up \(1 left\)")
         assert proxy.ask(b"GET /health HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.0 200 ")
         assert set(server.hosts) == {f"{HOST}:{port}", None}
+
+
+def test_checks_speak_tls_where_targets_do(hproxy, targets, tmp_path):
+    pki = Pki(tmp_path)
+    with web({"/": 200}, pki.issue("app.test", "DNS:app.test")) as server:
+        port = server.server_address[1]
+        both = [f"tls://localhost:{port}", targets[0].address]
+        proxy = hproxy("0", *both, "--target-ca", pki.ca, "--check", "http", *QUICK)
+        said(proxy, rf"target tls://localhost:{port} .*is down: TLS with localhost.*app.test|is down: .*certificate")
+        said(proxy, rf"target {targets[0].address} is down: ")  # which is no web server
+        proxy = hproxy("0", *both, "--target-ca", pki.ca, "--target-name", "app.test", "--check", "http", *QUICK)
+        said(proxy, rf"target tls://localhost:{port} .*is up")
+        assert set(server.hosts) == {f"localhost:{port}"}
 
 
 def test_checks_that_talk(hproxy, target):
@@ -223,6 +244,32 @@ def test_workers_know_together(hproxy, targets):
     wait_until(lambda: not set(proxy.workers(3)) & set(old), "other workers")
     assert "-" not in who(proxy, 10)
     assert proxy.process.err().count("the next target is") == 1, "it is out still"
+
+
+def test_workers_balance_and_count_together(hproxy, targets):
+    """Least connections are those of all workers, and a killed one takes its own with it."""
+    proxy = hproxy("0", *addresses(targets)[:2], "-w", "3", "-b", "least-connections", "--status", "0")
+
+    def told():
+        with urllib.request.urlopen(f"http://{proxy.status}/status", timeout=TIMEOUT) as reply:
+            return json.load(reply)["listeners"][0]["targets"]
+
+    def are_open():
+        return [one["connections_open"] for one in told()]
+
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(proxy.connect()) for _ in range(20)]
+        for sock in socks:
+            sock.sendall(b"x")
+            assert sock.recv(100) in (b"a:x", b"b:x")
+        assert sum(are_open()) == 20
+        assert max(are_open()) - min(are_open()) <= 4, "workers that pick at the same moment may take the same one"
+        old = proxy.workers(3)
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not set(proxy.workers(3)) & set(old), "other workers")
+        wait_until(lambda: sum(are_open()) == 0, "the connections are forgotten")
+    assert sum(one["connections_total"] for one in told()) == 20, "what was counted stays"
 
 
 # ---- names ---------------------------------------------------------------------------------------
@@ -339,6 +386,22 @@ def test_a_name_is_followed(hproxy, names, everywhere):
     assert who(proxy, 3) == "333", "the last good address stays"
     names.broken = False
     said(proxy, rf"target www.test:{everywhere} can be resolved again")
+
+
+def test_a_reload_needs_no_name_server(hproxy, conf, names, everywhere):
+    names.hosts["www.test"] = ["127.0.0.2"]
+    names.hosts["h3.test"] = ["127.0.0.3"]
+    names.services["_web._tcp.test"] = [(10, 1, everywhere, "h3.test")]
+    path = conf(f"dns = {names.server}\ndns-max = 1s\n[listen www]\nlisten = 0\ntarget = www.test:{everywhere}\ntarget = _web._tcp.test\n")
+    proxy = hproxy("-c", path)
+    wait_until(lambda: sorted(who(proxy, 4)) == list("2233"), "both")
+    names.broken = True
+    old = proxy.workers(1)
+    assert "reloaded" in proxy.reload()
+    assert sorted(who(proxy, 4)) == list("2233"), "what the old worker knew"
+    wait_until(lambda: proxy.workers(1) != old, "the old one has gone")
+    os.kill(proxy.workers(1)[0], signal.SIGKILL)
+    assert sorted(who(proxy, 4)) == list("2233"), "or one that was killed"
 
 
 def test_a_name_without_an_address(hproxy, names):
