@@ -163,6 +163,8 @@ def test_who_waits_at_an_end_point_that_goes_is_served(hproxy, lab, conf, target
     assert "reloaded: " in proxy.reload()
     os.kill(worker, signal.SIGCONT)
     assert all(exchange(sock, b"x") for sock in waiting)
+    for sock in waiting:
+        sock.close()
     proxy.stop()
 
 
