@@ -17,10 +17,10 @@
  *
  * A session goes
  *
- *     accept -> admit (lists, limits) -> [PROXY header] -> [TLS] -> kind: stream | datagram | forward
+ *     accept -> admit (lists, limits) -> [PROXY header] -> [TLS] -> stream | datagram | forward
  *            -> target picked, dialled; another one if that fails -> relay -> session_end
  *
- * and whatever becomes of it, session_end is called once: it counts, logs, and lets the target go. */
+ * and whatever becomes of it, session_end is called once: counts, logs, lets the target go. */
 #ifndef HPROXY_H
 #define HPROXY_H
 

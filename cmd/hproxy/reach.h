@@ -1,5 +1,5 @@
-/* reach: the way of a session to one of its service's targets: picks one, dials it, and the next one
- * if that fails. */
+/* reach: the way of a session to one of its service's targets: picks one, dials it, and the next
+ * one if that fails. */
 #ifndef HPROXY_REACH_H
 #define HPROXY_REACH_H
 

@@ -55,7 +55,7 @@ typedef struct session_s {
 int session_begin(session_t *session, service_t *service);
 int session_admit(session_t *session);
 
-/* Counts the bytes that sessions under way have moved, so that /metrics has them before they end. */
+/* Counts the bytes that sessions under way have moved: /metrics has them before they end. */
 void session_publish(service_t *service);
 
 /* Ends it, once: logs (why: a line of words, or ""; control characters are escaped), counts,
