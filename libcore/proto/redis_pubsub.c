@@ -70,8 +70,8 @@ static void drop_old(redis_pubsub_t *ps)
     uint64_t now_ns = htime_monotonic_ns();
     uint64_t keep_ns = (uint64_t)ps->options.keep_ms * HTIME_NS_PER_MS;
 
-    while (!hlist_empty(&ps->queue) && (ps->queue_count > REDIS_PUBSUB_QUEUE_MAX ||
-                                        ps->queue_bytes > REDIS_PUBSUB_QUEUE_BYTES_MAX ||
+    while (!hlist_empty(&ps->queue) && (ps->queue_count > ps->options.queue_max ||
+                                        ps->queue_bytes > ps->options.queue_bytes_max ||
                                         now_ns - waiting_of(ps->queue.next)->since_ns > keep_ns)) {
         drop_first(ps);
         ps->lost++;

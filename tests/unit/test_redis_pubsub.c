@@ -37,6 +37,8 @@ typedef struct world_s {
     const char *on_publish; /* ... answers instead */
     bool silent;            /* it never answers */
     bool bytewise;          /* it sends one byte at a time */
+    bool counting;          /* messages are counted, and not kept */
+    int heard;
     /* What it saw. */
     char commands[65536]; /* "SUBSCRIBE chat\n..." */
     size_t commands_len;
@@ -67,6 +69,8 @@ static void say_text(client_t *client, const char *text)
 
 static void note(world_t *w, const redis_reply_t *command)
 {
+    if (w->counting)
+        return;
     for (size_t i = 0; i < command->count; i++)
         w->commands_len +=
             (size_t)snprintf(w->commands + w->commands_len, sizeof(w->commands) - w->commands_len,
@@ -240,6 +244,11 @@ static void on_message(redis_pubsub_t *ps, hbuf_t channel, hbuf_t message, void 
     size_t len = strlen(w->messages);
 
     (void)ps;
+    if (w->counting) {
+        assert_int_equal((int)strtol(message.base, NULL, 10), w->heard);
+        w->heard++;
+        return;
+    }
     snprintf(w->messages + len, sizeof(w->messages) - len, "%.*s %.*s\n", (int)channel.len,
              channel.base, (int)message.len, message.base);
 }
@@ -481,6 +490,30 @@ static void the_queue_is_bounded_and_the_oldest_are_lost(void **state)
     end(&w);
 }
 
+/* More than the connection takes at once waits for its turn. */
+static void a_flood_goes_through_in_order(void **state)
+{
+    const int many = 10000;
+    char text[1024];
+    world_t w;
+
+    (void)state;
+    assert_int_equal(begin(&w), 0);
+    w.options.queue_max = (size_t)many;
+    w.options.queue_bytes_max = (size_t)16 << 20;
+    w.counting = true;
+    assert_int_equal(start(&w, ""), 0);
+    assert_int_equal(redis_pubsub_subscribe(w.ps, "chat"), 0);
+    RUN_UNTIL(w.loop, w.connected == 1);
+    for (int i = 0; i < many; i++) {
+        snprintf(text, sizeof(text), "%-1000d", i);
+        assert_int_equal(publish_text(&w, text), 0);
+    }
+    RUN_UNTIL(w.loop, w.heard == many);
+    assert_int_equal(redis_pubsub_lost(w.ps), 0);
+    end(&w);
+}
+
 static void what_is_too_large_or_too_old_is_lost(void **state)
 {
     char *large = calloc(1, REDIS_PUBSUB_MESSAGE_MAX + 1);
@@ -608,6 +641,7 @@ int main(void)
         cmocka_unit_test(it_comes_back_and_listens_again),
         cmocka_unit_test(one_connection_of_the_two_is_enough_to_be_lost),
         cmocka_unit_test(the_queue_is_bounded_and_the_oldest_are_lost),
+        cmocka_unit_test(a_flood_goes_through_in_order),
         cmocka_unit_test(what_is_too_large_or_too_old_is_lost),
         cmocka_unit_test(what_was_under_way_counts_as_lost),
         cmocka_unit_test(a_silent_server_is_given_up),
