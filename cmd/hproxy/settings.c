@@ -148,13 +148,20 @@ static int read_file(settings_t *s, const char *path, hbytes_t *errors)
     return hconf_load(path, &settings_schema, s, &s->conf, errors);
 }
 
+static bool is_untouched(const settings_t *s)
+{
+    service_settings_t nothing;
+    const unsigned char *a = (const unsigned char *)&nothing;
+    const unsigned char *b = (const unsigned char *)&s->command;
+
+    settings_init_service(&nothing, s->command.keep); /* the bytes between members too */
+    return memcmp(a, b, sizeof(nothing)) == 0;
+}
+
 /* What the command line says is one more service, in front of those of the file. */
 static int add_command(settings_t *s, hbytes_t *errors)
 {
-    service_settings_t nothing;
-
-    settings_init_service(&nothing, s->command.keep);
-    if (!s->command.listens && memcmp(&nothing, &s->command, sizeof(nothing)) != 0) {
+    if (!s->command.listens && !is_untouched(s)) {
         hbytes_append_str(errors, "options of a service, but nothing that it listens on: they are "
                                   "for LISTEN on the command line, not for the file\n");
         return HERR_SYNTAX;

@@ -202,17 +202,23 @@ static const char *next(void)
     return line;
 }
 
+static long number_behind(const char *line, const char *word)
+{
+    const char *at = strstr(line, word);
+
+    assert_non_null(at);
+    return strtol(at + strlen(word), NULL, 10);
+}
+
 /* Reads lines until one of this number of workers' has been told; their pids by slot. */
 static void workers_begin(int count, int generation, pid_t *pids)
 {
     while (count > 0) {
-        int index, of, slot;
-        long pid;
+        const char *line = next();
 
-        if (sscanf(next(), "work %d of generation %d, slot %d, pid %ld", &index, &of, &slot,
-                   &pid) == 4) {
-            assert_int_equal(of, generation);
-            pids[slot] = (pid_t)pid;
+        if (strncmp(line, "work ", 5) == 0) {
+            assert_int_equal(number_behind(line, "generation "), generation);
+            pids[number_behind(line, "slot ")] = (pid_t)number_behind(line, "pid ");
             count--;
         }
     }
