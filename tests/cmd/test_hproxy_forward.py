@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from conftest import IPV6, TIMEOUT, wait_until
-from hproxy_lab import address_of, hproxy  # noqa: F401 (a fixture)
+from hproxy_lab import conf, hproxy  # noqa: F401 (fixtures)
 from pki import Pki
 from ssh_server import sshd
 
@@ -252,7 +252,7 @@ def test_one_proxy_after_the_other(lab, hproxy, web, scheme):  # noqa: F811
     first = forward(hproxy, "--via", f"http://{HOST}:{middle.port}", "--via", f"{scheme}://{HOST}:{last.port}")
     done = curl(lab, first, f"http://{HOST}:{web.port}/far", scheme="socks5h")
     assert done.out() == b"GET /far 0", done
-    assert f" http " in line(middle, f" {HOST}:{last.port} ")
+    assert " http " in line(middle, f" {HOST}:{last.port} ")
     assert f" {scheme} " in line(last, f" {HOST}:{web.port} ")
 
 
@@ -275,6 +275,46 @@ def test_each_user_has_a_password(lab, hproxy, web):  # noqa: F811
         assert len(web.heads) == before
     assert curl(lab, proxy, url, scheme="socks4", user="ann@").wait() != 0
     assert " bob " in line(proxy, " bob ") and line(proxy, " unauthorized ")
+
+
+def test_a_slow_hash_holds_up_nobody(lab, hproxy, web):  # noqa: F811
+    """That of bob takes for ever: he is sent away, while ann goes on."""
+    slow = "$6$rounds=999999999$saltsalt$" + "x" * 86
+    (lab.folder / "users").write_text(f"bob:{slow}\nann:{{PLAIN}}secret\n")
+    proxy = forward(hproxy, "--auth-file", lab.path("users"), "--handshake-timeout", "300ms")
+    with proxy.connect() as bob:
+        bob.sendall(b"\5\1\2\1\3bob\6secret")
+        for _ in range(3):
+            done = curl(lab, proxy, f"http://{HOST}:{web.port}/", scheme="socks5", user="ann:secret@")
+            assert done.out() == b"GET / 0", done
+        assert heard(bob) == b"\5\2"
+    assert line(proxy, " slow ")
+    proxy.stop()
+
+
+def test_a_reload_brings_other_users_and_ends_no_tunnel(lab, hproxy, conf, web):  # noqa: F811
+    users = lab.folder / "users"
+    users.write_text("ann:{PLAIN}old\n")
+    conf(f"[listen clients]\nlisten = 0\nsocks = yes\nauth-file = {users}\n")
+    proxy = hproxy("-c", str(conf.path))
+    log_in = {password: b"\5\1\2\1\3ann\3" + password for password in (b"old", b"new")}
+    request = b"\5\1\0\1\x7f\0\0\1" + struct.pack("!H", web.port)
+    with proxy.connect() as tunnel:
+        tunnel.sendall(log_in[b"old"] + request)
+        assert read_exactly(tunnel, 14)[:6] == b"\5\2\1\0\5\0"
+        users.write_text("ann:{PLAIN}new\n")
+        assert "reloaded" in proxy.reload()
+        for password, answer in ((b"old", b"\1\1"), (b"new", b"\1\0")):
+            with proxy.connect() as sock:
+                sock.sendall(log_in[password])
+                assert read_exactly(sock, 4)[2:] == answer
+        tunnel.sendall(b"GET /still HTTP/1.0\r\n\r\n")
+        assert heard(tunnel).endswith(b"GET /still 0")
+        users.write_text("ann:new\n")  # no hash: the reload is refused, and all stays
+        assert "users:1: no hash" in proxy.reload()
+        with proxy.connect() as sock:
+            sock.sendall(log_in[b"new"])
+            assert read_exactly(sock, 4)[2:] == b"\1\0"
 
 
 def test_digest_where_all_passwords_are_known(lab, hproxy, web):  # noqa: F811
