@@ -26,8 +26,11 @@ static const char *const description[] = {
     "by SOCKS 4, 4a or 5 (UDP too), or by HTTP: CONNECT, or requests with whole URLs. --auth asks "
     "them for a password; --destination 'allow PATTERN[:PORTS]' and 'deny ...' tell where they may "
     "go: names (.example.com is for all below it, too), addresses, blocks, *.",
-    "Each client of a UDP end point has a socket of its own towards its target, which is closed "
-    "when neither has said anything for --idle-timeout (1 minute).",
+    "Each client of a UDP or unixgram: end point has a socket of its own towards its target, which "
+    "is closed when neither has said anything for --idle-timeout (1 minute); UNIX clients without "
+    "a name are one, and get no answer. Targets that take connections get the bytes of the "
+    "datagrams, and what they send at once is a datagram again; the other way round likewise. "
+    "Mind that datagrams may be lost.",
     "--send-proxy and --accept-proxy speak the PROXY protocol with what stands behind and in "
     "front. "
     "Lists for --allow, --deny and --accept-proxy-from have addresses, blocks (10.0.0.0/8) and "
@@ -131,11 +134,53 @@ static const hopt_term_t forward_lines[] = {
     {NULL, NULL},
 };
 
+static const char *const status_text[] = {
+    "--status answers over HTTP, to everybody who can reach it: listen where only those can who "
+    "may. All workers answer with the same numbers, which only grow, also over reloads and "
+    "crashes.",
+    NULL};
+
+static const hopt_term_t status_lines[] = {
+    {"/metrics", "For Prometheus: by listener how many came, are open, how they ended, bytes, and "
+                 "histograms of how long they lasted and how long connecting took; by target "
+                 "whether it is up, connections, failures, ejections, bytes, checks."},
+    {"/status", "The same as JSON, with the causes of the last failures; a page for browsers "
+                "(Accept: text/html)."},
+    {"/healthz", "200 while each listener has a target that can be used, else 503 with those that "
+                 "have none: for what stands in front of the proxy."},
+    {NULL, NULL},
+};
+
+static const char *const log_text[] = {
+    "A line for each connection, and each client of datagrams, that is over. With --log-format "
+    "text it has the following columns in this order, with spaces between, - for what there is "
+    "not; a space, a quote, or what is no printable ASCII is \\xNN. With json it has these names, "
+    "and leaves out what there is not.",
+    NULL};
+
+static const hopt_term_t log_lines[] = {
+    {"time", "Of the end, UTC."},
+    {"listener", "The name of the service."},
+    {"protocol", "What the client speaks: tcp, tls, unix, udp, unixgram; of a forward proxy "
+                 "socks4, socks5, http ..."},
+    {"client, peer", "Who it is; and who spoke for it by a PROXY header."},
+    {"user", "Who logged in."},
+    {"target, address", "Where it was led to: the target as it was given, its address."},
+    {"destination", "What a client of a forward proxy asked for."},
+    {"connect_ms, duration_ms", "Until its target stood; in all."},
+    {"sent_bytes, received_bytes", "From the client to the target, and back."},
+    {"end",
+     "How: done, denied, limited, bad_request, unauthorized, slow (no PROXY header, handshake or "
+     "request in time), no_target, connect_failed, client_error, target_error, idle, "
+     "expired, stopped, no_resources."},
+    {"why", "The cause in words, in quotes."},
+    {NULL, NULL},
+};
+
 static const hopt_section_t sections[] = {
-    {"FORWARD PROXY", forward_text, forward_lines},
-    {"CONFIGURATION FILE", conf_text, conf_lines},
-    {"SEVERAL HOSTS", hosts_text, hosts_terms},
-    {NULL, NULL, NULL},
+    {"FORWARD PROXY", forward_text, forward_lines}, {"CONFIGURATION FILE", conf_text, conf_lines},
+    {"STATUS", status_text, status_lines},          {"ACCESS LOG", log_text, log_lines},
+    {"SEVERAL HOSTS", hosts_text, hosts_terms},     {NULL, NULL, NULL},
 };
 
 static const hopt_term_t examples[] = {
