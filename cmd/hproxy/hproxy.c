@@ -119,7 +119,9 @@ static const char *const forward_text[] = {
     "Each address that a name has is judged again before it is tried, so that no name leads where "
     "nobody may go: rules for names and * do not open what a rule for addresses, wherever it "
     "stands, denies. Without such a rule link-local addresses (169.254.0.0/16, fe80::/10) are "
-    "denied, and 127.0.0.0/8 and ::1 are for clients that come from there.",
+    "denied, and 127.0.0.0/8 and ::1 are for clients that come from there. Behind --via it is the "
+    "last proxy that resolves names: rules for addresses then see only what is asked for by "
+    "number.",
     "Whatever fails has its answer: forbidden, refused, no answer, no such name (SOCKS 5: 2, 5, 6, "
     "4; SOCKS 4: 91; HTTP: 403, 502, 504, 502), no right password (HTTP: 407).",
     NULL};
