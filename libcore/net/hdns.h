@@ -35,6 +35,7 @@ typedef struct hdns_options_s {
     int tries;               /* of each server; 0: 2 */
     int total_timeout_ms;    /* for the whole query; 0: 10,000 */
     size_t cache_max;        /* answers kept; 0: HDNS_CACHE_MAX */
+    uint32_t ttl_max_s;      /* however long they say that they count; 0: a day */
     bool no_cache;
     bool no_search; /* names are looked up as they are */
     bool by_system; /* hdns_resolve and hdns_reverse ask getaddrinfo and getnameinfo, in at most

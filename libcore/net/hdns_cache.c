@@ -176,6 +176,8 @@ void hdns__question_answered(hdns_question_t *question, hdns_answer_t *answer)
     hlist_t waiting;
 
     dns->on_wire--;
+    if (answer->refs && dns->options.ttl_max_s && answer->ttl_s > dns->options.ttl_max_s)
+        answer->ttl_s = dns->options.ttl_max_s;
     if (answer->refs) /* the static ones belong to every thread */
         answer->expires_us = hloop_now_hrtime(dns->loop) + answer->ttl_s * US_PER_S;
     question->answer = answer;

@@ -44,6 +44,12 @@ static uint64_t hash_of(const htarget_t *target)
     return hbalance_hash(parts, sizeof(parts));
 }
 
+static uint16_t next_id(htargets_t *group)
+{
+    group->last_id = group->last_id < UINT16_MAX ? (uint16_t)(group->last_id + 1) : 1;
+    return group->last_id;
+}
+
 int htargets__enlist(htargets_t *group, htarget_t *target)
 {
     int err = 0;
@@ -55,7 +61,7 @@ int htargets__enlist(htargets_t *group, htarget_t *target)
     if (err)
         return err;
     if (target->id == 0)
-        target->id = ++group->last_id;
+        target->id = next_id(group);
     group->targets[group->count] = target;
     group->candidates[group->count] = (hbalance_candidate_t){
         .weight = target->weight, .level = htarget__order(target), .hash = hash_of(target)};
@@ -92,9 +98,9 @@ void htargets__update(htargets_t *group, const htarget_t *target)
 
 /* ---- picking --------------------------------------------------------------------------------- */
 
-static bool was_tried(const htarget_tried_t *tried, uint32_t id)
+static bool was_tried(const htarget_tried_t *tried, uint16_t id)
 {
-    for (uint32_t i = 0; tried && i < tried->count; i++) {
+    for (uint16_t i = 0; tried && i < tried->count; i++) {
         if (tried->ids[i] == id)
             return true;
     }
@@ -396,6 +402,15 @@ int htargets_new(hloop_t *loop, const htargets_options_t *options, htargets_t **
     }
     *out = group;
     return 0;
+}
+
+void htargets_stop_checks(htargets_t *group)
+{
+    group->options.runs_checks = false;
+    for (size_t i = 0; i < group->count; i++) {
+        hcheck_free(group->targets[i]->check);
+        group->targets[i]->check = NULL;
+    }
 }
 
 void htargets_free(htargets_t *group)

@@ -30,15 +30,15 @@
 extern "C" {
 #endif
 
-#define HTARGETS_SPECS_MAX 1024     /* of a group */
-#define HTARGETS_MAX 1024           /* targets of a group: further addresses are left out */
-#define HTARGETS_TRIES_MAX 8        /* targets that one connection tries */
-#define HTARGETS_NAME_SIZE 64       /* of a group, with its NUL */
-#define HTARGETS_DNS_MIN_MS 1000    /* a name is asked for again after its TTL, but not before */
-#define HTARGETS_DNS_MAX_MS 3600000 /* ... nor after this */
-#define HTARGETS_DNS_RETRY_MS 5000  /* after a failure, at the latest */
-#define HTARGETS_KNOWN_MS 7200000   /* so long an answer may be begun with */
-#define HTARGETS_EJECT_FAILURES 3   /* in a row */
+#define HTARGETS_SPECS_MAX 1024    /* of a group */
+#define HTARGETS_MAX 1024          /* targets of a group: further addresses are left out */
+#define HTARGETS_TRIES_MAX 16      /* targets that one connection tries */
+#define HTARGETS_NAME_SIZE 64      /* of a group, with its NUL */
+#define HTARGETS_DNS_MIN_MS 1000   /* a name is asked for again after its TTL, but not before */
+#define HTARGETS_DNS_MAX_MS 300000 /* ... nor after this */
+#define HTARGETS_DNS_RETRY_MS 5000 /* after a failure, at the latest */
+#define HTARGETS_KNOWN_MS 7200000  /* so long an answer may be begun with */
+#define HTARGETS_EJECT_FAILURES 3  /* in a row */
 #define HTARGETS_EJECT_MS 10000
 #define HTARGETS_EJECT_MAX_MS 60000
 #define HTARGETS_WHY_SIZE 512
@@ -119,6 +119,10 @@ typedef struct htargets_options_s {
  * at once, from the loop. */
 int htargets_new(hloop_t *loop, const htargets_options_t *options, htargets_t **group);
 
+/* This process checks no more, and tells no more of names, for another does: a group that goes on
+ * until its connections have ended. */
+void htargets_stop_checks(htargets_t *group);
+
 /* Ends names, checks and the group; those who wait are called with -ECANCELED, from inside. Targets
  * that connections have live until these release them. NULL is legal. */
 void htargets_free(htargets_t *group);
@@ -127,8 +131,8 @@ void htargets_free(htargets_t *group);
 
 /* What one connection has tried; all zero at first. */
 typedef struct htarget_tried_s {
-    uint32_t ids[HTARGETS_TRIES_MAX];
-    uint32_t count;
+    uint16_t ids[HTARGETS_TRIES_MAX];
+    uint16_t count;
 } htarget_tried_t;
 
 /* A target for the connection of a client (NULL, or one without an IP address, has no source hash).

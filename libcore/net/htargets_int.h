@@ -44,7 +44,7 @@ struct htarget_s {
     htarget_slot_t *slot;
     htarget_cell_t *cell;
     hcheck_t *check; /* NULL: none */
-    uint32_t id;     /* never used again in this group, not 0 */
+    uint16_t id;     /* in this group; not 0, and not soon used again */
     unsigned refs;   /* connections of this process */
     bool seen;
     bool backup;
@@ -65,7 +65,7 @@ struct htargets_s {
     htarget_t **targets; /* those that may be picked; candidates in parallel */
     hbalance_candidate_t *candidates;
     size_t count, cap;
-    uint32_t last_id;
+    uint16_t last_id;
     unsigned busy;  /* calls that go on when the group is freed in them */
     bool beginning; /* within htargets_new */
     bool closed;

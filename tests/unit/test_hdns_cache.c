@@ -93,6 +93,11 @@ static void each_answer_tells_how_long_it_counts(void **state)
     }
     look_up(&w, "srv.test", HDNS_SRV, &r);
     assert_in_range(r.ttl_s, 30, 40);
+    hdns_free(w.dns);
+    w.options.ttl_max_s = 5;
+    use(&w);
+    ask(&w, "both.test", 0, &r);
+    assert_in_range(r.ttl_s, 1, 5);
     end(&w);
 }
 

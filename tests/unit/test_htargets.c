@@ -440,6 +440,25 @@ static void checks_take_targets_out_and_back(void **state)
     end(&w);
 }
 
+static void a_process_may_stop_to_check(void **state)
+{
+    uint64_t checks;
+    world_t w;
+
+    (void)state;
+    begin_with(&w, "127.0.0.1:1", NULL, NULL);
+    w.check = (hcheck_options_t){.kind = HCHECK_CONNECT, .interval_ms = 1};
+    w.options.check = &w.check;
+    use(&w);
+    RUN_UNTIL(w.loop, info_of(w.group, "127.0.0.1:1").checks > 1);
+    htargets_stop_checks(w.group);
+    checks = info_of(w.group, "127.0.0.1:1").checks;
+    wait_ms(&w, 30);
+    assert_int_equal(info_of(w.group, "127.0.0.1:1").checks, checks);
+    assert_int_equal(info_of(w.group, "127.0.0.1:1").state, HTARGET_DOWN);
+    end(&w);
+}
+
 static void only_one_process_checks(void **state)
 {
     world_t w;
@@ -531,6 +550,7 @@ int main(void)
         cmocka_unit_test(ejection_may_be_off),
         cmocka_unit_test(checks_take_targets_out_and_back),
         cmocka_unit_test(only_one_process_checks),
+        cmocka_unit_test(a_process_may_stop_to_check),
         cmocka_unit_test(connections_outlive_their_group),
         cmocka_unit_test(every_allocation_may_fail),
     };
