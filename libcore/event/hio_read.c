@@ -76,6 +76,11 @@ char *hio__read_buffer(hio_t *io, size_t *size)
     return loop->read_buf;
 }
 
+char *hio_read_buffer(hio_t *io, size_t *size)
+{
+    return hio__read_buffer(io, size);
+}
+
 static ssize_t read_plain(hio_t *io, char *buf, size_t size)
 {
     ssize_t n;

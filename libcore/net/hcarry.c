@@ -3,12 +3,15 @@
 #include "../base/hmem.h"
 #include "hfilter_int.h"
 
+#define PLENTY_MIN 16384 /* bytes of a read: the next one is to be large */
+
 typedef struct hcarry_s {
     hio_handle_t to;
     hcarry_cb cb;
     hread_cb read_cb; /* another one wants the bytes itself */
     bool by_kernel;
     bool refused; /* the kernel cannot do it after all */
+    bool plenty;  /* the last read filled its buffer */
 } hcarry_t;
 
 static void release(void *buf, void *arg)
@@ -17,23 +20,36 @@ static void release(void *buf, void *arg)
     hmem_free(buf);
 }
 
-/* What cannot be sent at once is borrowed by the queue of `to`, and that has to be empty before the
- * next is read: so there is one buffer at most. No more is read than the queue takes, if it takes
- * anything at all. */
-static ssize_t copy(hio_t *from, hio_t *to, hcarry_cb cb, size_t max)
+/* A piece that fits into the buffer that all connections of the loop share needs none of its own:
+ * a talk of small messages. What cannot be sent is copied. */
+static ssize_t copy_little(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
 {
-    size_t room = hio_write_room(to);
-    ssize_t n, rc;
-    char *buf;
+    size_t size;
+    char *buf = hio_read_buffer(from, &size);
+    ssize_t n;
+    int rc;
 
-    if (room == 0 && hio_write_bufsize(to) > 0) {
+    if (!buf)
+        return -ENOTSUP;
+    if (max > size)
+        max = size;
+    n = hio_read_some(from, buf, max);
+    if (n <= 0)
+        return n;
+    carry->plenty = (size_t)n == size;
+    rc = hio_write(to, buf, (size_t)n);
+    if (rc >= 0 && hio_write_bufsize(to) > 0)
         hio_await_writable(to);
-        cb(from, to, 0);
-        return -EAGAIN;
-    }
-    if (room > 0 && room < max)
-        max = room;
-    buf = hmem_alloc(max);
+    carry->cb(from, to, rc);
+    return n;
+}
+
+/* What cannot be sent at once is borrowed by the queue of `to`. */
+static ssize_t copy_much(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
+{
+    char *buf = hmem_alloc(max);
+    ssize_t n, rc;
+
     if (!buf)
         return -ENOTSUP;
     n = hio_read_some(from, buf, max);
@@ -41,13 +57,30 @@ static ssize_t copy(hio_t *from, hio_t *to, hcarry_cb cb, size_t max)
         hmem_free(buf);
         return n;
     }
+    carry->plenty = (size_t)n >= PLENTY_MIN;
     rc = hio_write_nocopy(to, buf, (size_t)n, release, NULL);
     if (rc < 0)
         hmem_free(buf);
     else if (hio_write_bufsize(to) > 0)
         hio_await_writable(to);
-    cb(from, to, rc);
+    carry->cb(from, to, rc);
     return n;
+}
+
+/* The queue of `to` has to be empty before the next is read: so there is one buffer at most. No more
+ * is read than the queue takes, if it takes anything at all. */
+static ssize_t copy(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
+{
+    size_t room = hio_write_room(to);
+
+    if (room == 0 && hio_write_bufsize(to) > 0) {
+        hio_await_writable(to);
+        carry->cb(from, to, 0);
+        return -EAGAIN;
+    }
+    if (room > 0 && room < max)
+        max = room;
+    return carry->plenty ? copy_much(from, to, carry, max) : copy_little(from, to, carry, max);
 }
 
 static ssize_t in_kernel(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
@@ -71,7 +104,7 @@ ssize_t hcarry__move(hio_t *from, hcarry_t *carry, size_t max)
 
     if (!to || carry->refused || hio_getcb_read(from) != carry->read_cb)
         return -ENOTSUP;
-    return carry->by_kernel ? in_kernel(from, to, carry, max) : copy(from, to, carry->cb, max);
+    return carry->by_kernel ? in_kernel(from, to, carry, max) : copy(from, to, carry, max);
 }
 
 void hcarry__free(hcarry_t *carry)
