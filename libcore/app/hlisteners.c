@@ -19,9 +19,10 @@ typedef struct listener_s {
     hendpoint_t endpoint;
     hsocket_path_t path;
     hlisteners_item_t item;
-    _Atomic bool *gone; /* in shared memory */
-    bool is_wanted;     /* the last request names it */
-    bool is_new;        /* opened for that, which is not in force yet */
+    _Atomic bool *gone;  /* in shared memory */
+    int fd_count_before; /* the last request has opened those behind them */
+    bool is_wanted;      /* the last request names it */
+    bool is_new;         /* opened for that, which is not in force yet */
 } listener_t;
 
 struct hlisteners_s {
@@ -238,42 +239,56 @@ static int probe(const hlisten_options_t *options)
     return 0;
 }
 
-static int open_several(listener_t *l, hlisten_options_t *options, int count)
+/* Sockets of one port, until there are so many. */
+static int open_several(listener_t *l, const hlisteners_want_t *want, uint64_t lanes)
 {
+    int count = lanes < HLISTENERS_SOCKETS_MAX ? (int)lanes : HLISTENERS_SOCKETS_MAX, err = 0;
+    hlisten_options_t options = {.endpoint = want->endpoint, .socket = want->socket};
     haddr_t addr;
-    int err = probe(options);
 
-    options->socket.reuse_port = true;
-    if (!err)
-        err = open_socket(l, options);
+    options.socket.reuse_port = false;
+    if (l->item.fd_count == 0)
+        err = probe(&options);
+    options.socket.reuse_port = true;
+    if (!err && l->item.fd_count == 0)
+        err = open_socket(l, &options);
     if (!err)
         err = hsocket_local(l->item.fds[0], &addr);
     if (!err)
-        options->endpoint.port = (uint16_t)haddr_port(&addr.u.sa);
+        options.endpoint.port = (uint16_t)haddr_port(&addr.u.sa);
     while (!err && l->item.fd_count < count)
-        err = open_socket(l, options);
+        err = open_socket(l, &options);
     return err;
 }
 
-/* What was added is swept by the caller after an error. */
+static int open_path(listener_t *l, const hlisteners_want_t *want)
+{
+    hlisten_options_t options = {.endpoint = want->endpoint, .socket = want->socket};
+
+    options.socket.reuse_port = false;
+    return l->item.fd_count > 0 ? 0 : open_socket(l, &options);
+}
+
+/* One that is open already may need more sockets. What was added is taken back by the caller after
+ * an error. */
 static int open_one(hlisteners_t *all, const hlisteners_want_t *want, uint64_t lanes,
                     listener_t **opened)
 {
-    hlisten_options_t options = {.endpoint = want->endpoint, .socket = want->socket};
-    listener_t *l = all->count < OPEN_MAX ? add(all) : NULL;
+    listener_t *l = find_open(all, &want->endpoint);
 
-    if (!l)
-        return all->count < OPEN_MAX ? -ENOMEM : -ENOBUFS;
-    l->is_new = true;
-    l->item.gone = l->gone;
-    l->endpoint = want->endpoint;
-    l->item.datagram = hendpoint_socktype(&want->endpoint) == SOCK_DGRAM;
-    options.socket.reuse_port = false;
+    if (!l && all->count == OPEN_MAX)
+        return -ENOBUFS;
+    if (!l) {
+        l = add(all);
+        if (!l)
+            return -ENOMEM;
+        l->is_new = true;
+        l->endpoint = want->endpoint;
+        l->item.gone = l->gone;
+        l->item.datagram = hendpoint_socktype(&want->endpoint) == SOCK_DGRAM;
+    }
     *opened = l;
-    if (lanes <= 1 || hendpoint_is_unix(&want->endpoint))
-        return open_socket(l, &options);
-    return open_several(l, &options,
-                        lanes < HLISTENERS_SOCKETS_MAX ? (int)lanes : HLISTENERS_SOCKETS_MAX);
+    return hendpoint_is_unix(&want->endpoint) ? open_path(l, want) : open_several(l, want, lanes);
 }
 
 static int open_all(hlisteners_t *all, const hlisteners_request_t *request, hlisteners_set_t *set,
@@ -281,8 +296,8 @@ static int open_all(hlisteners_t *all, const hlisteners_request_t *request, hlis
 {
     for (size_t i = 0; i < request->count; i++) {
         const hlisteners_want_t *want = &request->wanted[i];
-        listener_t *l = find_open(all, &want->endpoint);
-        int err = l ? 0 : open_one(all, want, request->lanes, &l);
+        listener_t *l;
+        int err = open_one(all, want, request->lanes, &l);
 
         if (err) {
             say_why(want, err, request->port_option, errors);
@@ -315,8 +330,10 @@ int hlisteners_open(hlisteners_t *all, const hlisteners_request_t *request, hlis
     set->items = hmem_array(count > 0 ? count : 1, sizeof(*set->items));
     if (!set->items)
         return -ENOMEM;
-    for (size_t i = 0; i < all->count; i++)
+    for (size_t i = 0; i < all->count; i++) {
         all->open[i]->is_wanted = all->handed_over;
+        all->open[i]->fd_count_before = all->open[i]->item.fd_count;
+    }
     if (all->handed_over)
         add_handed_over(all, set);
     else
@@ -350,8 +367,13 @@ void hlisteners_commit(hlisteners_t *all)
 void hlisteners_undo(hlisteners_t *all)
 {
     sweep(all, is_new);
-    for (size_t i = 0; i < all->count; i++)
-        all->open[i]->is_wanted = true;
+    for (size_t i = 0; i < all->count; i++) {
+        listener_t *l = all->open[i];
+
+        while (l->item.fd_count > l->fd_count_before)
+            close(l->item.fds[--l->item.fd_count]);
+        l->is_wanted = true;
+    }
 }
 
 static bool is_in(const hlisteners_set_t *set, int fd)

@@ -83,10 +83,11 @@ void hlisteners_free(hlisteners_t *all);
  * error and a line in errors: one is no socket that listens or is bound. Before anything forks. */
 int hlisteners_take_over(hlisteners_t *all, hbytes_t *errors);
 
-/* Opens what is asked for and is not open yet; names are looked up, which blocks. 0 and *set, to be
- * freed by hlisteners_set_deinit; or a negative error and a line in errors ("cannot listen on
- * 127.0.0.1:80: Permission denied; ..."), and all is as before: -EADDRINUSE, -EACCES, -ENOBUFS past
- * a maximum, -ENOMEM, HERR_RESOLVE. After 0 comes hlisteners_commit or _undo, before the next. */
+/* Opens what is asked for and is not open yet, and more sockets of a port for more lanes; names are
+ * looked up, which blocks. 0 and *set, to be freed by hlisteners_set_deinit; or a negative error and
+ * a line in errors ("cannot listen on 127.0.0.1:80: Permission denied; ..."), and all is as before:
+ * -EADDRINUSE, -EACCES, -ENOBUFS past a maximum, -ENOMEM, HERR_RESOLVE. After 0 comes
+ * hlisteners_commit or _undo, before the next. */
 int hlisteners_open(hlisteners_t *all, const hlisteners_request_t *request, hlisteners_set_t *set,
                     hbytes_t *errors);
 

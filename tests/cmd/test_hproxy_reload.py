@@ -133,6 +133,33 @@ def test_a_broken_file_disturbs_nobody(hproxy, conf, target):
     proxy.stop()
 
 
+def test_a_reload_with_more_workers_gives_each_a_socket(hproxy, lab, conf, target):
+    one, tcp, udp = target("A"), lab.port(), lab.port(socket.SOCK_DGRAM)
+
+    def text(workers):
+        return (f"workers = {workers}\n[listen web]\nlisten = 127.0.0.1:{tcp}\ntarget = {one.address}\n"
+                f"[listen dns]\nlisten = udp://127.0.0.1:{udp}\ntarget = {one.address}\n")
+
+    def sockets():
+        """How many there are of each port."""
+        ends = [(f":{tcp:04X}", "tcp", "0A"), (f":{udp:04X}", "udp", "07")]
+        return [sum(1 for line in open(f"/proc/net/{table}").readlines()[1:]
+                    if line.split()[1].endswith(end) and line.split()[3] == state) for end, table, state in ends]
+
+    proxy = hproxy("-c", conf(text(1)), listeners=2)
+    assert sockets() == [1, 1]
+    conf(text(3))
+    assert "serves" in proxy.reload()
+    assert sockets() == [3, 3]
+    proxy.workers(3)
+    assert all(proxy.ask() == b"A:ping" for _ in range(20))
+    conf(text(1))
+    assert "serves" in proxy.reload()
+    proxy.workers(1)
+    assert sockets() == [3, 3] and all(proxy.ask() == b"A:ping" for _ in range(20))
+    proxy.stop()
+
+
 def test_a_reload_opens_and_closes_end_points(hproxy, lab, conf, target):
     one, path = target("A"), lab.path("s")
     a, b = lab.port(), lab.port()

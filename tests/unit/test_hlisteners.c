@@ -145,8 +145,14 @@ static void what_is_named_again_stays_and_the_rest_is_closed(void **state)
     old = open_all(wanted, 2, 2);
     hlisteners_commit(all);
     wanted[0].tag = 5;
-    new = open_all(wanted, 1, 4); /* for more lanes than it has sockets */
+    new = open_all(wanted, 1, 4); /* for more lanes */
     assert_int_equal(new.items[0].tag, 5);
+    assert_int_equal(new.items[0].fd_count, 4);
+    hlisteners_undo(all);
+    assert_false(is_open(new.items[0].fds[3]));
+    assert_true(is_open(old.items[1].fds[0]));
+    hlisteners_set_deinit(&new);
+    new = open_all(wanted, 1, 1); /* and for less */
     assert_int_equal(new.items[0].fd_count, 2);
     assert_memory_equal(new.items[0].fds, old.items[0].fds, 2 * sizeof(int));
     assert_true(is_open(old.items[1].fds[0]));
