@@ -112,8 +112,9 @@ $(info hnet needs: $(ALL_PKGS))
 $(info To install them: scripts/deps build; to build without one: see "make help")
 $(error libraries are missing)
 endif
+# hiredis asks for -D_FILE_OFFSET_BITS=64, which renames calls that tests replace (sendfile64).
 # --version says what is in: -DHNET_VERSION_liburing=2.3 and the like.
-PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(ALL_PKGS)) \
+PKG_CFLAGS := $(filter-out -D_FILE_OFFSET_BITS=%,$(shell $(PKG_CONFIG) --cflags $(ALL_PKGS))) \
     $(foreach p,$(ALL_PKGS),-DHNET_VERSION_$(subst -,_,$(p))=$(shell $(PKG_CONFIG) --modversion $(p)))
 PKG_LIBS := $(if $(strip $(PKGS)),$(shell $(PKG_CONFIG) --libs $(PKGS)))
 
