@@ -3,6 +3,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -303,6 +304,23 @@ def test_a_life_that_is_over(hproxy, datagrams, log):
         assert ask(client, b"x") == b"udp:x"
         assert log.lines()[0]["end"] == "expired"
         assert ask(client, b"y") == b"udp:y"
+
+
+def test_without_descriptors_it_goes_on_when_there_are_some(hproxy, datagrams, log):
+    server = datagrams()
+    proxy = hproxy("udp://0", server.endpoint, *log.options)
+    worker, = proxy.workers(1)
+    with proxy.connect() as first:
+        assert ask(first, b"first") == b"udp:first"
+        _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+        opened = max(int(fd) for fd in os.listdir(f"/proc/{worker}/fd"))
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (opened + 1, hard))
+        with proxy.connect() as second:
+            second.send(b"second")
+            assert log.lines()[0]["end"] == "no_resources"
+            assert ask(first, b"again") == b"udp:again"
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (hard, hard))
+            assert ask(second, b"second") == b"udp:second"
 
 
 # ---- generations ---------------------------------------------------------------------------------------------------
