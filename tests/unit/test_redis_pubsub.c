@@ -10,231 +10,22 @@
 #include "loop_test.h"
 #include "oom.h"
 #include "proto/redis_pubsub.h"
+#include "redis_fixture.h"
 
 #if HNET_WITH_HIREDIS
 
-#define CLIENTS_MAX 64
-
-struct world_s;
-
-/* One connection to the server. */
-typedef struct client_s {
-    struct world_s *world;
-    hio_t *io; /* NULL: gone */
-    redis_reader_t *reader;
-    bool subscribed;
-} client_t;
-
 typedef struct world_s {
     hloop_t *loop;
-    hio_t *listener;
-    uint16_t port;
-    client_t clients[CLIENTS_MAX];
-    size_t accepted;
-    /* What the server does. */
-    const char *password;   /* it wants this one */
-    const char *on_connect; /* ... says at once */
-    const char *on_publish; /* ... answers instead */
-    bool silent;            /* it never answers */
-    bool bytewise;          /* it sends one byte at a time */
-    bool counting;          /* messages are counted, and not kept */
-    int heard;
-    /* What it saw. */
-    char commands[65536]; /* "SUBSCRIBE chat\n..." */
-    size_t commands_len;
-    int pings;
+    redis_fake_t server;
     /* The client. */
     redis_pubsub_options_t options;
     redis_pubsub_t *ps;
     char messages[8192]; /* "channel message\n" */
+    bool counting;       /* messages are counted, and not kept */
+    int heard;
     int connected, lost;
     char why[REDIS_PUBSUB_WHY_SIZE];
-    int err; /* of the server: memory */
 } world_t;
-
-/* ---- the server ------------------------------------------------------------------------------ */
-
-static void say(client_t *client, const char *text, size_t len)
-{
-    size_t step = client->world->bytewise ? 1 : len;
-
-    for (size_t at = 0; at < len && client->io; at += step)
-        (void)hio_write(client->io, text + at, step);
-}
-
-static void say_text(client_t *client, const char *text)
-{
-    say(client, text, strlen(text));
-}
-
-static void note(world_t *w, const redis_reply_t *command)
-{
-    if (w->counting)
-        return;
-    for (size_t i = 0; i < command->count; i++)
-        w->commands_len +=
-            (size_t)snprintf(w->commands + w->commands_len, sizeof(w->commands) - w->commands_len,
-                             "%s%s", command->items[i]->text, i + 1 < command->count ? " " : "\n");
-    assert_true(w->commands_len < sizeof(w->commands));
-}
-
-static void publish(world_t *w, const redis_reply_t *channel, const redis_reply_t *message)
-{
-    char head[256];
-
-    snprintf(head, sizeof(head), "*3\r\n$7\r\nmessage\r\n$%zu\r\n%s\r\n$%zu\r\n", channel->len,
-             channel->text, message->len);
-    for (size_t i = 0; i < w->accepted; i++) {
-        if (!w->clients[i].io || !w->clients[i].subscribed)
-            continue;
-        say_text(&w->clients[i], head);
-        say(&w->clients[i], message->text, message->len);
-        say_text(&w->clients[i], "\r\n");
-    }
-}
-
-static void confirm(client_t *client, const char *verb, const redis_reply_t *name)
-{
-    char text[512];
-
-    snprintf(text, sizeof(text), "*3\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n:1\r\n", strlen(verb), verb,
-             name->len, name->text);
-    client->subscribed = true;
-    say_text(client, text);
-}
-
-static void answer_ping(client_t *client)
-{
-    client->world->pings++;
-    say_text(client, client->subscribed ? "*2\r\n$4\r\npong\r\n$0\r\n\r\n" : "+PONG\r\n");
-}
-
-static void answer_auth(client_t *client, const redis_reply_t *password)
-{
-    const char *wanted = client->world->password;
-
-    if (wanted && redis_reply_is(password, REDIS_STRING, wanted))
-        say_text(client, "+OK\r\n");
-    else if (wanted)
-        say_text(client, "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
-    else
-        say_text(client, "-ERR unknown command `AUTH`, with args beginning with: `topsecret`\r\n");
-}
-
-static int on_command(const redis_reply_t *command, void *arg)
-{
-    client_t *client = arg;
-    world_t *w = client->world;
-    redis_reply_t *const *words = command->items;
-    const char *verb;
-
-    assert_int_equal(command->type, REDIS_ARRAY);
-    verb = words[0]->text;
-    note(w, command);
-    if (w->silent)
-        return 0;
-    if (strcmp(verb, "PING") == 0)
-        answer_ping(client);
-    else if (strcmp(verb, "AUTH") == 0)
-        answer_auth(client, words[command->count - 1]);
-    else if (strcmp(verb, "SELECT") == 0)
-        say_text(client, "+OK\r\n");
-    else if (strcmp(verb, "SUBSCRIBE") == 0)
-        confirm(client, "subscribe", words[1]);
-    else if (strcmp(verb, "PSUBSCRIBE") == 0)
-        confirm(client, "psubscribe", words[1]);
-    else if (strcmp(verb, "PUBLISH") == 0 && w->on_publish)
-        say_text(client, w->on_publish);
-    else if (strcmp(verb, "PUBLISH") == 0) {
-        publish(w, words[1], words[2]);
-        say_text(client, ":1\r\n");
-    }
-    return 0;
-}
-
-static void on_server_read(hio_t *io, void *buf, int len)
-{
-    client_t *client = hevent_userdata(io);
-    int err = redis_reader_feed(client->reader, buf, (size_t)len, on_command, client);
-
-    if (err < 0) {
-        assert_int_equal(err, -ENOMEM);
-        client->world->err = err;
-        hio_close(io);
-    }
-}
-
-static void on_server_close(hio_t *io)
-{
-    client_t *client = hevent_userdata(io);
-
-    client->io = NULL;
-    redis_reader_free(client->reader);
-    client->reader = NULL;
-}
-
-static void on_accept(hio_t *io)
-{
-    world_t *w = hevent_userdata(io);
-    client_t *client = &w->clients[w->accepted];
-
-    assert_true(w->accepted < CLIENTS_MAX);
-    if (redis_reader_new(&client->reader) < 0) {
-        w->err = -ENOMEM;
-        hio_setcb_close(io, NULL);
-        hio_close(io);
-        return;
-    }
-    w->accepted++;
-    client->world = w;
-    client->io = io;
-    client->subscribed = false;
-    hevent_set_userdata(io, client);
-    hio_setcb_read(io, on_server_read);
-    hio_setcb_close(io, on_server_close);
-    hio_read(io);
-    if (w->on_connect)
-        say_text(client, w->on_connect);
-}
-
-static int open_server(world_t *w)
-{
-    struct sockaddr_in addr;
-    int fd;
-
-    loopback(&addr);
-    addr.sin_port = htons(w->port);
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-    assert_int_equal(listen(fd, 16), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &(socklen_t){sizeof(addr)}), 0);
-    w->port = ntohs(addr.sin_port);
-    w->listener = hio_get(w->loop, fd);
-    if (!w->listener) {
-        close(fd);
-        return -ENOMEM;
-    }
-    hevent_set_userdata(w->listener, w);
-    hio_setcb_accept(w->listener, on_accept);
-    return hio_accept(w->listener);
-}
-
-static void drop_clients(world_t *w)
-{
-    for (size_t i = 0; i < w->accepted; i++) {
-        if (w->clients[i].io)
-            hio_close(w->clients[i].io);
-    }
-}
-
-static void close_server(world_t *w)
-{
-    hio_close(w->listener);
-    w->listener = NULL;
-    drop_clients(w);
-}
 
 /* ---- the client ------------------------------------------------------------------------------ */
 
@@ -279,7 +70,8 @@ static int begin(world_t *w)
                                           .message_cb = on_message,
                                           .state_cb = on_state,
                                           .arg = w};
-    return open_server(w);
+    w->server.loop = w->loop;
+    return redis_fake_open(&w->server);
 }
 
 static int start(world_t *w, const char *secret)
@@ -288,7 +80,7 @@ static int start(world_t *w, const char *secret)
     redis_url_t url;
     int err;
 
-    snprintf(text, sizeof(text), "redis://%s127.0.0.1:%u/3", secret, w->port);
+    snprintf(text, sizeof(text), "redis://%s127.0.0.1:%u/3", secret, w->server.port);
     err = redis_url_parse(&url, text, error, sizeof(error));
     if (err < 0)
         return err;
@@ -314,7 +106,7 @@ static int count(const world_t *w, const char *line)
 {
     int n = 0;
 
-    for (const char *at = w->commands; (at = strstr(at, line)); at++)
+    for (const char *at = w->server.commands; (at = strstr(at, line)); at++)
         n++;
     return n;
 }
@@ -333,7 +125,7 @@ static void messages_go_to_the_channel_and_come_back(void **state)
     (void)state;
     for (int bytewise = 0; bytewise < 2; bytewise++) {
         begin_started(&w, "");
-        w.bytewise = bytewise;
+        w.server.bytewise = bytewise;
         assert_int_equal(redis_pubsub_psubscribe(w.ps, "x.*"), 0);
         assert_int_equal(redis_pubsub_subscribe(w.ps, "chat"), 0); /* twice */
         assert_int_equal(publish_text(&w, "early"), 0);
@@ -359,11 +151,12 @@ static void a_pattern_has_the_channel_of_the_message(void **state)
     (void)state;
     begin_started(&w, "");
     RUN_UNTIL(w.loop, w.connected == 1);
-    for (size_t i = 0; i < w.accepted; i++) {
-        if (w.clients[i].subscribed)
-            say_text(&w.clients[i], "*4\r\n$8\r\npmessage\r\n$3\r\nx.*\r\n$3\r\nx.1\r\n$2\r\nhi\r\n"
-                                    "*3\r\n$7\r\nmessage\r\n:1\r\n$-1\r\n*0\r\n*1\r\n$1\r\nx\r\n"
-                                    "+strange\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\n?\r\n:1\r\n");
+    for (size_t i = 0; i < w.server.accepted; i++) {
+        if (w.server.clients[i].subscribed)
+            redis_fake_say_text(&w.server.clients[i],
+                                "*4\r\n$8\r\npmessage\r\n$3\r\nx.*\r\n$3\r\nx.1\r\n$2\r\nhi\r\n"
+                                "*3\r\n$7\r\nmessage\r\n:1\r\n$-1\r\n*0\r\n*1\r\n$1\r\nx\r\n"
+                                "+strange\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\n?\r\n:1\r\n");
     }
     RUN_UNTIL(w.loop, w.messages[0]);
     settle(w.loop);
@@ -378,20 +171,20 @@ static void the_password_is_sent_and_never_told(void **state)
 
     (void)state;
     begin_started(&w, "chat:topsecret@");
-    w.password = "topsecret";
+    w.server.password = "topsecret";
     RUN_UNTIL(w.loop, w.connected == 1);
     assert_int_equal(count(&w, "AUTH chat topsecret\n"), 2);
     end(&w);
 
     begin_started(&w, "topsecret@");
-    w.password = "another";
+    w.server.password = "another";
     RUN_UNTIL(w.loop, w.lost == 1);
     assert_non_null(strstr(w.why, ": the user or the password is wrong (WRONGPASS)"));
     assert_true(count(&w, "AUTH topsecret\n") > 0);
-    w.password = NULL;
+    w.server.password = NULL;
     RUN_UNTIL(w.loop, w.lost == 2); /* for another reason */
     assert_non_null(strstr(w.why, ": the password was refused, the server may have none (ERR)"));
-    w.password = "topsecret";
+    w.server.password = "topsecret";
     RUN_UNTIL(w.loop, w.connected == 1);
     end(&w);
 }
@@ -416,13 +209,13 @@ static void what_the_server_refuses_is_told_in_words(void **state)
         world_t w;
 
         begin_started(&w, "");
-        w.on_connect = cases[i].said;
+        w.server.on_connect = cases[i].said;
         RUN_UNTIL(w.loop, w.lost == 1);
         if (!strstr(w.why, cases[i].told))
             fail_msg("%s: %s", cases[i].said, w.why);
         settle(w.loop);
         assert_int_equal(w.lost, 1); /* the same reason is told once */
-        w.on_connect = NULL;
+        w.server.on_connect = NULL;
         RUN_UNTIL(w.loop, w.connected == 1);
         end(&w);
     }
@@ -435,12 +228,12 @@ static void it_comes_back_and_listens_again(void **state)
     (void)state;
     begin_started(&w, "");
     RUN_UNTIL(w.loop, w.connected == 1);
-    close_server(&w);
+    redis_fake_close(&w.server);
     RUN_UNTIL(w.loop, w.lost == 1);
     assert_false(redis_pubsub_is_connected(w.ps));
     assert_int_equal(publish_text(&w, "meanwhile"), 0);
     RUN_UNTIL(w.loop, strstr(w.why, "Connection refused"));
-    assert_int_equal(open_server(&w), 0);
+    assert_int_equal(redis_fake_open(&w.server), 0);
     RUN_UNTIL(w.loop, w.connected == 2);
     RUN_UNTIL(w.loop, w.messages[0]);
     assert_string_equal(w.messages, "chat meanwhile\n");
@@ -457,9 +250,9 @@ static void one_connection_of_the_two_is_enough_to_be_lost(void **state)
     for (int subscriber = 0; subscriber < 2; subscriber++) {
         begin_started(&w, "");
         RUN_UNTIL(w.loop, w.connected == 1);
-        for (size_t i = 0; i < w.accepted; i++) {
-            if (w.clients[i].subscribed == subscriber)
-                hio_close(w.clients[i].io);
+        for (size_t i = 0; i < w.server.accepted; i++) {
+            if (w.server.clients[i].subscribed == subscriber)
+                hio_close(w.server.clients[i].io);
         }
         RUN_UNTIL(w.loop, w.lost == 1);
         RUN_UNTIL(w.loop, w.connected == 2);
@@ -483,10 +276,10 @@ static void the_queue_is_bounded_and_the_oldest_are_lost(void **state)
         assert_int_equal(publish_text(&w, text), 0);
     }
     assert_int_equal(redis_pubsub_lost(w.ps), more);
-    w.on_publish = ":0\r\n";
+    w.server.on_publish = ":0\r\n";
     RUN_UNTIL(w.loop, count(&w, "PUBLISH") == REDIS_PUBSUB_QUEUE_MAX);
-    assert_non_null(strstr(w.commands, "PUBLISH chat 5\n"));
-    assert_null(strstr(w.commands, "PUBLISH chat 4\n"));
+    assert_non_null(strstr(w.server.commands, "PUBLISH chat 5\n"));
+    assert_null(strstr(w.server.commands, "PUBLISH chat 4\n"));
     end(&w);
 }
 
@@ -501,7 +294,7 @@ static void a_flood_goes_through_in_order(void **state)
     assert_int_equal(begin(&w), 0);
     w.options.queue_max = (size_t)many;
     w.options.queue_bytes_max = (size_t)16 << 20;
-    w.counting = true;
+    w.counting = w.server.forgetful = true;
     assert_int_equal(start(&w, ""), 0);
     assert_int_equal(redis_pubsub_subscribe(w.ps, "chat"), 0);
     RUN_UNTIL(w.loop, w.connected == 1);
@@ -543,7 +336,7 @@ static void what_was_under_way_counts_as_lost(void **state)
     (void)state;
     begin_started(&w, "");
     RUN_UNTIL(w.loop, w.connected == 1);
-    w.on_publish = "-NOPERM this user has no permissions\r\n";
+    w.server.on_publish = "-NOPERM this user has no permissions\r\n";
     assert_int_equal(publish_text(&w, "one"), 0);
     RUN_UNTIL(w.loop, w.lost == 1);
     assert_non_null(strstr(w.why, ": this user may not do that (NOPERM)"));
@@ -557,16 +350,16 @@ static void a_silent_server_is_given_up(void **state)
 
     (void)state;
     assert_int_equal(begin(&w), 0);
-    w.silent = true;
+    w.server.silent = true;
     w.options.timeout_ms = 20;
     w.options.ping_ms = 20;
     assert_int_equal(start(&w, ""), 0);
     RUN_UNTIL(w.loop, w.lost == 1);
     assert_non_null(strstr(w.why, ": the server does not answer"));
-    w.silent = false;
+    w.server.silent = false;
     RUN_UNTIL(w.loop, w.connected == 1);
-    RUN_UNTIL(w.loop, w.pings >= 8); /* it is asked, and the answers count */
-    w.silent = true;
+    RUN_UNTIL(w.loop, w.server.pings >= 8); /* it is asked, and the answers count */
+    w.server.silent = true;
     w.lost = 0;
     RUN_UNTIL(w.loop, w.lost > 0);
     end(&w);
@@ -606,7 +399,7 @@ static int scenario(void *arg)
 
     if (err == 0)
         err = start(w, "topsecret@");
-    w->password = "topsecret";
+    w->server.password = "topsecret";
     if (err == 0)
         err = redis_pubsub_subscribe(w->ps, "chat");
     if (err == 0)
