@@ -46,7 +46,7 @@ static const hopt_term_t examples[] = {
     {"hchat -v --motd rules.txt --max-per-address 5 :6667 tls://:6697 --tls-cert chat.pem",
      "Serve everybody, plain and with TLS, and tell who comes and goes."},
     {"hchat --password file:secret --allow 192.0.2.0/24 :6667", "Serve those who know a word."},
-    {"hchat -d --pid-file /run/hchat.pid --log-file /var/log/hchat --json -vv :6667",
+    {"hchat -d --pid-file /run/hchat.pid --log-file /run/hchat.log --json -vv :6667",
      "Run in the background, with a log of all that happens, as JSON."},
     {NULL, NULL},
 };
@@ -68,7 +68,7 @@ static const hopt_term_t exit_status[] = {
     {NULL, NULL},
 };
 
-static const char *const see_also[] = {"hnc(1)", "nc(1)", "telnet(1)", "redis-server(1)", NULL};
+static const char *const see_also[] = {"hnc(1)", "nc(1)", "redis-server(1)", "telnet(1)", NULL};
 
 static const char *openssl_version(void)
 {

@@ -332,10 +332,12 @@ static void announce(server_t *server)
         const listener_t *listener = &server->listeners[i];
         char address[HADDR_FORMAT_SIZE], text[HADDR_FORMAT_SIZE + 8];
         const report_field_t fields[] = {{.key = "address", .text = text}, {0}};
+        haddr_t addr = {0};
 
+        hsocket_local(hio_fd(listener->io), &addr);
         snprintf(text, sizeof(text), "%s%s",
                  listener->endpoint.scheme == HENDPOINT_TLS ? "tls://" : "",
-                 haddr_format(hio_localaddr(listener->io), 0, address, sizeof(address)));
+                 haddr_format(&addr.u.sa, addr.len, address, sizeof(address)));
         report_event(&server->report, "listening", fields, "listening on %s", text);
     }
     server->announced = true;

@@ -145,3 +145,29 @@ def test_hnmap_reports_or_says_why_not(lab, shim, args):
         lines = [line for line in result.err().splitlines() if not any(text in line for text in others)]
         assert len(lines) in (1, 2) and all(line.startswith("hnmap: ") for line in lines), (n, result)
     pytest.fail("it never had enough")
+
+
+@pytest.mark.parametrize("args", [[], ["--deny", "192.0.2.0/24", "-vv"]])
+def test_hchat_serves_or_says_why_not(lab, shim, args):
+    """Without memory a line may be lost, or somebody be sent away: the server goes on."""
+    for n in range(1, N_MAX):
+        process = lab.spawn("hchat", *args, "0", env=failing(shim, n))
+        wait_until(lambda: not process.running() or "listening" in process.err(), "it starts or ends")
+        if not process.running():
+            assert process.wait() == 1, process
+            assert process.err().startswith(("hchat: ", "{")) or not process.err(), process
+            continue
+        port = int(re.search(r"127\.0\.0\.1:(\d+)", process.err()).group(1))
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT) as sock:
+            heard = b""
+            try:
+                sock.sendall(b"/me waves\n/quit\n")
+                while piece := sock.recv(4096):
+                    heard += piece
+            except ConnectionResetError:
+                pass
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 0, (n, process)
+        if b"* you are guest1 in lobby, alone\n<guest1> *waves*\n* good bye\n" in heard:
+            return
+    pytest.fail("it never had enough")

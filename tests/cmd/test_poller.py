@@ -9,6 +9,7 @@ import pytest
 COMMANDS = {
     "hnc": ["-z", "127.0.0.1", "9"],
     "hnc -l": ["-l", "127.0.0.1", "0"],
+    "hchat": ["0"],
     "hecho": ["0"],
     "hecho --workers": ["--workers", "2", "0"],
 }
