@@ -166,7 +166,9 @@ static int make_services(lane_t *lane, hbytes_t *why)
 
 int lane_new(hloop_t *loop, const env_t *env, lane_t **out, hbytes_t *why)
 {
-    hdns_options_t dns = {.servers = env->settings->dns};
+    uint32_t dns_max_ms = env->settings->dns_max_ms;
+    hdns_options_t dns = {.servers = env->settings->dns,
+                          .ttl_max_s = (dns_max_ms ? dns_max_ms : HTARGETS_DNS_MAX_MS) / 1000 + 1};
     lane_t *lane = hmem_zalloc(sizeof(*lane));
     int err;
 

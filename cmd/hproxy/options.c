@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include "net/htargets.h"
+
 /* The file has the same names: "balance = least-connections" in its section. */
 
 static const char *const balance_names[] = {"round-robin", "least-connections", "source-hash",
@@ -11,8 +13,8 @@ static const hopt_t target_rows[] = {
     HOPT_ENUM('b', "balance", service_settings_t, balance, balance_names,
               "how connections are spread over several targets: round-robin (the default), "
               "least-connections or source-hash (a client stays with its target)"),
-    HOPT_UINT(0, "retries", service_settings_t, retries, 0, 64,
-              "other targets that are tried when one cannot be connected to (all of them)"),
+    HOPT_UINT(0, "retries", service_settings_t, retries, 0, HTARGETS_TRIES_MAX - 1,
+              "other targets that are tried when one cannot be connected to (15)"),
     HOPT_SPAN(0, "connect-timeout", service_settings_t, connect_ms,
               "give up connecting to a target after TIME (5s)"),
     HOPT_STRING(0, "source", service_settings_t, source, "connect from this address of ours",

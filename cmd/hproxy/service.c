@@ -89,6 +89,8 @@ void service_stop(service_t *service)
 {
     stop_listening(service);
     datagrams_stop(service->datagrams);
+    if (service->targets)
+        htargets_stop_checks(service->targets); /* those who come after it check */
 }
 
 /* ---- what it is made of ---------------------------------------------------------------------- */
