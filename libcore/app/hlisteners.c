@@ -19,7 +19,7 @@ typedef struct listener_s {
     hendpoint_t endpoint;
     hsocket_path_t path;
     hlisteners_item_t item;
-    _Atomic bool *gone;  /* in shared memory */
+    bool *gone;          /* in shared memory */
     int fd_count_before; /* the last request has opened those behind them */
     bool is_wanted;      /* the last request names it */
     bool is_new;         /* opened for that, which is not in force yet */
@@ -28,8 +28,8 @@ typedef struct listener_s {
 struct hlisteners_s {
     listener_t **open;
     size_t count;
-    _Atomic bool *gone; /* OPEN_MAX, that all processes see */
-    size_t next_gone;   /* the place that was free for longest */
+    bool *gone;       /* PLACES, that all processes see; atomic */
+    size_t next_gone; /* the place that was free for longest */
     bool handed_over;
 };
 
@@ -44,7 +44,8 @@ static void close_sockets(listener_t *l)
 
 static void free_listener(listener_t *l)
 {
-    atomic_store(l->gone, true); /* before the workers are told to stop listening */
+    __atomic_store_n(l->gone, true,
+                     __ATOMIC_SEQ_CST); /* before the workers are told to stop listening */
     close_sockets(l);
     hsocket_path_remove(&l->path);
     hmem_free(l);
@@ -64,7 +65,7 @@ static void sweep(hlisteners_t *all, bool (*is_over)(const listener_t *l))
     all->count = kept;
 }
 
-static bool is_used(const hlisteners_t *all, const _Atomic bool *place)
+static bool is_used(const hlisteners_t *all, const bool *place)
 {
     for (size_t i = 0; i < all->count; i++) {
         if (all->open[i]->gone == place)
@@ -74,7 +75,7 @@ static bool is_used(const hlisteners_t *all, const _Atomic bool *place)
 }
 
 /* Not the one that has just become free: a worker that drains may not have looked there yet. */
-static _Atomic bool *free_place(hlisteners_t *all)
+static bool *free_place(hlisteners_t *all)
 {
     do {
         all->next_gone = (all->next_gone + 1) % PLACES;
@@ -95,7 +96,7 @@ static listener_t *add(hlisteners_t *all)
         return NULL;
     list[all->count++] = l;
     l->gone = free_place(all);
-    atomic_store(l->gone, false);
+    __atomic_store_n(l->gone, false, __ATOMIC_SEQ_CST);
     return l;
 }
 
@@ -422,19 +423,19 @@ void hlisteners_set_deinit(hlisteners_set_t *set)
 
 bool hlisteners_is_gone(const hlisteners_item_t *item)
 {
-    return atomic_load(item->gone);
+    return __atomic_load_n(item->gone, __ATOMIC_SEQ_CST);
 }
 
 hlisteners_t *hlisteners_new(void)
 {
-    void *memory = mmap(NULL, PLACES * sizeof(_Atomic bool), PROT_READ | PROT_WRITE,
+    void *memory = mmap(NULL, PLACES * sizeof(bool), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     hlisteners_t *all = memory != MAP_FAILED ? hmem_zalloc(sizeof(*all)) : NULL;
 
     if (all)
         all->gone = memory;
     else if (memory != MAP_FAILED)
-        munmap(memory, PLACES * sizeof(_Atomic bool));
+        munmap(memory, PLACES * sizeof(bool));
     return all;
 }
 
@@ -443,7 +444,7 @@ void hlisteners_free(hlisteners_t *all)
     if (!all)
         return;
     hlisteners_close(all);
-    munmap((void *)all->gone, PLACES * sizeof(_Atomic bool));
+    munmap(all->gone, PLACES * sizeof(bool));
     hmem_free(all->open);
     hmem_free(all);
 }

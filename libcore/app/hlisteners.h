@@ -11,8 +11,6 @@
 #ifndef HNET_APP_HLISTENERS_H
 #define HNET_APP_HLISTENERS_H
 
-#include <stdatomic.h>
-
 #include "../base/hbuf.h"
 #include "../net/hendpoint.h"
 #include "../net/hsocket.h"
@@ -49,7 +47,7 @@ typedef struct hlisteners_item_s {
     bool datagram;
     bool handed_over;                /* by systemd, in the place of what was asked for; then */
     char name[HLISTENERS_NAME_SIZE]; /* its FileDescriptorName; "" otherwise */
-    const _Atomic bool *gone;        /* see hlisteners_is_gone */
+    const bool *gone;                /* see hlisteners_is_gone */
 } hlisteners_item_t;
 
 /* Zeroed is none. */
@@ -84,9 +82,9 @@ void hlisteners_free(hlisteners_t *all);
 int hlisteners_take_over(hlisteners_t *all, hbytes_t *errors);
 
 /* Opens what is asked for and is not open yet, and more sockets of a port for more lanes; names are
- * looked up, which blocks. 0 and *set, to be freed by hlisteners_set_deinit; or a negative error and
- * a line in errors ("cannot listen on 127.0.0.1:80: Permission denied; ..."), and all is as before:
- * -EADDRINUSE, -EACCES, -ENOBUFS past a maximum, -ENOMEM, HERR_RESOLVE. After 0 comes
+ * looked up, which blocks. 0 and *set, to be freed by hlisteners_set_deinit; or a negative error
+ * and a line in errors ("cannot listen on 127.0.0.1:80: Permission denied; ..."), and all is as
+ * before: -EADDRINUSE, -EACCES, -ENOBUFS past a maximum, -ENOMEM, HERR_RESOLVE. After 0 comes
  * hlisteners_commit or _undo, before the next. */
 int hlisteners_open(hlisteners_t *all, const hlisteners_request_t *request, hlisteners_set_t *set,
                     hbytes_t *errors);
