@@ -229,7 +229,7 @@ static const hopt_term_t exit_status[] = {
     {NULL, NULL},
 };
 
-static const char *const see_also[] = {"hnc(1)", "hhttpd(1)", "hecho(1)", NULL};
+static const char *const see_also[] = {"hecho(1)", "hhttpd(1)", "hnc(1)", NULL};
 
 const hopt_doc_t hproxy_doc = {
     .name = HPROXY_NAME,
