@@ -107,23 +107,29 @@ static int pick_in_turn(const round_t *round)
     return (int)best;
 }
 
-/* The one with the highest weight / -log(hash of both) between 0 and 1: each wins as often as its
- * weight says, and who wins depends on the pair alone. */
+/* Whether weight / -log(hash) is higher, with the hash between 0 and 1. */
+static bool wins(const hbalance_candidate_t *a, uint64_t hash_a, const hbalance_candidate_t *b,
+                 uint64_t hash_b)
+{
+    if (a->weight == b->weight)
+        return hash_a > hash_b;
+    return a->weight * minus_log2(hash_b) > b->weight * minus_log2(hash_a);
+}
+
+/* With hashes of source and candidate: each wins as often as its weight says, and who wins depends
+ * on the pair alone. */
 static int pick_by_source(const round_t *round, uint64_t source)
 {
     const hbalance_candidate_t *best = NULL;
-    uint64_t best_log = 0;
+    uint64_t best_hash = 0;
 
     for (size_t i = 0; i < round->count; i++) {
         const hbalance_candidate_t *c = &round->candidates[i];
-        uint64_t log;
+        uint64_t hash = hrandom_mix(source ^ c->hash);
 
-        if (!takes_part(round, c))
-            continue;
-        log = minus_log2(hrandom_mix(source ^ c->hash));
-        if (!best || c->weight * best_log > best->weight * log) {
+        if (takes_part(round, c) && (!best || wins(c, hash, best, best_hash))) {
             best = c;
-            best_log = log;
+            best_hash = hash;
         }
     }
     return (int)(best - round->candidates);
