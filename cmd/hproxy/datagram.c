@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 
+#define HURRY_PART 5
+
 typedef struct datagrams_s {
     hlist_t sockets;
 } datagrams_t;
@@ -227,11 +229,16 @@ static void on_freed(void *arg)
     hmem_free(socket);
 }
 
+static uint32_t idle_ms_of(const service_t *service)
+{
+    return service->settings->idle_ms ? service->settings->idle_ms : SETTINGS_DATAGRAM_IDLE_MS;
+}
+
 static int serve(service_t *service, socket_t *socket)
 {
     const service_settings_t *s = service->settings;
     const hflows_options_t options = {
-        .idle_ms = s->idle_ms ? s->idle_ms : SETTINGS_DATAGRAM_IDLE_MS,
+        .idle_ms = idle_ms_of(service),
         .flows_max = s->flows_max ? s->flows_max : SETTINGS_FLOWS_MAX,
         .open = on_open,
         .answered = on_answered,
@@ -292,6 +299,22 @@ void datagrams_stop(datagrams_t *datagrams)
 
         if (socket->io)
             hio_read_stop(socket->io);
+    }
+}
+
+void datagrams_hurry(datagrams_t *datagrams, uint32_t timeout_ms)
+{
+    hlist_t *node, *next;
+
+    if (!datagrams)
+        return;
+    HLIST_FOREACH (node, next, &datagrams->sockets) {
+        const socket_t *socket = HLIST_ENTRY(node, socket_t, link);
+        uint32_t idle_ms = idle_ms_of(socket->service);
+
+        if (timeout_ms / HURRY_PART < idle_ms)
+            idle_ms = timeout_ms / HURRY_PART + 1;
+        hflows_set_idle(socket->flows, idle_ms);
     }
 }
 

@@ -22,6 +22,9 @@ void stream_joined(session_t *session, hio_t *client, hio_t *target);
 int datagrams_listen(service_t *service, hio_t *io);
 /* No new flows; those that are go on until they are idle. NULL is legal for all of these. */
 void datagrams_stop(struct datagrams_s *datagrams);
+/* They have so long at most, after which all ends: those that are silent for a fifth of it are
+ * over before. */
+void datagrams_hurry(struct datagrams_s *datagrams, uint32_t timeout_ms);
 void datagrams_free(struct datagrams_s *datagrams);
 
 /* forward.c: what the service needs for all of its clients. 0, or a negative error and words. */

@@ -118,6 +118,8 @@ void lane_drain(lane_t *lane, uint32_t timeout_ms, void (*done)(void *arg), void
     lane->drained = done;
     lane->drained_arg = arg;
     set_drain_timer(lane, timeout_ms);
+    for (service_t *service = lane->services; timeout_ms > 0 && service; service = service->next)
+        datagrams_hurry(service->datagrams, timeout_ms);
     start_publishing(lane);
     check_idle(lane);
 }

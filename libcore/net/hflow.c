@@ -167,22 +167,28 @@ static void on_timer(htimer_t *timer)
     release(flows);
 }
 
-/* For the flow that was silent longest. False: out of memory. */
-static bool wait_for_idle(hflows_t *flows)
+/* Until the flow that was silent longest has to go; never early. There is one. */
+static uint32_t idle_left_ms(hflows_t *flows)
 {
     uint64_t silent_us = hloop_now_us(flows->loop) - oldest(flows)->moved_us;
-    uint64_t silent_ms = silent_us / 1000; /* rounded down: never early */
+    uint64_t silent_ms = silent_us / 1000; /* rounded down */
 
+    return silent_ms < flows->options.idle_ms ? flows->options.idle_ms - (uint32_t)silent_ms : 1;
+}
+
+/* False: out of memory. */
+static bool wait_for_idle(hflows_t *flows)
+{
     if (flows->timer)
         return true;
-    flows->timer = htimer_add(
-        flows->loop, on_timer,
-        silent_ms < flows->options.idle_ms ? flows->options.idle_ms - (uint32_t)silent_ms : 1, 1);
+    flows->timer = htimer_add(flows->loop, on_timer, idle_left_ms(flows), 1);
     if (!flows->timer)
         return false;
     hevent_set_userdata(flows->timer, flows);
     return true;
 }
+
+/* ---- the beginning of a flow ----------------------------------------------------------------- */
 
 static bool is_for_want_of_room(int err)
 {
@@ -436,6 +442,13 @@ int hflows__prepare(hflows_t *flows, hio_t *upstream)
 void hflows_stop_listening(hflows_t *flows)
 {
     flows->listening = false;
+}
+
+void hflows_set_idle(hflows_t *flows, uint32_t idle_ms)
+{
+    flows->options.idle_ms = idle_ms ? idle_ms : HFLOW_IDLE_MS;
+    if (flows->timer && !hlist_empty(&flows->recent))
+        htimer_reset(flows->timer, idle_left_ms(flows));
 }
 
 void hflows_free(hflows_t *flows)

@@ -75,6 +75,9 @@ int hflows_new(hio_t *io, const hflows_options_t *options, hflows_t **flows);
  * leave.) */
 void hflows_stop_listening(hflows_t *flows);
 
+/* Another time for idle flows, from when something moved last; 0: HFLOW_IDLE_MS. */
+void hflows_set_idle(hflows_t *flows, uint32_t idle_ms);
+
 /* Ends all flows and leaves the socket alone, not read any more. flows is not valid after the call
  * (but options.freed may be told later). NULL is legal. */
 void hflows_free(hflows_t *flows);

@@ -326,6 +326,14 @@ def test_without_descriptors_it_goes_on_when_there_are_some(hproxy, datagrams, l
 # ---- generations ---------------------------------------------------------------------------------------------------
 
 
+def test_a_stop_does_not_wait_for_silent_flows(hproxy, datagrams, log):
+    proxy = hproxy("udp://0", datagrams().endpoint, "--stop-time=5s", "--idle-timeout=1h", *log.options)
+    with proxy.connect() as client:
+        assert ask(client, b"x") == b"udp:x"
+        proxy.stop()
+    assert log.lines()[0]["end"] == "idle"
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_flows_go_on_while_it_reloads(hproxy, datagrams, conf, workers):
     server = datagrams()

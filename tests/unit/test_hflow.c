@@ -435,6 +435,24 @@ static void an_idle_flow_ends_and_its_client_gets_a_new_one(void **state)
     end(&w);
 }
 
+static void the_time_of_idle_flows_may_become_shorter(void **state)
+{
+    int client;
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    hflows_set_idle(w.flows, 0);
+    client = new_client(&w);
+    say(client, "ask");
+    expect(&w, w.target, "ask", NULL);
+    hflows_set_idle(w.flows, 20); /* of a minute */
+    RUN_UNTIL(w.loop, w.closed == 1);
+    assert_int_equal(w.end, HFLOW_IDLE);
+    close(client);
+    end(&w);
+}
+
 /* Whichever side something comes from. */
 static void a_flow_that_moves_is_not_idle(void **state)
 {
@@ -925,6 +943,7 @@ int main(void)
         cmocka_unit_test(what_comes_before_the_upstream_waits_in_order),
         cmocka_unit_test(bytes_that_wait_are_bounded_too),
         cmocka_unit_test(an_idle_flow_ends_and_its_client_gets_a_new_one),
+        cmocka_unit_test(the_time_of_idle_flows_may_become_shorter),
         cmocka_unit_test(a_flow_that_moves_is_not_idle),
         cmocka_unit_test(past_the_maximum_the_one_that_was_silent_longest_goes),
         cmocka_unit_test(a_target_that_refuses_is_told_with_its_cause),
