@@ -3,6 +3,7 @@
  *     hchat.c       documentation, main: server or client
  *     options.c     the option table
  *     server.c      signals, from the start to the end; server_open.c what the options name
+ *     accept.c      who may come in
  *     member.c      one connection: what it says, what it is told, why it goes
  *     talk.c        what the commands do
  *     hall.c        rooms and people: room_event(), through which goes all that happens in rooms;

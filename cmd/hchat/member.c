@@ -136,11 +136,11 @@ static const char *cause_of(const member_t *m, char *buf, size_t size)
 
 static void report_end(const member_t *m)
 {
-    char buf[HTLS_ERROR_SIZE], peer[HADDR_FORMAT_SIZE];
+    char buf[HTLS_ERROR_SIZE];
     const char *cause = cause_of(m, buf, sizeof(buf));
     uint64_t duration_us = hloop_now_hrtime(m->server->loop) - m->since_us;
     const report_field_t fields[] = {
-        {.key = "peer", .text = peer},
+        {.key = "peer", .text = m->peer},
         {.key = "name", .text = m->person.name},
         {.key = "cause", .text = cause},
         {.key = "lines", .number = m->lines},
@@ -149,9 +149,8 @@ static void report_end(const member_t *m)
         {0},
     };
 
-    haddr_format(hio_peeraddr(m->io), hio_peeraddr_len(m->io), peer, sizeof(peer));
     report_event(&m->server->report, "close", fields,
-                 "%s (%s) closed: %s, %" PRIu64 " lines, %" PRIu64 " bytes in, %.3f s", peer,
+                 "%s (%s) closed: %s, %" PRIu64 " lines, %" PRIu64 " bytes in, %.3f s", m->peer,
                  m->person.name[0] ? m->person.name : "-", cause, m->lines, m->bytes_in,
                  (double)duration_us / 1e6);
 }
@@ -233,10 +232,9 @@ static void take_password(member_t *m, hbuf_t line)
         return;
     }
     if (m->server->options->verbose > 0) {
-        const report_field_t fields[] = {{.key = "peer", .text = m->address}, {0}};
+        const report_field_t fields[] = {{.key = "peer", .text = m->peer}, {0}};
 
-        report_event(&m->server->report, "password", fields, "%s gave a wrong password",
-                     m->address);
+        report_event(&m->server->report, "password", fields, "%s gave a wrong password", m->peer);
     }
     if (++m->tries >= MEMBER_PASSWORD_TRIES)
         drop_counted(m, "* wrong password: good bye\n", "wrong password");
@@ -360,57 +358,7 @@ static void on_secure(hio_t *io)
     begin(member_of(io));
 }
 
-static void refuse(const listener_t *listener, hio_t *io, const char *cause, const char *word)
-{
-    server_t *server = listener->server;
-    char peer[HADDR_FORMAT_SIZE];
-    const report_field_t fields[] = {
-        {.key = "peer",
-         .text = haddr_format(hio_peeraddr(io), hio_peeraddr_len(io), peer, sizeof(peer))},
-        {.key = "cause", .text = cause},
-        {0}};
-
-    server->counts.refused++;
-    if (server->options->verbose > 0)
-        report_event(&server->report, "refused", fields, "%s refused: %s", peer, cause);
-    if (word && listener->endpoint.scheme != HENDPOINT_TLS)
-        hio_write(io, word, strlen(word));
-    hio_set_close_timeout(io, MEMBER_FAREWELL_MS);
-    hio_close(io);
-}
-
-static uint32_t count_address(const server_t *server, const char *address)
-{
-    uint32_t count = 0;
-
-    for (hlist_t *node = server->members.next; node != &server->members; node = node->next)
-        count += strcmp(HLIST_ENTRY(node, member_t, link)->address, address) == 0;
-    return count;
-}
-
-/* Whether he may come in; he is closed otherwise. */
-static bool admit(const listener_t *listener, hio_t *io, char *address, size_t size)
-{
-    server_t *server = listener->server;
-    const hchat_options_t *o = server->options;
-    const struct sockaddr *peer = hio_peeraddr(io);
-
-    hstr_copy(address, size, "local");
-    if (peer && peer->sa_family != AF_UNIX && peer->sa_family != AF_UNSPEC)
-        haddr_ip(peer, address, size);
-    if (!haccess_check(server->access, peer))
-        refuse(listener, io, "not allowed", NULL);
-    else if (server->members_n >= o->max_clients)
-        refuse(listener, io, "the server is full", "* the server is full: try again later\n");
-    else if (o->max_per_address > 0 && count_address(server, address) >= o->max_per_address)
-        refuse(listener, io, "too many from this address",
-               "* there are too many connections from your address\n");
-    else
-        return true;
-    return false;
-}
-
-static int prepare(member_t *m, const listener_t *listener)
+static int prepare(member_t *m, bool with_tls)
 {
     const hchat_options_t *o = m->server->options;
     size_t high = o->queue_max / 4 < MEMBER_QUEUE_HIGH ? o->queue_max / 4 : MEMBER_QUEUE_HIGH;
@@ -422,7 +370,7 @@ static int prepare(member_t *m, const listener_t *listener)
         err = hio_setcb_drained(m->io, on_drained);
     if (!err)
         err = hio_setcb_eof(m->io, on_eof);
-    if (!err && listener->endpoint.scheme == HENDPOINT_TLS)
+    if (!err && with_tls)
         err = htls_server(m->io, m->server->tls);
     if (err)
         return err;
@@ -433,48 +381,28 @@ static int prepare(member_t *m, const listener_t *listener)
     return 0;
 }
 
-static void report_start(const member_t *m)
+member_t *member_new(const listener_t *listener, hio_t *io)
 {
-    char peer[HADDR_FORMAT_SIZE], local[HADDR_FORMAT_SIZE];
-    const report_field_t fields[] = {
-        {.key = "peer",
-         .text = haddr_format(hio_peeraddr(m->io), hio_peeraddr_len(m->io), peer, sizeof(peer))},
-        {.key = "local", .text = haddr_format(hio_localaddr(m->io), 0, local, sizeof(local))},
-        {0}};
-
-    report_event(&m->server->report, "connect", fields, "%s connected to %s", peer, local);
-}
-
-void member_accept(hio_t *io)
-{
-    const listener_t *listener = hevent_userdata(io);
     server_t *server = listener->server;
-    char address[HADDR_FORMAT_SIZE];
-    member_t *m;
-    int err;
+    member_t *m = hmem_zalloc(sizeof(*m));
 
-    if (!admit(listener, io, address, sizeof(address)))
-        return;
-    m = hmem_zalloc(sizeof(*m));
-    err = m ? 0 : -ENOMEM;
-    if (m) {
-        m->server = server;
-        m->io = io;
-        err = prepare(m, listener);
-    }
-    if (err) {
+    if (!m)
+        return NULL;
+    m->server = server;
+    m->io = io;
+    if (prepare(m, listener->endpoint.scheme == HENDPOINT_TLS) < 0) {
         hmem_free(m);
-        server->counts.refused++;
-        hio_abort(io, err);
-        return;
+        return NULL;
     }
-    hstr_copy(m->address, sizeof(m->address), address);
     m->since_us = hloop_now_hrtime(server->loop);
     hlist_push_back(&server->members, &m->link);
     server->members_n++;
     server->counts.connections++;
-    if (server->options->verbose > 0)
-        report_start(m);
-    if (listener->endpoint.scheme != HENDPOINT_TLS)
+    return m;
+}
+
+void member_begin(member_t *m)
+{
+    if (!htls_is_tls(m->io))
         begin(m);
 }

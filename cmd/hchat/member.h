@@ -10,6 +10,7 @@
 #include "net/haddr.h"
 #include "server.h"
 
+#define MEMBER_ADDRESS_SIZE 64 /* of an IPv6 address with its zone */
 #define MEMBER_PASSWORD_TRIES 3
 #define MEMBER_FAREWELL_MS 5000 /* for the last word to who is dropped */
 #define MEMBER_QUEUE_HIGH ((size_t)64 * 1024)
@@ -38,11 +39,18 @@ typedef struct member_s {
     const char *cause; /* why he was dropped; NULL: the connection tells */
     uint8_t state;     /* member_state_e */
     uint8_t tries;
-    char address[HADDR_FORMAT_SIZE]; /* without the port */
+    char address[MEMBER_ADDRESS_SIZE]; /* without the port */
+    char peer[HADDR_FORMAT_SIZE];      /* with it */
 } member_t;
 
-/* The accept callback; the user data of the listener is a listener_t. */
+/* accept.c: the accept callback; the user data of the listener is a listener_t. */
 void member_accept(hio_t *io);
+
+/* A connection that may come in, with its callbacks. NULL: out of memory; it is to be aborted. */
+member_t *member_new(const listener_t *listener, hio_t *io);
+
+/* He is greeted, once it is known who he is; behind TLS when its handshake is done. */
+void member_begin(member_t *member);
 
 /* The hall's ways to reach a person. */
 void member_tell(person_t *person, const char *data, size_t len);

@@ -46,6 +46,8 @@ const hopt_t options_table[] = {
               "NUMBER clients (10000) at a time; further ones are told and closed"),
     HOPT_UINT(0, "max-per-address", hchat_options_t, max_per_address, 1, OPTIONS_MEMBERS_MAX,
               "NUMBER clients at a time from one address"),
+    HOPT_FLAG(0, "proxy-protocol", hchat_options_t, proxy_protocol,
+              "take clients' addresses from a PROXY header, which has to come first"),
     HOPT_GROUP("Limits"),
     HOPT_SIZE(0, "line-max", hchat_options_t, line_max, EVENT_TEXT_MAX / 4,
               "lines of at most SIZE bytes (4096); longer ones are not passed on", .min = 64),

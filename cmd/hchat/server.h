@@ -48,7 +48,8 @@ struct server_s {
 
     hlist_t members;
     size_t members_n;
-    hlist_t gone; /* members that are dropped, and still in the hall */
+    size_t nameless_n; /* connections whose PROXY header has not come yet */
+    hlist_t gone;      /* members that are dropped, and still in the hall */
     deadlines_t idle, slow, login;
     htimer_t *flush_timer; /* runs while a batch waits for its time */
     bool woken;            /* server_tend is posted */

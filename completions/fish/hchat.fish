@@ -12,6 +12,7 @@ complete -c hchat -l deny -x -a '(__fish_print_hostnames)' -d 'these may not, wh
 complete -c hchat -l deny-file -r -F -d 'nor those in FILE'
 complete -c hchat -l max-clients -x -d 'NUMBER clients (10000) at a time; further ones are told and closed'
 complete -c hchat -l max-per-address -x -d 'NUMBER clients at a time from one address'
+complete -c hchat -l proxy-protocol -d 'take clients\' addresses from a PROXY header, which has to come first'
 complete -c hchat -l line-max -x -d 'lines of at most SIZE bytes (4096); longer ones are not passed on'
 complete -c hchat -l rate -x -d 'NUMBER lines a second (5) from one member; 0: no limit'
 complete -c hchat -l burst -x -d 'NUMBER lines (20) at once, after a pause'

@@ -301,6 +301,26 @@ def test_no_more_from_one_address_than_allowed(hchat, lab):
     server.join(index=1)
 
 
+def test_behind_a_proxy_its_header_tells_who_comes(hchat):
+    server = hchat("0", "-v", "--proxy-protocol", "--deny", "192.0.2.9", "--max-per-address", "1")
+    bob, eve, again, liar, itself = (server.connect() for _ in range(5))
+    bob.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 1234 6667\r\n/nick bob\n")
+    bob.hears("* guest1 is now bob\n")
+    server.process.wait_err("hchat: 192.0.2.7:1234 connected to ")
+    eve.send(b"PROXY TCP4 192.0.2.9 198.51.100.1 1234 6667\r\n")
+    assert eve.hears_end() == b""
+    server.process.wait_err("192.0.2.9:1234 refused: not allowed")
+    again.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 1235 6667\r\n")
+    assert b"too many connections from your address" in again.hears_end()
+    liar.send(b"/nick liar and no header\n")
+    assert liar.hears_end() == b""
+    itself.send(b"PROXY UNKNOWN\r\n")
+    itself.hears("* you are guest2 in lobby, with bob\n")
+    bob.close()
+    server.process.wait_err("hchat: 192.0.2.7:1234 (bob) closed")
+    assert server.stop()["refused"] == 3
+
+
 # ---- the server --------------------------------------------------------------------------------
 
 
