@@ -32,6 +32,20 @@ const char *session_end_name(session_end_e end)
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
+static uint64_t untold_sent(const session_t *session)
+{
+    return session->sent_bytes > session->told_sent_bytes
+               ? session->sent_bytes - session->told_sent_bytes
+               : 0;
+}
+
+static uint64_t untold_received(const session_t *session)
+{
+    return session->received_bytes > session->told_received_bytes
+               ? session->received_bytes - session->told_received_bytes
+               : 0;
+}
+
 static void publish(session_t *session)
 {
     uint64_t sent, received;
@@ -39,12 +53,12 @@ static void publish(session_t *session)
     if (!session->measure)
         return;
     session->measure(session);
-    sent = session->sent_bytes - session->told_sent_bytes;
-    received = session->received_bytes - session->told_received_bytes;
+    sent = untold_sent(session);
+    received = untold_received(session);
     if (sent == 0 && received == 0)
         return;
-    session->told_sent_bytes = session->sent_bytes;
-    session->told_received_bytes = session->received_bytes;
+    session->told_sent_bytes += sent;
+    session->told_received_bytes += received;
     stats_count(session->service->stats, sent, received);
     if (session->target)
         htarget_count(session->target, sent, received);
@@ -91,8 +105,8 @@ static void count(const session_t *session, session_end_e end)
     uint64_t now_us = hloop_now_us(session->service->lane->loop);
     stats_session_t stats = {
         .end = (int)end,
-        .sent_bytes = session->sent_bytes - session->told_sent_bytes,
-        .received_bytes = session->received_bytes - session->told_received_bytes,
+        .sent_bytes = untold_sent(session),
+        .received_bytes = untold_received(session),
         .connect_us = session->connected_us ? session->connected_us - session->start_us : 0,
         .duration_us = now_us - session->start_us,
     };
@@ -118,8 +132,7 @@ void session_end(session_t *session, session_end_e end, const char *why)
     write_line(session, end, why);
     count(session, end);
     if (session->target)
-        htarget_release(session->target, session->sent_bytes - session->told_sent_bytes,
-                        session->received_bytes - session->told_received_bytes);
+        htarget_release(session->target, untold_sent(session), untold_received(session));
     session->target = NULL;
     leave(session);
     hlist_remove(&session->link);
