@@ -19,7 +19,8 @@ typedef struct hlogin_s hlogin_t;
 typedef struct hlogin_job_s hlogin_job_t;
 
 typedef enum {
-    HLOGIN_REFUSED, /* no such user, or another password: both take as long */
+    HLOGIN_REFUSED, /* no such user, or another password: both take as long where all
+                       passwords are of one kind */
     HLOGIN_GRANTED,
     HLOGIN_BUSY, /* too many wait, or there is no memory */
     HLOGIN_LATER /* the callback will tell */
