@@ -1,3 +1,4 @@
+# One thread
 """hproxy: a reload, a target that dies and a worker that is killed lose nothing that a healthy target could serve."""
 
 import os

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/hlisteners.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* One thread. */
 #include "app/hlogfile.h"
 
 #include <dirent.h>

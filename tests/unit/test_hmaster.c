@@ -1,4 +1,4 @@
-/* A server of its own in a child process, which tells over a pipe what becomes of it: a line for
+/* One thread. A server of its own in a child process, which tells over a pipe what becomes of it: a line for
  * each call, with the generation and the slot. */
 #include "app/hmaster.h"
 
