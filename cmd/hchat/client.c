@@ -32,6 +32,7 @@ typedef struct client_s {
     hloop_t *loop;
     view_t view;
     input_t input;
+    words_t words;
     hreconnect_t *rc;
     hio_t *io; /* connected */
     line_t cut;
@@ -230,6 +231,7 @@ static void take_line(client_t *c, const char *text, size_t len)
     static const char greeting[] = "* you are ";
 
     hreconnect_settled(c->rc);
+    words_learn(&c->words, text, len);
     view_line(&c->view, text, len);
     if (!c->greeted && len >= sizeof(greeting) - 1 &&
         memcmp(text, greeting, sizeof(greeting) - 1) == 0)
@@ -454,6 +456,7 @@ static int open_input(client_t *c)
     c->input.line_cb = on_input;
     c->input.ended_cb = on_input_ended;
     c->input.long_cb = on_input_long;
+    c->input.words = &c->words;
     err = input_open(&c->input, c->loop, c->view.out, !c->options->no_history, why, sizeof(why));
     c->view.line = c->input.line;
     if (why[0])

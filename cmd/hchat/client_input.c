@@ -39,6 +39,14 @@ static void on_line_eof(hline_t *line, void *arg)
     end(arg);
 }
 
+static const char *on_tab(hline_t *line, const char *text, size_t n, void *arg)
+{
+    const input_t *input = arg;
+
+    (void)line;
+    return words_find(input->words, text, n);
+}
+
 static int open_terminal(input_t *input, hio_t *output, bool history, char *why, size_t size)
 {
     hbytes_t path = {0};
@@ -47,6 +55,7 @@ static int open_terminal(input_t *input, hio_t *output, bool history, char *why,
                                .output = output,
                                .line_cb = on_line,
                                .eof_cb = on_line_eof,
+                               .complete_cb = on_tab,
                                .arg = input};
     int err = history ? hhistory_path(&path, "hchat") : 0;
 

@@ -4,6 +4,7 @@
 #define HNET_HCHAT_CLIENT_INPUT_H
 
 #include "app/hline.h"
+#include "client_words.h"
 #include "line.h"
 
 typedef struct input_s input_t;
@@ -17,6 +18,7 @@ struct input_s {
     input_line_cb line_cb;
     input_event_cb ended_cb; /* once: there are no more lines */
     input_event_cb long_cb;  /* a line past CLIENT_LINE_MAX was left out */
+    words_t *words;          /* for the Tab key */
     hline_t *line;           /* a terminal; NULL: none */
     hio_t *io;               /* something else; NULL: none, or it has ended */
     line_t cut;

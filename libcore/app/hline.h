@@ -35,6 +35,10 @@ typedef void (*hline_cb)(hline_t *line, const char *text, size_t len, void *arg)
  * was. hline_write goes on to work. */
 typedef void (*hline_eof_cb)(hline_t *line, void *arg);
 
+/* The n-th word (from 0) that may stand for the one that begins with text, or NULL past the last; valid
+ * until the next call. */
+typedef const char *(*hline_complete_cb)(hline_t *line, const char *text, size_t n, void *arg);
+
 typedef struct hline_options_s {
     const char *name; /* of the program, for conditions in ~/.inputrc; borrowed */
     int input;        /* the terminal to read; its hio becomes the hline's, which closes it */
@@ -44,6 +48,8 @@ typedef struct hline_options_s {
     bool plain;               /* without readline */
     hline_cb line_cb;
     hline_eof_cb eof_cb;
+    hline_complete_cb
+        complete_cb; /* each Tab is the next of these words; NULL: Tab is a character */
     void *arg;
 } hline_options_t;
 

@@ -59,6 +59,10 @@ typedef struct readline_lib_s {
     HLIB_FUNCTION(rl_prep_term_function);
     HLIB_FUNCTION(rl_deprep_term_function);
     HLIB_FUNCTION(rl_completion_entry_function);
+    HLIB_FUNCTION(rl_completion_query_items);
+    HLIB_FUNCTION(rl_sort_completion_matches);
+    HLIB_FUNCTION(rl_menu_complete);
+    HLIB_FUNCTION(rl_variable_bind);
     HLIB_FUNCTION(rl_point);
     HLIB_FUNCTION(rl_end);
 } readline_lib_t;
@@ -79,6 +83,8 @@ static const hlib_symbol_t symbols[] = {
     SYMBOL(rl_readline_state), SYMBOL(rl_instream), SYMBOL(rl_outstream),
     SYMBOL(rl_getc_function), SYMBOL(rl_input_available_hook), SYMBOL(rl_prep_term_function),
     SYMBOL(rl_deprep_term_function), SYMBOL(rl_completion_entry_function), SYMBOL(rl_point),
+    SYMBOL(rl_completion_query_items), SYMBOL(rl_sort_completion_matches),
+    SYMBOL(rl_menu_complete), SYMBOL(rl_variable_bind),
     SYMBOL(rl_end),
 };
 /* clang-format on */
@@ -327,6 +333,33 @@ static char *no_completion(const char *text, int state)
     return NULL;
 }
 
+/* Readline frees what it gets. state is 0 at the first of a word. */
+static char *next_completion(const char *text, int state)
+{
+    const char *word = NULL;
+    char *copy = NULL;
+
+    if (state == 0)
+        current->completions = 0;
+    if (!current->closed)
+        word = current->options.complete_cb(current, text, current->completions++,
+                                            current->options.arg);
+    if (word && asprintf(&copy, "%s", word) < 0)
+        copy = NULL;
+    return copy;
+}
+
+/* Nothing is listed, let alone page by page: readline would wait for keys. */
+static void use_completion(void)
+{
+    rl.rl_variable_bind("show-all-if-ambiguous", "off");
+    rl.rl_variable_bind("show-all-if-unmodified", "off");
+    rl.rl_variable_bind("page-completions", "off");
+    *rl.rl_completion_query_items = 0;
+    *rl.rl_sort_completion_matches = 0;
+    *rl.rl_completion_entry_function = next_completion;
+}
+
 static FILE *open_keyboard(int input)
 {
     int fd = fcntl(input, F_DUPFD_CLOEXEC, 3);
@@ -363,8 +396,11 @@ static void configure(hline_t *line)
     *rl.rl_completion_entry_function = no_completion;
     rl.rl_initialize();
     rl.rl_tty_set_echoing(1);
+    if (line->options.complete_cb)
+        use_completion();
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
-        rl.rl_bind_key_in_map('\t', rl.rl_insert, rl.rl_get_keymap_by_name(maps[i]));
+        rl.rl_bind_key_in_map('\t', line->options.complete_cb ? rl.rl_menu_complete : rl.rl_insert,
+                              rl.rl_get_keymap_by_name(maps[i]));
     rl.using_history();
     rl.stifle_history((int)line->history.max);
     for (size_t i = 0; i < line->history.count; i++)

@@ -65,7 +65,8 @@ struct hline_s {
     int history_error;
     hline_tail_t tail;
     hline_keys_t keys;
-    bool edited; /* by readline */
+    size_t completions; /* of the word that is completed, so far */
+    bool edited;        /* by readline */
     bool active;
     bool ended; /* no more lines */
     bool shown; /* the prompt and the typed text are on the screen */

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import TIMEOUT, wait_until
 from pki import Pki
-from terminal import CTRL_C, CTRL_D, UP, Terminal
+from terminal import CTRL_A, CTRL_C, CTRL_D, UP, Terminal
 
 HOST = "127.0.0.1"
 GREETING = "* welcome to hchat: /help tells what there is\n* you are guest1 in lobby, alone\n"
@@ -105,6 +105,19 @@ def test_what_is_typed_stays_whole_under_what_others_say(room):
     assert t.wait_exit() == 0
     assert "* good bye" in t.lines()
     assert t.is_restored()
+
+
+def test_tab_completes_commands_and_names(room):
+    edited(room)
+    t = room.terminal()
+    room.send("* barbara has joined lobby\n* x is now bob\n[12:00] <basil> hello\n* you are in\n")
+    t.wait(lambda: "* you are in" in t.lines(), "all is heard")
+    for typed, completed in (("/ni\t", "/nick"), ("hello Bar\t", "hello barbara"), ("b\t", "basil"),
+                             ("b\t\t", "bob"), ("b\t\t\t", "barbara"), ("zz\t", "zz")):
+        t.type(typed)
+        t.wait(lambda: t.last() == completed, f"{typed!r}: {completed}")
+        t.type(CTRL_A + "\x0b")
+        t.wait(lambda: t.last() == "* you are in", "an empty line")
 
 
 def test_names_have_colours_at_a_terminal_unless_no_color(room):
