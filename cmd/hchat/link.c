@@ -479,6 +479,11 @@ const char *link_server(const link_t *link)
     return link ? link->server : "";
 }
 
+bool link_is_reachable(const link_t *link)
+{
+    return !link || !link->unreachable;
+}
+
 void link_close(link_t *link)
 {
     if (!link)

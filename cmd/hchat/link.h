@@ -67,6 +67,9 @@ int link_open(hloop_t *loop, const link_options_t *options, const link_callbacks
 /* The name of this server; "" for NULL. */
 const char *link_server(const link_t *link);
 
+/* Whether other servers could hear us now; true for NULL, where there are none. */
+bool link_is_reachable(const link_t *link);
+
 /* Tells the other servers; event->server is filled in here. While the broker is not there it waits
  * for the broker's timeout and a third more: by then the others take us for gone, and are told anew. NULL
  * is legal. */

@@ -23,7 +23,8 @@ static const hopt_term_t command_terms[] = {
 
 static const char *const client[] = {
     "With a host and a port, or --connect, hchat is a client. At a terminal what is typed is "
-    "edited, kept for the next time and never broken by what arrives; names have colours (not "
+    "edited, kept for the next time and never broken by what arrives; Tab completes commands "
+    "and the names that were seen last; names have colours (not "
     "with NO_COLOR); control characters of the server do nothing. Ctrl-D and Ctrl-C say /quit.",
     "Without a terminal it sends the lines of its stdin, says /quit at their end, and ends when "
     "the server has closed the connection. --nick and --join are said first, once the server has "

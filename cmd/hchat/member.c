@@ -218,6 +218,8 @@ static void enter(member_t *m)
     if (server->motd.len > 0)
         member_tell(&m->person, server->motd.data, server->motd.len);
     hall_welcome(&server->hall, &m->person);
+    if (!link_is_reachable(server->link))
+        say(m, "* other servers cannot be reached\n");
 }
 
 static void take_password(member_t *m, hbuf_t line)

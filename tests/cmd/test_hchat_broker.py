@@ -219,6 +219,7 @@ def test_without_the_broker_the_rooms_here_work_on(lab, redis, pair):
         person.hears(r"^\* other servers cannot be reached$")
     alice.says("still here")
     anna.hears("^<alice> still here$")
+    Person(lab, pair[0], "late").hears(r"^\* other servers cannot be reached$")
     redis.start()
     for person in alice, anna, bob:
         person.hears(r"^\* other servers can be reached again$")
@@ -226,7 +227,8 @@ def test_without_the_broker_the_rooms_here_work_on(lab, redis, pair):
     bob.hears("^<alice> all again$")
     for person in alice, anna, bob:
         assert person.heard.count("cannot be reached") == 1
-    wait_until(lambda: alice.who() == bob.who() == ["alice", "anna", "bob"], "all know each other")
+    wait_until(lambda: alice.who() == bob.who() == ["alice", "anna", "bob", "late"],
+               "all know each other")
     assert "the server is gone" not in alice.heard, "it was away for a moment only"
 
 
