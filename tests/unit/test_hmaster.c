@@ -1,5 +1,5 @@
-/* One thread. A server of its own in a child process, which tells over a pipe what becomes of it: a line for
- * each call, with the generation and the slot. */
+/* One thread. A server of its own in a child process, which tells over a pipe what becomes of it: a
+ * line for each call, with the generation and the slot. */
 #include "app/hmaster.h"
 
 #include <errno.h>
