@@ -18,7 +18,7 @@ void pump_init(pump_t *pump, size_t size, size_t room, pump_empty_cb empty_cb, v
 void pump_deinit(pump_t *pump)
 {
     for (int i = 0; i < PUMP_BUFFERS; i++)
-        hmem_free(pump->buffers[i].data);
+        hmem_free(pump->buffers[i].memory);
 }
 
 static void update_reading(pump_t *pump)
@@ -34,9 +34,13 @@ static void update_reading(pump_t *pump)
 /* It gets its memory at its first use. */
 static bool make(pump_t *pump, pump_buffer_t *buffer)
 {
-    if (!buffer->data)
-        buffer->data = hmem_alloc(pump->size + pump->room);
-    return buffer->data != NULL;
+    if (buffer->memory)
+        return true;
+    buffer->memory = hmem_alloc(pump->size + pump->room + HMEM_LINE - 1);
+    if (!buffer->memory)
+        return false;
+    buffer->data = hmem_at_line(buffer->memory);
+    return true;
 }
 
 /* Reads into this buffer from now on. */

@@ -16,7 +16,8 @@ typedef struct pump_s pump_t;
 
 typedef struct pump_buffer_s {
     pump_t *pump;
-    char *data;
+    char *data; /* within memory, which is the allocation */
+    char *memory;
     unsigned users;
 } pump_buffer_t;
 

@@ -5,8 +5,6 @@
 #include <limits.h>
 #include <unistd.h>
 
-#define READ_ALIGN 64
-
 size_t hio__gate_allow(hio_t *io, int direction, size_t want)
 {
     const hio_gate_slot_t *slot;
@@ -50,15 +48,14 @@ void hio_gate_open(hio_t *io, int direction)
     }
 }
 
-/* At the start of a cache line: the kernel copies to and from there, 1 % faster than elsewhere. */
 static void make_read_buffer(hloop_t *loop)
 {
-    char *memory = hmem_alloc(loop->read_size + 1 + READ_ALIGN - 1);
+    char *memory = hmem_alloc(loop->read_size + 1 + HMEM_LINE - 1);
 
     if (!memory)
         return;
     loop->read_memory = memory;
-    loop->read_buf = memory + (-(uintptr_t)memory & (READ_ALIGN - 1));
+    loop->read_buf = hmem_at_line(memory);
 }
 
 /* The program's own buffer, or the loop's. One byte is kept spare behind the data. */

@@ -14,10 +14,10 @@ typedef struct hcarry_s {
     bool plenty;  /* the last read filled its buffer */
 } hcarry_t;
 
-static void release(void *buf, void *arg)
+static void release(void *buf, void *memory)
 {
-    (void)arg;
-    hmem_free(buf);
+    (void)buf;
+    hmem_free(memory);
 }
 
 /* A piece that fits into the buffer that all connections of the loop share needs none of its own:
@@ -47,20 +47,21 @@ static ssize_t copy_little(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
 /* What cannot be sent at once is borrowed by the queue of `to`. */
 static ssize_t copy_much(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
 {
-    char *buf = hmem_alloc(max);
+    char *memory = hmem_alloc(max + HMEM_LINE - 1), *buf;
     ssize_t n, rc;
 
-    if (!buf)
+    if (!memory)
         return -ENOTSUP;
+    buf = hmem_at_line(memory);
     n = hio_read_some(from, buf, max);
     if (n <= 0) {
-        hmem_free(buf);
+        hmem_free(memory);
         return n;
     }
     carry->plenty = (size_t)n >= PLENTY_MIN;
-    rc = hio_write_nocopy(to, buf, (size_t)n, release, NULL);
+    rc = hio_write_nocopy(to, buf, (size_t)n, release, memory);
     if (rc < 0)
-        hmem_free(buf);
+        hmem_free(memory);
     else if (hio_write_bufsize(to) > 0)
         hio_await_writable(to);
     carry->cb(from, to, rc);

@@ -52,6 +52,19 @@ static void nothing_is_still_a_pointer(void **state)
     hmem_free(NULL);
 }
 
+static void a_line_begins_within_what_is_allocated_for_it(void **state)
+{
+    char memory[2 * HMEM_LINE];
+
+    (void)state;
+    for (size_t skew = 0; skew < HMEM_LINE; skew++) {
+        char *line = hmem_at_line(memory + skew);
+
+        assert_int_equal((uintptr_t)line % HMEM_LINE, 0);
+        assert_in_range(line - (memory + skew), 0, HMEM_LINE - 1);
+    }
+}
+
 static void array_refuses_a_size_that_overflows(void **state)
 {
     (void)state;
@@ -120,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zeroed_memory_is_zero_with_any_allocator),
         cmocka_unit_test(nothing_is_still_a_pointer),
+        cmocka_unit_test(a_line_begins_within_what_is_allocated_for_it),
         cmocka_unit_test(array_refuses_a_size_that_overflows),
         cmocka_unit_test(realloc_keeps_the_content_and_takes_null),
         cmocka_unit_test(a_copy_of_a_string_is_terminated),
