@@ -156,12 +156,13 @@ const char *hnc_name(const options_t *o, const struct sockaddr *addr, char *buf,
     return haddr_ip(addr, buf, size);
 }
 
-void hnc_widen_pipe(int fd)
+size_t hnc_widen_pipe(int fd)
 {
     int size = fcntl(fd, F_GETPIPE_SZ);
 
-    if (size >= 0 && size < PIPE_SIZE)
-        (void)fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
+    if (size >= 0 && size < PIPE_SIZE && fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE) >= 0)
+        size = PIPE_SIZE;
+    return size > 0 ? (size_t)size : 0;
 }
 
 /* A descriptor missing from 0..2 would be taken by the first socket and then be read as stdin. */

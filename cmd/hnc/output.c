@@ -48,7 +48,7 @@ int output_open(output_t *output, hnc_t *hnc)
         hnc_say("stdout: %s", strerror(errno));
         return 1;
     }
-    hnc_widen_pipe(STDOUT_FILENO);
+    (void)hnc_widen_pipe(STDOUT_FILENO);
     hevent_set_userdata(output->io, output);
     hio_setcb_close(output->io, on_closed);
     hio_set_close_timeout(output->io, 0);
