@@ -348,10 +348,7 @@ static bool is_valid_spec(const htarget_spec_t *spec, const hcheck_options_t *ch
         return false;
     if (!check || !check->kind)
         return true;
-    options = *check;
-    if (options.kind != HCHECK_TLS && spec->endpoint.scheme != HENDPOINT_TLS)
-        options.tls = NULL;
-    options.datagram = hendpoint_socktype(&spec->endpoint) == SOCK_DGRAM;
+    options = htarget__check_options(check, &spec->endpoint);
     return hcheck_is_valid(&options);
 }
 

@@ -92,8 +92,10 @@ bool htargets__is_pending(const htargets_t *group); /* a first answer is missing
 /* A target of the source at this address; one that drains comes back. 0 (there may be one already),
  * -ENOMEM, -ENOBUFS. */
 int htarget__add(htarget_source_t *source, const haddr_t *addr, htarget_t **target);
-void htarget__remove(htarget_t *target);                /* from its source: it drains */
-void htarget__orphan(htarget_t *target);                /* its group goes */
+void htarget__remove(htarget_t *target); /* from its source: it drains */
+void htarget__orphan(htarget_t *target); /* its group goes */
+/* The options of the check of a target at this end point. */
+hcheck_options_t htarget__check_options(const hcheck_options_t *check, const hendpoint_t *endpoint);
 void htarget__set_known(htarget_t *target, bool known); /* by an answer that has just come */
 void htarget__set_order(htarget_t *target, uint16_t weight, uint16_t priority);
 uint32_t htarget__order(const htarget_t *target);

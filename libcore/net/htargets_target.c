@@ -165,17 +165,28 @@ static void on_check(hcheck_t *check, const hcheck_result_t *result, void *arg)
         tell_state(target, result->err ? HTARGETS_DOWN : HTARGETS_UP, result->why);
 }
 
+/* One set of options serves targets of all schemes. */
+hcheck_options_t htarget__check_options(const hcheck_options_t *check, const hendpoint_t *endpoint)
+{
+    hcheck_options_t options = *check;
+
+    options.datagram = hendpoint_socktype(endpoint) == SOCK_DGRAM;
+    if (options.kind != HCHECK_TLS && endpoint->scheme != HENDPOINT_TLS)
+        options.tls = NULL;
+    if (options.datagram)
+        options.proxy_protocol = 0;
+    return options;
+}
+
 static int start_check(htarget_t *target)
 {
-    hcheck_options_t options = target->group->check;
+    hcheck_options_t options = htarget__check_options(&target->group->check, &target->endpoint);
     hendpoint_t plain = target->endpoint;
     const char *host = target->endpoint.host;
     char text[HENDPOINT_FORMAT_SIZE];
 
     if (!options.kind || !target->group->options.runs_checks)
         return 0;
-    if (options.kind != HCHECK_TLS && target->endpoint.scheme != HENDPOINT_TLS)
-        options.tls = NULL;
     if (!options.tls_name)
         options.tls_name = host;
     if (options.port)
@@ -183,7 +194,6 @@ static int start_check(htarget_t *target)
     plain.scheme = HENDPOINT_TCP;
     if (!options.http_host && host[0])
         options.http_host = hendpoint_format(&plain, text, sizeof(text));
-    options.datagram = hendpoint_socktype(&target->endpoint) == SOCK_DGRAM;
     return hcheck_new(target->group->loop, &target->addr, &options, on_check, target,
                       &target->check);
 }

@@ -95,6 +95,10 @@ static void what_cannot_be_is_refused(void **state)
     add_spec(&w, "udp://192.0.2.1:53");
     w.options.check = &http;
     assert_int_equal(htargets_new(w.loop, &w.options, &group), -EINVAL);
+    w.check = (hcheck_options_t){.kind = HCHECK_CONNECT, .proxy_protocol = 2};
+    w.options.check = &w.check; /* the header is for those that are connected to */
+    assert_int_equal(htargets_new(w.loop, &w.options, &group), 0);
+    htargets_free(group);
     w.options.check = NULL;
     add_spec(&w, "www.test:80");
     w.options.dns = NULL;
