@@ -32,8 +32,8 @@ int input_open(input_t *input, hloop_t *loop, hio_t *output, bool history, char 
 /* Lines wait. At a terminal they do not: there the user is told. */
 void input_hold(input_t *input, bool hold);
 
-/* The terminal is as it was. Before the loop is freed. Legal if it was never opened. Why the history
- * could not be saved, or 0. */
+/* The terminal is as it was. Before the loop is freed. Legal if it was never opened. Why the
+ * history could not be saved, or 0. */
 int input_close(input_t *input);
 
 #endif

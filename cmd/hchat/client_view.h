@@ -1,5 +1,5 @@
-/* client_view: what the server says, as the user sees it: nothing in it commands the terminal, names
- * have colours, and what is typed meanwhile stays whole. */
+/* client_view: what the server says, as the user sees it: nothing in it commands the terminal,
+ * names have colours, and what is typed meanwhile stays whole. */
 #ifndef HNET_HCHAT_CLIENT_VIEW_H
 #define HNET_HCHAT_CLIENT_VIEW_H
 

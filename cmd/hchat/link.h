@@ -2,8 +2,8 @@
  * what happens in theirs comes to us.
  *
  * All servers publish to one channel of Redis and listen to it. One that comes says hello, and each
- * of the others tells then who is at it. A server says every LINK_SILENT_MS / 3 that it is there; one
- * that was not heard of for LINK_SILENT_MS is gone, and its people with it. */
+ * of the others tells then who is at it. A server says every LINK_SILENT_MS / 3 that it is there;
+ * one that was not heard of for LINK_SILENT_MS is gone, and its people with it. */
 #ifndef HNET_HCHAT_LINK_H
 #define HNET_HCHAT_LINK_H
 
@@ -71,8 +71,8 @@ const char *link_server(const link_t *link);
 bool link_is_reachable(const link_t *link);
 
 /* Tells the other servers; event->server is filled in here. While the broker is not there it waits
- * for the broker's timeout and a third more: by then the others take us for gone, and are told anew. NULL
- * is legal. */
+ * for the broker's timeout and a third more: by then the others take us for gone, and are told anew.
+ * NULL is legal. */
 void link_publish(link_t *link, const event_t *event);
 
 /* Says good-bye. Before hloop_free. NULL is legal. */

@@ -1,7 +1,7 @@
 /* States:  (hreconnect: waiting, trying) -> greeting -> ready -> (gone)
  * Greeting: AUTH and SELECT, where the URL asks for them, and a PING go out together; their answers
- * are counted. A connection counts as good, so that the delays begin anew, when it has lasted for one
- * heartbeat: one that is refused again and again is tried less and less often. */
+ * are counted. A connection counts as good, so that the delays begin anew, when it has lasted for
+ * one heartbeat: one that is refused again and again is tried less and less often. */
 #include "redis_conn_int.h"
 
 #include "../base/hmem.h"

@@ -1,6 +1,6 @@
 /* Two redis_conn: `in` subscribes, `out` publishes. It is connected when both are ready and every
- * channel has been confirmed. What is published goes through one queue, so that the order stays, and
- * from there out as far as the connection takes it. */
+ * channel has been confirmed. What is published goes through one queue, so that the order stays,
+ * and from there out as far as the connection takes it. */
 #include "redis_pubsub.h"
 
 #include "../base/hlist.h"
