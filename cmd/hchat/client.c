@@ -1,7 +1,8 @@
 /* States: connecting (hreconnect) -> connected -> greeted -> quitting -> done.
  *
  * A server greets ("* you are guest1 in lobby"), or asks for a password first; only then does it
- * hear --nick and --join, and what is piped in. At a server that does not greet, that takes a moment. */
+ * hear --nick and --join, and what is piped in. At a server that does not greet, that takes a
+ * moment. */
 #include "client.h"
 
 #include "app/hsecret.h"

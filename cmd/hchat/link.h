@@ -71,8 +71,8 @@ const char *link_server(const link_t *link);
 bool link_is_reachable(const link_t *link);
 
 /* Tells the other servers; event->server is filled in here. While the broker is not there it waits
- * for the broker's timeout and a third more: by then the others take us for gone, and are told anew.
- * NULL is legal. */
+ * for the broker's timeout and a third more: by then the others take us for gone, and are told
+ * anew. NULL is legal. */
 void link_publish(link_t *link, const event_t *event);
 
 /* Says good-bye. Before hloop_free. NULL is legal. */

@@ -1,6 +1,7 @@
 /* redis_reply: what a Redis server says (RESP2), out of the bytes as they come, and commands for
- * it. hiredis reads and formats (loaded by the first call); what a server can make it keep is bounded
- * here: REDIS_REPLY_SIZE_MAX bytes and REDIS_REPLY_ITEMS_MAX elements a reply, nested 7 deep. */
+ * it. hiredis reads and formats (loaded by the first call); what a server can make it keep is
+ * bounded here: REDIS_REPLY_SIZE_MAX bytes and REDIS_REPLY_ITEMS_MAX elements a reply, nested 7
+ * deep. */
 #ifndef HNET_PROTO_REDIS_REPLY_H
 #define HNET_PROTO_REDIS_REPLY_H
 
