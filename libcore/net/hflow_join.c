@@ -196,7 +196,7 @@ void hflow__drained(hio_t *io)
     }
 }
 
-/* ---- as a side of a relay ---------------------------------------------------------------------- */
+/* ---- as a side of a relay -------------------------------------------------------------------- */
 
 static hio_t *flow_upstream(const hrelay_side_t *side)
 {
