@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BIN, TIMEOUT, wait_until
+from conftest import BIN, TIMEOUT, stays_in_use, wait_until
 from hproxy_lab import *
 from pki import Pki
 
@@ -314,6 +314,10 @@ def test_who_says_nothing_in_the_handshake_is_sent_away(hproxy, target):
     with socket.create_connection(("127.0.0.1", proxy.port), TIMEOUT) as sock:
         assert is_closed(sock)
     line(proxy, ' slow "TLS handshake: ')
+
+
+def test_who_does_not_speak_tls_is_told_from_who_is_slow(hproxy, target):
+    proxy = hproxy("--access-log=-", "--tls-self-signed", "tls://0", target().address)
     with socket.create_connection(("127.0.0.1", proxy.port), TIMEOUT) as sock:
         sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
         read_all(sock)
@@ -326,6 +330,10 @@ def test_who_says_no_proxy_header_is_sent_away(hproxy, target):
         sock.sendall(b"PROXY TCP4 ")
         assert is_closed(sock)
     line(proxy, ' slow "PROXY header: it did not come in time"')
+
+
+def test_who_begins_with_something_else_is_sent_away(hproxy, target):
+    proxy = hproxy("--access-log=-", "--accept-proxy", "0", target().address)
     with proxy.connect() as sock:
         sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert is_closed(sock)
@@ -337,9 +345,12 @@ def test_an_idle_connection_ends_and_a_busy_one_does_not(hproxy, target):
     with proxy.connect() as idle, proxy.connect() as busy:
         idle.sendall(b"a")
         assert idle.recv(100) == b"target:a"
-        while not re.search(" idle ", proxy.process.out().decode()):
+
+        def exchange():
             busy.sendall(b"b")
-            assert busy.recv(100) == b"target:b"
+            return busy.recv(100) == b"target:b"
+
+        stays_in_use(exchange, lambda: " 1 8 idle " in proxy.process.out().decode(), 0.3)
         assert is_closed(idle)
     line(proxy, ' 1 8 idle "nobody has said anything for 300 ms"')
 
@@ -382,9 +393,9 @@ def test_so_many_connections_of_a_client(hproxy, target):
 
 
 def test_so_many_new_connections_of_a_client(hproxy, target):
-    proxy = hproxy("--access-log=-", "--max-new-per-client=2", "0", target().address)
-    answers = [proxy.ask() for _ in range(8)]
-    assert answers[:2] == [b"target:ping"] * 2
+    proxy = hproxy("--access-log=-", "--max-new-per-client=1", "0", target().address)
+    answers = [proxy.ask() for _ in range(20)]
+    assert answers[0] == b"target:ping"
     assert b"" in answers
     line(proxy, ' limited "too many new connections a second of this client"')
 
