@@ -148,14 +148,14 @@ static int read_file(settings_t *s, const char *path, hbytes_t *errors)
     return hconf_load(path, &settings_schema, s, &s->conf, errors);
 }
 
+/* Byte for byte, and those between members too: settings_init_service clears them. */
 static bool is_untouched(const settings_t *s)
 {
     service_settings_t nothing;
-    const unsigned char *a = (const unsigned char *)&nothing;
-    const unsigned char *b = (const unsigned char *)&s->command;
 
-    settings_init_service(&nothing, s->command.keep); /* the bytes between members too */
-    return memcmp(a, b, sizeof(nothing)) == 0;
+    settings_init_service(&nothing, s->command.keep);
+    return memcmp((const unsigned char *)&nothing, (const unsigned char *)&s->command,
+                  sizeof(nothing)) == 0;
 }
 
 /* What the command line says is one more service, in front of those of the file. */
