@@ -291,31 +291,34 @@ static void show_room(hall_t *hall, person_t *person)
     send_answer(hall, person);
 }
 
-static void leave_room(hall_t *hall, person_t *person, const char *why, size_t len)
+/* Out of his room, which is told, and returned: hall__room_left is for it. NULL: he is in none. */
+static room_t *step_out(hall_t *hall, person_t *person, const char *why, size_t len)
 {
     room_t *room = person->room;
     event_t event = event_of(hall, EVENT_LEAVE, person);
 
     if (!room)
-        return;
+        return NULL;
     event.text = why;
     event.text_len = len;
     room_remove(person);
     room_event(hall, room, &event, NULL);
-    hall__room_left(hall, room);
+    return room;
 }
 
 const char *hall_enter(hall_t *hall, person_t *person, const char *name)
 {
-    room_t *room = hall__room(hall, name);
+    room_t *room = hall__room(hall, name), *before;
     event_t event;
 
     if (!room)
         return "there are too many rooms";
     if (room == person->room)
         return "you are there";
-    leave_room(hall, person, "", 0);
+    before = step_out(hall, person, "", 0);
     room_add(room, person);
+    if (before) /* not sooner: as long as the new one is empty it might go for being the oldest */
+        hall__room_left(hall, before);
     show_room(hall, person);
     event = event_of(hall, EVENT_JOIN, person);
     room_event(hall, room, &event, person);
@@ -343,9 +346,13 @@ void hall_welcome(hall_t *hall, person_t *person)
 
 void hall_leave(hall_t *hall, person_t *person, const char *why, size_t len)
 {
+    room_t *room;
+
     if (!hlist_linked(&person->name_link))
         return;
-    leave_room(hall, person, why, len);
+    room = step_out(hall, person, why, len);
+    if (room)
+        hall__room_left(hall, room);
     hlist_remove(&person->name_link);
     hall->locals_n--;
 }

@@ -176,7 +176,9 @@ void hall_remote(hall_t *hall, const event_t *event)
         return;
     was_empty = room_count(room) == 0;
     take_in_room(hall, event, room);
-    if (was_empty) /* then nobody has left it, and it is still there */
+    if (was_empty) /* as the oldest it may be gone by now */
+        room = hall_find_room(hall, event->room);
+    if (was_empty && room)
         hall__room_left(hall, room);
 }
 

@@ -336,6 +336,43 @@ static void rooms_are_bounded(void **state)
     end(&s);
 }
 
+/* As many rooms as there may be that only their history is left of; room1 was left first. He is in
+ * the lobby then, where something was said, too. */
+static void leave_rooms_behind(scene_t *s)
+{
+    char name[NAME_SIZE];
+
+    hall_welcome(&s->hall, &s->b.person);
+    say(s, &s->b, "x");
+    for (int i = 0; i <= HALL_EMPTY_MAX; i++) {
+        snprintf(name, sizeof(name), "room%d", i);
+        assert_null(hall_enter(&s->hall, &s->a.person, name));
+        say(s, &s->a, "x");
+    }
+    assert_null(hall_enter(&s->hall, &s->a.person, "lobby"));
+    assert_null(hall_find_room(&s->hall, "room0"));
+    assert_non_null(hall_find_room(&s->hall, "room1"));
+    assert_int_equal(s->hall.rooms_n, HALL_EMPTY_MAX + 1);
+    hall_leave(&s->hall, &s->b.person, "", 0);
+    forget_all(s);
+}
+
+static void who_goes_on_finds_the_room_that_was_left_first(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    begin(&s, "", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    leave_rooms_behind(&s);
+    assert_null(hall_enter(&s.hall, &s.a.person, "room1"));
+    assert_non_null(strstr(s.a.heard, "<guest1> x\n* you are guest1 in room1, alone"));
+    assert_true(hall_find_room(&s.hall, "room1") == s.a.person.room);
+    assert_non_null(hall_find_room(&s.hall, "lobby"));
+    assert_non_null(hall_find_room(&s.hall, "room2")); /* there are no more than there may be */
+    end(&s);
+}
+
 static void a_message_is_for_one_person(void **state)
 {
     scene_t s;
@@ -462,6 +499,28 @@ static void of_two_names_the_first_server_keeps_its_own(void **state)
     end(&s);
 }
 
+static void who_is_forgotten_may_take_the_room_he_was_told_of_along(void **state)
+{
+    event_t event = afar(EVENT_SAY, "z", "bob", "");
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    happens(&s, EVENT_JOIN, "y", "alice", "");
+    leave_rooms_behind(&s);
+    hstr_copy(event.room, sizeof(event.room), "den");
+    hall_remote(&s.hall, &event);
+    event.kind = EVENT_NICK;
+    hstr_copy(event.other, sizeof(event.other), "alice"); /* who is another server's */
+    hstr_copy(event.room, sizeof(event.room), "room1");   /* where he is not */
+    hall_remote(&s.hall, &event);
+    assert_null(hall_find(&s.hall, "bob"));
+    assert_non_null(hall_find_room(&s.hall, "den"));
+    assert_null(hall_find_room(&s.hall, "room1"));
+    end(&s);
+}
+
 static void who_is_here_is_told_on_request(void **state)
 {
     scene_t s;
@@ -525,12 +584,14 @@ int main(void)
         cmocka_unit_test(a_guest_gets_a_name_that_nobody_has),
         cmocka_unit_test(rooms_come_and_go),
         cmocka_unit_test(rooms_are_bounded),
+        cmocka_unit_test(who_goes_on_finds_the_room_that_was_left_first),
         cmocka_unit_test(a_message_is_for_one_person),
         cmocka_unit_test(what_happens_here_is_published),
         cmocka_unit_test(people_of_other_servers_are_there_too),
         cmocka_unit_test(a_line_from_afar_is_heard_where_it_was_said),
         cmocka_unit_test(nobody_speaks_for_another_servers_people),
         cmocka_unit_test(of_two_names_the_first_server_keeps_its_own),
+        cmocka_unit_test(who_is_forgotten_may_take_the_room_he_was_told_of_along),
         cmocka_unit_test(who_is_here_is_told_on_request),
         cmocka_unit_test(lack_of_memory_loses_lines_alone),
     };
