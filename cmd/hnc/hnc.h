@@ -45,8 +45,8 @@ int hnc_socket_options(const options_t *o, hsocket_options_t *so, haddr_t *sourc
 /* One port from text, 0 only if zero_ok; 0, or HNC_USAGE once a message is printed. */
 int hnc_port(const options_t *o, const char *text, bool zero_ok, uint16_t *first, uint16_t *last);
 
-/* Lets a pipe hold more: fewer turns between the two programs at its ends. Bytes that it holds then;
- * 0: this is no pipe. */
+/* Lets a pipe hold more: fewer turns between the two programs at its ends. Bytes that it then
+ * holds; 0: this is no pipe. */
 size_t hnc_widen_pipe(int fd);
 
 /* SIGINT, SIGTERM and SIGHUP stop the loop: for a run that has to remove the path of a socket. The

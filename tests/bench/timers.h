@@ -2,7 +2,8 @@
  * half of them cancelled there, the clock passes all deadlines, and the loop then fires the rest.
  * Each program does that three times and reports the last two: in the second the cancelled ones are
  * every other in the order of adding, in the third they come in random order. The first round only
- * brings memory in. All times are CPU times. Timers live in arrays that the program owns where the library allows it. */
+ * brings memory in. All times are CPU times. Timers live in arrays that the program owns where the
+ * library allows it. */
 #ifndef HNET_BENCH_TIMERS_H
 #define HNET_BENCH_TIMERS_H
 
