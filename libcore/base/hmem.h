@@ -28,9 +28,9 @@ void *hmem_zalloc(size_t size);
 void *hmem_realloc(void *ptr, size_t size);
 void hmem_free(void *ptr);
 
-/* For buffers that the kernel copies much to and from: at the start of a cache line it is up to 10 %
- * faster than elsewhere. The first such place within an allocation that is HMEM_LINE - 1 larger than
- * the buffer; what is freed is the allocation. */
+/* For buffers that the kernel copies much to and from: at the start of a cache line it is up to
+ * 10 % faster than elsewhere. The first such place within an allocation that is HMEM_LINE - 1
+ * larger than the buffer; what is freed is the allocation. */
 #define HMEM_LINE 64
 static inline char *hmem_at_line(void *memory)
 {
