@@ -66,7 +66,8 @@ static void ask_for_huge_pages(void *objects, size_t size)
 }
 
 /* The heads of a block's chunks: the objects' pages stay untouched, so they cost nothing until
- * used. Twice the size is asked for to have the objects aligned; that costs addresses, not memory. */
+ * used. Twice the size is asked for to have the objects aligned; that costs addresses, not
+ * memory. */
 static hslab_chunk_t *block_new(const hslab_t *slab)
 {
     size_t heads = slab->block_chunks * sizeof(hslab_chunk_t);
