@@ -19,7 +19,6 @@ struct forward_s {
     husers_t *users; /* NULL: nobody needs to log in */
     hdestination_t *destinations;
     hproxy_t *via;
-    haddr_t source;
     hlist_t clients;
 };
 
@@ -213,10 +212,8 @@ static int make_server(struct forward_s *forward, hbytes_t *why)
         options.serve |= HPROXY_SERVE_HTTP;
     options.dial.dns = service->lane->dns;
     options.dial.address_timeout_ms = ms(s->connect_ms, SETTINGS_CONNECT_MS);
-    if (!err && s->source) {
-        err = haddr_parse(&forward->source, s->source, 0);
-        options.dial.socket.source = &forward->source;
-    }
+    if (service->source.len > 0)
+        options.dial.socket.source = &service->source;
     return err ? err : hproxy_server_new(service->lane->loop, &options, &forward->server);
 }
 

@@ -87,10 +87,9 @@ static int dial(reach_t *reach)
         .addrs = htarget_addr(session->target),
         .addr_count = 1,
     };
-    haddr_t source;
 
-    if (s->source && haddr_parse(&source, s->source, 0) == 0)
-        options.socket.source = &source;
+    if (session->service->source.len > 0)
+        options.socket.source = &session->service->source;
     if (to->scheme == HENDPOINT_TLS) {
         options.tls = session->service->target_tls;
         options.tls_name =

@@ -256,6 +256,8 @@ static int fill(service_t *service, hbytes_t *why)
         return err;
     }
     err = make_lists(service, why);
+    if (!err && s->source)
+        err = haddr_parse(&service->source, s->source, 0);
     if (err)
         return err;
     service->tls = s->tls_ctx;

@@ -17,6 +17,7 @@ typedef struct service_s {
     htargets_t *targets;           /* NULL: a forward proxy */
     haccess_t *access;             /* NULL: everyone may come */
     haccess_t *trusted;            /* NULL: every PROXY header counts */
+    haddr_t source;                /* that targets are connected from; len 0: any */
     hlimit_t *limit;               /* NULL: no limits of connections */
     hrate_t *rate_in, *rate_out;   /* of all together; NULL: none */
     htls_ctx_t *tls;               /* listening, of the settings; NULL: plain */

@@ -159,6 +159,15 @@ def test_when_all_refuse_the_client_is_closed_at_once(hproxy, targets):
     assert who(proxy, 2) == "aa", "when all are ejected all are tried"
 
 
+@pytest.mark.parametrize("scheme, back_args, front_args", [("", [], []), ("tls://", ["--tls-self-signed"], ["--target-insecure"])])
+def test_a_target_sees_the_source(hproxy, target, scheme, back_args, front_args):
+    back = hproxy(scheme + "127.0.0.1:0", target().address, "-v", *back_args)
+    front = hproxy("127.0.0.1:0", back.serving[0], "--source", "127.0.0.9", *front_args)
+    assert front.ask() == b"target:ping", front.process
+    wait_until(lambda: re.search(r" 127\.0\.0\.9:\d+ - ", back.process.err()), f"its address in the log: {back.process}")
+    front.stop()
+
+
 def test_a_dying_target_loses_no_new_connection(hproxy, targets):
     """While targets die and return one after another, each new connection is answered by one that lives."""
     proxy = hproxy("0", *addresses(targets), "--eject-time", "100ms", "-w", "2")
