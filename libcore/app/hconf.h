@@ -57,10 +57,10 @@ typedef struct hconf_s hconf_t;
  * to target (hconf_deinit). Their members have to be empty before, all others are defaults.
  *
  * On an error target is as it was, *conf is NULL, and `errors` has a line (with its newline) for
- * each mistake: "hhttpd.conf:12: unknown key 'prot' in [server] (did you mean port?)", at most
- * HCONF_ERRORS_MAX and one that tells how many more. HERR_SYNTAX for mistakes in it, -errno if it
- * cannot be read, -EINVAL for what is no plain file (a FIFO, a device), -EFBIG past HCONF_FILE_MAX,
- * -ENOMEM, HERR_UNSUPPORTED built without inih. */
+ * each mistake: "hhttpd.conf:12: unknown key 'prot' in [server] (did you mean port?)" (or the
+ * section that it belongs into), at most HCONF_ERRORS_MAX and one that tells how many more.
+ * HERR_SYNTAX for mistakes in it, -errno if it cannot be read, -EINVAL for what is no plain file (a
+ * FIFO, a device), -EFBIG past HCONF_FILE_MAX, -ENOMEM, HERR_UNSUPPORTED built without inih. */
 int hconf_load(const char *path, const hconf_schema_t *schema, void *target, hconf_t **conf,
                hbytes_t *errors);
 

@@ -35,8 +35,8 @@ typedef void (*hline_cb)(hline_t *line, const char *text, size_t len, void *arg)
  * was. hline_write goes on to work. */
 typedef void (*hline_eof_cb)(hline_t *line, void *arg);
 
-/* The n-th word (from 0) that may stand for the one that begins with text, or NULL past the last; valid
- * until the next call. */
+/* The n-th word (from 0) that may stand for the one that begins with text, or NULL past the last;
+ * valid until the next call. */
 typedef const char *(*hline_complete_cb)(hline_t *line, const char *text, size_t n, void *arg);
 
 typedef struct hline_options_s {

@@ -63,8 +63,9 @@ typedef struct http_request_s {
     int minor;           /* HTTP/1.minor */
 } http_request_t;
 
-/* Reads a whole head. 0; or the status to answer with, positive: 400 (broken), 501 (another scheme than http, an unknown transfer coding), 505
- * (not HTTP/1.x). method and target are set as far as they are there. */
+/* Reads a whole head. 0; or the status to answer with, positive: 400 (broken), 501 (another scheme
+ * than http, an unknown transfer coding), 505 (not HTTP/1.x). method and target are set as far as
+ * they are there. */
 int http_request_parse(http_request_t *request, const void *head, size_t len);
 
 /* Writes the head that the origin server gets for a request with a whole URL: origin form, the

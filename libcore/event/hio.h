@@ -238,8 +238,8 @@ int hio_connect(hio_t *io);
  * error. */
 int hio_accept(hio_t *io);
 
-/* Accepts, now, those that wait already, at most HIO_ACCEPT_WAITING_MAX. Before a listener is closed:
- * for their peers these connections stand, and would be reset. */
+/* Accepts, now, those that wait already, at most HIO_ACCEPT_WAITING_MAX. Before a listener is
+ * closed: for their peers these connections stand, and would be reset. */
 void hio_accept_waiting(hio_t *io);
 #define HIO_ACCEPT_WAITING_MAX 4096
 

@@ -95,8 +95,8 @@ static void accepted(hio_t *listener, int fd)
     loop->accepted = NULL;
 }
 
-/* One for each event, which spares the call that finds no more; where there are more again and again
- * it is worth while: twice as many each time. */
+/* One for each event, which spares the call that finds no more; where there are more again and
+ * again it is worth while: twice as many each time. */
 static int accepts_now(hio_t *io)
 {
     hio_ext_t *ext = io->ext;

@@ -88,8 +88,8 @@ void hio_expect_bytes(hio_t *io);
 bool hio_deliver(hio_t *io, char *buf, size_t len);
 bool hio_is_reading(const hio_t *io);
 
-/* For move: the buffer that a read of io fills, with its size; what is in it is valid until the next
- * read of any hio of the loop. NULL: out of memory. */
+/* For move: the buffer that a read of io fills, with its size; what is in it is valid until the
+ * next read of any hio of the loop. NULL: out of memory. */
 char *hio_read_buffer(hio_t *io, size_t *size);
 
 /* For move: reads into a buffer of its own. As a transport's read. */

@@ -68,8 +68,8 @@ static ssize_t copy_much(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
     return n;
 }
 
-/* The queue of `to` has to be empty before the next is read: so there is one buffer at most. No more
- * is read than the queue takes, if it takes anything at all. */
+/* The queue of `to` has to be empty before the next is read: so there is one buffer at most. No
+ * more is read than the queue takes, if it takes anything at all. */
 static ssize_t copy(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
 {
     size_t room = hio_write_room(to);

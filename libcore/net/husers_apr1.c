@@ -1,5 +1,5 @@
-/* The apr1 hash: the password hash of Apache's htpasswd: MD5 a thousand times over, in an order that was
- * meant to be slow. Weak by now, but what most files of passwords have. */
+/* The apr1 hash: the password hash of Apache's htpasswd: MD5 a thousand times over, in an order
+ * that was meant to be slow. Weak by now, but what most files of passwords have. */
 #include "husers.h"
 
 #include "../base/herr.h"

@@ -8,8 +8,8 @@
  *                                                         echoes once on each and says "used"
  *
  * All but idle print the server's CPU ns and the wall ns for one message or connection; latency and
- * connect also the ns in which 99 % of the answers came. Every byte that comes back is compared with
- * what was sent. */
+ * connect also the ns in which 99 % of the answers came. Every byte that comes back is compared
+ * with what was sent. */
 #include "base/hhistogram.h"
 #include "bench.h"
 

@@ -1,6 +1,6 @@
-/* A proxy survives any client: each session is told of once, what is under way ends with the server,
- * and what is relayed of a request that has a body is never more than its head and that body. The
- * first byte says how the bytes are cut, the second what else happens:
+/* A proxy survives any client: each session is told of once, what is under way ends with the
+ * server, and what is relayed of a request that has a body is never more than its head and that
+ * body. The first byte says how the bytes are cut, the second what else happens:
  *
  *     1  the client ends its half     2  users have to log in     4  the policy says no
  *     8  rules, and datagrams        16  the other side answers  32  the client goes at once

@@ -1,5 +1,5 @@
-/* A head ends at the same place however it comes, and so do chunks; whatever is read from it lies in
- * it; a request that is forwarded is a request. */
+/* A head ends at the same place however it comes, and so do chunks; whatever is read from it lies
+ * in it; a request that is forwarded is a request. */
 #include "base/herr.h"
 #include "codec/http_auth.h"
 #include "codec/http_connect.h"

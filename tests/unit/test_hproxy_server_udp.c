@@ -215,7 +215,8 @@ static void strangers_are_not_heard(void **state)
     udp_open(&u, (hproxy_server_options_t){0});
     associate(&u);
     talk(&u, "there", &from);
-    /* To the client's side, from another port; and to the other side, from one who was not asked. */
+    /* To the client's side, from another port; and to the other side, from one who was not
+     * asked. */
     head_to(&u.to, data);
     send_from(&u, u.stranger, data, sizeof(data));
     is_quiet(&u, u.other);
