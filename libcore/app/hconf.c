@@ -356,24 +356,62 @@ static void store_pair(loader_t *l, const char *key, const char *value)
         settle(l, key, l->section->pair(key, value, l->base, &why), &why);
 }
 
-static void unknown_key(loader_t *l, const hopt_spec_t *spec, const char *key)
+/* The next one that may be a key; NULL at the end. */
+static const hopt_t *next_key(hopt_iter_t *iter)
 {
-    char safe[WORD_SIZE], where[WORD_SIZE];
-    hsuggest_t near;
+    const hopt_t *row = hopt__iter_next(iter, NULL);
+
+    while (row != NULL && (row->type <= HOPT_TYPE_REFUSED || row->long_name == NULL || row->hidden))
+        row = hopt__iter_next(iter, NULL);
+    return row;
+}
+
+/* Whether a section has this key; what it has is offered. */
+static bool look_in(const hconf_section_t *section, const char *key, hsuggest_t *near)
+{
+    const hopt_spec_t spec = {.options = section->rows};
     hopt_iter_t iter;
     const hopt_t *row;
 
-    in_section(l, where, sizeof(where));
-    hsuggest_init(&near, key, strlen(key));
-    if (spec->options != NULL) {
-        hopt__iter_init(&iter, spec, NULL);
-        while ((row = hopt__iter_next(&iter, NULL)) != NULL) {
-            if (row->type > HOPT_TYPE_REFUSED && row->long_name != NULL && !row->hidden)
-                hsuggest_offer(&near, row->long_name);
-        }
+    if (section->rows == NULL)
+        return false;
+    hopt__iter_init(&iter, &spec, NULL);
+    while ((row = next_key(&iter)) != NULL) {
+        if (strcmp(row->long_name, key) == 0)
+            return true;
+        hsuggest_offer(near, row->long_name);
     }
+    return false;
+}
+
+static const hconf_section_t *owner_of(const loader_t *l, const char *key)
+{
+    hsuggest_t near;
+
+    hsuggest_init(&near, key, strlen(key));
+    for (const hconf_section_t *s = l->schema->sections; s->name != NULL; s++) {
+        if (s != l->section && look_in(s, key, &near))
+            return s;
+    }
+    return NULL;
+}
+
+static void unknown_key(loader_t *l, const char *key)
+{
+    const hconf_section_t *owner = owner_of(l, key);
+    char safe[WORD_SIZE], where[WORD_SIZE];
+    hsuggest_t near;
+
+    in_section(l, where, sizeof(where));
     hstr_escape(safe, sizeof(safe), key, strlen(key));
-    if (near.best != NULL)
+    hsuggest_init(&near, key, strlen(key));
+    look_in(l->section, key, &near);
+    if (owner != NULL && owner->name[0] == '\0')
+        complain(l, "unknown key '%s'%s (it belongs in front of the first section)", safe, where);
+    else if (owner != NULL)
+        complain(l, "unknown key '%s'%s (it belongs into a section [%s%s])", safe, where,
+                 owner->name, owner->open ? " NAME" : "");
+    else if (near.best != NULL)
         complain(l, "unknown key '%s'%s (did you mean %s?)", safe, where, near.best);
     else
         complain(l, "unknown key '%s'%s", safe, where);
@@ -400,7 +438,7 @@ static int take_pair(void *userdata, const char *section, const char *key, const
     else if (l->section->pair != NULL)
         store_pair(l, key, value);
     else
-        unknown_key(l, &spec, key);
+        unknown_key(l, key);
     return 1;
 }
 

@@ -239,7 +239,13 @@ static void unknown_keys_and_sections_are_named_with_their_neighbour(void **stat
                   "x.conf:2: unknown key 'prot' in [server] (did you mean port?)\n");
     expect_errors("[sever]\nport = 1\nx = y\n",
                   "x.conf:1: unknown section [sever] (did you mean [server]?)\n");
-    expect_errors("port = 1\n", "x.conf:1: unknown key 'port'\n");
+    expect_errors("port = 1\n",
+                  "x.conf:1: unknown key 'port' (it belongs into a section [server])\n");
+    expect_errors("number = 1\n",
+                  "x.conf:1: unknown key 'number' (it belongs into a section [host NAME])\n");
+    expect_errors("[server]\nlevel = 1\n", "x.conf:2: unknown key 'level' in [server] (it belongs "
+                                           "in front of the first section)\n");
+    expect_errors("[server]\nqqqqqq = 1\n", "x.conf:2: unknown key 'qqqqqq' in [server]\n");
     expect_errors("[server]\nno-daemon = yes\n",
                   "x.conf:2: unknown key 'no-daemon' in [server] (did you mean daemon?)\n");
     expect_errors("[server]\nssi = on\n",
