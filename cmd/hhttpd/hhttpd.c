@@ -1,5 +1,6 @@
 #include "hhttpd.h"
 
+#include "app/hconf.h"
 #include "app/hopt_doc.h"
 #include "proto/http_coding.h"
 
@@ -135,6 +136,17 @@ static const hopt_term_t exit_status[] = {
     {NULL, NULL},
 };
 
+static const char *openssl_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
+}
+
+static const hopt_feature_t features[] = {
+    {"OpenSSL", openssl_version},       {"inih", hconf_inih_version},
+    {"zlib", http_coding_zlib_version}, {"brotli", http_coding_brotli_version},
+    {"zstd", http_coding_zstd_version}, {NULL, NULL},
+};
+
 static const char *const see_also[] = {"hecho(1)", "hnc(1)", NULL};
 
 const hopt_doc_t hhttpd_doc = {
@@ -151,6 +163,7 @@ const hopt_doc_t hhttpd_doc = {
     .signals = signals,
     .see_also = see_also,
     .operand = HOPT_OPERAND_FILE,
+    .features = features,
 };
 
 static int test(settings_t *settings)

@@ -1,5 +1,6 @@
 #include "hproxy.h"
 
+#include "app/hconf.h"
 #include "app/hopt_doc.h"
 #include "master.h"
 
@@ -229,12 +230,30 @@ static const hopt_term_t exit_status[] = {
     {NULL, NULL},
 };
 
+static const char *openssl_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
+}
+
+static const char *cares_version(void)
+{
+    return HOPT_VERSION_TEXT(HNET_VERSION_libcares);
+}
+
+static const hopt_feature_t features[] = {
+    {"OpenSSL", openssl_version},
+    {"c-ares", cares_version},
+    {"inih", hconf_inih_version},
+    {NULL, NULL},
+};
+
 static const char *const see_also[] = {"hecho(1)", "hhttpd(1)", "hnc(1)", NULL};
 
 const hopt_doc_t hproxy_doc = {
     .name = HPROXY_NAME,
     .summary = "proxy and load balancer for connections and datagrams",
     .options = hproxy_options,
+    .features = features,
     .usage = usage,
     .description = description,
     .operands = operands,
@@ -261,12 +280,14 @@ static int test(settings_t *settings)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
-/* What runs can be stopped without a file that is right, or anything to listen on. */
+/* What runs can be stopped without a file that is right, or anything to listen on. A reload of a
+ * file with mistakes would be refused: better tell them to who asks for it. */
 static bool can_do_without_settings(const settings_t *settings)
 {
     int action = settings ? settings->main.action : HMAIN_NONE;
 
-    return action == HMAIN_STOP || action == HMAIN_STATUS || action == HMAIN_RELOAD;
+    return action == HMAIN_STOP || action == HMAIN_STATUS ||
+           (action == HMAIN_RELOAD && !settings->conf_path);
 }
 
 static int run(int argc, char *const argv[], htitle_t *title)

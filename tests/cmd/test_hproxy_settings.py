@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from conftest import wait_until
 from hproxy_lab import conf, hproxy, target  # noqa: F401
 
 GOOD = """
@@ -102,6 +103,7 @@ destination = allow *
 @pytest.mark.parametrize("text,expected", [
     ("nonsense\n", ["1: "]),
     ("blance = x\n", ["1: unknown key 'blance'"]),
+    ("check = http\n", ["1: unknown key 'check' (it belongs into a section [listen NAME])"]),
     ("[listn web]\n", ["1: unknown section [listn web]"]),
     ("[listen web]\nlisten = 0\nlsten = 1\ntarget = 1\n", ["3: unknown key 'lsten' in [listen] (did you mean listen?)"]),
     ("workers = 1000\n" + GOOD, ["1: workers: '1000': it takes a number from 1 to 64, or auto"]),
@@ -236,6 +238,10 @@ def test_service_actions(lab, conf, target):  # noqa: F811
     assert do("-s", "start", "-d").wait() == 1
     assert do("-s", "reload").wait() == 0
     conf("nonsense\n")
+    refused = do("-s", "reload")
+    assert refused.wait() == 2 and f"{path}:1: " in refused.err(), refused
+    assert lab.run("hproxy", "--pid-file", pid_file, "-s", "reload").wait() == 0  # it tells its log
+    wait_until(lambda: "the old one stays" in (lab.folder / "log").read_text(), "the server's own words")
     assert do("-s", "status").wait() == 0
     assert do("-s", "stop").wait() == 0
     assert do("-s", "status").wait() == 3

@@ -62,6 +62,7 @@ def test_version_is_one_line_and_what_is_built_in(command):
         assert re.match(HCURL_VERSION, done.stdout)
         return
     assert re.match(rf"{command} \(hnet\) \d+\.\d+\.\d+\n(built with .+\n)?$", done.stdout)
+    assert command == "hecho" or "OpenSSL" in done.stdout
 
 
 @every_command
