@@ -317,6 +317,33 @@ static void set_defaults(hcheck_options_t *o)
         o->http_path = "/";
 }
 
+/* Its length, or a negative error: a path or host that cannot stand in a request. */
+static ssize_t write_request(const hcheck_options_t *o, const char *host, char *text, size_t size)
+{
+    http1_writer_t writer;
+
+    if (!http_is_authority(http_span(host), false))
+        return HERR_SYNTAX;
+    http1_write_begin(&writer, text, size);
+    http1_write_request(&writer, 1, HTTP_SPAN("GET"), http_span(o->http_path));
+    http1_write_field(&writer, HTTP_SPAN("Host"), http_span(host));
+    http1_write_field(&writer, HTTP_SPAN("User-Agent"), HTTP_SPAN("hnet-check"));
+    http1_write_field(&writer, HTTP_SPAN("Accept"), HTTP_SPAN("*/*"));
+    http1_write_field(&writer, HTTP_SPAN("Connection"), HTTP_SPAN("close"));
+    return http1_write_end(&writer);
+}
+
+/* With the longest host that get_host could put in the place of one that is not given. */
+static bool is_request(const hcheck_options_t *o)
+{
+    char text[HCHECK_SEND_MAX], longest[HENDPOINT_FORMAT_SIZE];
+    const char *host = o->http_host && o->http_host[0] ? o->http_host : longest;
+
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    return strlen(host) < sizeof(longest) && write_request(o, host, text, sizeof(text)) >= 0;
+}
+
 static bool are_valid(const hcheck_options_t *o)
 {
     if (o->kind <= HCHECK_NONE || o->kind > HCHECK_HTTP || (o->kind == HCHECK_TLS && !o->tls))
@@ -329,6 +356,8 @@ static bool are_valid(const hcheck_options_t *o)
     if (o->send_len > HCHECK_SEND_MAX || o->expect_len > HCHECK_REPLY_MAX)
         return false;
     if (o->proxy_protocol < 0 || o->proxy_protocol > 2 || o->http_path[0] != '/')
+        return false;
+    if (o->kind == HCHECK_HTTP && !is_request(o))
         return false;
     return o->http_first >= STATUS_MIN && o->http_first <= o->http_last &&
            o->http_last <= STATUS_MAX;
@@ -353,19 +382,12 @@ static void get_host(const hcheck_t *check, char *buf, size_t size)
 static int make_request(hcheck_t *check)
 {
     char text[HCHECK_SEND_MAX], host[HENDPOINT_FORMAT_SIZE];
-    http1_writer_t writer;
     ssize_t len;
 
     if (check->options.kind != HCHECK_HTTP)
         return 0;
     get_host(check, host, sizeof(host));
-    http1_write_begin(&writer, text, sizeof(text));
-    http1_write_request(&writer, 1, HTTP_SPAN("GET"), http_span(check->options.http_path));
-    http1_write_field(&writer, HTTP_SPAN("Host"), http_span(host));
-    http1_write_field(&writer, HTTP_SPAN("User-Agent"), HTTP_SPAN("hnet-check"));
-    http1_write_field(&writer, HTTP_SPAN("Accept"), HTTP_SPAN("*/*"));
-    http1_write_field(&writer, HTTP_SPAN("Connection"), HTTP_SPAN("close"));
-    len = http1_write_end(&writer);
+    len = write_request(&check->options, host, text, sizeof(text));
     if (len < 0)
         return -EINVAL;
     check->request = hmem_strndup(text, (size_t)len);

@@ -421,6 +421,11 @@ static void what_cannot_be_is_refused(void **state)
         {.kind = HCHECK_TALK, .send = "x", .send_len = HCHECK_SEND_MAX + 1},
         {.kind = HCHECK_TALK, .expect = "x", .expect_len = HCHECK_REPLY_MAX + 1},
     };
+    static const hcheck_options_t requests[] = {
+        {.kind = HCHECK_HTTP, .http_path = "here"},      {.kind = HCHECK_HTTP, .http_path = "/a b"},
+        {.kind = HCHECK_HTTP, .http_path = "/a\r\nb"},   {.kind = HCHECK_HTTP, .http_host = "a b"},
+        {.kind = HCHECK_HTTP, .http_host = "a\r\nb: c"},
+    };
     static const hcheck_options_t http = {.kind = HCHECK_HTTP, .datagram = true};
     static const hcheck_options_t header = {
         .kind = HCHECK_TALK, .datagram = true, .proxy_protocol = 2};
@@ -431,6 +436,11 @@ static void what_cannot_be_is_refused(void **state)
     assert_true(begin(&w, SOCK_STREAM));
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
         assert_int_equal(hcheck_new(w.loop, &w.addr, &bad[i], on_check, &w, &w.check), -EINVAL);
+    for (size_t i = 0; i < ARRAY_LENGTH(requests); i++) {
+        assert_false(hcheck_is_valid(&requests[i]));
+        assert_int_equal(hcheck_new(w.loop, &w.addr, &requests[i], on_check, &w, &w.check),
+                         -EINVAL);
+    }
     assert_int_equal(hcheck_new(w.loop, &w.addr, &http, on_check, &w, &w.check), -EINVAL);
     assert_int_equal(hcheck_new(w.loop, &w.addr, &header, on_check, &w, &w.check), -EINVAL);
     assert_false(hcheck_is_valid(&http));
