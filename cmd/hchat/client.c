@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define GREETING_MS 2000 /* without one it goes on */
@@ -218,13 +219,25 @@ static void on_greeting_time(htimer_t *timer)
     greet(c);
 }
 
+/* Whether a line that has no end for a while asks for something that nobody else should see. */
+static bool asks_secret(const char *text, size_t len)
+{
+    static const char end[] = "password: ";
+    size_t n = sizeof(end) - 1;
+
+    return len >= n && strncasecmp(text + len - n, end, n) == 0;
+}
+
 static void on_partial(htimer_t *timer)
 {
     client_t *c = hevent_userdata(timer);
 
     c->partial = NULL;
-    if (c->cut.held.len > 0 && !c->cut.given)
-        view_begin(&c->view, c->cut.held.data, c->cut.held.len);
+    if (c->cut.held.len == 0 || c->cut.given)
+        return;
+    view_begin(&c->view, c->cut.held.data, c->cut.held.len);
+    if (!c->password_sent && asks_secret(c->cut.held.data, c->cut.held.len))
+        input_secret(&c->input, true);
 }
 
 static void take_line(client_t *c, const char *text, size_t len)
@@ -232,6 +245,7 @@ static void take_line(client_t *c, const char *text, size_t len)
     static const char greeting[] = "* you are ";
 
     hreconnect_settled(c->rc);
+    input_secret(&c->input, false);
     words_learn(&c->words, text, len);
     view_line(&c->view, text, len);
     if (!c->greeted && len >= sizeof(greeting) - 1 &&
@@ -322,6 +336,7 @@ static void on_gone(hreconnect_t *rc, int err, int64_t next_ms)
     view_end(&c->view);
     line_deinit(&c->cut);
     c->cut = (line_t){0};
+    input_secret(&c->input, false);
     input_hold(&c->input, true);
     if (c->quitting && (err == 0 || err == HERR_TRUNCATED)) {
         finish(c, 0);

@@ -1,6 +1,7 @@
 #include "client_input.h"
 
 #include "app/hhistory.h"
+#include "app/htty.h"
 #include "base/hstr.h"
 #include "client.h"
 
@@ -83,6 +84,7 @@ static void give(input_t *input, hbuf_t data)
 
     while ((rc = line_next(&input->cut, CLIENT_LINE_MAX, &data, &text)) > 0) {
         result = (line_result_e)rc;
+        input_secret(input, false);
         if (result == LINE_WHOLE)
             input->line_cb(input, text.base, text.len);
         else if (result == LINE_LONG)
@@ -150,10 +152,27 @@ void input_hold(input_t *input, bool hold)
         hio_read(input->io);
 }
 
+void input_secret(input_t *input, bool secret)
+{
+    if (input->line) {
+        hline_secret(input->line, secret);
+        return;
+    }
+    if (input->secret == secret)
+        return;
+    input->secret = secret;
+    if (!secret)
+        htty_leave();
+    else if (isatty(STDIN_FILENO))
+        htty_hide(STDIN_FILENO);
+}
+
 int input_close(input_t *input)
 {
     int err = input->line ? hline_close(input->line) : 0;
 
+    if (!input->line)
+        input_secret(input, false);
     input->line = NULL;
     if (input->io)
         hio_abort(input->io, -ECANCELED);

@@ -22,6 +22,7 @@ struct input_s {
     hline_t *line;           /* a terminal; NULL: none */
     hio_t *io;               /* something else; NULL: none, or it has ended */
     line_t cut;
+    bool secret;
     bool ended;
 };
 
@@ -31,6 +32,9 @@ int input_open(input_t *input, hloop_t *loop, hio_t *output, bool history, char 
 
 /* Lines wait. At a terminal they do not: there the user is told. */
 void input_hold(input_t *input, bool hold);
+
+/* What is typed next is a secret, see hline_secret; nothing happens if it is not typed. */
+void input_secret(input_t *input, bool secret);
 
 /* The terminal is as it was. Before the loop is freed. Legal if it was never opened. Why the
  * history could not be saved, or 0. */

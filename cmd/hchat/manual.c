@@ -29,6 +29,9 @@ static const char *const client[] = {
     "Without a terminal it sends the lines of its stdin, says /quit at their end, and ends when "
     "the server has closed the connection. --nick and --join are said first, once the server has "
     "greeted; with --password it is what the server's question is answered with.",
+    "When the server asks for a password (its line ends with \"password: \"), the line that is "
+    "typed "
+    "next is not shown, and not kept.",
     NULL};
 
 static const hopt_term_t client_terms[] = {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../base/hmem.h"
+#include "htty.h"
 
 /* ---- the terminal ---------------------------------------------------------------------------- */
 
@@ -70,8 +71,32 @@ void hline_message(hline_t *line, const void *text, size_t len)
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
+void hline_secret(hline_t *line, bool secret)
+{
+    if (line->secret == secret || line->ended)
+        return;
+    line->secret = secret;
+    if (line->edited) {
+        hline__edit_drop(line);
+        return;
+    }
+    hbytes_clear(&line->keys.bytes);
+    if (secret)
+        htty_hide(line->options.input);
+    else
+        htty_leave();
+}
+
+static void end_secret(hline_t *line)
+{
+    if (line->secret && !line->edited)
+        htty_leave();
+    line->secret = false;
+}
+
 void hline__deliver(hline_t *line, const char *text, size_t len)
 {
+    end_secret(line);
     if (!line->closed)
         line->options.line_cb(line, text, len, line->options.arg);
 }
@@ -82,6 +107,7 @@ void hline__end(hline_t *line)
         return;
     line->ended = true;
     hline__edit_end(line);
+    end_secret(line);
     if (line->input)
         hio_read_stop(line->input);
     if (!line->closed && line->options.eof_cb)
@@ -273,6 +299,7 @@ int hline_close(hline_t *line)
     line->closed = true;
     line->ended = true;
     hline__edit_end(line);
+    end_secret(line);
     if (line->history_path && line->history_error == 0)
         err = hhistory_save(&line->history, line->history_path);
     if (line->input) {

@@ -81,6 +81,11 @@ void hline_write(hline_t *line, const void *data, size_t len);
 /* Whole lines of the program's own, which must not become part of an unfinished line. */
 void hline_message(hline_t *line, const void *text, size_t len);
 
+/* The next line is a secret: it is not shown while it is typed, and not kept in the history. That
+ * ends with the line, or with false. What is typed so far is dropped either way. Without readline
+ * the terminal shows it nevertheless if it is not the process's own (htty_hide). */
+void hline_secret(hline_t *line, bool secret);
+
 /* Stops reading keys and goes on: they wait in the terminal. */
 void hline_pause(hline_t *line, bool pause);
 

@@ -65,6 +65,9 @@ typedef struct readline_lib_s {
     HLIB_FUNCTION(rl_variable_bind);
     HLIB_FUNCTION(rl_point);
     HLIB_FUNCTION(rl_end);
+    HLIB_FUNCTION(rl_line_buffer);
+    HLIB_FUNCTION(rl_replace_line);
+    HLIB_FUNCTION(rl_redisplay_function);
 } readline_lib_t;
 
 #define SYMBOL(name) HLIB_SYMBOL(readline_lib_t, name)
@@ -85,7 +88,8 @@ static const hlib_symbol_t symbols[] = {
     SYMBOL(rl_deprep_term_function), SYMBOL(rl_completion_entry_function), SYMBOL(rl_point),
     SYMBOL(rl_completion_query_items), SYMBOL(rl_sort_completion_matches),
     SYMBOL(rl_menu_complete), SYMBOL(rl_variable_bind),
-    SYMBOL(rl_end),
+    SYMBOL(rl_end), SYMBOL(rl_line_buffer), SYMBOL(rl_replace_line),
+    SYMBOL(rl_redisplay_function),
 };
 /* clang-format on */
 
@@ -105,6 +109,23 @@ static ssize_t on_draw(void *cookie, const char *data, size_t len)
 
     hio_write(line->options.output, data, len);
     return (ssize_t)len;
+}
+
+/* In the place of rl_redisplay: of a secret only the prompt is on the screen. */
+static void redisplay(void)
+{
+    char *text = *rl.rl_line_buffer;
+    int end = *rl.rl_end, point = *rl.rl_point;
+    char first = text[0];
+
+    if (current && current->secret) {
+        *rl.rl_end = *rl.rl_point = 0;
+        text[0] = '\0';
+    }
+    rl.rl_redisplay();
+    *rl.rl_end = end;
+    *rl.rl_point = point;
+    text[0] = first;
 }
 
 static void update_prompt(hline_t *line)
@@ -128,7 +149,7 @@ static void draw(hline_t *line)
 {
     update_prompt(line);
     rl.rl_on_new_line();
-    rl.rl_redisplay();
+    redisplay();
     fflush(line->screen);
     line->shown = true;
 }
@@ -141,6 +162,13 @@ void hline__edit_show(hline_t *line)
         update_prompt(line);
     else
         draw(line);
+}
+
+void hline__edit_drop(hline_t *line)
+{
+    hline__edit_hide(line);
+    rl.rl_replace_line("", 1);
+    hline__edit_show(line);
 }
 
 /* ---- the terminal's mode --------------------------------------------------------------------- */
@@ -187,7 +215,7 @@ static void deactivate(hline_t *line, const char *end)
 {
     if (line->shown && (*rl.rl_end > 0 || end)) {
         *rl.rl_point = *rl.rl_end;
-        rl.rl_redisplay();
+        redisplay();
         fputs(end ? end : "\n", line->screen);
         fflush(line->screen);
     }
@@ -300,7 +328,7 @@ static void on_line(char *text)
     hline__tail_clear(&line->tail);
     line->stale = true;
     if (text) {
-        if (hhistory_add(&line->history, text) > 0)
+        if (!line->secret && hhistory_add(&line->history, text) > 0)
             rl.add_history(text);
         hline__deliver(line, text, strlen(text));
         rl.rl_free(text);
@@ -393,6 +421,7 @@ static void configure(hline_t *line)
     *rl.rl_input_available_hook = on_input_asked;
     *rl.rl_prep_term_function = NULL;
     *rl.rl_deprep_term_function = NULL;
+    *rl.rl_redisplay_function = redisplay;
     *rl.rl_completion_entry_function = no_completion;
     rl.rl_initialize();
     rl.rl_tty_set_echoing(1);
@@ -478,6 +507,11 @@ void hline__edit_hide(hline_t *line)
 }
 
 void hline__edit_show(hline_t *line)
+{
+    (void)line;
+}
+
+void hline__edit_drop(hline_t *line)
 {
     (void)line;
 }

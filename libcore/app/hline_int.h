@@ -72,6 +72,7 @@ struct hline_s {
     bool shown; /* the prompt and the typed text are on the screen */
     bool stale; /* readline's prompt is not the tail */
     bool paused;
+    bool secret;
     bool busy;      /* in on_input: freed at its end */
     bool closed;    /* by the program */
     FILE *keyboard; /* what readline takes the size of the terminal from */
@@ -98,6 +99,9 @@ void hline__edit_keys(hline_t *line);
 /* The typed line leaves the screen, and comes back below what was written meanwhile. */
 void hline__edit_hide(hline_t *line);
 void hline__edit_show(hline_t *line);
+
+/* Drops what is typed so far; from here on it is shown if line->secret says so. */
+void hline__edit_drop(hline_t *line);
 
 /* Leaves what was typed on the screen and restores the terminal. Twice is legal. */
 void hline__edit_end(hline_t *line);

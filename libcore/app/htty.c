@@ -77,7 +77,7 @@ static void unwatch(void)
     }
 }
 
-static int switch_mode(void)
+static int give_keys(void)
 {
     struct termios now = terminal.saved;
 
@@ -88,10 +88,10 @@ static int switch_mode(void)
     return tcsetattr(terminal.fd, TCSANOW, &now) < 0 ? -errno : 0;
 }
 
-int htty_enter(int fd, const char *hello, const char *farewell)
+/* The terminal is found by restore() from here on. */
+static int take(int fd, const char *farewell)
 {
     struct termios saved;
-    int err;
 
     if (terminal.entered)
         return -EBUSY;
@@ -109,12 +109,39 @@ int htty_enter(int fd, const char *hello, const char *farewell)
         terminal.at_exit = atexit(restore) == 0;
     watch();
     terminal.entered = 1;
-    err = switch_mode();
-    if (err == 0 && hello && write(fd, hello, strlen(hello)) < 0)
-        err = -errno;
+    return 0;
+}
+
+static int leave_if(int err)
+{
     if (err < 0)
         htty_leave();
     return err;
+}
+
+int htty_enter(int fd, const char *hello, const char *farewell)
+{
+    int err = take(fd, farewell);
+
+    if (err < 0)
+        return err;
+    err = give_keys();
+    if (err == 0 && hello && write(fd, hello, strlen(hello)) < 0)
+        err = -errno;
+    return leave_if(err);
+}
+
+int htty_hide(int fd)
+{
+    struct termios now;
+    int err = take(fd, NULL);
+
+    if (err < 0)
+        return err;
+    now = terminal.saved;
+    now.c_lflag &= ~(tcflag_t)ECHO;
+    now.c_lflag |= ECHONL;
+    return leave_if(tcsetattr(fd, TCSAFLUSH, &now) < 0 ? -errno : 0);
 }
 
 void htty_leave(void)

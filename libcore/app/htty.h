@@ -17,8 +17,12 @@ extern "C" {
  * in the background: the terminal is not its own then. */
 int htty_enter(int fd, const char *hello, const char *farewell);
 
-/* Back as it was. Left alone if the process is in the background by now. Without htty_enter nothing
- * happens. */
+/* Lines come as before, but of what is typed nothing is shown except their ends; what was typed and
+ * not read yet is dropped. Errors as of htty_enter, in whose place it is. */
+int htty_hide(int fd);
+
+/* Back as it was. Left alone if the process is in the background by now. Without htty_enter or
+ * htty_hide nothing happens. */
 void htty_leave(void);
 
 /* Whether the process may use the terminal at fd: it is in the foreground, or the terminal is not

@@ -118,6 +118,10 @@ class Terminal:
         self.read()
         return self.popen.returncode
 
+    def unread(self):
+        """Bytes that were typed and that the program has not read."""
+        return struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"\0" * 4))[0]
+
     def state(self):
         """The letter of ps: S sleeps, T is stopped."""
         with open(f"/proc/{self.pid}/stat") as stat:

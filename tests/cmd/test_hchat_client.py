@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import termios
 
 import pytest
 
@@ -27,12 +28,12 @@ class Room:
         self.port = self.listener.getsockname()[1]
         self.socket = None
 
-    def terminal(self, *args, **options):
+    def terminal(self, *args, wait=True, **options):
         options.setdefault("XDG_STATE_HOME", self.lab.path("state"))
         t = Terminal([self.lab.program("hchat"), *args, HOST, self.port], **options)
         self.terminals.append(t)
         self.accept()
-        if b"readline" in self.lab.run("hchat", "--version").out():
+        if wait and b"readline" in self.lab.run("hchat", "--version").out():
             t.wait_editing()
         return t
 
@@ -181,6 +182,49 @@ def test_with_no_history_nothing_is_kept(room, tmp_path):
         room.socket.close()
         assert t.wait_exit() == 0
         assert (tmp_path / "state" / "hchat" / "history").exists() == kept or not kept
+
+
+@pytest.mark.parametrize("args, environment", [
+    ((), {}), (("--no-history",), {}), ((), {"TERM": "dumb"}),
+])
+def test_a_password_that_is_typed_is_neither_shown_nor_kept(room, tmp_path, args, environment):
+    t = room.terminal("--color=never", *args, wait=not environment, **environment)
+    room.send("password: ")
+    t.wait(lambda: t.last() == "password:", "the question")
+    t.wait(lambda: t.is_editing() or not t.mode()[3] & termios.ECHO, "it is hidden")
+    t.type("sesamx\x7fe\r")
+    room.expect("sesame\n")
+    room.send(GREETING)
+    t.wait(lambda: t.last() == GREETING.splitlines()[-1], "the greeting")
+    t.type("hello")
+    t.wait(lambda: t.last() == "hello", "what follows is shown")
+    t.type("\r")
+    room.expect("hello\n")
+    t.type(CTRL_D)
+    room.expect("/quit\n")
+    room.socket.close()
+    assert t.wait_exit() == 0
+    assert t.is_restored()
+    assert b"s" not in re.sub(rb"\* .*|[Pp]assword", b"", t.raw), t.raw
+    history = tmp_path / "state" / "hchat" / "history"
+    assert (history.read_text().splitlines() if history.exists() else []) == (
+        ["hello"] if not args and not environment else [])
+
+
+def test_half_a_password_is_dropped_when_nobody_asks_any_more(room):
+    edited(room)
+    t = room.terminal("--color=never")
+    t.type("half a message")
+    t.wait(lambda: t.last() == "half a message", "it is typed")
+    room.send("The Password: ")
+    t.wait(lambda: t.last() == "The Password:", "the question, alone")
+    t.type("ses")
+    t.wait(lambda: t.unread() == 0, "hchat has it")
+    room.send("too late\n* another line\n")
+    t.wait(lambda: t.last() == "* another line", "the question is over")
+    t.type("hello\r")
+    room.expect("hello\n")
+    assert b"ses" not in t.raw
 
 
 # ---- in a pipe -----------------------------------------------------------------------------------

@@ -135,6 +135,53 @@ static void lines_come_one_by_one(void **state)
     }
 }
 
+static bool shows_typing(const user_t *user)
+{
+    struct termios mode;
+
+    assert_int_equal(tcgetattr(hio_fd(user->output), &mode), 0);
+    return (mode.c_lflag & ECHO) != 0;
+}
+
+/* Whether the screen (of LOG_SIZE bytes), with what has come by now, has this. */
+static bool reads_on(const user_t *user, char *screen, const char *text)
+{
+    size_t used = strlen(screen);
+    ssize_t n;
+
+    while ((n = read(user->keyboard, screen + used, LOG_SIZE - 1 - used)) > 0)
+        used += (size_t)n;
+    screen[used] = '\0';
+    return strstr(screen, text) != NULL;
+}
+
+static void a_secret_is_one_line(void **state)
+{
+    char screen[LOG_SIZE];
+    user_t user;
+
+    (void)state;
+    for (int plain = 0; plain < 2; plain++) {
+        SIT_DOWN(&user);
+        open_line(&user, plain);
+        hline_secret(user.line, true);
+        assert_false(shows_typing(&user));
+        type(&user, "sesame\r");
+        RUN_UNTIL(user.loop, strcmp(user.log, "sesame|") == 0);
+        assert_int_equal(shows_typing(&user), !hline_is_edited(user.line));
+        type(&user, "open\r");
+        RUN_UNTIL(user.loop, strcmp(user.log, "sesame|open|") == 0);
+        screen[0] = '\0';
+        RUN_UNTIL(user.loop, reads_on(&user, screen, "open"));
+        assert_null(strstr(screen, "se"));
+        hline_secret(user.line, true);
+        hline_secret(user.line, false);
+        assert_int_equal(shows_typing(&user), !hline_is_edited(user.line));
+        hline_secret(user.line, true); /* the end restores the terminal */
+        get_up(&user);
+    }
+}
+
 static void the_end_is_told_once_and_output_goes_on(void **state)
 {
     user_t user;
@@ -328,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_come_one_by_one),
+        cmocka_unit_test(a_secret_is_one_line),
         cmocka_unit_test(the_end_is_told_once_and_output_goes_on),
         cmocka_unit_test(without_readline_the_rest_of_a_line_is_a_line),
         cmocka_unit_test(it_may_be_closed_in_its_callbacks),
