@@ -178,8 +178,10 @@ static int run(const hchat_options_t *options, const hopt_list_t *words)
         return 2;
     client.timestamps = options->timestamps;
     client.password = options->password;
-    if (rc > 0)
-        return client_main(&client, &endpoint);
+    if (rc > 0) {
+        rc = options_check_client(options);
+        return rc ? rc : client_main(&client, &endpoint);
+    }
     rc = options_check(options, words);
     return rc ? rc : server_main(options, words);
 }

@@ -21,12 +21,20 @@ static member_t *member_of_person(person_t *person)
 
 /* ---- what he is told ------------------------------------------------------------------------- */
 
+static void drop_counted(member_t *m, const char *word, const char *cause)
+{
+    if (m->state == MEMBER_GONE)
+        return;
+    m->server->counts.dropped++;
+    member_drop(m, word, cause);
+}
+
 static void sent(member_t *m, int rc)
 {
     if (rc == HERR_QUEUE_FULL)
-        member_drop(m, NULL, "reads too slowly");
+        drop_counted(m, NULL, "reads too slowly");
     else if (rc == -ENOMEM)
-        member_drop(m, NULL, "out of memory");
+        drop_counted(m, NULL, "out of memory");
     else if (rc >= 0 && hio_write_above_high(m->io) && !hlist_linked(&m->slow.link))
         deadline_set(&m->server->slow, &m->slow);
 }
@@ -38,7 +46,7 @@ static bool is_full(const member_t *m, size_t len)
 
 static void drop_slow(member_t *m)
 {
-    member_drop(m, "* you read too slowly: good bye\n", "reads too slowly");
+    drop_counted(m, "* you read too slowly: good bye\n", "reads too slowly");
 }
 
 void member_tell(person_t *person, const char *data, size_t len)
@@ -97,14 +105,6 @@ void member_drop(member_t *m, const char *word, const char *cause)
     hio_close(m->io);
     hlist_push_back(&m->server->gone, &m->gone_link);
     server_wake(m->server);
-}
-
-static void drop_counted(member_t *m, const char *word, const char *cause)
-{
-    if (m->state == MEMBER_GONE)
-        return;
-    m->server->counts.dropped++;
-    member_drop(m, word, cause);
 }
 
 static void leave_hall(member_t *m, const char *why)

@@ -2,6 +2,9 @@
 
 #include "event.h"
 #include "hchat.h"
+#include "history.h"
+#include "server.h"
+#include "text.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -9,6 +12,9 @@
 
 #define HISTORY_MAX 10000
 #define QUEUE_MAX_MAX ((size_t)1 << 30)
+/* The longest greeting and the longest line, each byte shown as four, fit into every queue: who has
+ * had no time to read yet is not slow. */
+#define QUEUE_MAX_MIN (HISTORY_BYTES_MAX + TEXT_GROWTH * SERVER_MOTD_MAX + 2 * EVENT_TEXT_MAX)
 
 const hchat_options_t options_default = {
     .room = "lobby",
@@ -25,12 +31,12 @@ const hchat_options_t options_default = {
 const hopt_t options_table[] = {
     HOPT_GROUP("Rooms"),
     HOPT_STRING(0, "room", hchat_options_t, room, "everybody comes into the room NAME (lobby)",
-                .arg_name = "NAME"),
+                .arg_name = "NAME", .filled = true),
     HOPT_UINT(0, "history", hchat_options_t, history_lines, 0, HISTORY_MAX,
               "show the last NUMBER lines (20), 64k at most, of a room to who comes in"),
     HOPT_FLAG(0, "timestamps", hchat_options_t, timestamps, "put [HH:MM] in front of every line"),
     HOPT_STRING(0, "motd", hchat_options_t, motd, "greet everybody with what is in FILE",
-                .arg_name = "FILE"),
+                .arg_name = "FILE", .filled = true),
     HOPT_GROUP("Who may come"),
     HOPT_STRING(0, "password", hchat_options_t, password,
                 "ask for a password, which is in SOURCE: file:PATH or env:NAME",
@@ -60,12 +66,13 @@ const hopt_t options_table[] = {
     HOPT_SPAN(0, "slow-timeout", hchat_options_t, slow_ms,
               "drop a member who has not read what waits for him for TIME (10s)"),
     HOPT_SIZE(0, "queue-max", hchat_options_t, queue_max, QUEUE_MAX_MAX,
-              "and at once when more than SIZE (1M) waits", .min = 65536),
+              "and at once when more than SIZE (1M) waits", .min = QUEUE_MAX_MIN),
     HOPT_GROUP("TLS"),
     HOPT_STRING(0, "tls-cert", hchat_options_t, tls_cert,
-                "the certificate (PEM) of tls:// end points, with its chain", .arg_name = "FILE"),
+                "the certificate (PEM) of tls:// end points, with its chain", .arg_name = "FILE",
+                .filled = true),
     HOPT_STRING(0, "tls-key", hchat_options_t, tls_key,
-                "its key (PEM), if it is not in the same file", .arg_name = "FILE"),
+                "its key (PEM), if it is not in the same file", .arg_name = "FILE", .filled = true),
     HOPT_FLAG(0, "tls-self-signed", hchat_options_t, tls_self_signed,
               "make a certificate now, and keep it in memory"),
     HOPT_INCLUDE(client_rows, hchat_options_t, client, client_options_t),
@@ -75,7 +82,8 @@ const hopt_t options_table[] = {
                "tell who comes and goes; twice: what happens in rooms, too"),
     HOPT_FLAG(0, "json", hchat_options_t, json, "write these lines as JSON"),
     HOPT_STRING(0, "log-file", hchat_options_t, log_file,
-                "append them to FILE instead of stderr; opened anew by reload", .arg_name = "FILE"),
+                "append them to FILE instead of stderr; opened anew by reload", .arg_name = "FILE",
+                .filled = true),
     HOPT_INCLUDE(hmain_rows, hchat_options_t, main, hmain_options_t),
     HOPT_END,
 };
@@ -86,12 +94,57 @@ static int misused(const char *text)
     return 2;
 }
 
+/* ---- what is only for one of the two --------------------------------------------------------- */
+
+/* The first option whose member differs from the defaults; NULL: none does. */
+static const hopt_t *find_changed(const hopt_t *table, const void *opts, const void *defaults)
+{
+    const hopt_t *found = NULL;
+
+    for (const hopt_t *row = table; row->type != HOPT_TYPE_END && !found; row++) {
+        const char *value = (const char *)opts + row->offset;
+        const char *usual = (const char *)defaults + row->offset;
+
+        if (row->type == HOPT_TYPE_INCLUDE)
+            found = find_changed(row->table, value, usual);
+        else if (row->width > 0 && memcmp(value, usual, row->width) != 0)
+            found = row;
+    }
+    return found;
+}
+
+static int is_only_for(const hopt_t *option, const char *whom)
+{
+    fprintf(stderr, "hchat: option --%s is for a %s\n", option->long_name, whom);
+    return 2;
+}
+
+int options_check_client(const hchat_options_t *options)
+{
+    hchat_options_t servers = *options;
+    const hopt_t *option;
+
+    servers.client = options_default.client;
+    servers.timestamps = options_default.timestamps;
+    servers.password = options_default.password;
+    option = find_changed(options_table, &servers, &options_default);
+    if (option)
+        return is_only_for(option, "server, and HOST PORT or --connect makes a client");
+    return options->main.action == HMAIN_NONE ? 0 : misused("option -s is for a server");
+}
+
+/* ---- a server -------------------------------------------------------------------------------- */
+
 int options_check(const hchat_options_t *options, const hopt_list_t *endpoints)
 {
     char name[NAME_SIZE], why[256];
     int action = options->main.action;
     bool serves = action == HMAIN_NONE || action == HMAIN_START || action == HMAIN_RESTART;
 
+    const hopt_t *clients = find_changed(client_rows, &options->client, &options_default.client);
+
+    if (clients)
+        return is_only_for(clients, "client (HOST PORT, or --connect), and this is a server");
     if (serves && endpoints->count == 0)
         return misused("no end point: try hchat 6667, or hchat --help");
     if (endpoints->count > HCHAT_ENDPOINTS_MAX)

@@ -44,7 +44,10 @@ typedef struct hchat_options_s {
 extern const hchat_options_t options_default;
 extern const hopt_t options_table[];
 
-/* What the table cannot know, for a server. 0, or the exit status after a message. */
+/* What the table cannot know, for a client: 0, or the exit status after a message. */
+int options_check_client(const hchat_options_t *options);
+
+/* ... and for a server: 0, or the exit status after a message. */
 int options_check(const hchat_options_t *options, const hopt_list_t *endpoints);
 
 #endif

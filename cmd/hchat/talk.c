@@ -123,20 +123,20 @@ static void carry_out(member_t *m, const command_t *command)
         say(m, EVENT_SAY, command->text);
         break;
     case COMMAND_NICK:
-        if (take_name(m, command->word, command->kind, name))
+        if (take_name(m, command->text, command->kind, name))
             answer(m, hall_rename(hall, person, name));
         break;
     case COMMAND_JOIN:
-        if (take_name(m, command->word, command->kind, name))
+        if (take_name(m, command->text, command->kind, name))
             answer(m, hall_enter(hall, person, name));
         break;
     case COMMAND_LEAVE:
         answer(m, hall_enter(hall, person, hall->options.first_room));
         break;
     case COMMAND_WHO:
-        if (command->word.len == 0)
+        if (command->text.len == 0)
             answer(m, hall_who(hall, person, NULL));
-        else if (take_name(m, command->word, command->kind, name))
+        else if (take_name(m, command->text, command->kind, name))
             answer(m, hall_who(hall, person, name));
         break;
     case COMMAND_ROOMS:

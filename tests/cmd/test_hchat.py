@@ -61,9 +61,16 @@ def test_names_are_unique_and_harmless(hchat):
     server = hchat("0")
     bob, alice = server.join("Zoë"), server.join("alice")
     alice.say("/nick ZOë", "/nick two words", "/nick a*b", "/nick", "/nick bob\u202e", "/nick Ольга")
-    alice.hears("* somebody else is called so\n", "alice is now two\n", "* that is no name: letters, digits",
-                "* how it is used: /nick NAME\n", "* that is no name", "* two is now Ольга\n")
-    bob.hears("* alice is now two\n", "* two is now Ольга\n")
+    alice.hears("* somebody else is called so\n", "* that is no name: letters, digits", "* that is no name",
+                "* how it is used: /nick NAME\n", "* that is no name", "* alice is now Ольга\n")
+    bob.hears("* alice is now Ольга\n")
+
+
+def test_a_name_is_one_word(hchat):
+    server = hchat("0")
+    alice = server.join("alice")
+    alice.say("/nick bob jones", "/join cats and dogs", "/who")
+    alice.hears("* that is no name: ", "* that is no name: ", "* in lobby (1): alice\n")
 
 
 def test_a_message_is_for_one(hchat):
@@ -377,6 +384,18 @@ def test_comings_and_goings_are_logged(hchat):
     (["0", "--slow-timeout", "0"], 2, "a time limit"),
     (["unix:/nonexistent/x"], 1, "cannot listen on unix:/nonexistent/x: No such file"),
     (["--connect", "127.0.0.1:1", "7007"], 2, "7007 is too much"),
+    (["0", "--tls"], 2, "--tls is for a client"),
+    (["0", "--nick", "bob"], 2, "--nick is for a client"),
+    (["0", "--color", "never"], 2, "--color is for a client"),
+    (["127.0.0.1", "1", "--motd", "x"], 2, "--motd is for a server"),
+    (["127.0.0.1", "1", "--allow", "::1"], 2, "--allow is for a server"),
+    (["127.0.0.1", "1", "--rate", "1", "--nick", "bob"], 2, "--rate is for a server"),
+    (["--connect", "127.0.0.1:1", "-d"], 2, "--daemon is for a server"),
+    (["--connect", "127.0.0.1:1", "--broker", "redis://h"], 2, "--broker is for a server"),
+    (["127.0.0.1", "1", "-s", "stop"], 2, "-s is for a server"),
+    (["0", "--motd", ""], 2, "--motd"),
+    (["0", "--log-file", ""], 2, "--log-file"),
+    (["0", "--queue-max", "255k"], 2, "--queue-max"),
 ])
 def test_bad_usage(lab, args, status, text):
     process = lab.run("hchat", *args)

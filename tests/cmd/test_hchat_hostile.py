@@ -90,7 +90,7 @@ def test_nobody_can_speak_as_the_server_or_as_another(hchat):
 
 def test_who_does_not_read_is_dropped_and_holds_up_nobody(hchat):
     """Everybody else gets every line while he is still there."""
-    server = hchat("0", "-v", "--rate", "0", "--queue-max", "64k", "--history", "0")
+    server = hchat("0", "-v", "--rate", "0", "--queue-max", "256k", "--history", "0")
     bob, alice = server.join("bob"), server.join("alice")
     lazy = server.connect()
     lazy.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
@@ -105,6 +105,20 @@ def test_who_does_not_read_is_dropped_and_holds_up_nobody(hchat):
     alice.hears("<bob> the end\n")
     assert lazy.hears_end().startswith(b"* welcome")
     server.process.wait_err("closed: reads too slowly")
+    assert server.stop()["dropped"] == 1
+
+
+def test_the_longest_line_and_the_longest_greeting_fit_into_the_smallest_queue(hchat, lab):
+    """Each byte is shown as four; nobody is taken for slow before he could read."""
+    (lab.folder / "motd").write_bytes(b"\x01" * 16384)
+    server = hchat("0", "--rate", "0", "--queue-max", "256k", "--line-max", "16k", "--motd", lab.folder / "motd")
+    bob, alice = server.join("bob"), server.join("alice")
+    for _ in range(2):
+        bob.send(b"\x01" * 16000 + b"\n" + b"\x01" * 16384 + b"\n")
+        alice.hears("<bob> " + "\\x01" * 16000 + "\n", "<bob> " + "\\x01" * 16384 + "\n")
+    carol = server.join("carol")
+    carol.say("here")
+    alice.hears("<carol> here\n")
 
 
 def test_who_reads_again_in_time_finds_a_word(hchat):
