@@ -9,6 +9,7 @@
 #include "reach.h"
 
 #include "base/hmem.h"
+#include "event/hio_ops.h"
 #include "event/htimer.h"
 #include "net/hproxy_header.h"
 #include "net/hrelay.h"
@@ -260,6 +261,8 @@ static void begin_relay(stream_t *stream)
     hevent_set_userdata(stream->upstream, stream);
     hio_setcb_close(stream->client, on_client_close);
     hio_setcb_close(stream->upstream, on_upstream_close);
+    hio_set_unshared(stream->client); /* a worker forks nobody */
+    hio_set_unshared(stream->upstream);
     err = set_limits(stream);
     if (!err)
         return;

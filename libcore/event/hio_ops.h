@@ -75,7 +75,8 @@ void *hio_filter_ctx(const hio_t *io);
  * TCP_NODELAY as it is to be: nothing is asked. NULL: out of memory. */
 hio_t *hio_of_socket(hloop_t *loop, int fd, hio_type_e type);
 
-/* The descriptor is passed on to nobody: an accepted socket, or one of hio_of_socket, need not be
+/* The descriptor is passed on to nobody, and the process does not fork while it is open (the child
+ * would keep the poller informed of it): an accepted socket, or one of hio_of_socket, need not be
  * taken from the poller before it is closed. No effect on any other. */
 void hio_set_unshared(hio_t *io);
 

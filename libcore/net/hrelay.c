@@ -289,8 +289,6 @@ int hio_relay(hio_t *io1, hio_t *io2)
     carry_both_ways(io1, io2);
     hio_unset_unpack(io1);
     hio_unset_unpack(io2);
-    hio_set_unshared(io1);
-    hio_set_unshared(io2);
     hio_expect_bytes(io1);
     hio_read_upstream(io1);
     return 0;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "event/hio_ops.h"
 #include "hrelay_fixture.h"
 #include "net/hframe.h"
 
@@ -297,6 +298,43 @@ static void a_write_that_the_queue_refuses_aborts_both(void **state)
     end(&w);
 }
 
+static void count_tick(htimer_t *timer)
+{
+    ++*(uint64_t *)hevent_userdata(timer);
+}
+
+/* Until it is another program a child that was forked has all descriptors. Nothing happens in the
+ * loop then but that its timer ticks. */
+static void what_is_closed_is_not_heard_of_while_a_child_has_it(void **state)
+{
+    uint64_t ticks = 0, ticks_before;
+    hloop_stats_t before, after;
+    int copy, fds[2];
+    world_t w = {0};
+
+    (void)state;
+    w.loop = hloop_new(HLOOP_FLAG_RUN_ONCE);
+    hevent_set_userdata(htimer_add(w.loop, count_tick, 5, INFINITE), &ticks);
+    for (int i = 0; i < 2; i++) {
+        fixture_tcp_pair(fds);
+        take(&w, i, hio_of_socket(w.loop, fds[0], HIO_TYPE_TCP));
+        w.peer[i] = fds[1];
+    }
+    assert_int_equal(hio_relay(w.io[0], w.io[1]), 0);
+    send_through(&w, 0, 33, false);
+    copy = dup(hio_fd(w.io[0]));
+    hio_abort(w.io[0], 0);
+    fixture_run(w.loop, both_closed, &w);
+    assert_int_equal(write(w.peer[0], "x", 1), 1);
+    hloop_stats(w.loop, &before);
+    ticks_before = ticks;
+    fixture_settle(w.loop);
+    hloop_stats(w.loop, &after);
+    assert_int_equal(after.events - before.events, ticks - ticks_before);
+    close(copy);
+    end(&w);
+}
+
 static void only_two_that_are_free_can_be_joined(void **state)
 {
     hrelay_stats_t stats;
@@ -415,6 +453,7 @@ int main(void)
         cmocka_unit_test(closing_one_side_sends_the_rest_and_closes_the_other),
         cmocka_unit_test(callbacks_may_close_either_side),
         cmocka_unit_test(a_write_that_the_queue_refuses_aborts_both),
+        cmocka_unit_test(what_is_closed_is_not_heard_of_while_a_child_has_it),
         cmocka_unit_test(only_two_that_are_free_can_be_joined),
         cmocka_unit_test(a_join_that_fails_leaves_the_callbacks_to_the_program),
         cmocka_unit_test(a_head_is_read_in_lines_and_the_rest_is_relayed),
