@@ -29,9 +29,8 @@ extern "C" {
  * -EINVAL (the same hio, two loops, one is joined already), -ENOMEM, HERR_CLOSED. */
 int hio_setup_upstream(hio_t *io1, hio_t *io2);
 
-/* Joins two open hio and relays everything between them from now on, also what framing holds. A
- * socket that was accepted, or made by hdial, is theirs alone from here on: not to be passed to
- * another process. The errors of hio_setup_upstream. */
+/* Joins two open hio and relays everything between them from now on, also what framing holds. The
+ * errors of hio_setup_upstream. */
 int hio_relay(hio_t *io1, hio_t *io2);
 
 /* The other side, NULL when there is none. */
