@@ -286,6 +286,8 @@ static bool can_do_without_settings(const settings_t *settings)
 {
     int action = settings ? settings->main.action : HMAIN_NONE;
 
+    if (action != HMAIN_NONE && settings->test)
+        return false;
     return action == HMAIN_STOP || action == HMAIN_STATUS ||
            (action == HMAIN_RELOAD && !settings->conf_path);
 }

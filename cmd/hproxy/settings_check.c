@@ -5,6 +5,7 @@
 #include "net/haccess.h"
 #include "net/hdestination.h"
 #include "net/hproxy.h"
+#include "net/htargets.h"
 #include "net/husers.h"
 
 #include <stdarg.h>
@@ -62,6 +63,14 @@ static bool leads_to_datagrams(const service_settings_t *s)
     return t != NULL;
 }
 
+static void check_ports(check_t *check)
+{
+    for (const target_settings_t *t = check->service->targets; t; t = t->next) {
+        if (!t->srv && !hendpoint_is_unix(&t->endpoint) && t->endpoint.port == 0)
+            complain(check, t->text, "'%s': nobody can be reached at port 0", t->text);
+    }
+}
+
 static void check_ways(check_t *check)
 {
     const service_settings_t *s = check->service;
@@ -86,6 +95,9 @@ static void check_ways(check_t *check)
     if (is_datagram(s) && is_forward(s))
         complain(check, s->listens->text, "'%s': a forward proxy takes connections",
                  s->listens->text);
+    if (s->flows_max && !is_datagram(s))
+        complain(check, NULL, "max-flows is about clients of datagrams: udp:// or unixgram:");
+    check_ports(check);
 }
 
 static bool same_endpoint(const hendpoint_t *a, const hendpoint_t *b)
@@ -171,12 +183,17 @@ static void check_target_tls(check_t *check)
 
 static void check_forward(check_t *check)
 {
-    const forward_settings_t *f = &check->service->forward;
+    const service_settings_t *s = check->service;
+    const forward_settings_t *f = &s->forward;
     const hopt_list_t *lists[] = {&f->users, &f->destinations, &f->via};
     static const char *const names[] = {"auth", "destination", "via"};
 
-    if (is_forward(check->service))
+    if (is_forward(s)) {
+        if (s->balance != 0 || s->retries != UINT32_MAX || s->eject_failures || s->eject_ms)
+            complain(check, NULL,
+                     "balance, retries, eject-failures and eject-time: there are no targets");
         return;
+    }
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (lists[i]->count > 0)
             complain(check, lists[i]->items[0], "%s goes with a forward proxy: socks or http",
@@ -204,11 +221,27 @@ static void check_proxy_protocol(check_t *check)
         complain(check, NULL, "send-proxy: a forward proxy tells nobody who its clients are");
 }
 
+/* Each on its own, as the one that is wrong is told. */
+static void check_request(check_t *check)
+{
+    const hcheck_options_t *c = &check->service->check;
+    const hcheck_options_t path = {.kind = HCHECK_HTTP, .http_path = c->http_path};
+    const hcheck_options_t host = {.kind = HCHECK_HTTP, .http_host = c->http_host};
+
+    if (c->http_path && !hcheck_is_valid(&path))
+        complain(check, c->http_path, "check-path: it takes a path that can be asked for: /health");
+    if (c->http_host && !hcheck_is_valid(&host))
+        complain(check, c->http_host, "check-host: it takes a name, and a port if need be");
+}
+
 static void check_health(check_t *check)
 {
     const hcheck_options_t *c = &check->service->check;
     bool http = c->http_path || c->http_host || c->http_first;
 
+    check_request(check);
+    if (c->kind == HCHECK_TALK && !c->send && !c->expect)
+        complain(check, NULL, "check = talk needs check-send, check-expect or both");
     if (http && c->kind != HCHECK_HTTP)
         complain(check, any(c->http_path, c->http_host, NULL),
                  "check-path, check-host and check-status go with check = http");
@@ -301,6 +334,8 @@ static void check_users(check_t *check)
     for (size_t i = 0; i < f->users.count; i++) {
         if (!strchr(f->users.items[i], ':'))
             complain(check, f->users.items[i], "auth: it takes NAME:PASSWORD");
+        else if (f->users.items[i][0] == ':')
+            complain(check, f->users.items[i], "auth: a user without a name");
     }
     if (f->users_file && husers_add_file(scratch, f->users_file, &why) < 0)
         complain(check, f->users_file, "%s", why.len > 0 ? why.data : herr_str(-ENOMEM));
@@ -325,6 +360,30 @@ static void check_values(check_t *check)
     check_users(check);
 }
 
+/* ---- of the process -------------------------------------------------------------------------- */
+
+static int refuse(const settings_t *s, const char *value, const char *words, hbytes_t *errors)
+{
+    settings_where(s, value, errors);
+    hbytes_append_str(errors, words);
+    return HERR_SYNTAX;
+}
+
+static int check_process(const settings_t *s, hbytes_t *errors)
+{
+    uint32_t min_ms = s->dns_min_ms ? s->dns_min_ms : HTARGETS_DNS_MIN_MS;
+    uint32_t max_ms = s->dns_max_ms ? s->dns_max_ms : HTARGETS_DNS_MAX_MS;
+    int err = 0;
+
+    if (min_ms > max_ms)
+        err = refuse(s, NULL, "dns-min is more than dns-max (5m if it is not given)\n", errors);
+    if (s->access_json && !s->access_log && s->verbose == 0)
+        err = refuse(s, NULL, "log-format = json goes with access-log\n", errors);
+    if (s->test && s->main.action != HMAIN_NONE)
+        err = refuse(s, "", "-t and -s: choose one\n", errors);
+    return err;
+}
+
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static void check_service(check_t *check)
@@ -342,6 +401,7 @@ static void check_service(check_t *check)
 int settings_check(settings_t *settings, hbytes_t *errors)
 {
     check_t check = {.settings = settings, .errors = errors};
+    int err = check_process(settings, errors);
 
     if (!settings->services) {
         settings_where(settings, NULL, errors);
@@ -353,5 +413,5 @@ int settings_check(settings_t *settings, hbytes_t *errors)
         check.service = s;
         check_service(&check);
     }
-    return check.err;
+    return check.err ? check.err : err;
 }
