@@ -235,8 +235,10 @@ static void on_stop(hmain_t *app, void *userdata)
     if (timer)
         hevent_set_userdata(timer, server);
     server->stopping = true;
-    for (size_t i = 0; i < server->listeners_n; i++)
-        hio_close(server->listeners[i].io);
+    for (size_t i = 0; i < server->listeners_n; i++) {
+        if (server->listeners[i].io)
+            hio_close(server->listeners[i].io);
+    }
     close_link(server);
     hall_announce(&server->hall, "* server is shutting down\n");
     for (hlist_t *node = server->hall.rooms.next; node != &server->hall.rooms; node = node->next)

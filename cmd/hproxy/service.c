@@ -30,8 +30,12 @@ static void on_accept(hio_t *io)
 static void on_listener_close(hio_t *io)
 {
     listener_t *listener = hevent_userdata(io);
+    const service_t *service = listener->service;
 
     listener->io = NULL;
+    if (hio_error(io))
+        hlogfile_say(service->lane->env->log, HLOG_ERROR, "%s: listening failed: %s",
+                     service->settings->name, herr_str(hio_error(io)));
 }
 
 static int listen_streams(service_t *service, bool tls, int fd)
