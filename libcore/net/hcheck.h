@@ -74,8 +74,9 @@ typedef struct hcheck_result_s {
 typedef void (*hcheck_cb)(hcheck_t *check, const hcheck_result_t *result, void *arg);
 
 /* Starts: the first check comes at once, from the loop. A check begins when the one before is done.
- * 0 and *check; -EINVAL (a number outside its range, a path or a host that cannot stand in a request,
- * an address that cannot be connected to, TLS, HTTP or a PROXY header over datagrams) or -ENOMEM. */
+ * 0 and *check; -EINVAL (a number outside its range, a path or a host that cannot stand in a
+ * request, an address that cannot be connected to, TLS, HTTP or a PROXY header over datagrams) or
+ * -ENOMEM. */
 int hcheck_new(hloop_t *loop, const haddr_t *addr, const hcheck_options_t *options, hcheck_cb cb,
                void *arg, hcheck_t **check);
 
