@@ -2,6 +2,7 @@
  * are read by the part that uses them. */
 #include "settings.h"
 
+#include "base/hstr.h"
 #include "net/haccess.h"
 #include "net/hdestination.h"
 #include "net/hproxy.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
@@ -279,6 +281,46 @@ static void check_access(check_t *check, const hopt_list_t *list, haccess_verdic
     }
 }
 
+/* Whoever opens a pipe waits for what writes to it, and a device has no end: the master would stand
+ * still at a reload. What a shell has put at /dev/fd has its writer. */
+static bool has_an_end(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) ||
+           hstr_starts(path, "/dev/fd/") || strcmp(path, "/dev/null") == 0;
+}
+
+static bool check_file(check_t *check, const char *path)
+{
+    if (!path || has_an_end(path))
+        return true;
+    complain(check, path, "'%s': not a plain file", path);
+    return false;
+}
+
+/* False: one must not be read. */
+static bool check_files(check_t *check)
+{
+    const service_settings_t *s = check->service;
+    const tls_settings_t *const tls[] = {&s->tls, &s->target_tls};
+    const hopt_list_t *const lists[] = {&s->allow_files, &s->deny_files};
+    const char *files[6];
+    size_t n = 0;
+    bool good = true;
+
+    for (size_t i = 0; i < 2; i++) {
+        files[n++] = tls[i]->cert;
+        files[n++] = tls[i]->key;
+        files[n++] = tls[i]->ca;
+        for (size_t k = 0; k < lists[i]->count; k++)
+            good = check_file(check, lists[i]->items[k]) && good;
+    }
+    for (size_t i = 0; i < n; i++)
+        good = check_file(check, files[i]) && good;
+    return good;
+}
+
 static void check_trusted(check_t *check)
 {
     const char *items[] = {check->service->trusted};
@@ -352,8 +394,10 @@ static void check_values(check_t *check)
         complain(check, s->source, "source: '%s' is no address", s->source);
     check_access(check, &s->allow, HACCESS_ALLOW, false);
     check_access(check, &s->deny, HACCESS_DENY, false);
-    check_access(check, &s->allow_files, HACCESS_ALLOW, true);
-    check_access(check, &s->deny_files, HACCESS_DENY, true);
+    if (check_files(check)) {
+        check_access(check, &s->allow_files, HACCESS_ALLOW, true);
+        check_access(check, &s->deny_files, HACCESS_DENY, true);
+    }
     check_trusted(check);
     check_destinations(check);
     check_via(check);

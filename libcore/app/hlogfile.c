@@ -116,6 +116,16 @@ static int day_of_file(int fd)
     return fstat(fd, &st) == 0 && st.st_size > 0 ? day_of(st.st_mtime) : day_of(time(NULL));
 }
 
+/* A pipe that nobody reads from is an error at once, not waited for. */
+static int open_path(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, O_APPEND);
+    return fd;
+}
+
 static int open_file(hlogfile_t *log)
 {
     const char *path = log->options.path;
@@ -125,7 +135,7 @@ static int open_file(hlogfile_t *log)
     else if (strcmp(path, "-") == 0)
         log->fd = STDOUT_FILENO;
     else
-        log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+        log->fd = open_path(path);
     if (log->fd < 0)
         return -errno;
     log->day = day_of_file(log->fd);

@@ -1,5 +1,7 @@
 """hproxy: options that contradict each other or would say nothing are told, not ignored."""
 
+import os
+
 import pytest
 
 TARGET = "127.0.0.1:9"
@@ -27,3 +29,24 @@ def test_contradictions(lab, args, expected):
     assert process.wait() == 2 and process.out() == b""
     assert process.err().startswith("hproxy: " + expected), process.err()
     assert process.err().count("\n") == 1, process.err()
+
+
+@pytest.mark.parametrize("args", [
+    ["127.0.0.1:0", TARGET, "--allow-file"],
+    ["127.0.0.1:0", TARGET, "--deny-file"],
+    ["tls://127.0.0.1:0", TARGET, "--tls-cert"],
+    ["127.0.0.1:0", "tls://" + TARGET, "--target-ca"],
+    ["127.0.0.1:0", TARGET, "--access-log"],
+    ["127.0.0.1:0", TARGET, "--log-file"],
+])
+def test_a_pipe_is_not_waited_for(lab, args):
+    """Nor by a master whose configuration is read again."""
+    os.mkfifo(path := lab.path("pipe"))
+    process = lab.run("hproxy", "-t", f"{args[2]}={path}", *args[:2])
+    assert process.wait() == 2
+    assert path in process.err() and process.err().count("\n") == 1, process.err()
+
+
+def test_what_has_no_end_is_not_read(lab):
+    process = lab.run("hproxy", "-t", "--allow-file=/dev/zero", "127.0.0.1:0", TARGET)
+    assert process.wait() == 2 and process.err() == "hproxy: '/dev/zero': not a plain file\n"
