@@ -284,8 +284,25 @@ void hio__drop_queue(hio_t *io);
 void hio__do_written(hio_t *io);
 void hio__do_drained(hio_t *io);
 void hio__do_deferred(hio_t *io);
-size_t hio__gate_allow(hio_t *io, int direction, size_t want);
-void hio__gate_passed(hio_t *io, int direction, size_t n);
+size_t hio__gate_allow_slow(hio_t *io, int direction, size_t want);
+void hio__gate_passed_slow(hio_t *io, int direction, size_t n);
+
+static inline bool hio__is_gated(const hio_t *io, int direction)
+{
+    return io->ext && io->ext->gates[direction == HV_WRITE].gate;
+}
+
+/* How many of the bytes may pass now; 0: none, until the gate opens. */
+static inline size_t hio__gate_allow(hio_t *io, int direction, size_t want)
+{
+    return hio__is_gated(io, direction) ? hio__gate_allow_slow(io, direction, want) : want;
+}
+
+static inline void hio__gate_passed(hio_t *io, int direction, size_t n)
+{
+    if (hio__is_gated(io, direction))
+        hio__gate_passed_slow(io, direction, n);
+}
 
 /* hio_sendfile.c: advances *offset, or the file's own if it is NULL. How many, 0 at the end of the
  * file, -EAGAIN, -ENOTSUP for errors that are the file's, else the socket's. */

@@ -5,15 +5,11 @@
 #include <limits.h>
 #include <unistd.h>
 
-size_t hio__gate_allow(hio_t *io, int direction, size_t want)
+size_t hio__gate_allow_slow(hio_t *io, int direction, size_t want)
 {
-    const hio_gate_slot_t *slot;
-    size_t n;
+    const hio_gate_slot_t *slot = &io->ext->gates[direction == HV_WRITE];
+    size_t n = slot->gate->allow(io, slot->ctx, want);
 
-    if (!io->ext || !io->ext->gates[direction == HV_WRITE].gate)
-        return want;
-    slot = &io->ext->gates[direction == HV_WRITE];
-    n = slot->gate->allow(io, slot->ctx, want);
     if (n == 0) {
         io->flags |= direction == HV_WRITE ? HIO_FLAG_WRITE_GATED : HIO_FLAG_READ_GATED;
         hio__want(io, 0, direction);
@@ -21,13 +17,10 @@ size_t hio__gate_allow(hio_t *io, int direction, size_t want)
     return n < want ? n : want;
 }
 
-void hio__gate_passed(hio_t *io, int direction, size_t n)
+void hio__gate_passed_slow(hio_t *io, int direction, size_t n)
 {
-    const hio_gate_slot_t *slot;
+    const hio_gate_slot_t *slot = &io->ext->gates[direction == HV_WRITE];
 
-    if (!io->ext || !io->ext->gates[direction == HV_WRITE].gate)
-        return;
-    slot = &io->ext->gates[direction == HV_WRITE];
     slot->gate->passed(io, slot->ctx, n);
 }
 

@@ -148,13 +148,19 @@ int hio__timeout_set(hio_t *io, hio_timeout_e which, int timeout_ms)
     return 0;
 }
 
-static void touch(hio_t *io, hio_timeout_e which)
+static void rearm(const hio_t *io, const hio_timeout_t *limit)
 {
-    hio_timeout_t *limit = &io->ext->timeouts[which];
+    htimer__rearm_at(limit->timer,
+                     hloop__now(io->loop) + (uint64_t)limit->timeout_ms * HTIME_NS_PER_MS);
+}
+
+/* Most have none of the limits: that is found out in place. */
+static inline void touch(const hio_t *io, hio_timeout_e which)
+{
+    const hio_timeout_t *limit = &io->ext->timeouts[which];
 
     if (limit->timer)
-        htimer__rearm_at(limit->timer,
-                         hloop__now(io->loop) + (uint64_t)limit->timeout_ms * HTIME_NS_PER_MS);
+        rearm(io, limit);
 }
 
 void hio__timeout_restart(hio_t *io, hio_timeout_e which)
