@@ -8,7 +8,7 @@
 ssize_t socks_datagram_parse(socks_datagram_t *datagram, const void *data, size_t len)
 {
     const uint8_t *head = data;
-    socks_buffers_t b;
+    socks_buffers_t b = {0};
     int got;
 
     if (len < SOCKS5_HEAD_LEN || head[0] != 0 || head[1] != 0)
@@ -28,9 +28,8 @@ size_t socks_datagram_compose(const char *host, uint16_t port,
                               uint8_t head[SOCKS_DATAGRAM_HEAD_MAX])
 {
     static const uint8_t begin[3] = {0};
-    socks_buffers_t b;
+    socks_buffers_t b = {0};
 
-    b.out_len = 0;
     socks__put(&b, begin, sizeof(begin));
     socks__put_address(&b, host, port);
     memcpy(head, b.out, b.out_len);
