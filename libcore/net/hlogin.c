@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 typedef struct hashing_s {
-    pthread_mutex_t lock; /* of all below, but for wake */
+    pthread_mutex_t lock; /* of all below */
     pthread_cond_t is_needed;
     hlist_t line, done;
     bool has_thread, is_closed;
-    int wake;
+    int wake; /* -1: nothing wakes the loop */
 } hashing_t;
 
 struct hlogin_job_s {
@@ -42,7 +42,7 @@ struct hlogin_s {
     hloop_t *loop;
     const husers_t *users;
     hashing_t *hashing; /* NULL: nothing was hashed yet */
-    hio_t *io;
+    hio_t *io;          /* of its wake; NULL: there is none */
     size_t waiting;
     bool remembers;
     uint8_t key[HTTP_AUTH_DIGEST_MAX];
@@ -117,10 +117,18 @@ static void free_hashing(hashing_t *hashing)
     hmem_free(hashing);
 }
 
+/* Locked. It cannot be full: the loop is woken as it is. */
+static void wake_loop(const hashing_t *hashing)
+{
+    const uint64_t one = 1;
+
+    if (hashing->wake >= 0 && write(hashing->wake, &one, sizeof(one)) < 0)
+        return;
+}
+
 static void *run_thread(void *arg)
 {
     hashing_t *hashing = arg;
-    const uint64_t one = 1;
 
     pthread_mutex_lock(&hashing->lock);
     while (!hashing->is_closed) {
@@ -137,9 +145,7 @@ static void *run_thread(void *arg)
         job->is_right = husers_verify(&job->user, job->password);
         pthread_mutex_lock(&hashing->lock);
         hlist_push_back(&hashing->done, &job->link);
-        /* It cannot be full: the loop is woken as it is. */
-        if (!hashing->is_closed && write(hashing->wake, &one, sizeof(one)) < 0)
-            continue;
+        wake_loop(hashing);
     }
     hashing->has_thread = false;
     free_hashing(hashing);
@@ -177,14 +183,18 @@ static hlogin_verdict_e verdict_of(hlogin_t *login, const hlogin_job_t *job)
     return HLOGIN_GRANTED;
 }
 
+/* The loop is woken again for the one behind it. */
 static hlogin_job_t *next_done(hashing_t *hashing)
 {
     hlogin_job_t *job = NULL;
+    uint64_t woken;
 
     pthread_mutex_lock(&hashing->lock);
-    if (!hlist_empty(&hashing->done)) {
+    if (read(hashing->wake, &woken, sizeof(woken)) > 0 && !hlist_empty(&hashing->done)) {
         job = HLIST_ENTRY(hashing->done.next, hlogin_job_t, link);
         hlist_remove(&job->link);
+        if (!hlist_empty(&hashing->done))
+            wake_loop(hashing);
     }
     pthread_mutex_unlock(&hashing->lock);
     return job;
@@ -193,7 +203,6 @@ static hlogin_job_t *next_done(hashing_t *hashing)
 /* One at a time: a callback may free the login, and its io closes then. */
 static void on_done(hio_t *io, void *buf, int len)
 {
-    const uint64_t one = 1;
     hlogin_t *login = hevent_userdata(io);
     hlogin_job_t *job = next_done(login->hashing);
     hlogin_verdict_e verdict;
@@ -204,8 +213,6 @@ static void on_done(hio_t *io, void *buf, int len)
     (void)len;
     if (!job)
         return;
-    if (write(login->hashing->wake, &one, sizeof(one)) < 0)
-        return; /* it is readable already */
     login->waiting--;
     verdict = verdict_of(login, job);
     cb = job->cb;
@@ -215,29 +222,68 @@ static void on_done(hio_t *io, void *buf, int len)
         cb(verdict, arg);
 }
 
-static int open_hashing(hlogin_t *login)
+static void set_wake(hashing_t *hashing, int fd)
 {
-    hashing_t *hashing = hmem_zalloc(sizeof(*hashing));
-    int err = -ENOMEM;
+    pthread_mutex_lock(&hashing->lock);
+    hashing->wake = fd;
+    if (!hlist_empty(&hashing->done))
+        wake_loop(hashing);
+    pthread_mutex_unlock(&hashing->lock);
+}
 
-    if (!hashing)
-        return err;
-    hashing->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    login->io = hashing->wake < 0 ? NULL : hio_get(login->loop, hashing->wake);
-    if (!login->io) {
-        if (hashing->wake >= 0)
-            close(hashing->wake);
-        hmem_free(hashing);
+/* It broke, or the loop ends: what is done meanwhile is told with the next one. */
+static void on_wake_closed(hio_t *io)
+{
+    hlogin_t *login = hevent_userdata(io);
+
+    login->io = NULL;
+    set_wake(login->hashing, -1);
+}
+
+static int open_wake(hlogin_t *login)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    hio_t *io = fd < 0 ? NULL : hio_get(login->loop, fd);
+    int err;
+
+    if (!io) {
+        if (fd >= 0)
+            close(fd);
+        return -ENOMEM;
+    }
+    err = hio_read(io);
+    if (err) {
+        hio_abort(io, err);
         return err;
     }
+    login->io = io;
+    hevent_set_userdata(io, login);
+    hio_setcb_read(io, on_done);
+    hio_setcb_close(io, on_wake_closed);
+    set_wake(login->hashing, fd);
+    return 0;
+}
+
+static hashing_t *new_hashing(void)
+{
+    hashing_t *hashing = hmem_zalloc(sizeof(*hashing));
+
+    if (!hashing)
+        return NULL;
     pthread_mutex_init(&hashing->lock, NULL);
     pthread_cond_init(&hashing->is_needed, NULL);
     hlist_init(&hashing->line);
     hlist_init(&hashing->done);
-    login->hashing = hashing;
-    hevent_set_userdata(login->io, login);
-    hio_setcb_read(login->io, on_done);
-    return hio_read(login->io);
+    hashing->wake = -1;
+    return hashing;
+}
+
+/* False: not now. */
+static bool is_open(hlogin_t *login)
+{
+    if (!login->hashing)
+        login->hashing = new_hashing();
+    return login->hashing && (login->io || open_wake(login) == 0);
 }
 
 /* ---- public ---------------------------------------------------------------------------------- */
@@ -266,17 +312,22 @@ void hlogin_free(hlogin_t *login)
 
     if (!login)
         return;
-    if (hashing) {
+    if (login->io) {
         hio_setcb_read(login->io, NULL);
+        hio_setcb_close(login->io, NULL);
+    }
+    if (hashing) {
         pthread_mutex_lock(&hashing->lock);
-        hashing->is_closed = true; /* and nobody wakes the loop any more */
+        hashing->is_closed = true;
+        hashing->wake = -1;
         pthread_cond_broadcast(&hashing->is_needed);
         if (hashing->has_thread)
             pthread_mutex_unlock(&hashing->lock);
         else
             free_hashing(hashing);
-        hio_abort(login->io, 0);
     }
+    if (login->io)
+        hio_abort(login->io, 0);
     hmem_free(login->known);
     hmem_free(login);
 }
@@ -309,7 +360,7 @@ static hlogin_verdict_e check_hash(hlogin_t *login, const husers_user_t *user, h
     if (job->exists && job->has_digest &&
         memcmp(slot_of(login, job->digest), job->digest, sizeof(job->digest)) == 0)
         verdict = HLOGIN_GRANTED;
-    else if (login->waiting >= HLOGIN_WAITING_MAX || (!login->hashing && open_hashing(login) < 0))
+    else if (login->waiting >= HLOGIN_WAITING_MAX || !is_open(login))
         verdict = HLOGIN_BUSY;
     else
         verdict = put_in_line(login, job);

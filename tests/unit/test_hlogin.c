@@ -74,6 +74,31 @@ static bool check(lab_t *lab, const char *name, const char *password)
     return true;
 }
 
+/* The hio that wakes the loop, when it is read; it cannot be while cannot_read. */
+static hio_t *woken_by;
+static bool cannot_read;
+
+int __real_hio_read(hio_t *io);
+int __wrap_hio_read(hio_t *io);
+
+int __wrap_hio_read(hio_t *io)
+{
+    if (cannot_read)
+        return HERR_CLOSED;
+    woken_by = io;
+    return __real_hio_read(io);
+}
+
+static uint64_t events_of_settling(hloop_t *loop)
+{
+    hloop_stats_t before, after;
+
+    hloop_stats(loop, &before);
+    settle(loop);
+    hloop_stats(loop, &after);
+    return after.events - before.events;
+}
+
 static void plain_passwords_are_answered_at_once(void **state)
 {
     lab_t lab;
@@ -145,6 +170,62 @@ static void it_may_be_freed_while_it_hashes(void **state)
     }
 }
 
+static void the_loop_sleeps_when_all_is_answered(void **state)
+{
+    uint64_t idle;
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab);
+    idle = events_of_settling(lab.loop);
+    assert_true(check(&lab, "hash", "wrong"));
+    settle(lab.loop);
+    assert_int_equal(events_of_settling(lab.loop), idle);
+    lab_close(&lab);
+}
+
+static void what_wakes_the_loop_may_not_come_about(void **state)
+{
+    hlogin_job_t *job;
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab);
+    cannot_read = true;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(hlogin_check(lab.login, "hash", "x", on_verdict, &lab, &job), HLOGIN_BUSY);
+        assert_null(job);
+        settle(lab.loop);
+    }
+    cannot_read = false;
+    assert_true(check(&lab, "hash", "secret"));
+    assert_int_equal(lab.verdict, HLOGIN_GRANTED);
+    lab_close(&lab);
+
+    lab_open(&lab);
+    cannot_read = true;
+    assert_int_equal(hlogin_check(lab.login, "hash", "x", on_verdict, &lab, &job), HLOGIN_BUSY);
+    cannot_read = false;
+    lab_close(&lab);
+}
+
+static void what_wakes_the_loop_may_break(void **state)
+{
+    hlogin_job_t *job;
+    lab_t lab;
+
+    (void)state;
+    lab_open(&lab);
+    assert_int_equal(hlogin_check(lab.login, "hash", "x", on_verdict, &lab, &job), HLOGIN_LATER);
+    hio_abort(woken_by, -EIO);
+    settle(lab.loop);
+    assert_int_equal(hlogin_check(lab.login, "hash", "y", on_verdict, &lab, &job), HLOGIN_LATER);
+    RUN_UNTIL(lab.loop, lab.calls == 2);
+    hio_abort(woken_by, -EIO);
+    settle(lab.loop);
+    lab_close(&lab);
+}
+
 static void nobody_is_in_an_empty_list(void **state)
 {
     hloop_t *loop = new_loop();
@@ -169,6 +250,9 @@ int main(void)
         cmocka_unit_test(a_hash_is_paid_for_once),
         cmocka_unit_test(what_waits_is_bounded_and_can_be_given_up),
         cmocka_unit_test(it_may_be_freed_while_it_hashes),
+        cmocka_unit_test(the_loop_sleeps_when_all_is_answered),
+        cmocka_unit_test(what_wakes_the_loop_may_not_come_about),
+        cmocka_unit_test(what_wakes_the_loop_may_break),
         cmocka_unit_test(nobody_is_in_an_empty_list),
     };
 
