@@ -68,6 +68,31 @@ static bool in_block(const ip_t *ip, const ip_t *block, unsigned bits)
     return rest == 0 || (ip->bytes[bits / 8] ^ block->bytes[bits / 8]) >> (8 - rest) == 0;
 }
 
+/* The IPv4 address that a gateway makes of an IPv6 one; its len is 0 if there is none in it. */
+static ip_t inner_of(const ip_t *ip)
+{
+    static const struct {
+        ip_t block;
+        unsigned bits, at;
+    } ways[] = {
+        {{{0x00, 0x64, 0xff, 0x9b}, IP_MAX}, 96, 12}, /* RFC 6052: NAT64 */
+        {{{0x20, 0x02}, IP_MAX}, 16, 2},              /* RFC 3056: 6to4 */
+        {{{0}, IP_MAX}, 96, 12},                      /* RFC 4291 section 2.5.5.1 */
+    };
+    static const ip_t none = {{0}, IP_MAX};
+    ip_t inner = {.len = 0};
+
+    if (in_block(ip, &none, 127)) /* :: and ::1 are themselves */
+        return inner;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]) && inner.len == 0; i++) {
+        if (!in_block(ip, &ways[i].block, ways[i].bits))
+            continue;
+        inner.len = 4;
+        memcpy(inner.bytes, ip->bytes + ways[i].at, 4);
+    }
+    return inner;
+}
+
 static bool is_loopback(const ip_t *ip)
 {
     static const ip_t v4 = {{127}, 4}, v6 = {{[15] = 1}, IP_MAX};
@@ -86,11 +111,11 @@ static bool is_link_local(const ip_t *ip)
 
 static bool is_guarded(const ip_t *ip, const struct sockaddr *client)
 {
-    ip_t from;
+    ip_t from, inner = inner_of(ip);
 
-    if (is_link_local(ip))
+    if (is_link_local(ip) || is_link_local(&inner))
         return true;
-    if (!is_loopback(ip) || !client)
+    if (!client || !(is_loopback(ip) || is_loopback(&inner)))
         return false;
     from = ip_of(client);
     return from.len > 0 && !is_loopback(&from);
@@ -348,6 +373,19 @@ static bool has_name(const rule_t *rule, const char *host)
     return rule->kind != NAME && host[len - own - 1] == '.';
 }
 
+/* What is denied is not to be reached through a gateway either. */
+static bool has_address(const rule_t *rule, const ip_t *ip)
+{
+    ip_t inner;
+
+    if (in_block(ip, &rule->block, rule->bits))
+        return true;
+    if (rule->allow)
+        return false;
+    inner = inner_of(ip);
+    return in_block(&inner, &rule->block, rule->bits);
+}
+
 static bool matches(const rule_t *rule, const char *host, const ip_t *ip, uint16_t port)
 {
     if (!has_port(rule, port))
@@ -356,7 +394,7 @@ static bool matches(const rule_t *rule, const char *host, const ip_t *ip, uint16
     case ANY:
         return true;
     case BLOCK:
-        return ip && in_block(ip, &rule->block, rule->bits);
+        return ip && has_address(rule, ip);
     case NAME:
     case BELOW:
     case NAME_AND_BELOW:

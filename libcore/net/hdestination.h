@@ -21,6 +21,8 @@
  *   - Link-local addresses (169.254.0.0/16, fe80::/10: the metadata of clouds) are denied, and
  *     those of this machine's loopback are for clients that come over it; rules that allow
  *     addresses, by numbers, override that.
+ *   - Both hold for IPv6 addresses that gateways turn into IPv4 ones: NAT64 (64:ff9b::/96), 6to4
+ *     (2002::/16), IPv4-compatible (::/96). Rules that allow IPv4 do not open these.
  *
  * Hosts and addresses are compared in their plain spelling (hhost.h), a point at the end of a name
  * does not count, IPv4 mapped in IPv6 is IPv4. */

@@ -137,6 +137,35 @@ static void no_name_leads_to_a_denied_address(void **state)
     check_all(cases, ARRAY_LENGTH(cases));
 }
 
+static void no_ipv6_address_leads_to_denied_ipv4(void **state)
+{
+    static const case_t cases[] = {
+        {"deny 10.0.0.0/8", "64:ff9b::a01:203", "64:ff9b::a01:203", 80, false},
+        {"deny 10.0.0.0/8", "64:ff9b::10.1.2.3", "64:ff9b::10.1.2.3", 80, false},
+        {"deny 10.0.0.0/8", "64:ff9b::11.1.2.3", "64:ff9b::11.1.2.3", 80, true},
+        {"deny 10.0.0.0/8", "2002:a01:203::1", "2002:a01:203::1", 80, false},
+        {"deny 10.0.0.0/8", "2002:b01:203::a01:203", "2002:b01:203::a01:203", 80, true},
+        {"deny 10.0.0.0/8", "::10.1.2.3", "::10.1.2.3", 80, false},
+        {"deny 10.0.0.0/8", "::11.1.2.3", "::11.1.2.3", 80, true},
+        {"deny 10.0.0.0/8", "::ffff:10.1.2.3", "::ffff:10.1.2.3", 80, false},
+        {"deny 10.0.0.0/8", "2001:db8::10.1.2.3", "2001:db8::10.1.2.3", 80, true},
+        {"allow *;deny 10.0.0.0/8", "x.example", "64:ff9b::10.1.2.3", 80, false},
+        {"deny 127.0.0.0/8", "x.example", "64:ff9b::127.0.0.1", 80, false},
+        {"deny 127.0.0.0/8", "x.example", "2002:7f00:1::1", 80, false},
+        {"deny 127.0.0.0/8", "x.example", "::127.0.0.1", 80, false},
+        {"deny 10.0.0.0/8:22", "x.example", "64:ff9b::10.1.2.3", 80, true},
+        /* Neither of these has one in it. */
+        {"deny 0.0.0.0/8", "::1", "::1", 80, true},
+        /* What allows IPv4 says nothing of the way through a gateway. */
+        {"allow 10.0.0.0/8", "x.example", "64:ff9b::10.1.2.3", 80, false},
+        {"allow 64:ff9b::/96;deny 10.0.0.0/8", "x.example", "64:ff9b::10.1.2.3", 80, true},
+        {"deny 10.0.0.0/8;allow 64:ff9b::/96", "x.example", "64:ff9b::10.1.2.3", 80, false},
+    };
+
+    (void)state;
+    check_all(cases, ARRAY_LENGTH(cases));
+}
+
 static void a_host_is_judged_before_it_is_resolved(void **state)
 {
     static const struct {
@@ -181,6 +210,10 @@ static void this_machine_is_for_those_on_it(void **state)
     assert_true(may(opened, "x.example", "127.0.0.1", 80, "192.0.2.1"));
     assert_false(may(NULL, "169.254.169.254", "169.254.169.254", 80, NULL));
     assert_false(may(named, "x.example", "fe80::1", 80, NULL));
+    assert_false(may(NULL, "x.example", "64:ff9b::169.254.169.254", 80, NULL));
+    assert_false(may(named, "x.example", "2002:a9fe:a9fe::", 80, NULL));
+    assert_false(may(NULL, "x.example", "::127.0.0.1", 80, "192.0.2.1"));
+    assert_false(may(NULL, "x.example", "64:ff9b::127.0.0.1", 80, "192.0.2.1"));
     assert_true(may(opened, "169.254.1.1", "169.254.1.1", 80, NULL));
     hdestination_free(named);
     hdestination_free(opened);
@@ -312,6 +345,7 @@ int main(void)
         cmocka_unit_test(patterns_match_what_they_say),
         cmocka_unit_test(the_first_rule_that_matches_decides),
         cmocka_unit_test(no_name_leads_to_a_denied_address),
+        cmocka_unit_test(no_ipv6_address_leads_to_denied_ipv4),
         cmocka_unit_test(a_host_is_judged_before_it_is_resolved),
         cmocka_unit_test(this_machine_is_for_those_on_it),
         cmocka_unit_test(a_unix_path_is_no_destination),
