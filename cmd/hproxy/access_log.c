@@ -14,7 +14,8 @@ typedef struct entry_s {
     char time[HTIME_ISO_SIZE];
     const char *listener, *protocol, *user, *target, *address, *destination, *end, *why;
     char client[HADDR_FORMAT_SIZE], peer[HADDR_FORMAT_SIZE];
-    uint64_t connect_us, duration_us; /* connect_us 0: it never was */
+    bool connected; /* after connect_us */
+    uint64_t connect_us, duration_us;
     uint64_t sent_bytes, received_bytes;
 } entry_t;
 
@@ -42,6 +43,7 @@ static void make_entry(entry_t *entry, const session_t *session, uint64_t now_ms
     }
     format_addr(&session->client, entry->client, sizeof(entry->client));
     format_addr(&session->peer, entry->peer, sizeof(entry->peer));
+    entry->connected = session->connected_us != 0;
     if (session->connected_us > session->start_us)
         entry->connect_us = session->connected_us - session->start_us;
     if (now_us > session->start_us)
@@ -92,7 +94,7 @@ static int append_text(const entry_t *entry, hbytes_t *out)
     for (size_t i = 0; i < sizeof(where) / sizeof(where[0]) && !err; i++)
         err = append_column(out, where[i]);
     if (!err)
-        err = entry->connect_us ? append_ms(out, entry->connect_us) : append_column(out, NULL);
+        err = entry->connected ? append_ms(out, entry->connect_us) : append_column(out, NULL);
     if (!err)
         err = append_ms(out, entry->duration_us);
     if (!err)
@@ -144,7 +146,7 @@ static int append_json(const entry_t *entry, hbytes_t *out)
     add_string(&j, "target", entry->target);
     add_string(&j, "address", entry->address);
     add_string(&j, "destination", entry->destination);
-    if (entry->connect_us)
+    if (entry->connected)
         add_ms(&j, "connect_ms", entry->connect_us);
     add_ms(&j, "duration_ms", entry->duration_us);
     add_uint(&j, "sent_bytes", entry->sent_bytes);

@@ -107,6 +107,7 @@ static void count(const session_t *session, session_end_e end)
         .end = (int)end,
         .sent_bytes = untold_sent(session),
         .received_bytes = untold_received(session),
+        .connected = session->connected_us != 0,
         .connect_us = session->connected_us ? session->connected_us - session->start_us : 0,
         .duration_us = now_us - session->start_us,
     };

@@ -146,7 +146,7 @@ void stats_end(stats_t *stats, const stats_session_t *session)
     stats_count(stats, session->sent_bytes, session->received_bytes);
     add(&place->durations[prometheus_text_bucket(stats_duration_bounds, session->duration_us)], 1);
     add(&place->duration_us, session->duration_us);
-    if (session->connect_us > 0) {
+    if (session->connected) {
         add(&place->connects[prometheus_text_bucket(stats_connect_bounds, session->connect_us)], 1);
         add(&place->connect_us, session->connect_us);
     }

@@ -36,7 +36,8 @@ void stats_count(stats_t *stats, uint64_t sent_bytes, uint64_t received_bytes);
 typedef struct stats_session_s {
     int end;                             /* session_end_e */
     uint64_t sent_bytes, received_bytes; /* that stats_count was not told of */
-    uint64_t connect_us;                 /* 0: never connected */
+    bool connected;                      /* after connect_us; else it never was */
+    uint64_t connect_us;
     uint64_t duration_us;
 } stats_session_t;
 void stats_end(stats_t *stats, const stats_session_t *session);

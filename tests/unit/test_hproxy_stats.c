@@ -51,6 +51,7 @@ static void a_session_is_counted_once(void **state)
     stats_end(stats, &(stats_session_t){.end = 2,
                                         .sent_bytes = 10,
                                         .received_bytes = 20,
+                                        .connected = true,
                                         .connect_us = 300,
                                         .duration_us = 2000000});
     assert_true(stats_read(shared, 0, &sum));
@@ -67,6 +68,26 @@ static void a_session_is_counted_once(void **state)
     assert_true(stats_started_ms(shared) > 0);
     assert_false(stats_read(shared, 1, &sum));
     assert_false(stats_read(shared, STATS_SERVICES_MAX + 1, &sum));
+    stats_close(stats);
+}
+
+/* A target on this machine may take less than the clock tells. */
+static void a_connection_of_no_time_is_one(void **state)
+{
+    stats_t *stats = open_stats("web", 0);
+    uint64_t connects = 0;
+    stats_sum_t sum;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        stats_begin(stats);
+        stats_end(stats, &(stats_session_t){.connected = i < 2});
+    }
+    stats_sum(stats, &sum);
+    for (int i = 0; i < STATS_BUCKETS; i++)
+        connects += sum.connects[i];
+    assert_int_equal(connects, 2);
+    assert_int_equal(sum.connects[0], 2);
     stats_close(stats);
 }
 
@@ -210,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_session_is_counted_once),
+        TEST(a_connection_of_no_time_is_one),
         TEST(a_service_is_found_again_by_its_name),
         TEST(what_a_dead_worker_had_open_is_forgotten),
         TEST(long_names_are_told_apart),
