@@ -56,13 +56,14 @@ static bool is_datagram(const service_settings_t *s)
     return hendpoint_socktype(&s->listens->endpoint) == SOCK_DGRAM;
 }
 
-static bool leads_to_datagrams(const service_settings_t *s)
+/* The first target that takes datagrams; NULL: none does. */
+static const target_settings_t *datagram_target(const service_settings_t *s)
 {
     const target_settings_t *t = s->targets;
 
     while (t && hendpoint_socktype(&t->endpoint) != SOCK_DGRAM)
         t = t->next;
-    return t != NULL;
+    return t;
 }
 
 static void check_ports(check_t *check)
@@ -208,6 +209,7 @@ static void check_forward(check_t *check)
 static void check_proxy_protocol(check_t *check)
 {
     const service_settings_t *s = check->service;
+    const target_settings_t *datagrams = datagram_target(s);
 
     if (s->trusted && !s->accept_proxy)
         complain(check, s->trusted, "accept-proxy-from goes with accept-proxy");
@@ -215,10 +217,10 @@ static void check_proxy_protocol(check_t *check)
         complain(check, NULL,
                  "accept-proxy: a PROXY header comes with connections, not with "
                  "datagrams");
-    if (leads_to_datagrams(s) && s->send_proxy)
-        complain(check, NULL,
-                 "send-proxy: a PROXY header goes with connections, not with "
-                 "datagrams");
+    if (datagrams && s->send_proxy)
+        complain(check, datagrams->text,
+                 "'%s': send-proxy: a PROXY header goes with connections, not with datagrams",
+                 datagrams->text);
     if (is_forward(s) && s->send_proxy)
         complain(check, NULL, "send-proxy: a forward proxy tells nobody who its clients are");
 }
@@ -239,6 +241,7 @@ static void check_request(check_t *check)
 static void check_health(check_t *check)
 {
     const hcheck_options_t *c = &check->service->check;
+    const target_settings_t *datagrams = datagram_target(check->service);
     bool http = c->http_path || c->http_host || c->http_first;
 
     check_request(check);
@@ -256,9 +259,9 @@ static void check_health(check_t *check)
                  "check");
     if (c->kind != HCHECK_NONE && !check->service->targets)
         complain(check, NULL, "check: there are no targets");
-    if (leads_to_datagrams(check->service) && (c->kind == HCHECK_HTTP || c->kind == HCHECK_TLS))
-        complain(check, NULL, "check = %s asks by a connection, not by datagrams",
-                 c->kind == HCHECK_HTTP ? "http" : "tls");
+    if (datagrams && (c->kind == HCHECK_HTTP || c->kind == HCHECK_TLS))
+        complain(check, datagrams->text, "'%s': check = %s asks by a connection, not by datagrams",
+                 datagrams->text, c->kind == HCHECK_HTTP ? "http" : "tls");
 }
 
 /* ---- values that their users read ------------------------------------------------------------ */
