@@ -31,7 +31,8 @@ static const char *const description[] = {
     "is closed when neither has said anything for --idle-timeout (1 minute); UNIX clients without "
     "a name are one, and get no answer. Targets that take connections get the bytes of the "
     "datagrams, and what they send at once is a datagram again; the other way round likewise. "
-    "Mind that datagrams may be lost.",
+    "Mind that datagrams may be lost, and have no end: a connection to a target of datagrams is "
+    "over when nothing has come for --idle-timeout.",
     "--send-proxy and --accept-proxy speak the PROXY protocol with what stands behind and in "
     "front. "
     "Lists for --allow, --deny and --accept-proxy-from have addresses, blocks (10.0.0.0/8) and "
@@ -45,10 +46,9 @@ static const char *const description[] = {
     "stand several times. LISTEN and TARGET of the command line, and its options about them, are "
     "one more service. Every mistake is told with its line, and a name that does not exist is one.",
     "A reload reads the file again, tries it out, and replaces the workers: the new ones take "
-    "every "
-    "new connection, the old ones serve theirs until they end, for --drain-timeout at most. If "
-    "something is wrong with the file, all stays as it was. Clients of datagrams go on with the "
-    "new workers at once.",
+    "every new connection, the old ones serve theirs until they end, for --drain-timeout at most. "
+    "If something is wrong with the file, all stays as it was; what it is, the log tells, and -c "
+    "FILE -s reload itself. Clients of datagrams go on with the new workers at once.",
     "The master process keeps the rights that it was started with, so that a reload can read keys "
     "and open ports, but handles no byte of a client; the workers become --user, and cannot reach "
     "more of the file system than they need, where the kernel has Landlock. Under systemd, sockets "

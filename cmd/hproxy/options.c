@@ -142,8 +142,8 @@ static const hopt_t client_rows[] = {
     HOPT_SPAN(0, "handshake-timeout", service_settings_t, handshake_ms,
               "what a PROXY header, TLS, a SOCKS or HTTP request may take, each (10s)"),
     HOPT_SPAN(0, "idle-timeout", service_settings_t, idle_ms,
-              "end a connection when neither side has said anything for TIME (10m; clients of "
-              "datagrams 1m)"),
+              "end a connection when neither side has said anything for TIME (10m; 1m "
+              "with datagrams on either side)"),
     HOPT_SPAN(0, "lifetime", service_settings_t, lifetime_ms,
               "end a connection after TIME in any case"),
     HOPT_UINT(0, "max-flows", service_settings_t, flows_max, 1, 1000000,

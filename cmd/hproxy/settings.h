@@ -28,7 +28,7 @@
 #define SETTINGS_LISTENS_MAX 32   /* of a service */
 #define SETTINGS_CONNECT_MS 5000
 #define SETTINGS_IDLE_MS 600000         /* streams: neither side says anything */
-#define SETTINGS_DATAGRAM_IDLE_MS 60000 /* flows of datagrams */
+#define SETTINGS_DATAGRAM_IDLE_MS 60000 /* where one of them has datagrams */
 #define SETTINGS_HANDSHAKE_MS 10000     /* PROXY header, TLS, SOCKS or HTTP request: each */
 #define SETTINGS_FLOWS_MAX 4096
 

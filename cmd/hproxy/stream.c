@@ -51,6 +51,16 @@ static uint32_t or_default(uint32_t value, uint32_t usual)
     return value ? value : usual;
 }
 
+/* Datagrams have no end of data: their silence is it. */
+static uint32_t idle_ms_of(const stream_t *stream)
+{
+    const htarget_t *target = stream->session.target;
+    bool datagrams = target && hendpoint_socktype(htarget_endpoint(target)) == SOCK_DGRAM;
+
+    return or_default(settings_of(stream)->idle_ms,
+                      datagrams ? SETTINGS_DATAGRAM_IDLE_MS : SETTINGS_IDLE_MS);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void free_stream(stream_t *stream)
@@ -118,8 +128,7 @@ static void explain(const stream_t *stream, char *why, size_t size)
         snprintf(why, size, "the connection to %s: %s", target, herr_str(stream->err));
         break;
     case SESSION_IDLE:
-        snprintf(why, size, "nobody has said anything for %u ms",
-                 or_default(settings_of(stream)->idle_ms, SETTINGS_IDLE_MS));
+        snprintf(why, size, "nobody has said anything for %u ms", idle_ms_of(stream));
         break;
     case SESSION_EXPIRED:
         snprintf(why, size, "it has lasted %u ms", settings_of(stream)->lifetime_ms);
@@ -233,7 +242,7 @@ static int set_limits(stream_t *stream)
 {
     const service_t *service = stream->session.service;
     uint32_t lifetime_ms = service->settings->lifetime_ms;
-    uint32_t idle_ms = or_default(service->settings->idle_ms, SETTINGS_IDLE_MS);
+    uint32_t idle_ms = idle_ms_of(stream);
     int err = limit_direction(stream, stream->client, stream->upstream, service->rate_in);
 
     if (!err)

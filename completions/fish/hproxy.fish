@@ -34,7 +34,7 @@ complete -c hproxy -l max-new-per-client -x -d '... of one address, in each work
 complete -c hproxy -l limit-rate -x -d 'bytes a second of a connection, in each direction'
 complete -c hproxy -l limit-rate-total -x -d '... of all connections; each worker has its share'
 complete -c hproxy -l handshake-timeout -x -d 'what a PROXY header, TLS, a SOCKS or HTTP request may take, each (10s)'
-complete -c hproxy -l idle-timeout -x -d 'end a connection when neither side has said anything for TIME (10m; clients of datagrams 1m)'
+complete -c hproxy -l idle-timeout -x -d 'end a connection when neither side has said anything for TIME (10m; 1m with datagrams on either side)'
 complete -c hproxy -l lifetime -x -d 'end a connection after TIME in any case'
 complete -c hproxy -l max-flows -x -d 'clients of datagrams at a time, in each worker (4096)'
 complete -c hproxy -l tls-cert -r -F -d 'our certificate (PEM), with its chain'

@@ -183,6 +183,19 @@ def test_a_stream_to_udp(hproxy, datagrams):
             assert client.recv(100) == b"udp:hello"
 
 
+def test_a_stream_to_udp_is_over_when_nothing_comes(hproxy, datagrams, lab):
+    """Datagrams have no end: what has come after that of the client still reaches it."""
+    log = lab.folder / "access.log"
+    proxy = hproxy("0", datagrams().endpoint, "--idle-timeout=300ms", f"--access-log={log}", "--log-format=json")
+    with proxy.connect() as client:
+        client.sendall(b"hello")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100) == b"udp:hello"
+        assert client.recv(100) == b""
+    line = json.loads(wait_until(log.read_text, "the line"))
+    assert line["end"] == "idle" and line["received_bytes"] == len("udp:hello")
+
+
 def test_a_long_stream_to_udp(hproxy, datagrams):
     """What is read at once may be longer than a datagram can be."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
