@@ -70,10 +70,14 @@ static void report_start(const member_t *m)
 {
     char local[HADDR_FORMAT_SIZE];
     const report_field_t fields[] = {
-        {.key = "peer", .text = m->peer},
-        {.key = "local", .text = haddr_format(hio_localaddr(m->io), 0, local, sizeof(local))},
-        {0}};
+        {.key = "peer", .text = m->peer}, {.key = "local", .text = local}, {0}};
+    const struct sockaddr *sa = hio_localaddr(m->io);
+    haddr_t own = {0};
 
+    if (sa)
+        haddr_set(&own, sa, haddr_len(sa));
+    haddr_unmap(&own);
+    haddr_format(&own.u.sa, own.len, local, sizeof(local));
     report_event(&m->server->report, "connect", fields, "%s connected to %s", m->peer, local);
 }
 
@@ -110,6 +114,7 @@ static void on_header(hio_t *io, const proxy_header_t *header, const char *why, 
     else
         haddr_set(&from, (const struct sockaddr *)&header->source,
                   haddr_len((const struct sockaddr *)&header->source));
+    haddr_unmap(&from);
     if (header)
         come_in(listener, io, &from);
     else
@@ -123,6 +128,7 @@ void member_accept(hio_t *io)
     haddr_t from = {0};
 
     haddr_set(&from, hio_peeraddr(io), hio_peeraddr_len(io));
+    haddr_unmap(&from);
     if (!server->options->proxy_protocol) {
         come_in(listener, io, &from);
         return;

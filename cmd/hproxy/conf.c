@@ -70,3 +70,34 @@ static const hconf_section_t sections[] = {
 };
 
 const hconf_schema_t settings_schema = {sections, sizeof(settings_t)};
+
+/* ---- one key alone --------------------------------------------------------------------------- */
+
+static const hopt_t pid_rows[] = {
+    HOPT_STRING(0, "pid-file", settings_t, main.pid_file, "the process number"),
+    HOPT_END,
+};
+
+static int pass_over(const char *key, const char *value, void *target, hbytes_t *why)
+{
+    (void)key;
+    (void)value;
+    (void)target;
+    (void)why;
+    return 0;
+}
+
+static void *enter(const char *argument, void *target, hbytes_t *why)
+{
+    (void)argument;
+    (void)why;
+    return target;
+}
+
+static const hconf_section_t pid_sections[] = {
+    {"", .rows = pid_rows, .pair = pass_over},
+    {"listen", .pair = pass_over, .open = enter},
+    {0},
+};
+
+const hconf_schema_t settings_pid_schema = {pid_sections, sizeof(settings_t)};

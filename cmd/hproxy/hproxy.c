@@ -300,7 +300,7 @@ static int run(int argc, char *const argv[], htitle_t *title)
 
     if (err && can_do_without_settings(settings))
         err = 0;
-    else
+    if (err || !settings->main.pid_file) /* it may not be the one of the file */
         hlogfile_complain(HPROXY_NAME, &errors);
     hbytes_deinit(&errors);
     if (err) {

@@ -84,7 +84,9 @@ static void tell(const session_t *session, session_end_e end, const char *why)
     if ((int)ends[end].level < log->options.level)
         return;
     haddr_format(&session->client.u.sa, session->client.len, client, sizeof(client));
-    hlogfile_say(log, ends[end].level, "%s: client %s: %s", service->settings->name, client, cause);
+    hlogfile_say(log, ends[end].level, "%s: client %s%s%s: %s", service->settings->name, client,
+                 session->destination ? " to " : "",
+                 session->destination ? session->destination : "", cause);
 }
 
 static void write_line(const session_t *session, session_end_e end, const char *why)

@@ -190,6 +190,16 @@ static int read_all(int argc, char *const argv[], settings_t *s, const char *con
     return err;
 }
 
+/* What runs is found by the pid file of its file, whatever else is wrong there by now. */
+static void find_pid_file(settings_t *s)
+{
+    hbytes_t known = {0};
+
+    if (!s->main.pid_file && s->conf_path)
+        hconf_load(s->conf_path, &settings_pid_schema, s, &s->conf, &known);
+    hbytes_deinit(&known);
+}
+
 int settings_load(int argc, char *const argv[], settings_t **settings, hbytes_t *errors)
 {
     settings_t *first = settings_new(), *s = settings_new();
@@ -202,6 +212,8 @@ int settings_load(int argc, char *const argv[], settings_t **settings, hbytes_t 
         return err;
     }
     err = read_all(argc, argv, s, first->conf_path, errors);
+    if (err)
+        find_pid_file(first);
     *settings = err ? first : s;
     settings_free(err ? s : first);
     return err;

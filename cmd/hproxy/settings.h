@@ -173,6 +173,7 @@ extern const hopt_t settings_common_rows[];
 
 /* conf.c */
 extern const hconf_schema_t settings_schema;
+extern const hconf_schema_t settings_pid_schema; /* main.pid_file alone, whatever else there is */
 
 /* settings_check.c: what only the whole can tell. 0, or a negative error and lines. */
 int settings_check(settings_t *settings, hbytes_t *errors);

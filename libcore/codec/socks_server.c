@@ -275,7 +275,8 @@ void socks_server_login(socks_server_t *server, bool accepted)
     } else {
         if (!five)
             reply4(server, SOCKS4_OTHER_USER, NULL, 0);
-        fail(server, 0, "user or password not accepted");
+        fail(server, 0,
+             five ? "user or password not accepted" : "SOCKS 4 has no password to log in with");
     }
 }
 

@@ -5,6 +5,7 @@ history, who is there; and how the server is started, told things and stopped.""
 import json
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -306,6 +307,16 @@ def test_no_more_from_one_address_than_allowed(hchat, lab):
     server.join()
     assert b"too many connections from your address" in server.connect().hears_end()
     server.join(index=1)
+
+
+def test_an_address_is_the_same_on_a_socket_for_both_families(hchat):
+    server = hchat("0", ":0", "-v", "--max-per-address", "1", listeners=2)
+    server.join()
+    with socket.create_connection(("127.0.0.1", int(server.urls[1].rpartition(":")[2]))) as sock:
+        sock.settimeout(TIMEOUT)
+        assert b"too many connections from your address" in sock.recv(999)
+    server.process.wait_err(r"hchat: 127.0.0.1:")
+    assert "::ffff:" not in server.process.err()
 
 
 def test_behind_a_proxy_its_header_tells_who_comes(hchat):

@@ -274,6 +274,7 @@ def test_each_user_has_a_password(lab, hproxy, web):  # noqa: F811
             assert done.wait() != 0, (scheme, user)
         assert len(web.heads) == before
     assert curl(lab, proxy, url, scheme="socks4", user="ann@").wait() != 0
+    wait_until(lambda: "SOCKS 4 has no password" in proxy.process.err(), "why there is no way by SOCKS 4")
     assert " bob " in line(proxy, " bob ") and line(proxy, " unauthorized ")
 
 
@@ -360,6 +361,7 @@ def test_each_failure_has_its_code(hproxy, names, web):  # noqa: F811
             assert codes(proxy, HOST, full.getsockname()[1]) == (REPLIES["timeout"], 91, 504)
     for row, end in (("nowhere.example", "no_target"), ("forbidden.example", "denied"), ("127.0.0.9", "denied")):
         assert f" {end} " in line(proxy, row)
+    assert re.search(r"client 127\.0\.0\.1:\d+ to forbidden\.example:\d+: forbidden\n", proxy.process.err())
     with proxy.connect() as sock:
         assert socks5(sock, HOST, 1, command=2)[0] == REPLIES["command"]  # BIND
     with proxy.connect() as sock:

@@ -229,7 +229,7 @@ def test_service_actions(lab, conf, target):  # noqa: F811
     port = lab.port()
     path = conf(f"pid-file = {pid_file}\nlog-file = {lab.path('log')}\n"
                 f"[listen web]\nlisten = 127.0.0.1:{port}\ntarget = {one.address}\n")
-    do = lambda *args: lab.run("hproxy", "-c", path, "--pid-file", pid_file, *args)  # noqa: E731
+    do = lambda *args: lab.run("hproxy", "-c", path, *args)  # noqa: E731
     assert do("-s", "status").wait() == 3
     started = do("-s", "start", "-d")
     assert started.wait() == 0 and b"start/running" in started.out(), started
@@ -238,9 +238,9 @@ def test_service_actions(lab, conf, target):  # noqa: F811
         assert sock.recv(9) == b"A:x"
     assert do("-s", "start", "-d").wait() == 1
     assert do("-s", "reload").wait() == 0
-    conf("nonsense\n")
+    conf(f"pid-file = {pid_file}\n[listen web]\nnonsense = 1\n")  # which leaves where to find it
     refused = do("-s", "reload")
-    assert refused.wait() == 2 and f"{path}:1: " in refused.err(), refused
+    assert refused.wait() == 2 and f"{path}:3: " in refused.err(), refused
     assert lab.run("hproxy", "--pid-file", pid_file, "-s", "reload").wait() == 0  # it tells its log
     wait_until(lambda: "the old one stays" in (lab.folder / "log").read_text(), "the server's own words")
     assert do("-s", "status").wait() == 0
