@@ -152,6 +152,8 @@ static void on_ready_open(hio_t *io, int events)
         retry_transport(io);
         return;
     }
+    if ((io->want & HIO_WANT_HANGUP) && hio__hung_up(io, events))
+        return;
     if ((events & HV_WRITE) && (io->want & HV_WRITE))
         hio__flush(io);
     if ((events & HV_READ) && (io->want & HV_READ) && io->state == HIO_STATE_OPEN) {

@@ -167,7 +167,7 @@ int hio_close(hio_t *io)
         return 0;
     }
     io->flags &= (uint16_t) ~(HIO_FLAG_READING | HIO_FLAG_CORKED);
-    hio__want(io, 0, HV_READ);
+    hio__want(io, 0, HV_READ | HIO_WANT_HANGUP);
     io->state = HIO_STATE_CLOSING;
     if (!io->queue_head)
         hio__sent_all(io);

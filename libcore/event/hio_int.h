@@ -40,6 +40,9 @@ typedef enum {
     HIO_STATE_FREE
 } hio_state_e;
 
+/* hio_t.want: besides HV_READ and HV_WRITE; the poller is asked for nothing but tells of it. */
+#define HIO_WANT_HANGUP 0x08
+
 /* hio_t.work: what hio__do_work does at the end of the iteration */
 #define HIO_WORK_INTEREST 0x01 /* tell the poller what is wanted */
 #define HIO_WORK_UNCORK 0x02
@@ -195,7 +198,7 @@ struct hio_s {
     hio_type_e type;
     uint16_t flags;
     uint16_t work;
-    uint8_t want;   /* interest: HV_READ | HV_WRITE */
+    uint8_t want;   /* interest: HV_READ | HV_WRITE | HIO_WANT_HANGUP */
     uint8_t polled; /* interest that the poller knows */
     uint8_t transport_want;
     uint16_t file_n;         /* pieces in the queue that are of files */
@@ -263,6 +266,9 @@ void hio__resume(hio_t *io);
 void hio__read_connected(hio_t *io);
 void hio__eof(hio_t *io);
 void hio__read_pending(hio_t *io); /* what the transport holds is read before the loop waits */
+
+/* hio_hangup.c: the poller tells of a connection that is watched. False: it is not over. */
+bool hio__hung_up(hio_t *io, int events);
 
 /* hio_gather.c */
 void hio__gather(hio_t *io, size_t n); /* after a read of n bytes */

@@ -272,8 +272,7 @@ static int start_reading(hio_t *io)
         return 0; /* starts when connected */
     hio__source_ask(io);
     hio__timeout_restart(io, HIO_TIMEOUT_READ);
-    if (!hio__is(io, HIO_FLAG_READ_GATED))
-        hio__want(io, HV_READ, 0);
+    hio__want(io, hio__is(io, HIO_FLAG_READ_GATED) ? 0 : HV_READ, HIO_WANT_HANGUP);
     if (io->ext && io->ext->filter && io->ext->filter->resume)
         hloop__add_work(io->loop, io, HIO_WORK_RESUME);
     if (io->first_bytes)

@@ -1,0 +1,167 @@
+/* One thread. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "event/hio_ops.h"
+#include "loop_test.h"
+
+/* The others cannot tell. */
+static bool poller_tells(void)
+{
+    return strcmp(test_poller, "epoll") == 0;
+}
+
+static hio_t *watched_unix(hloop_t *loop, seen_t *seen, int *peer)
+{
+    int fds[2];
+    hio_t *io;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    *peer = fds[1];
+    io = observe(hio_get(loop, fds[0]), seen);
+    hio_watch_hangup(io);
+    return io;
+}
+
+static uint64_t events_of_settling(hloop_t *loop)
+{
+    hloop_stats_t before, after;
+
+    hloop_stats(loop, &before);
+    settle(loop);
+    hloop_stats(loop, &after);
+    return after.events - before.events;
+}
+
+static void a_reset_closes_what_is_not_read(void **state)
+{
+    hloop_t *loop = new_loop();
+    seen_t seen;
+    int peer;
+    hio_t *io = observed_tcp(loop, &seen, &peer);
+
+    (void)state;
+    hio_watch_hangup(io);
+    settle(loop);
+    assert_int_equal(write(peer, "x", 1), 1);
+    settle(loop);
+    assert_int_equal(seen.closes, 0);
+    plain_reset(peer);
+    if (poller_tells())
+        RUN_UNTIL(loop, seen.closes > 0);
+    settle(loop);
+    assert_int_equal(seen.closes, poller_tells());
+    assert_int_equal(seen.error, poller_tells() ? -ECONNRESET : 0);
+    assert_int_equal(seen.got, 0);
+    hloop_free(&loop);
+}
+
+/* Its data is read, and then its end. */
+static void an_end_of_data_closes_nothing(void **state)
+{
+    hloop_t *loop = new_loop();
+    uint64_t idle = events_of_settling(loop);
+    char data = pattern(0);
+    seen_t seen;
+    int peer;
+    hio_t *io = observed_tcp(loop, &seen, &peer);
+
+    (void)state;
+    hio_watch_hangup(io);
+    assert_int_equal(write(peer, &data, 1), 1);
+    shutdown(peer, SHUT_WR);
+    settle(loop);
+    assert_int_equal(events_of_settling(loop), idle);
+    assert_int_equal(seen.closes, 0);
+    hio_read(io);
+    RUN_UNTIL(loop, seen.closes > 0);
+    assert_int_equal(seen.got, 1);
+    assert_int_equal(seen.error, 0);
+    hloop_free(&loop);
+    close(peer);
+}
+
+static void a_unix_peer_that_has_left_nothing_closes(void **state)
+{
+    hloop_t *loop = new_loop();
+    seen_t seen;
+    int peer;
+
+    (void)state;
+    watched_unix(loop, &seen, &peer);
+    shutdown(peer, SHUT_WR);
+    settle(loop);
+    assert_int_equal(seen.closes, 0);
+    close(peer);
+    if (poller_tells())
+        RUN_UNTIL(loop, seen.closes > 0);
+    settle(loop);
+    assert_int_equal(seen.error, poller_tells() ? -EPIPE : 0);
+    hloop_free(&loop);
+}
+
+static void what_a_unix_peer_has_left_is_read(void **state)
+{
+    hloop_t *loop = new_loop();
+    uint64_t idle = events_of_settling(loop);
+    char data = pattern(0);
+    seen_t seen;
+    int peer;
+    hio_t *io = watched_unix(loop, &seen, &peer);
+
+    (void)state;
+    assert_int_equal(write(peer, &data, 1), 1);
+    close(peer);
+    settle(loop);
+    assert_int_equal(events_of_settling(loop), idle);
+    assert_int_equal(seen.closes, 0);
+    hio_read(io);
+    RUN_UNTIL(loop, seen.closes > 0);
+    assert_int_equal(seen.got, 1);
+    hloop_free(&loop);
+}
+
+/* What came before a reset is told by reading, as without a watch. */
+static void reading_ends_the_watch(void **state)
+{
+    hloop_t *loop = new_loop();
+    seen_t seen;
+    int peer;
+    hio_t *io = observed_tcp(loop, &seen, &peer);
+
+    (void)state;
+    hio_watch_hangup(io);
+    settle(loop);
+    hio_read(io);
+    hio_watch_hangup(io);
+    settle(loop);
+    hio_read_stop(io);
+    settle(loop);
+    plain_reset(peer);
+    settle(loop);
+    assert_int_equal(seen.closes, 0);
+    hio_watch_hangup(io);
+    hio_close(io);
+    hio_watch_hangup(io);
+    RUN_UNTIL(loop, seen.closes > 0);
+    hloop_free(&loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reset_closes_what_is_not_read),
+        cmocka_unit_test(an_end_of_data_closes_nothing),
+        cmocka_unit_test(a_unix_peer_that_has_left_nothing_closes),
+        cmocka_unit_test(what_a_unix_peer_has_left_is_read),
+        cmocka_unit_test(reading_ends_the_watch),
+    };
+
+    return run_on_each_poller("hio_hangup", tests, ARRAY_LENGTH(tests));
+}
