@@ -111,21 +111,31 @@ static ssize_t on_draw(void *cookie, const char *data, size_t len)
     return (ssize_t)len;
 }
 
-/* In the place of rl_redisplay: of a secret only the prompt is on the screen. */
-static void redisplay(void)
+/* In the place of rl_redisplay while a secret is typed: only the prompt is on the screen. */
+static void redisplay_prompt(void)
 {
     char *text = *rl.rl_line_buffer;
     int end = *rl.rl_end, point = *rl.rl_point;
     char first = text[0];
 
-    if (current && current->secret) {
-        *rl.rl_end = *rl.rl_point = 0;
-        text[0] = '\0';
-    }
+    *rl.rl_end = *rl.rl_point = 0;
+    text[0] = '\0';
     rl.rl_redisplay();
     *rl.rl_end = end;
     *rl.rl_point = point;
     text[0] = first;
+}
+
+/* For nothing else: a readline that does not draw itself asks nobody what the terminal can do, and
+ * does not clean up when its size changes. */
+static void choose_redisplay(const hline_t *line)
+{
+    *rl.rl_redisplay_function = line->secret ? redisplay_prompt : rl.rl_redisplay;
+}
+
+static void redisplay(void)
+{
+    (*rl.rl_redisplay_function)();
 }
 
 static void update_prompt(hline_t *line)
@@ -168,6 +178,7 @@ void hline__edit_drop(hline_t *line)
 {
     hline__edit_hide(line);
     rl.rl_replace_line("", 1);
+    choose_redisplay(line);
     hline__edit_show(line);
 }
 
@@ -335,6 +346,7 @@ static void on_line(char *text)
     } else {
         hline__end(line);
     }
+    choose_redisplay(line);
     update_prompt(line);
     line->shown = line->active; /* readline draws it when this returns */
 }
@@ -421,7 +433,7 @@ static void configure(hline_t *line)
     *rl.rl_input_available_hook = on_input_asked;
     *rl.rl_prep_term_function = NULL;
     *rl.rl_deprep_term_function = NULL;
-    *rl.rl_redisplay_function = redisplay;
+    choose_redisplay(line);
     *rl.rl_completion_entry_function = no_completion;
     rl.rl_initialize();
     rl.rl_tty_set_echoing(1);
