@@ -95,7 +95,7 @@ int line_next(line_t *in, size_t line_max, hbuf_t *input, hbuf_t *line)
     }
     if (in->held.len == 0)
         hbytes_deinit(&in->held); /* who is silent holds no memory */
-    if (result == LINE_NONE && in->unended > LINE_ENDLESS_MAX)
+    if (result == LINE_NONE && in->unended >= LINE_ENDLESS_MAX)
         return LINE_ENDLESS;
     return result;
 }

@@ -9,13 +9,13 @@
 #include <stdbool.h>
 
 /* So many bytes without the end of a line come from nobody who wants to talk. */
-#define LINE_ENDLESS_MAX ((size_t)1 << 20)
+#define LINE_ENDLESS_MAX ((size_t)1000 * 1000)
 
 typedef enum line_result_e {
     LINE_NONE = 0, /* what came is used up */
     LINE_WHOLE,
     LINE_LONG,   /* told once for a line past the maximum; the rest of it is skipped */
-    LINE_ENDLESS /* past LINE_ENDLESS_MAX: there is no use in going on */
+    LINE_ENDLESS /* LINE_ENDLESS_MAX without one: there is no use in going on */
 } line_result_e;
 
 /* Zeroed before the first byte. */

@@ -14,7 +14,6 @@
 #define MEMBER_PASSWORD_TRIES 3
 #define MEMBER_FAREWELL_MS 5000 /* for the last word to who is dropped */
 #define MEMBER_QUEUE_HIGH ((size_t)64 * 1024)
-#define MEMBER_QUEUE_LOW ((size_t)16 * 1024)
 
 typedef enum member_state_e {
     MEMBER_HANDSHAKE = 0, /* of TLS */

@@ -58,7 +58,7 @@ def test_a_megabyte_without_a_newline_is_cut_off_with_a_word(hchat, byte):
     server = hchat("0")
     bob, eve = server.join("bob"), server.join("eve")
     try:
-        eve.send(byte * ((2 << 20) // len(byte)))
+        eve.send(byte * (1_000_000 // len(byte)))
     except OSError:
         pass  # it is cut off
     assert b"* a line without an end: good bye\n" in eve.hears_end()

@@ -96,14 +96,13 @@ static void a_nul_alone_ends_nothing(void **state)
 
 static void a_line_without_an_end_is_given_up(void **state)
 {
-    static char data[4096];
+    static char data[LINE_ENDLESS_MAX - 1];
     char out[200] = "";
     line_t in = {0};
 
     (void)state;
     memset(data, 'x', sizeof(data));
-    for (size_t sent = 0; sent < LINE_ENDLESS_MAX; sent += sizeof(data))
-        feed(&in, data, sizeof(data), out);
+    feed(&in, data, sizeof(data), out);
     assert_string_equal(out, "!");
     feed(&in, data, 1, out);
     assert_string_equal(out, "!X");
@@ -116,7 +115,7 @@ static void bytes_of_telnet_count_for_that(void **state)
     line_t in = {0};
 
     (void)state;
-    line_count(&in, LINE_ENDLESS_MAX + 1);
+    line_count(&in, LINE_ENDLESS_MAX);
     feed(&in, "", 0, out);
     assert_string_equal(out, "X");
     line_deinit(&in);
