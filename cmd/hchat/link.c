@@ -19,15 +19,14 @@
 #define CHANNEL "hchat"
 #define TICKS 15         /* in the time that a server may be silent */
 #define TELL_MS 50       /* many may ask at once; they are all answered by one telling */
-#define HELLO_MS 5000    /* between two of ours */
 #define NAME_MAX_HERE 20 /* bytes of a host's name */
 
 /* Another server. */
-typedef struct server_s {
+typedef struct peer_s {
     hlist_t link;
     uint64_t heard_ms;
     char name[EVENT_SERVER_SIZE];
-} server_t;
+} peer_t;
 
 struct link_s {
     hloop_t *loop;
@@ -39,6 +38,7 @@ struct link_s {
     hbytes_t json, text;
     uint32_t silent_ms;
     uint64_t said_ms, hello_ms; /* when; 0: never */
+    uint64_t heard_ms;          /* when anything came through the channel, our own words too */
     flood_t flood;
     uint64_t dropped, lost; /* events too many from others; of ours, as last told */
     bool unreachable;       /* our people were told so */
@@ -72,9 +72,9 @@ const hopt_t link_rows[] = {
     HOPT_END,
 };
 
-static server_t *server_of(hlist_t *node)
+static peer_t *peer_of(hlist_t *node)
 {
-    return HLIST_ENTRY(node, server_t, link);
+    return HLIST_ENTRY(node, peer_t, link);
 }
 
 static uint64_t now_ms(void)
@@ -158,16 +158,16 @@ static void ask_all(link_t *link)
 
 /* ---- the other servers ----------------------------------------------------------------------- */
 
-static server_t *find_server(const link_t *link, const char *name)
+static peer_t *find_server(const link_t *link, const char *name)
 {
     for (hlist_t *node = link->servers.next; node != &link->servers; node = node->next) {
-        if (strcmp(server_of(node)->name, name) == 0)
-            return server_of(node);
+        if (strcmp(peer_of(node)->name, name) == 0)
+            return peer_of(node);
     }
     return NULL;
 }
 
-static void forget_server(link_t *link, server_t *server, const char *why)
+static void forget_server(link_t *link, peer_t *server, const char *why)
 {
     char name[EVENT_SERVER_SIZE];
 
@@ -181,9 +181,9 @@ static void forget_server(link_t *link, server_t *server, const char *why)
 }
 
 /* NULL: there are too many, or no memory. */
-static server_t *add_server(link_t *link, const char *name)
+static peer_t *add_server(link_t *link, const char *name)
 {
-    server_t *server = NULL;
+    peer_t *server = NULL;
 
     if (link->server_count < LINK_SERVERS_MAX)
         server = hmem_zalloc(sizeof(*server));
@@ -199,9 +199,9 @@ static server_t *add_server(link_t *link, const char *name)
 }
 
 /* A server of which we have not heard the hello is asked; so is one that was taken for gone. */
-static server_t *heard(link_t *link, const event_t *event)
+static peer_t *heard(link_t *link, const event_t *event)
 {
-    server_t *server = find_server(link, event->server);
+    peer_t *server = find_server(link, event->server);
 
     if (!server && event->kind == EVENT_BYE)
         return NULL;
@@ -220,7 +220,7 @@ static server_t *heard(link_t *link, const event_t *event)
 
 static void take(link_t *link, const event_t *event)
 {
-    server_t *server = heard(link, event);
+    peer_t *server = heard(link, event);
 
     if (!server)
         return;
@@ -243,6 +243,20 @@ static void take(link_t *link, const event_t *event)
     }
 }
 
+/* For a while nobody could be heard, and nobody is to blame. */
+static void forgive_all(link_t *link)
+{
+    for (hlist_t *node = link->servers.next; node != &link->servers; node = node->next)
+        peer_of(node)->heard_ms = now_ms();
+}
+
+/* Our own words come back as well, LINK_SILENT_MS / 3 apart: without them the broker is stuck, or
+ * we were. */
+static bool is_deaf(const link_t *link)
+{
+    return now_ms() - link->heard_ms >= 2 * link->silent_ms / 3;
+}
+
 static void on_message(redis_pubsub_t *ps, hbuf_t channel, hbuf_t message, void *arg)
 {
     link_t *link = arg;
@@ -250,6 +264,9 @@ static void on_message(redis_pubsub_t *ps, hbuf_t channel, hbuf_t message, void 
 
     (void)ps;
     (void)channel;
+    if (is_deaf(link))
+        forgive_all(link);
+    link->heard_ms = now_ms();
     if (flood_take(&link->flood, now_ms() * 1000, LINK_EVENTS_PER_S, LINK_EVENTS_BURST) !=
             FLOOD_PASS ||
         event_read(&event, message.base, message.len, &link->text) < 0)
@@ -281,10 +298,10 @@ static void begin_again(link_t *link)
         say(link, EVENT_BYE);
     }
     link->lost = lost;
+    forgive_all(link);
     HLIST_FOREACH (node, tmp, &link->servers) {
-        server_of(node)->heard_ms = now_ms(); /* they could not be heard */
         if (link->callbacks.on_server_again)
-            link->callbacks.on_server_again(server_of(node)->name, link->callbacks.userdata);
+            link->callbacks.on_server_again(peer_of(node)->name, link->callbacks.userdata);
     }
     ask_all(link);
     tell_all(link);
@@ -297,6 +314,8 @@ static void on_state(redis_pubsub_t *ps, redis_pubsub_state_e state, const char 
     (void)ps;
     if (state == REDIS_PUBSUB_LOST) {
         note(link, "broker: %s", why);
+        if (!link->unreachable)
+            forgive_all(link);
         reach(link, false);
         return;
     }
@@ -308,18 +327,19 @@ static void on_state(redis_pubsub_t *ps, redis_pubsub_state_e state, const char 
 static void on_tick(htimer_t *timer)
 {
     link_t *link = hevent_userdata(timer);
+    bool connected = redis_pubsub_is_connected(link->pubsub);
     uint64_t now = now_ms();
     hlist_t *node, *tmp;
 
     HLIST_FOREACH (node, tmp, &link->servers) {
-        if (now - server_of(node)->heard_ms >= link->silent_ms)
-            forget_server(link, server_of(node), "is silent: it is gone");
+        if (now - peer_of(node)->heard_ms >= link->silent_ms && !(connected && is_deaf(link)))
+            forget_server(link, peer_of(node), "is silent: it is gone");
     }
     if (link->dropped > 0)
         note(link, "broker: %llu messages that are no events, or too many",
              (unsigned long long)link->dropped);
     link->dropped = 0;
-    if (redis_pubsub_is_connected(link->pubsub) && now - link->said_ms >= link->silent_ms / 3)
+    if (connected && now - link->said_ms >= link->silent_ms / 3)
         say(link, EVENT_ALIVE);
 }
 
@@ -494,7 +514,7 @@ void link_close(link_t *link)
     htimer_del(link->tell);
     redis_pubsub_free(link->pubsub);
     while (!hlist_empty(&link->servers))
-        hmem_free(server_of(hlist_pop_front(&link->servers)));
+        hmem_free(peer_of(hlist_pop_front(&link->servers)));
     hbytes_deinit(&link->json);
     hbytes_deinit(&link->text);
     hmem_free(link);

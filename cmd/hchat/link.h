@@ -3,7 +3,8 @@
  *
  * All servers publish to one channel of Redis and listen to it. One that comes says hello, and each
  * of the others tells then who is at it. A server says every LINK_SILENT_MS / 3 that it is there;
- * one that was not heard of for LINK_SILENT_MS is gone, and its people with it. */
+ * one that was not heard of for LINK_SILENT_MS is gone, and its people with it: while the broker is
+ * away, too, but not while it is stuck and nobody is heard. */
 #ifndef HNET_HCHAT_LINK_H
 #define HNET_HCHAT_LINK_H
 

@@ -245,6 +245,17 @@ def test_who_left_meanwhile_is_not_there_after_it(lab, redis, pair):
     wait_until(lambda: alice.who() == ["alice"], "bob has left")
 
 
+def test_a_broker_that_is_stuck_takes_nobody_away(lab, redis, hasty):
+    alice, bob = Person(lab, hasty[0], "alice"), Person(lab, hasty[1], "bob")
+    alice.hears("bob$")
+    redis.process.pause()
+    alice.hears(r"^\* other servers cannot be reached$")
+    assert "the server is gone" not in alice.heard
+    redis.process.resume()
+    alice.hears(r"^\* other servers can be reached again$")
+    wait_until(lambda: alice.who() == bob.who() == ["alice", "bob"], "both are there")
+
+
 def test_a_server_starts_without_the_broker_and_finds_it_later(lab):
     port = lab.port()
     a = Server(lab, f"redis://{HOST}:{port}/", linked=False)
