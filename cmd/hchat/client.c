@@ -11,6 +11,7 @@
 #include "base/hstr.h"
 #include "client_input.h"
 #include "client_view.h"
+#include "command.h"
 #include "event/hsignal.h"
 #include "net/hreconnect.h"
 
@@ -125,9 +126,9 @@ static void on_quit_time(htimer_t *timer)
 }
 
 /* Says so to the server, which then closes. */
-static void quit(client_t *c)
+static void quit(client_t *c, const char *words, size_t len)
 {
-    static const char word[] = "/quit\n";
+    const hbuf_t parts[] = {{(char *)words, len}, {(char *)"\n", 1}};
 
     if (c->quitting || c->done)
         return;
@@ -136,7 +137,7 @@ static void quit(client_t *c)
         finish(c, 0);
         return;
     }
-    hio_write(c->io, word, sizeof(word) - 1);
+    hio_writev(c->io, parts, 2);
     hio_shutdown(c->io);
     if (!start_timer(c, &c->quit, on_quit_time, c->input.line ? QUIT_MS : QUIT_PIPE_MS))
         finish(c, 1);
@@ -192,6 +193,10 @@ static void on_input(input_t *input, const char *text, size_t len)
         input->long_cb(input);
         return;
     }
+    if (command_parse(text, len).kind == COMMAND_QUIT) {
+        quit(c, text, len);
+        return;
+    }
     remember("/nick ", c->nick, text, len);
     remember("/join ", c->room, text, len);
     say(c, "", text, len);
@@ -206,7 +211,7 @@ static void on_input_long(input_t *input)
 
 static void on_input_ended(input_t *input)
 {
-    quit(HLIST_ENTRY(input, client_t, input));
+    quit(HLIST_ENTRY(input, client_t, input), "/quit", 5);
 }
 
 /* ---- what the server says -------------------------------------------------------------------- */
@@ -406,7 +411,7 @@ static void on_signal(hsignal_t *sig)
     if (c->signo)
         finish(c, 1);
     c->signo = hsignal_signo(sig);
-    quit(c);
+    quit(c, "/quit", 5);
 }
 
 static void watch_signals(client_t *c)

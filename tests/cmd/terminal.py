@@ -118,9 +118,11 @@ class Terminal:
         self.read()
         return self.popen.returncode
 
-    def unread(self):
-        """Bytes that were typed and that the program has not read."""
-        return struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"\0" * 4))[0]
+    def has_read(self):
+        """How many bytes the program has read, wherever from. (What is typed and not yet in the terminal's queue cannot
+        be told from what was read, by that queue.)"""
+        with open(f"/proc/{self.pid}/io") as io:
+            return int(io.readline().split()[1])
 
     def state(self):
         """The letter of ps: S sleeps, T is stopped."""

@@ -211,6 +211,30 @@ def test_telnet_at_a_terminal(hchat, lab):
         screen.close()
 
 
+def test_nc_telnet_and_its_own_client_talk_at_terminals(hchat, lab):
+    terminal = pytest.importorskip("terminal")
+    server = hchat("0")
+    screens = {}
+    try:
+        for name in ("nc", "telnet", "hchat"):
+            words = [lab.program(name), "127.0.0.1", server.port]
+            screens[name] = screen = terminal.Terminal(words, XDG_STATE_HOME=lab.path("state"))
+            screen.wait(lambda: any(line.startswith("* you are ") for line in screen.lines()), "the greeting")
+            screen.type(f"/nick {name}-user\n")
+            screen.wait(lambda: f"{name}-user" in screen.last(), "the name is taken")
+        for name, screen in screens.items():
+            screen.type(f"hello from {name}\n")
+            for other in screens.keys() - {name}:
+                said = f"<{name}-user> hello from {name}"
+                screens[other].wait(lambda: said in screens[other].lines(), f"{name} at {other}")
+        screens["hchat"].type("/quit off\n")
+        assert screens["hchat"].wait_exit() == 0 and screens["hchat"].is_restored()
+        screens["nc"].wait(lambda: screens["nc"].last() == "* hchat-user has left lobby (off)", "who has left")
+    finally:
+        for screen in screens.values():
+            screen.close()
+
+
 def test_telnet_commands_are_taken_out_and_refused(hchat):
     server = hchat("0")
     bob, tel = server.join("bob"), server.join("tel")

@@ -218,8 +218,9 @@ def test_half_a_password_is_dropped_when_nobody_asks_any_more(room):
     t.wait(lambda: t.last() == "half a message", "it is typed")
     room.send("The Password: ")
     t.wait(lambda: t.last() == "The Password:", "the question, alone")
+    before = t.has_read()
     t.type("ses")
-    t.wait(lambda: t.unread() == 0, "hchat has it")
+    t.wait(lambda: t.has_read() == before + 3, "hchat has it")
     room.send("too late\n* another line\n")
     t.wait(lambda: t.last() == "* another line", "the question is over")
     t.type("hello\r")
@@ -241,6 +242,16 @@ def test_a_pipe_is_said_and_its_end_is_a_good_bye(room):
     assert hchat.wait() == 0
     assert hchat.out() == b"<bob> late answer\nunended\n"
     assert hchat.err() == ""
+
+
+@pytest.mark.parametrize("args", [(), ("--reconnect",)])
+def test_who_says_quit_has_left_and_was_not_cut_off(room, args):
+    hchat = room.pipe(*args)
+    room.send(GREETING)
+    hchat.send(b"/quit off\nno more\n")
+    room.expect("/quit off\n")
+    room.socket.close()
+    assert hchat.wait() == 0 and hchat.err() == ""
 
 
 def test_name_and_room_are_told_when_the_server_has_greeted(room):
