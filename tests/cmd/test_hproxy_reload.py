@@ -1,6 +1,7 @@
 # One thread
 """hproxy: a reload, a target that dies and a worker that is killed lose nothing that a healthy target could serve."""
 
+import contextlib
 import os
 import re
 import signal
@@ -69,6 +70,30 @@ def alive(pid):
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def accepted_by(pid, port):
+    """How many connections to this port of ours the process has."""
+    inodes = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            inodes.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    with open("/proc/net/tcp") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return sum(1 for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01" and f"socket:[{row[9]}]" in inodes)
+
+
+def lives(sock):
+    try:
+        return exchange(sock, b"y")
+    except OSError:
+        return False
+
+
+def at_home(sock):
+    """The name of the target that a connection is with."""
+    assert sock.send(b"z") == 1
+    return sock.recv(100).partition(b":")[0]
 
 
 def service(targets, more="", top=""):
@@ -238,21 +263,51 @@ def test_a_worker_that_is_killed_takes_only_its_own_connections(hproxy, conf, ta
         held = [proxy.connect() for _ in range(20)]
         assert all(exchange(sock, b"x") for sock in held)
         victim = proxy.workers(workers)[0]
+        lost = accepted_by(victim, proxy.port)
         os.kill(victim, signal.SIGKILL)
         proxy.process.wait_err(f"(pid {victim}) was killed by signal 9; a new one starts")
         assert proxy.ask() == b"A:ping"
-
-        def lives(sock):
-            try:
-                return exchange(sock, b"y")
-            except OSError:
-                return False
-
         left = [sock for sock in held if lives(sock)]
-        assert len(left) < len(held) and (workers == 1) == (left == [])
+        assert len(left) == len(held) - lost and lost > 0 and (workers == 1) == (left == [])
         for sock in held:
             sock.close()
         assert len(proxy.workers(workers)) == workers
+    proxy.stop()
+
+
+def test_a_thousand_connections_lose_only_what_nobody_could_serve(hproxy, conf, target):
+    """A worker is killed, the settings are read again, a target dies and returns: one after the other, to the same."""
+    one, two = target("A"), target("B")
+    text = service([one, two], "eject-time = 100ms\n", "workers = 2\n")
+    proxy = hproxy("-c", conf(text))
+    held = [proxy.connect() for _ in range(HELD)]
+    assert all(exchange(sock, b"x") for sock in held)
+    victim = proxy.workers(2)[0]
+    lost = accepted_by(victim, proxy.port)
+    os.kill(victim, signal.SIGKILL)
+    proxy.process.wait_err(f"(pid {victim}) was killed by signal 9; a new one starts")
+    left = [sock for sock in held if lives(sock)]
+    assert 0 < lost < HELD and len(left) == HELD - lost
+    left += [proxy.connect() for _ in range(lost)]
+    clients = Clients(proxy)
+    clients.answered(50)
+    conf(text + "idle-timeout = 1h\n")
+    assert "reloaded: generation 2 serves" in proxy.reload()
+    clients.answered(50)
+    assert set(clients.stop()) == {b"A:x", b"B:x"}
+    home = {sock: at_home(sock) for sock in left}  # each is there still, and where
+    assert min(list(home.values()).count(name) for name in (b"A", b"B")) > HELD // 4
+    one.close()
+    clients = Clients(proxy)
+    clients.answered(50)
+    assert set(clients.answers) == {b"B:x"}
+    assert all(lives(sock) == (name == b"B") for sock, name in home.items())
+    one.open()
+    wait_until(lambda: b"A:x" in clients.answers, "the first one is used again")
+    clients.stop()
+    assert all(lives(sock) for sock, name in home.items() if name == b"B")
+    for sock in {*held, *home}:
+        sock.close()
     proxy.stop()
 
 
