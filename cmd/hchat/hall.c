@@ -153,10 +153,11 @@ void room_event(hall_t *hall, room_t *room, const event_t *event, person_t *by)
     hall->ops.happened(event, event->server[0] == '\0', hall->ops.userdata);
 }
 
-static event_t event_of(const hall_t *hall, event_kind_e kind, const person_t *person)
+event_t hall__event(const hall_t *hall, event_kind_e kind, const person_t *person)
 {
     event_t event = {.kind = kind, .time_ms = hall->ops.now_ms(hall->ops.userdata), .text = ""};
 
+    hstr_copy(event.server, sizeof(event.server), person->server);
     hstr_copy(event.name, sizeof(event.name), person->name);
     if (person->room)
         hstr_copy(event.room, sizeof(event.room), person->room->name);
@@ -295,7 +296,7 @@ static void show_room(hall_t *hall, person_t *person)
 static room_t *step_out(hall_t *hall, person_t *person, const char *why, size_t len)
 {
     room_t *room = person->room;
-    event_t event = event_of(hall, EVENT_LEAVE, person);
+    event_t event = hall__event(hall, EVENT_LEAVE, person);
 
     if (!room)
         return NULL;
@@ -320,7 +321,7 @@ const char *hall_enter(hall_t *hall, person_t *person, const char *name)
     if (before) /* not sooner: as long as the new one is empty it might go for being the oldest */
         hall__room_left(hall, before);
     show_room(hall, person);
-    event = event_of(hall, EVENT_JOIN, person);
+    event = hall__event(hall, EVENT_JOIN, person);
     room_event(hall, room, &event, person);
     return NULL;
 }
@@ -359,9 +360,8 @@ void hall_leave(hall_t *hall, person_t *person, const char *why, size_t len)
 
 void hall__set_name(hall_t *hall, person_t *person, const char *name)
 {
-    event_t event = event_of(hall, EVENT_NICK, person);
+    event_t event = hall__event(hall, EVENT_NICK, person);
 
-    hstr_copy(event.server, sizeof(event.server), person->server);
     hstr_copy(event.other, sizeof(event.other), name);
     hlist_remove(&person->name_link);
     hstr_copy(person->name, sizeof(person->name), name);
@@ -386,7 +386,7 @@ const char *hall_rename(hall_t *hall, person_t *person, const char *name)
 
 void hall_say(hall_t *hall, person_t *person, event_kind_e kind, const char *text, size_t len)
 {
-    event_t event = event_of(hall, kind, person);
+    event_t event = hall__event(hall, kind, person);
 
     if (!person->room) {
         hall_tell(hall, person, "* you are in no room: /join ROOM\n");
@@ -418,7 +418,7 @@ const char *hall_private(hall_t *hall, person_t *person, const char *to, const c
                          size_t len)
 {
     person_t *other = hall_find(hall, to);
-    event_t event = event_of(hall, EVENT_PRIVATE, person);
+    event_t event = hall__event(hall, EVENT_PRIVATE, person);
 
     if (!other)
         return "nobody is called so";

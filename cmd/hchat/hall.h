@@ -98,7 +98,8 @@ void hall_remote(hall_t *hall, const event_t *event);
 /* It is gone, and its people with it. */
 void hall_server_gone(hall_t *hall, const char *server);
 
-/* It tells anew who is there; it has done so: who was not told has left. */
+/* It tells anew who is there, and who was not known joins; it has done so: who was not told has
+ * left. */
 void hall_server_again(hall_t *hall, const char *server);
 void hall_server_told(hall_t *hall, const char *server);
 
@@ -109,6 +110,9 @@ void hall_tell_who_is_here(hall_t *hall);
 
 /* Everything that happens in a room. `by` is not told what he has done; NULL: everybody is. */
 void room_event(hall_t *hall, room_t *room, const event_t *event, person_t *by);
+
+/* Of this kind, about a person who is in his room now; without a text. */
+event_t hall__event(const hall_t *hall, event_kind_e kind, const person_t *person);
 
 /* The room of this name, made if there is none. NULL: there are too many, or no memory. */
 room_t *hall__room(hall_t *hall, const char *name);

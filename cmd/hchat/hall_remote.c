@@ -18,17 +18,49 @@ static void forget(hall_t *hall, person_t *person)
         hall__room_left(hall, room);
 }
 
-/* Whether the name is free for a person of that server from now on. */
-static bool settle_name(hall_t *hall, person_t *holder, const char *server)
+/* Out of his room, which is told why (may be empty), and forgotten. */
+static void leave(hall_t *hall, person_t *person, const char *why, size_t len)
+{
+    event_t event = hall__event(hall, EVENT_LEAVE, person);
+
+    event.text = why;
+    event.text_len = len;
+    if (person->room)
+        room_event(hall, person->room, &event, NULL);
+    forget(hall, person);
+}
+
+/* Into another room; both are told, and that is how they know of what was missed. */
+static void move(hall_t *hall, person_t *person, room_t *room)
+{
+    room_t *before = person->room;
+    event_t event = hall__event(hall, EVENT_LEAVE, person);
+
+    room_remove(person);
+    if (before)
+        room_event(hall, before, &event, NULL);
+    room_add(room, person);
+    event = hall__event(hall, EVENT_JOIN, person);
+    room_event(hall, room, &event, NULL);
+    if (before)
+        hall__room_left(hall, before);
+}
+
+/* Whether the name of this person is given to one of that server. */
+static bool yields(const hall_t *hall, const person_t *person, const char *server)
+{
+    const char *his = person->server[0] ? person->server : hall->options.server;
+
+    return strcmp(server, his) < 0;
+}
+
+static void rename_ours(hall_t *hall, person_t *person)
 {
     char name[NAME_SIZE];
 
-    if (holder->server[0] != '\0' || strcmp(server, hall->options.server) >= 0)
-        return false;
     hall__guest_name(hall, name);
-    hall_tell(hall, holder, "* somebody at another server was called %s before\n", holder->name);
-    hall__set_name(hall, holder, name);
-    return true;
+    hall_tell(hall, person, "* somebody at another server was called %s before\n", person->name);
+    hall__set_name(hall, person, name);
 }
 
 /* NULL: he cannot be known here. */
@@ -54,52 +86,53 @@ static person_t *find(const hall_t *hall, const event_t *event)
     return person && strcmp(person->server, event->server) == 0 ? person : NULL;
 }
 
-/* The person of this name, made if he is new, in this room. */
-static person_t *place(hall_t *hall, const event_t *event, const char *name, room_t *room)
+/* The person of this name, made if he is new, is in this room, unless another one keeps the name. A
+ * third server's person who has to give it up will be new here when that server has renamed him. */
+static void place(hall_t *hall, const event_t *event, const char *name, room_t *room)
 {
     person_t *person = hall_find(hall, name);
-    room_t *before;
 
     if (person && strcmp(person->server, event->server) != 0) {
-        if (!settle_name(hall, person, event->server))
-            return NULL;
-        person = NULL;
+        if (!yields(hall, person, event->server))
+            return;
+        if (person->server[0] != '\0') {
+            hstr_copy(person->server, sizeof(person->server), event->server);
+        } else {
+            rename_ours(hall, person);
+            person = NULL;
+        }
     }
     if (!person)
         person = make(hall, event->server, name);
-    if (person)
-        person->doubted = false;
-    if (!person || person->room == room)
-        return person;
-    before = person->room;
-    room_remove(person);
-    room_add(room, person);
-    if (before)
-        hall__room_left(hall, before);
-    return person;
+    if (!person)
+        return;
+    person->doubted = false;
+    if (person->room != room)
+        move(hall, person, room);
 }
 
-static void take_leave(hall_t *hall, const event_t *event, room_t *room)
+static void take_leave(hall_t *hall, const event_t *event, const room_t *room)
 {
     person_t *person = find(hall, event);
 
-    if (!person || person->room != room)
-        return;
-    room_event(hall, room, event, NULL);
-    forget(hall, person);
+    if (person && person->room == room)
+        leave(hall, person, event->text, event->text_len);
 }
 
+/* Who takes a name that somebody has is as good as new. */
 static void take_nick(hall_t *hall, const event_t *event, room_t *room)
 {
     person_t *person = find(hall, event);
+    const person_t *holder = hall_find(hall, event->other);
 
-    if (!person) {
-        place(hall, event, event->other, room);
-        return;
+    if (person && holder && holder != person) {
+        leave(hall, person, "", 0);
+        person = NULL;
+        room = hall__room(hall, event->room);
     }
-    if (hall_find(hall, event->other) && hall_find(hall, event->other) != person &&
-        !settle_name(hall, hall_find(hall, event->other), event->server)) {
-        forget(hall, person);
+    if (!person) {
+        if (room)
+            place(hall, event, event->other, room);
         return;
     }
     person->doubted = false;
@@ -109,29 +142,18 @@ static void take_nick(hall_t *hall, const event_t *event, room_t *room)
     room_event(hall, room, event, NULL);
 }
 
-static void take_join(hall_t *hall, const event_t *event, room_t *room)
-{
-    const person_t *known = find(hall, event);
-    bool is_new = !known || known->room != room;
-
-    if (place(hall, event, event->name, room) && is_new)
-        room_event(hall, room, event, NULL);
-}
-
 static void take_in_room(hall_t *hall, const event_t *event, room_t *room)
 {
     switch (event->kind) {
     case EVENT_JOIN:
-        take_join(hall, event, room);
+    case EVENT_HERE:
+        place(hall, event, event->name, room);
         break;
     case EVENT_LEAVE:
         take_leave(hall, event, room);
         break;
     case EVENT_NICK:
         take_nick(hall, event, room);
-        break;
-    case EVENT_HERE:
-        place(hall, event, event->name, room);
         break;
     default:
         if (event->kind == EVENT_TOPIC)
@@ -190,18 +212,9 @@ static void leave_all(hall_t *hall, const char *server, bool doubted, const char
 
         HLIST_FOREACH (node, next, &hall->buckets[i]) {
             person_t *person = HLIST_ENTRY(node, person_t, name_link);
-            event_t event = {.kind = EVENT_LEAVE,
-                             .time_ms = hall->ops.now_ms(hall->ops.userdata),
-                             .text = why,
-                             .text_len = strlen(why)};
 
-            if (strcmp(person->server, server) != 0 || (doubted && !person->doubted))
-                continue;
-            hstr_copy(event.server, sizeof(event.server), server);
-            hstr_copy(event.name, sizeof(event.name), person->name);
-            if (person->room)
-                hstr_copy(event.room, sizeof(event.room), person->room->name);
-            take_leave(hall, &event, person->room);
+            if (strcmp(person->server, server) == 0 && (person->doubted || !doubted))
+                leave(hall, person, why, strlen(why));
         }
     }
 }
@@ -237,14 +250,10 @@ void hall_tell_who_is_here(hall_t *hall)
 
         for (hlist_t *node = bucket->next; node != bucket; node = node->next) {
             const person_t *person = HLIST_ENTRY(node, person_t, name_link);
-            event_t event = {
-                .kind = EVENT_HERE, .time_ms = hall->ops.now_ms(hall->ops.userdata), .text = ""};
+            event_t event = hall__event(hall, EVENT_HERE, person);
 
-            if (person->server[0] != '\0' || !person->room)
-                continue;
-            hstr_copy(event.name, sizeof(event.name), person->name);
-            hstr_copy(event.room, sizeof(event.room), person->room->name);
-            hall->ops.happened(&event, true, hall->ops.userdata);
+            if (person->server[0] == '\0' && person->room)
+                hall->ops.happened(&event, true, hall->ops.userdata);
         }
     }
 }

@@ -167,6 +167,7 @@ def test_one_that_was_taken_for_gone_comes_back_with_all(lab, hasty):
     alice.hears(r"^\* bob has left lobby")
     alice.says("anybody?")
     hasty[1].process.resume()
+    alice.hears(r"^\* bob has joined lobby$")
     wait_until(lambda: alice.who() == ["alice", "bob"], "bob is back")
     wait_until(lambda: bob.who() == ["alice", "bob"], "alice is back")
     bob.says("here")

@@ -424,7 +424,8 @@ static void people_of_other_servers_are_there_too(void **state)
     happens(&s, EVENT_HERE, "y", "carol", "");
     happens(&s, EVENT_PRIVATE, "y", "carol", "guest1");
     expect(&s, &s.a,
-           "* alice has joined lobby\n<alice> hi\n* alice is now eve\n<carol -> guest1> hi\n");
+           "* alice has joined lobby\n<alice> hi\n* alice is now eve\n"
+           "* carol has joined lobby\n<carol -> guest1> hi\n");
     assert_null(hall_who(&s.hall, &s.a.person, NULL));
     expect(&s, &s.a, "* in lobby (3): guest1, eve, carol\n");
     assert_non_null(hall_rename(&s.hall, &s.a.person, "Eve"));
@@ -449,7 +450,7 @@ static void a_line_from_afar_is_heard_where_it_was_said(void **state)
     forget_all(&s);
     hstr_copy(event.room, sizeof(event.room), "kitchen"); /* her way there was not heard of */
     hall_remote(&s.hall, &event);
-    expect(&s, &s.a, "");
+    expect(&s, &s.a, "* alice has left lobby\n");
     assert_string_equal(hall_find(&s.hall, "alice")->room->name, "kitchen");
     hstr_copy(event.room, sizeof(event.room), "lobby");
     event.kind = EVENT_LEAVE; /* late */
@@ -472,7 +473,7 @@ static void nobody_speaks_for_another_servers_people(void **state)
     forget_all(&s);
     happens(&s, EVENT_LEAVE, "y", "alice", "");
     happens(&s, EVENT_LEAVE, "y", "guest1", "");
-    happens(&s, EVENT_JOIN, "y", "alice", "");
+    happens(&s, EVENT_JOIN, "zz", "alice", "");
     expect(&s, &s.a, "");
     assert_string_equal(hall_find(&s.hall, "alice")->server, "z");
     end(&s);
@@ -496,6 +497,32 @@ static void of_two_names_the_first_server_keeps_its_own(void **state)
     assert_string_equal(s.published, "nick lobby bob guest2;");
     happens(&s, EVENT_NICK, "z", "Bob", "guest9"); /* z has renamed its own */
     assert_string_equal(hall_find(&s.hall, "guest9")->server, "z");
+    end(&s);
+}
+
+/* They settle it between themselves, and who looks on comes to the same end. */
+static void of_two_names_elsewhere_the_first_server_keeps_its_own(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    forget_all(&s);
+    happens(&s, EVENT_HERE, "z", "bob", "");
+    happens(&s, EVENT_HERE, "y", "bob", "");
+    happens(&s, EVENT_NICK, "z", "bob", "guest9");
+    expect(&s, &s.a, "* bob has joined lobby\n* guest9 has joined lobby\n");
+    assert_string_equal(hall_find(&s.hall, "bob")->server, "y");
+    assert_string_equal(hall_find(&s.hall, "guest9")->server, "z");
+    happens(&s, EVENT_NICK, "z", "guest9", "bob");
+    expect(&s, &s.a, "* guest9 has left lobby\n");
+    assert_string_equal(hall_find(&s.hall, "bob")->server, "y");
+    happens(&s, EVENT_HERE, "x", "carol", "");
+    happens(&s, EVENT_NICK, "x", "carol", "bob");
+    expect(&s, &s.a, "* carol has joined lobby\n* carol has left lobby\n");
+    assert_string_equal(hall_find(&s.hall, "bob")->server, "x");
+    assert_int_equal(s.hall.remotes_n, 1);
     end(&s);
 }
 
@@ -591,6 +618,7 @@ int main(void)
         cmocka_unit_test(a_line_from_afar_is_heard_where_it_was_said),
         cmocka_unit_test(nobody_speaks_for_another_servers_people),
         cmocka_unit_test(of_two_names_the_first_server_keeps_its_own),
+        cmocka_unit_test(of_two_names_elsewhere_the_first_server_keeps_its_own),
         cmocka_unit_test(who_is_forgotten_may_take_the_room_he_was_told_of_along),
         cmocka_unit_test(who_is_here_is_told_on_request),
         cmocka_unit_test(lack_of_memory_loses_lines_alone),
