@@ -63,7 +63,7 @@ static session_end_e end_of(const hproxy_session_t *proxied, int err)
 {
     switch (proxied->stage) {
     case HPROXY_STAGE_LOGIN:
-        if (err == -EACCES || err == HERR_TRUNCATED)
+        if (err == -EACCES || proxied->has_left)
             return SESSION_UNAUTHORIZED;
         return end_of_request(err);
     case HPROXY_STAGE_RULES:

@@ -2,6 +2,7 @@
 
 #include "../base/hmem.h"
 #include "../base/hstr.h"
+#include "../event/hio_ops.h"
 #include "hdigest.h"
 #include "hhost.h"
 #include "hrelay.h"
@@ -83,6 +84,21 @@ static void on_timeout(htimer_t *timer)
     hproxy__refuse(s, -ETIMEDOUT, "no request within the time limit");
 }
 
+/* A client that was asked for a password may leave by a reset, as what it had sent was not read. */
+static void say_gone(hproxy__session_t *s, int err)
+{
+    bool login = s->pub.stage == HPROXY_STAGE_LOGIN;
+    char why[128];
+
+    if (login && err)
+        snprintf(why, sizeof(why), "the client has gone without logging in: %s", herr_str(err));
+    else if (login)
+        hstr_copy(why, sizeof(why), "the client has gone without logging in");
+    else
+        hstr_copy(why, sizeof(why), err ? herr_str(err) : "the client has gone");
+    say(s, why);
+}
+
 static void on_close(hio_t *io)
 {
     hproxy__session_t *s = hio_context(io);
@@ -94,9 +110,7 @@ static void on_close(hio_t *io)
         say(s, s->err ? herr_str(s->err) : "done");
     } else if (s->state != HPROXY_ENDED) {
         s->err = hio_error(io) ? hio_error(io) : HERR_TRUNCATED;
-        say(s, hio_error(io)                        ? herr_str(s->err)
-               : s->pub.stage == HPROXY_STAGE_LOGIN ? "the client has gone without logging in"
-                                                    : "the client has gone");
+        say_gone(s, hio_error(io));
     }
     hio_set_context(io, NULL);
     hio_setcb_close(io, NULL);
@@ -160,6 +174,7 @@ void hproxy__login(hproxy__session_t *s, const char *user, const char *password)
     }
     s->state = HPROXY_LOGIN;
     hio_read_stop(s->pub.io);
+    hio_watch_hangup(s->pub.io);
 }
 
 /* Both are joined: the session is over. */
@@ -283,6 +298,7 @@ static int set_target(hproxy__session_t *s, const char *host, uint16_t port, htt
 static void stop_hearing(hproxy__session_t *s)
 {
     hio_read_stop(s->pub.io);
+    hio_watch_hangup(s->pub.io);
     htimer_del(s->timer);
     s->timer = NULL;
 }

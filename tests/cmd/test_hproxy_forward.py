@@ -278,6 +278,17 @@ def test_each_user_has_a_password(lab, hproxy, web):  # noqa: F811
     assert " bob " in line(proxy, " bob ") and line(proxy, " unauthorized ")
 
 
+def test_who_goes_by_a_reset_has_not_logged_in_either(hproxy):
+    """As a client does that gives up while more of the answer comes."""
+    proxy = forward(hproxy, "--auth", "ann:s3cret")
+    with proxy.connect() as sock:
+        sock.sendall(b"CONNECT here.example:80 HTTP/1.1\r\nHost: here.example:80\r\n\r\n")
+        assert sock.recv(12) == b"HTTP/1.1 407"
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    row = line(proxy, " unauthorized ").replace("\\x20", " ")
+    assert "the client has gone without logging in: Connection reset by peer" in row
+
+
 def test_a_slow_hash_holds_up_nobody(lab, hproxy, web):  # noqa: F811
     """That of bob takes for ever: he is sent away, while ann goes on."""
     slow = "$6$rounds=999999999$saltsalt$" + "x" * 86
