@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -284,11 +285,21 @@ static bool ends_here(const http_request_t *request, http_span_t name)
     return false;
 }
 
+/* One of several that agree, for the server could read "3, 3" otherwise (RFC 9110 section 8.6). */
+static void put_length(http1_writer_t *w, const http_request_t *request)
+{
+    char number[24];
+
+    snprintf(number, sizeof(number), "%" PRId64, request->body_length);
+    http1_write_field(w, HTTP_SPAN("Content-Length"), http_span(number));
+}
+
 ssize_t http_request_forward(const http_request_t *request, char *buf, size_t size)
 {
     http_span_t rest = request->fields, name, value;
     char authority[HTTP_AUTHORITY_SIZE];
     http1_writer_t w;
+    bool has_length = false;
     ssize_t len = http_authority(request->host, request->port, authority, sizeof(authority));
 
     if (len < 0)
@@ -302,8 +313,13 @@ ssize_t http_request_forward(const http_request_t *request, char *buf, size_t si
     http1_write_raw(&w, request->minor ? HTTP_SPAN(" HTTP/1.1\r\n") : HTTP_SPAN(" HTTP/1.0\r\n"));
     http1_write_field(&w, HTTP_SPAN("Host"), http_span(authority));
     while (http_field_next(&rest, &name, &value) > 0) {
-        if (!ends_here(request, name))
+        bool is_length = http_span_ieq(name, "Content-Length");
+
+        if (is_length && !has_length)
+            put_length(&w, request);
+        else if (!is_length && !ends_here(request, name))
             http1_write_field(&w, name, value);
+        has_length = has_length || is_length;
     }
     http1_write_field(&w, HTTP_SPAN("Via"),
                       request->minor ? HTTP_SPAN("1.1 hnet") : HTTP_SPAN("1.0 hnet"));

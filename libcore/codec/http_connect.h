@@ -69,9 +69,9 @@ typedef struct http_request_s {
 int http_request_parse(http_request_t *request, const void *head, size_t len);
 
 /* Writes the head that the origin server gets for a request with a whole URL: origin form, the
- * client's version, Host from the target, "Connection: close", a Via, and without the fields that
- * end here (RFC 9110 section 7.6.1). Returns its length or -ENOBUFS (HTTP_FORWARD_SIZE of the head
- * is enough), HERR_PROTOCOL. */
+ * client's version, Host from the target, "Connection: close", a Via, one Content-Length of several
+ * that agree, and without the fields that end here (RFC 9110 section 7.6.1). Returns its length or
+ * -ENOBUFS (HTTP_FORWARD_SIZE of the head is enough), HERR_PROTOCOL. */
 ssize_t http_request_forward(const http_request_t *request, char *buf, size_t size);
 #define HTTP_FORWARD_SIZE(head_len) ((head_len) + HTTP_AUTHORITY_SIZE + 128 + 2 * HTTP_FIELDS_MAX)
 

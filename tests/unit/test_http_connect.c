@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,6 +281,29 @@ static void a_request_is_forwarded_without_what_ends_here(void **state)
                 "HEAD / HTTP/1.0\r\nHost: [::1]:81\r\nVia: 1.0 hnet\r\nConnection: close\r\n\r\n");
 }
 
+static void lengths_that_agree_are_forwarded_as_one(void **state)
+{
+    static const char *const fields[] = {
+        "Content-Length: 3\r\nContent-Length: 3\r\n",
+        "content-length: 3, 3\r\n",
+        "Content-Length: 003\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        char head[128], buf[HTTP_FORWARD_SIZE(sizeof(head))];
+        http_request_t r;
+        ssize_t len;
+
+        snprintf(head, sizeof(head), "PUT http://a/ HTTP/1.1\r\nHost: a\r\n%s\r\n", fields[i]);
+        r = request_of(head, 0);
+        len = http_request_forward(&r, buf, sizeof(buf));
+        assert_span((http_span_t){buf, (size_t)len},
+                    "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+                    "Via: 1.1 hnet\r\nConnection: close\r\n\r\n");
+    }
+}
+
 static void answers_are_composed(void **state)
 {
     char buf[256];
@@ -311,6 +335,7 @@ int main(void)
         cmocka_unit_test(broken_requests_have_a_status),
         cmocka_unit_test(a_long_host_name_is_refused),
         cmocka_unit_test(a_request_is_forwarded_without_what_ends_here),
+        cmocka_unit_test(lengths_that_agree_are_forwarded_as_one),
         cmocka_unit_test(answers_are_composed),
     };
 
