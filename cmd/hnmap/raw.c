@@ -9,6 +9,7 @@
 
 #define HOP_ASK_US 250000
 #define HOLD_TRIES 100       /* to find ports that are free, in a row */
+#define PORTS_ABOVE 61000    /* the kernel gives those below by itself, unless told otherwise */
 #define RING_SIZE (2u << 20) /* what 10,000 probes in flight may bring at once */
 
 /* ---- numbers --------------------------------------------------------------------------------- */
@@ -152,19 +153,32 @@ static void release_ports(raw_t *raw)
         close(raw->held[--raw->held_count]);
 }
 
+/* The port that a row begins with: one of those that the kernel gives by itself, and if it has no
+ * rows left, as after many connections, one of those above. 0 or a negative error. */
+static int choose_row(const raw_t *raw, unsigned try, uint16_t *port)
+{
+    int fd;
+
+    if (try >= HOLD_TRIES / 2) {
+        *port = (uint16_t)(PORTS_ABOVE + mix(raw->secret + try) % (UINT16_MAX - PORTS_ABOVE));
+    } else {
+        *port = 0;
+        fd = hold_port(port);
+        if (fd < 0)
+            return fd;
+        close(fd);
+    }
+    *port &= (uint16_t) ~(RAW_PORTS - 1u);
+    return 0;
+}
+
 /* RAW_PORTS ports in a row. */
 static int hold_row(raw_t *raw)
 {
-    uint16_t port = 0;
-    int fd = hold_port(&port);
-
-    if (fd < 0)
-        return fd;
-    close(fd);
-    raw->port = port & ~(RAW_PORTS - 1u);
     for (raw->port_count = 0; raw->port_count < RAW_PORTS; raw->port_count++) {
-        port = (uint16_t)(raw->port + raw->port_count);
-        fd = hold_port(&port);
+        uint16_t port = (uint16_t)(raw->port + raw->port_count);
+        int fd = hold_port(&port);
+
         if (fd < 0) {
             release_ports(raw);
             return fd;
@@ -183,8 +197,11 @@ static int hold_ports(raw_t *raw, uint16_t wanted)
         raw->port_count = 1;
         return 0; /* one that was asked for may be used by others, too */
     }
-    for (int i = 0; i < HOLD_TRIES && err == -EADDRINUSE; i++)
-        err = hold_row(raw);
+    for (unsigned i = 0; i < HOLD_TRIES && err == -EADDRINUSE; i++) {
+        err = choose_row(raw, i, &raw->port);
+        if (!err)
+            err = hold_row(raw);
+    }
     return err;
 }
 

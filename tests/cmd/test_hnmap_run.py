@@ -11,7 +11,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from conftest import TIMEOUT
+from conftest import BIN, TIMEOUT
 from hnmap_lab import ARP, IPV4, become_nobody, lan, public_hnmap, run, scan  # noqa: F401
 from hnmap_lan import ADDRESSES, HOSTS, NETWORK, SCANNER, Lan, read_report
 
@@ -20,6 +20,23 @@ EVERYBODY = {SCANNER, *ADDRESSES}
 
 def status_of(process):
     return process.popen.returncode
+
+
+@pytest.mark.usefixtures("lan")  # where there are namespaces
+def test_a_machine_without_free_ports_of_its_own(lab):
+    """As after very many connections: the ports that the kernel gives are taken, here one in each
+    eight of the few that there are."""
+    taken = f"""
+import os, socket
+open("/proc/sys/net/ipv4/ip_local_port_range", "w").write("32768 32799")
+held = [socket.socket(socket.AF_INET6) for _ in range(4)]
+for i, s in enumerate(held):
+    s.bind(("::", 32768 + 9 * i))
+os.system("ip link set lo up")
+os.spawnl(os.P_WAIT, {str(BIN / "hnmap")!r}, "hnmap", "-n", "-p7", "127.0.0.1")
+"""
+    process = lab.run("unshare", "-r", "-n", "python3", "-c", taken)
+    assert b"7/tcp closed" in process.out(), process
 
 
 # ---- parts, lists --------------------------------------------------------------------------------
