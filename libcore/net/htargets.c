@@ -167,13 +167,18 @@ int htargets_pick(htargets_t *group, const haddr_t *client, htarget_tried_t *tri
     return why_none(group);
 }
 
-size_t htargets_usable(const htargets_t *group)
+static size_t count_up_to(const htargets_t *group, hbalance_state_e worst)
 {
-    size_t usable = 0;
+    size_t count = 0;
 
     for (size_t i = 0; i < group->count; i++)
-        usable += htarget__balance_state(group->targets[i], now_ms(group)) != HBALANCE_OUT;
-    return usable;
+        count += htarget__balance_state(group->targets[i], now_ms(group)) <= worst;
+    return count;
+}
+
+size_t htargets_usable(const htargets_t *group)
+{
+    return count_up_to(group, HBALANCE_EJECTED);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -236,7 +241,7 @@ void htargets__tell(htargets_t *group, const htargets_change_t *change)
     if (!group->options.on_change)
         return;
     told.group = group;
-    told.left = htargets_usable(group);
+    told.left = count_up_to(group, HBALANCE_IN);
     group->options.on_change(&told, group->options.arg);
 }
 

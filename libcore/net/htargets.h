@@ -81,7 +81,7 @@ typedef struct htargets_change_s {
     const char *name;        /* of the target, or the name as it was given */
     const char *address;     /* of the target; "" for a name */
     const char *why;         /* "" or the cause, in words */
-    size_t left;             /* targets of the group that can be used now */
+    size_t left;             /* targets of the group that are neither down nor ejected */
 } htargets_change_t;
 
 /* From the loop, and within htarget_failed and htarget_connected; what it points at is valid during

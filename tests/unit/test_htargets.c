@@ -317,7 +317,7 @@ static void failures_in_a_row_eject_for_a_time(void **state)
     fail_at(&w, A, 2);
     assert_int_equal(info_of(w.group, A).state, HTARGET_UP);
     fail_at(&w, A, 1);
-    assert_string_equal(w.events, "ejected " A " (Connection reset by peer) left 2, ");
+    assert_string_equal(w.events, "ejected " A " (Connection reset by peer) left 1, ");
     assert_int_equal(info_of(w.group, A).state, HTARGET_EJECTED);
     assert_int_equal(info_of(w.group, A).ejections, 1);
     for (int i = 0; i < 6; i++)
