@@ -1,7 +1,5 @@
 #include "lookup.h"
 
-#include "base/hstr.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -28,49 +26,17 @@ typedef struct question_s {
     size_t name;
 } question_t;
 
-/* "192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353". */
-static bool is_server(const char *text, size_t len)
-{
-    char copy[HADDR_FORMAT_SIZE], *host = copy, *end, *port = NULL;
-    uint64_t number;
-    haddr_t addr;
-
-    if (len == 0 || len >= sizeof(copy))
-        return false;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    end = strchr(copy, ':');
-    if (*copy == '[') {
-        host++;
-        end = strchr(host, ']');
-        if (end == NULL || (end[1] != '\0' && end[1] != ':'))
-            return false;
-        port = end[1] == ':' ? end + 2 : NULL;
-        *end = '\0';
-    } else if (end && strchr(end + 1, ':') == NULL) {
-        port = end + 1;
-        *end = '\0';
-    }
-    return haddr_parse(&addr, host, 0) == 0 &&
-           (port == NULL || hstr_parse_u64(port, 1, 65535, &number) == 0);
-}
-
 int lookup_check(const options_t *options)
 {
-    const char *text = options->dns_servers;
+    const char *servers = options->dns_servers, *wrong;
+    size_t len;
 
-    while (text) {
-        const char *comma = strchr(text, ',');
-        size_t len = comma ? (size_t)(comma - text) : strlen(text);
-
-        if (!is_server(text, len)) {
-            fprintf(stderr, "hnmap: option --dns-servers: '%.*s' is no address of a server\n",
-                    (int)len, text);
-            return 2;
-        }
-        text = comma ? comma + 1 : NULL;
-    }
-    return 0;
+    wrong = servers ? hdns_wrong_server(servers, &len) : NULL;
+    if (!wrong)
+        return 0;
+    fprintf(stderr, "hnmap: option --dns-servers: '%.*s' is no address of a server\n", (int)len,
+            wrong);
+    return 2;
 }
 
 int lookup_new(hloop_t *loop, const options_t *options, hdns_t **dns)

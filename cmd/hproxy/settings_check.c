@@ -5,6 +5,7 @@
 #include "base/hstr.h"
 #include "net/haccess.h"
 #include "net/hdestination.h"
+#include "net/hdns.h"
 #include "net/hproxy.h"
 #include "net/htargets.h"
 #include "net/husers.h"
@@ -285,12 +286,13 @@ static void check_access(check_t *check, const hopt_list_t *list, haccess_verdic
 }
 
 /* Whoever opens a pipe waits for what writes to it, and a device has no end: the master would stand
- * still at a reload. What a shell has put at /dev/fd has its writer. */
+ * still at a reload. A folder can be opened, and no more. What a shell has put at /dev/fd has its writer. */
 static bool has_an_end(const char *path)
 {
     struct stat st;
 
-    return stat(path, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) ||
+    return stat(path, &st) < 0 ||
+           !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) || S_ISDIR(st.st_mode)) ||
            hstr_starts(path, "/dev/fd/") || strcmp(path, "/dev/null") == 0;
 }
 
@@ -416,11 +418,23 @@ static int refuse(const settings_t *s, const char *value, const char *words, hby
     return HERR_SYNTAX;
 }
 
+static int check_dns(const settings_t *s, hbytes_t *errors)
+{
+    size_t len;
+    const char *wrong = s->dns ? hdns_wrong_server(s->dns, &len) : NULL;
+
+    if (!wrong)
+        return 0;
+    settings_where(s, s->dns, errors);
+    hbytes_printf(errors, "dns: '%.*s' is no address of a server\n", (int)len, wrong);
+    return HERR_SYNTAX;
+}
+
 static int check_process(const settings_t *s, hbytes_t *errors)
 {
     uint32_t min_ms = s->dns_min_ms ? s->dns_min_ms : HTARGETS_DNS_MIN_MS;
     uint32_t max_ms = s->dns_max_ms ? s->dns_max_ms : HTARGETS_DNS_MAX_MS;
-    int err = 0;
+    int err = check_dns(s, errors);
 
     if (min_ms > max_ms)
         err = refuse(s, NULL, "dns-min is more than dns-max (5m if it is not given)\n", errors);

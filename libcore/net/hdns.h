@@ -43,6 +43,10 @@ typedef struct hdns_options_s {
                        only total_timeout_ms does */
 } hdns_options_t;
 
+/* What of a list for options.servers is no address of a server: where it begins, and its length.
+ * NULL: all are. */
+const char *hdns_wrong_server(const char *servers, size_t *len);
+
 /* A resolver of this loop, freed before it. options may be NULL. 0 or -ENOMEM. */
 int hdns_new(hloop_t *loop, const hdns_options_t *options, hdns_t **dns);
 

@@ -22,6 +22,8 @@ TARGET = "127.0.0.1:9"
     (["--socks", "--retries=0"], "balance, retries, eject-failures and eject-time: there are no targets"),
     (["--http", "--eject-failures=0"], "balance, retries, eject-failures and eject-time: there are no targets"),
     (["--http", "--eject-time=1"], "balance, retries, eject-failures and eject-time: there are no targets"),
+    ([TARGET, "--dns=[::1]:53,ns.example"], "dns: 'ns.example' is no address of a server"),
+    ([TARGET, "--dns=192.0.2.1:99999"], "dns: '192.0.2.1:99999' is no address of a server"),
     (["--socks", "--auth=:secret"], "auth: a user without a name"),
 ])
 def test_contradictions(lab, args, expected):
@@ -47,6 +49,7 @@ def test_a_pipe_is_not_waited_for(lab, args):
     assert path in process.err() and process.err().count("\n") == 1, process.err()
 
 
-def test_what_has_no_end_is_not_read(lab):
-    process = lab.run("hproxy", "-t", "--allow-file=/dev/zero", "127.0.0.1:0", TARGET)
-    assert process.wait() == 2 and process.err() == "hproxy: '/dev/zero': not a plain file\n"
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev"])
+def test_what_is_no_file_is_not_read(lab, path):
+    process = lab.run("hproxy", "-t", f"--allow-file={path}", "127.0.0.1:0", TARGET)
+    assert process.wait() == 2 and process.err() == f"hproxy: '{path}': not a plain file\n"

@@ -372,6 +372,24 @@ static void the_search_list_is_tried_in_order(void **state)
     end(&w);
 }
 
+static void a_wrong_server_of_a_list_is_found(void **state)
+{
+    static const char *const wrong[] = {
+        "",     "a",   "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536",
+        "[::1", "::x", "[::1]x:1",   "1.2.3"};
+    char list[64];
+    size_t len;
+
+    (void)state;
+    assert_null(hdns_wrong_server("192.0.2.1", &len));
+    assert_null(hdns_wrong_server("192.0.2.1:5353,::1,[::1],[2001:db8::1]:53", &len));
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        snprintf(list, sizeof(list), "::1,%s,192.0.2.1", wrong[i]);
+        assert_ptr_equal(hdns_wrong_server(list, &len), list + 4);
+        assert_int_equal(len, strlen(wrong[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +407,7 @@ int main(void)
         cmocka_unit_test(aliases_are_followed),
         cmocka_unit_test(other_records_come_in_their_order),
         cmocka_unit_test(the_search_list_is_tried_in_order),
+        cmocka_unit_test(a_wrong_server_of_a_list_is_found),
     };
 
     return run_on_each_poller("hdns", tests, ARRAY_LENGTH(tests));
