@@ -41,6 +41,7 @@ typedef struct client_s {
     line_t cut;
     htimer_t *greeting, *partial, *quit;
     bool greeted, password_sent, quitting, done;
+    bool asked; /* for a password, and not greeted since */
     int status;
     int signo; /* that ended it; 0: none */
     char nick[CLIENT_NAME_MAX], room[CLIENT_NAME_MAX];
@@ -253,9 +254,10 @@ static void take_line(client_t *c, const char *text, size_t len)
     input_secret(&c->input, false);
     words_learn(&c->words, text, len);
     view_line(&c->view, text, len);
-    if (!c->greeted && len >= sizeof(greeting) - 1 &&
-        memcmp(text, greeting, sizeof(greeting) - 1) == 0)
-        greet(c);
+    if (len < sizeof(greeting) - 1 || memcmp(text, greeting, sizeof(greeting) - 1) != 0)
+        return;
+    c->asked = false;
+    greet(c);
 }
 
 /* A line has begun: a question, or something that is still under way. Who types the password has
@@ -263,11 +265,14 @@ static void take_line(client_t *c, const char *text, size_t len)
 static void take_beginning(client_t *c)
 {
     static const char question[] = "password: ";
+    bool asks;
 
     if (c->cut.held.len == 0 || c->cut.given || c->cut.skipping)
         return;
-    if (c->cut.held.len == sizeof(question) - 1 && !c->password_sent && !c->greeted &&
-        memcmp(c->cut.held.data, question, sizeof(question) - 1) == 0) {
+    asks = c->cut.held.len == sizeof(question) - 1 &&
+           memcmp(c->cut.held.data, question, sizeof(question) - 1) == 0;
+    c->asked |= asks;
+    if (asks && !c->password_sent && !c->greeted) {
         stop_timer(&c->greeting);
         c->password_sent = c->password[0] != '\0';
         if (c->password_sent)
@@ -317,7 +322,7 @@ static void on_connect(hreconnect_t *rc, hio_t *io)
     client_t *c = hreconnect_userdata(rc);
 
     c->io = io;
-    c->greeted = c->password_sent = false;
+    c->greeted = c->password_sent = c->asked = false;
     hevent_set_userdata(io, c);
     hio_setcb_read(io, on_read);
     if (hio_setcb_drained(io, on_sent) < 0 || hio_read(io) < 0)
@@ -326,6 +331,18 @@ static void on_connect(hreconnect_t *rc, hio_t *io)
         greet(c);
     else if (!start_timer(c, &c->greeting, on_greeting_time, GREETING_MS))
         greet(c);
+}
+
+/* The server has closed the connection, as it was told to. What a pipe said to one that asked for a
+ * password nobody has heard. */
+static void has_quit(client_t *c)
+{
+    bool heard = !c->asked || c->input.line;
+
+    if (!heard)
+        view_say(&c->view,
+                 "hchat: the server wants a password (--password), and has not let us in");
+    finish(c, heard ? 0 : 1);
 }
 
 static void on_gone(hreconnect_t *rc, int err, int64_t next_ms)
@@ -344,7 +361,7 @@ static void on_gone(hreconnect_t *rc, int err, int64_t next_ms)
     input_secret(&c->input, false);
     input_hold(&c->input, true);
     if (c->quitting && (err == 0 || err == HERR_TRUNCATED)) {
-        finish(c, 0);
+        has_quit(c);
     } else if (next_ms < 0 || c->quitting) {
         view_say(&c->view, "hchat: %s", why);
         finish(c, 1);

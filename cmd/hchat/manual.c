@@ -39,6 +39,9 @@ static const hopt_term_t client_terms[] = {
     {"hchat --tls --reconnect --nick bob --join cats chat.example.com 6697",
      "The same over TLS, in another room, and again whenever the connection is lost."},
     {"uptime | hchat --nick reporter --join ops 10.0.0.1 6667", "Say something and go."},
+    {"hnc -c ./bot 10.0.0.1 6667",
+     "A program hears every line as its input, and says what it prints: \"<bob> !date\" is a "
+     "question to it."},
     {NULL, NULL}};
 
 static const char *const cluster[] = {

@@ -38,9 +38,10 @@ const hopt_t options_table[] = {
     HOPT_STRING(0, "motd", hchat_options_t, motd, "greet everybody with what is in FILE",
                 .arg_name = "FILE", .filled = true),
     HOPT_GROUP("Who may come"),
-    HOPT_STRING(0, "password", hchat_options_t, password,
-                "ask for a password, which is in SOURCE: file:PATH or env:NAME",
-                .arg_name = "SOURCE", .filled = true),
+    HOPT_STRING(
+        0, "password", hchat_options_t, password,
+        "ask for a password, which is in SOURCE: file:PATH or env:NAME; a client: answer with it",
+        .arg_name = "SOURCE", .filled = true),
     HOPT_LIST(0, "allow", hchat_options_t, allow,
               "only these addresses, blocks or names may connect", .arg_name = "HOSTS"),
     HOPT_LIST(0, "allow-file", hchat_options_t, allow_files, "only those in FILE",

@@ -282,6 +282,20 @@ def test_the_password_comes_first(room, tmp_path):
     assert "sesame" not in hchat.err()
 
 
+def test_a_pipe_that_was_not_let_in_has_failed(room):
+    hchat = room.pipe()
+    room.send("password: ")
+    hchat.send(b"hello\n")
+    room.expect("hello\n")
+    room.send("* wrong password\npassword: ")
+    hchat.end_input()
+    room.expect("/quit\n")
+    room.expect_end()
+    room.socket.close()
+    assert hchat.wait() == 1
+    assert hchat.err() == "hchat: the server wants a password (--password), and has not let us in\n"
+
+
 def test_a_question_without_an_end_is_shown(room):
     hchat = room.pipe()
     room.send("password: ")
