@@ -286,7 +286,8 @@ static void check_access(check_t *check, const hopt_list_t *list, haccess_verdic
 }
 
 /* Whoever opens a pipe waits for what writes to it, and a device has no end: the master would stand
- * still at a reload. A folder can be opened, and no more. What a shell has put at /dev/fd has its writer. */
+ * still at a reload. A folder can be opened, and no more. What a shell has put at /dev/fd has its
+ * writer. */
 static bool has_an_end(const char *path)
 {
     struct stat st;

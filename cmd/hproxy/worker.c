@@ -2,6 +2,7 @@
  * everything, gives up what it does not need, and only then reads the first byte of a client. */
 #include "master.h"
 
+#include "app/hlognotes.h"
 #include "app/hprivilege.h"
 #include "app/hsandbox.h"
 #include "app/hstart.h"
@@ -175,19 +176,22 @@ int worker_main(const hmaster_worker_t *process, void *userdata)
                                .generation = process->generation->number}};
     char reason[HSTART_WHY_SIZE] = "";
     hbytes_t why = {0};
-    int err = -ENOMEM;
+    hlognotes_t notes;
+    int err = hlognotes_init(&notes, &g->log);
 
-    worker.loop = hstart_loop(NULL, reason, sizeof(reason));
-    if (worker.loop)
-        err = serve(&worker, &why);
+    if (!err) {
+        worker.loop = hstart_loop(&(hloop_options_t){.log = notes.log}, reason, sizeof(reason));
+        err = worker.loop ? serve(&worker, &why) : -ENOMEM;
+    }
     if (err)
         hlogfile_say(&g->log, HLOG_ERROR, "worker %d: %s", process->index,
-                     !worker.loop  ? reason
+                     reason[0]     ? reason
                      : why.len > 0 ? why.data
                                    : herr_str(err));
     hbytes_deinit(&why);
     if (worker.loop)
         hloop_free(&worker.loop);
+    hlognotes_deinit(&notes);
     return err ? 1 : 0;
 }
 

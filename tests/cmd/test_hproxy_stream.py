@@ -459,6 +459,8 @@ def test_without_descriptors_it_sheds_and_recovers(hproxy, target):
     wait_until(lambda: len(re.findall(" done ", proxy.process.out().decode())) == answered, "the ends of all")
     assert proxy.ask() == b"target:ping"
     assert proxy.workers() == workers
+    said = re.findall(r"Too many open files.*: connection shed.*", proxy.process.err())
+    assert 1 <= len(said) <= 5  # one a second at most
 
 
 def test_what_is_under_way_is_told_when_it_is_stopped(hproxy, target):
