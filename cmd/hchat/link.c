@@ -286,17 +286,14 @@ static void reach(link_t *link, bool reachable)
         link->callbacks.on_reach(reachable, link->callbacks.userdata);
 }
 
-/* Both sides may have missed something: everybody tells anew who is there. After a queue that was
- * too short the others forget us first. */
+/* Both sides may have missed something: everybody tells anew who is there. */
 static void begin_again(link_t *link)
 {
     uint64_t lost = redis_pubsub_lost(link->pubsub);
     hlist_t *node, *tmp;
 
-    if (lost > link->lost) {
+    if (lost > link->lost)
         note(link, "broker: %llu events were lost", (unsigned long long)(lost - link->lost));
-        say(link, EVENT_BYE);
-    }
     link->lost = lost;
     forgive_all(link);
     HLIST_FOREACH (node, tmp, &link->servers) {
