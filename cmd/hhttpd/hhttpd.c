@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const char *const usage[] = {"[options] [DIR] [ENDPOINT...]", "-t [-c FILE] [options]",
-                                    "-s stop|restart|status|reload [-c FILE]", NULL};
+                                    "-s stop|restart|status|reload|reopen [-c FILE]", NULL};
 
 static const char *const description[] = {
     "hhttpd serves the files of a folder over HTTP: of the current one, on port 8080 of this "
@@ -94,6 +94,28 @@ static const hopt_term_t operands[] = {
     {NULL, NULL},
 };
 
+static const char *const rotation_text[] = {
+    "Who moves a log file away tells it with SIGUSR1, or -s reopen: then all workers go on in new "
+    "files of the old names, those that still answer after a reload, too. The master opens them; "
+    "the workers need no right to the folder. For logrotate(8):",
+    NULL};
+
+static const hopt_section_t sections[] = {
+    {"LOG ROTATION", rotation_text, NULL,
+     "/var/log/hhttpd/*.log {\n"
+     "    daily\n"
+     "    rotate 14\n"
+     "    compress\n"
+     "    delaycompress\n"
+     "    missingok\n"
+     "    sharedscripts\n"
+     "    postrotate\n"
+     "        hhttpd -c /etc/hhttpd.conf -s reopen\n"
+     "    endscript\n"
+     "}"},
+    {0},
+};
+
 static const hopt_term_t examples[] = {
     {"hhttpd", "Serve the current folder on http://127.0.0.1:8080/."},
     {"hhttpd -v ~/music :8000 --qr", "Serve a folder to the whole network, tell who asks for what, "
@@ -113,6 +135,7 @@ static const hopt_term_t signals[] = {
     {"SIGHUP",
      "Reload: read the configuration, certificates and the like again, open the log "
      "files anew. Without a configuration, log or pid file: stop (a terminal was closed)."},
+    {"SIGUSR1", "Open the log files anew."},
     {NULL, NULL},
 };
 
@@ -156,6 +179,7 @@ const hopt_doc_t hhttpd_doc = {
     .usage = usage,
     .description = description,
     .operands = operands,
+    .sections = sections,
     .examples = examples,
     .exit_status = exit_status,
     .environment = environment,
@@ -184,7 +208,7 @@ static bool can_do_without_file(const settings_t *settings)
 {
     int action = settings ? settings->main.action : HMAIN_NONE;
 
-    return action == HMAIN_STOP || action == HMAIN_STATUS;
+    return action == HMAIN_STOP || action == HMAIN_STATUS || action == HMAIN_REOPEN;
 }
 
 static int run(int argc, char *const argv[], htitle_t *title)

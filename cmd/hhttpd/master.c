@@ -157,13 +157,13 @@ static int load(void *userdata, hmaster_plan_t *plan, hbytes_t *errors)
         return err;
     *plan = (hmaster_plan_t){.settings = g,
                              .log = &g->log,
+                             .access = &g->access,
                              .wanted = g->wanted,
                              .wanted_count = g->wanted_count,
                              .workers = (int)s->worker_processes,
                              .lanes = (uint64_t)s->worker_processes * s->worker_threads,
                              .drain_ms = s->drain_ms,
-                             .tells = s->verbose > 0,
-                             .rotates = hlogfile_rotates(&g->log) || hlogfile_rotates(&g->access)};
+                             .tells = s->verbose > 0};
     return 0;
 }
 
@@ -179,15 +179,6 @@ static void on_ended(void *userdata, int slot)
     const master_t *master = userdata;
 
     metrics_forget(master->metrics, slot);
-}
-
-static bool rotate(void *userdata, const hmaster_plan_t *plan)
-{
-    const generation_t *g = plan->settings;
-    bool moved = hlogfile_rotate(&g->log, &g->log);
-
-    (void)userdata;
-    return hlogfile_rotate(&g->access, &g->log) || moved;
 }
 
 static int make_metrics(master_t *master)
@@ -220,7 +211,6 @@ int master_serve(int argc, char *const argv[], settings_t *settings, htitle_t *t
                                        .discard = discard,
                                        .work = worker_main,
                                        .ended = on_ended,
-                                       .rotate = rotate,
                                        .userdata = &master};
     hbytes_t errors = {0};
     int err = check_user(settings, &errors), status = 1;

@@ -130,6 +130,6 @@ const hopt_t hhttpd_options[] = {
               .arg_name = "DIR"),
     HOPT_FLAG(0, "no-sandbox", settings_t, no_sandbox,
               "do not shut the workers in (Landlock and seccomp, where the kernel has them)"),
-    HOPT_INCLUDE(hmain_rows, settings_t, main, hmain_options_t),
+    HOPT_INCLUDE(hmain_log_rows, settings_t, main, hmain_options_t),
     HOPT_END,
 };

@@ -8,7 +8,7 @@
 
 static const char *const usage[] = {"[options] LISTEN TARGET...", "[options] --socks|--http LISTEN",
                                     "[options] -c FILE",
-                                    "-t|-s stop|restart|status|reload [-c FILE]", NULL};
+                                    "-t|-s stop|restart|status|reload|reopen [-c FILE]", NULL};
 
 static const char *const description[] = {
     "hproxy takes connections (TCP, TLS, UNIX sockets) and datagrams (UDP, UNIX) at one end point "
@@ -180,10 +180,31 @@ static const hopt_term_t log_lines[] = {
     {NULL, NULL},
 };
 
+static const char *const rotation_text[] = {
+    "Who moves a log file away tells it with SIGUSR1, or -s reopen: then all workers go on in new "
+    "files of the old names, those that still serve after a reload, too. The master opens them; "
+    "the workers need no right to the folder. For logrotate(8):",
+    NULL};
+
 static const hopt_section_t sections[] = {
-    {"FORWARD PROXY", forward_text, forward_lines}, {"CONFIGURATION FILE", conf_text, conf_lines},
-    {"STATUS", status_text, status_lines},          {"ACCESS LOG", log_text, log_lines},
-    {"SEVERAL HOSTS", hosts_text, hosts_terms},     {NULL, NULL, NULL},
+    {"FORWARD PROXY", forward_text, forward_lines, NULL},
+    {"CONFIGURATION FILE", conf_text, conf_lines, NULL},
+    {"STATUS", status_text, status_lines, NULL},
+    {"ACCESS LOG", log_text, log_lines, NULL},
+    {"LOG ROTATION", rotation_text, NULL,
+     "/var/log/hproxy/*.log {\n"
+     "    daily\n"
+     "    rotate 14\n"
+     "    compress\n"
+     "    delaycompress\n"
+     "    missingok\n"
+     "    sharedscripts\n"
+     "    postrotate\n"
+     "        hproxy -c /etc/hproxy.conf -s reopen\n"
+     "    endscript\n"
+     "}"},
+    {"SEVERAL HOSTS", hosts_text, hosts_terms, NULL},
+    {0},
 };
 
 static const hopt_term_t examples[] = {
@@ -208,6 +229,7 @@ static const hopt_term_t signals[] = {
     {"SIGHUP",
      "Reload: read the configuration, certificates and the like again, open the log files "
      "anew. Without a configuration, log or pid file: stop (a terminal was closed)."},
+    {"SIGUSR1", "Open the log files anew."},
     {NULL, NULL},
 };
 
@@ -288,7 +310,7 @@ static bool can_do_without_settings(const settings_t *settings)
 
     if (action != HMAIN_NONE && settings->test)
         return false;
-    return action == HMAIN_STOP || action == HMAIN_STATUS ||
+    return action == HMAIN_STOP || action == HMAIN_STATUS || action == HMAIN_REOPEN ||
            (action == HMAIN_RELOAD && !settings->conf_path);
 }
 

@@ -227,6 +227,7 @@ static int load(void *userdata, hmaster_plan_t *plan, hbytes_t *errors)
         return err;
     *plan = (hmaster_plan_t){.settings = g,
                              .log = &g->log,
+                             .access = &g->access,
                              .wanted = g->wanted,
                              .wanted_count = g->way_count,
                              .workers = (int)s->workers,

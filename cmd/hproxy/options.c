@@ -209,6 +209,6 @@ const hopt_t hproxy_options[] = {
                 "these options as keys",
                 .arg_name = "FILE", .filled = true),
     HOPT_FLAG('t', "test", settings_t, test, "check options and configuration, and leave"),
-    HOPT_INCLUDE(hmain_rows, settings_t, main, hmain_options_t),
+    HOPT_INCLUDE(hmain_log_rows, settings_t, main, hmain_options_t),
     HOPT_END,
 };

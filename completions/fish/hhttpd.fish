@@ -47,7 +47,7 @@ complete -c hhttpd -s 't' -l test -d 'check options and configuration, and leave
 complete -c hhttpd -l chroot -x -a '(__fish_complete_directories)' -d 'the workers see only what is below DIR; document roots have to be below it'
 complete -c hhttpd -l no-sandbox -d 'do not shut the workers in (Landlock and seccomp, where the kernel has them)'
 complete -c hhttpd -s 'd' -l daemon -d 'run in the background'
-complete -c hhttpd -s 's' -l signal -x -a 'start stop restart status reload' -d 'start, stop, restart or reload the server, or tell its status'
+complete -c hhttpd -s 's' -l signal -x -a 'start stop restart status reload reopen' -d 'start, stop, restart or reload the server, make it open its log files anew (reopen), or tell its status'
 complete -c hhttpd -l pid-file -r -F -d 'hold the process number in FILE while running'
 complete -c hhttpd -l user -x -d 'run as this user once the ports are open'
 complete -c hhttpd -l group -x -d 'run as this group instead of the user\'s'

@@ -70,7 +70,7 @@ complete -c hproxy -s 'v' -l verbose -d 'tell of connections and workers on stde
 complete -c hproxy -s 'c' -l config -r -F -d 'read FILE: more services, with the names of these options as keys'
 complete -c hproxy -s 't' -l test -d 'check options and configuration, and leave'
 complete -c hproxy -s 'd' -l daemon -d 'run in the background'
-complete -c hproxy -s 's' -l signal -x -a 'start stop restart status reload' -d 'start, stop, restart or reload the server, or tell its status'
+complete -c hproxy -s 's' -l signal -x -a 'start stop restart status reload reopen' -d 'start, stop, restart or reload the server, make it open its log files anew (reopen), or tell its status'
 complete -c hproxy -l pid-file -r -F -d 'hold the process number in FILE while running'
 complete -c hproxy -l user -x -d 'run as this user once the ports are open'
 complete -c hproxy -l group -x -d 'run as this group instead of the user\'s'

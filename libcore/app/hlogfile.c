@@ -155,6 +155,22 @@ int hlogfile_open(hlogfile_t *log, const hlogfile_options_t *options)
     return err;
 }
 
+int hlogfile_reopen(hlogfile_t *log)
+{
+    int fd, err = 0;
+
+    if (!hlogfile_is_file(log))
+        return 0;
+    fd = open_path(log->options.path);
+    if (fd < 0 || dup3(fd, log->fd, O_CLOEXEC) < 0)
+        err = -errno;
+    else
+        log->day = day_of_file(fd);
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
 void hlogfile_close(hlogfile_t *log)
 {
     if (hlogfile_is_file(log))

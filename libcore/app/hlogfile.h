@@ -3,8 +3,8 @@
  * that theirs do not mix. Messages may go to stderr instead.
  *
  * A file that has grown past size_max, or that was begun on an earlier day while keep_days counts,
- * is moved to NAME.20261121-164501. Who has it open goes on writing there, until it is opened anew:
- * at a reload. */
+ * is moved to NAME.20261121-164501. Who has it open goes on writing there, until it is opened
+ * anew. */
 #ifndef HNET_APP_HLOGFILE_H
 #define HNET_APP_HLOGFILE_H
 
@@ -39,6 +39,11 @@ typedef struct hlogfile_s {
 /* Opens, and moves the file before if that is due. 0, or -errno of the file and *log is
  * HLOGFILE_NONE. */
 int hlogfile_open(hlogfile_t *log, const hlogfile_options_t *options);
+
+/* Opens the file of this name, whatever became of the old one, and gives it the old one's
+ * descriptor: whoever has that in this process writes there from now on. 0, also where there is no
+ * file to open; or -errno and the old one stays. */
+int hlogfile_reopen(hlogfile_t *log);
 void hlogfile_close(hlogfile_t *log); /* not stdout and stderr; may be called again */
 
 /* One message, if the level counts: "hhttpd: text" on stderr and stdout, "2026-11-21T16:45:01.123

@@ -42,6 +42,8 @@ struct hmain_s {
 };
 
 static const char *const action_names[] = {"start", "stop", "restart", "status", "reload", NULL};
+static const char *const log_action_names[] = {"start",  "stop",   "restart", "status",
+                                               "reload", "reopen", NULL};
 
 static int take_action(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
 {
@@ -56,18 +58,21 @@ static int take_action(const hopt_t *option, const char *arg, void *opts, hbytes
         }
         hsuggest_offer(&near, option->names[i]);
     }
-    hbytes_append_str(why, "it takes start, stop, restart, status or reload");
+    hbytes_append_str(why, "it takes start, stop, restart, status");
+    for (const char *const *name = option->names + HMAIN_STATUS; *name != NULL; name++)
+        hbytes_printf(why, name[1] != NULL ? ", %s" : " or %s", *name);
     if (near.best != NULL)
         hbytes_printf(why, " (did you mean %s?)", near.best);
     return HERR_SYNTAX;
 }
 
-const hopt_t hmain_rows[] = {
+static const hopt_t first_rows[] = {
     HOPT_GROUP("Service"),
     HOPT_FLAG('d', "daemon", hmain_options_t, daemon, "run in the background"),
-    HOPT_CALL('s', "signal", take_action,
-              "start, stop, restart or reload the server, or tell its status", .arg_name = "ACTION",
-              .names = action_names),
+    HOPT_END,
+};
+
+static const hopt_t rest_rows[] = {
     HOPT_STRING(0, "pid-file", hmain_options_t, pid_file,
                 "hold the process number in FILE while running", .arg_name = "FILE"),
     HOPT_STRING(0, "user", hmain_options_t, user, "run as this user once the ports are open",
@@ -76,6 +81,26 @@ const hopt_t hmain_rows[] = {
                 .arg_name = "GROUP"),
     HOPT_SPAN(0, "stop-timeout", hmain_options_t, stop_timeout_ms,
               "how long stop and restart wait for the end (10s)"),
+    HOPT_END,
+};
+
+const hopt_t hmain_rows[] = {
+    {.type = HOPT_TYPE_INCLUDE, .table = first_rows},
+    HOPT_CALL('s', "signal", take_action,
+              "start, stop, restart or reload the server, or tell its status", .arg_name = "ACTION",
+              .names = action_names),
+    {.type = HOPT_TYPE_INCLUDE, .table = rest_rows},
+    HOPT_END,
+};
+
+const hopt_t hmain_log_rows[] = {
+    {.type = HOPT_TYPE_INCLUDE, .table = first_rows},
+    HOPT_CALL(
+        's', "signal", take_action,
+        "start, stop, restart or reload the server, make it open its log files anew (reopen), "
+        "or tell its status",
+        .arg_name = "ACTION", .names = log_action_names),
+    {.type = HOPT_TYPE_INCLUDE, .table = rest_rows},
     HOPT_END,
 };
 
@@ -159,10 +184,10 @@ static int do_stop(const char *name, const hmain_options_t *options, const char 
     return options->action == HMAIN_STOP ? show_status(name, 0) : 0;
 }
 
-static int do_reload(const char *name, const char *path)
+static int do_signal(const char *name, const char *path, int signo)
 {
     pid_t pid;
-    int status = hpidfile_signal(path, SIGHUP, 0, &pid);
+    int status = hpidfile_signal(path, signo, 0, &pid);
 
     if (status < 0 && pid > 0)
         return complain(name, "process %ld: %s", (long)pid, herr_str(status));
@@ -184,7 +209,9 @@ static int act(const char *name, const hmain_options_t *options, const char *pat
     case HMAIN_STOP:
         return do_stop(name, options, path);
     case HMAIN_RELOAD:
-        return do_reload(name, path);
+        return do_signal(name, path, SIGHUP);
+    case HMAIN_REOPEN:
+        return do_signal(name, path, SIGUSR1);
     case HMAIN_RESTART:
         status = do_stop(name, options, path);
         return status == 0 ? HMAIN_RUN : status;

@@ -1,5 +1,5 @@
-/* hmain: what the main of every server does around its loop: -s start|stop|restart|status|reload,
- * going to the background, the pid file, signals, the user it runs as.
+/* hmain: what the main of every server does around its loop: -s start|stop|restart|status|reload|
+ * reopen, going to the background, the pid file, signals, the user it runs as.
  *
  *     status = hmain_begin("hecho", &opts.main, &app); -s done, or pid file held
  *     if (status != HMAIN_RUN)
@@ -31,7 +31,8 @@ typedef enum hmain_action_e {
     HMAIN_STOP,
     HMAIN_RESTART,
     HMAIN_STATUS,
-    HMAIN_RELOAD
+    HMAIN_RELOAD,
+    HMAIN_REOPEN /* SIGUSR1 */
 } hmain_action_e;
 
 /* Zero-initialised is: run in the foreground, without a pid file. */
@@ -48,6 +49,9 @@ typedef struct hmain_options_s {
 
 /* Rows for HOPT_INCLUDE(hmain_rows, opts_t, main, hmain_options_t). */
 extern const hopt_t hmain_rows[];
+
+/* The same with -s reopen, for those that take SIGUSR1 for their log files (hmaster). */
+extern const hopt_t hmain_log_rows[];
 
 typedef struct hmain_s hmain_t;
 

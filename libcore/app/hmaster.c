@@ -6,34 +6,10 @@
 #include "../base/hmem.h"
 #include "hstart.h"
 
-#define ROTATE_MS 60000
 #define KILL_EXTRA_MS 2000
 #define STOP_MS_MAX (UINT32_MAX / 4)
 
 /* ---- reload ---------------------------------------------------------------------------------- */
-
-static void reload(hmaster_t *master, const char *why);
-
-static void on_rotate_timer(htimer_t *timer)
-{
-    hmaster_t *master = hevent_userdata(timer);
-    const hmaster_options_t *options = master->options;
-
-    if (options->rotate(options->userdata, &master->current->plan))
-        reload(master, "log files moved");
-}
-
-static void watch_logs(hmaster_t *master)
-{
-    if (!master->current->plan.rotates) {
-        htimer_del(master->rotate_timer);
-        master->rotate_timer = NULL;
-    } else if (!master->rotate_timer) {
-        master->rotate_timer = htimer_add(master->loop, on_rotate_timer, ROTATE_MS, INFINITE);
-        if (master->rotate_timer)
-            hevent_set_userdata(master->rotate_timer, master);
-    }
-}
 
 static void refuse(const hmaster_t *master, const hbytes_t *errors)
 {
@@ -60,16 +36,18 @@ static int replace(hmaster_t *master, generation_t *g)
     }
     hlisteners_commit(master->listeners);
     hworkers_stop(old->workers);
-    watch_logs(master);
+    hmaster__watch_logs(master);
     return 0;
 }
 
-static void reload(hmaster_t *master, const char *why)
+static void on_reload(hmain_t *app, void *userdata)
 {
+    hmaster_t *master = userdata;
     hbytes_t errors = {0};
     generation_t *g;
     int err = HERR_SYNTAX;
 
+    (void)app;
     if (atomic_load(master->stopping))
         return;
     g = hmaster__make(master, &errors);
@@ -80,23 +58,15 @@ static void reload(hmaster_t *master, const char *why)
     if (err)
         refuse(master, &errors);
     else
-        hlogfile_say(hmaster__log(master), HLOG_INFO, "%s: generation %llu serves", why,
+        hlogfile_say(hmaster__log(master), HLOG_INFO, "reloaded: generation %llu serves",
                      (unsigned long long)master->current->shown.number);
     hbytes_deinit(&errors);
 }
 
-static void on_reload(hmain_t *app, void *userdata)
-{
-    (void)app;
-    reload(userdata, "reloaded");
-}
-
 static void on_user(hmain_t *app, void *userdata)
 {
-    const hmaster_t *master = userdata;
-
     (void)app;
-    master->options->user(master->options->userdata);
+    hmaster__reopen_logs(userdata);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -133,14 +103,12 @@ static void on_stop(hmain_t *app, void *userdata)
 static int serve(hmaster_t *master)
 {
     const hmaster_options_t *options = master->options;
-    hmain_callbacks_t callbacks = {.on_stop = on_stop, .userdata = master};
+    hmain_callbacks_t callbacks = {.on_stop = on_stop, .on_user = on_user, .userdata = master};
     const hmain_options_t *m = options->main;
     int err;
 
     if (options->reloads || m->pid_file || m->daemon || m->action != HMAIN_NONE)
         callbacks.on_reload = on_reload;
-    if (options->user)
-        callbacks.on_user = on_user;
     htitle_set(options->title, "%s: master process", options->name);
     err = hmain_watch(master->app, master->loop, &callbacks);
     if (!err) {
@@ -157,7 +125,7 @@ static int serve(hmaster_t *master)
         return 1;
     }
     hlisteners_commit(master->listeners);
-    watch_logs(master);
+    hmaster__watch_logs(master);
     return hloop_run(master->loop) == 0 ? 0 : 1;
 }
 

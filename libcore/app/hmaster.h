@@ -6,6 +6,9 @@
  * new one, or, if anything is wrong with it, tells so and leaves all as it was. The sockets are
  * shared (hlisteners), the old generation drains: its workers serve what they have, and go.
  *
+ * SIGUSR1 opens the log files anew, in the workers of all generations, too; and so does the master
+ * when it has moved one (see hlogfile).
+ *
  *     main      hmaster_run(&options): -s, the background, the pid file, the first start, until
  *               SIGTERM or SIGINT
  *     load      settings read and tried out, into a plan
@@ -31,8 +34,9 @@ extern "C" {
 
 /* What a program makes of its settings. All that it points at lives until `discard`. */
 typedef struct hmaster_plan_s {
-    void *settings;        /* the program's own; not NULL */
-    const hlogfile_t *log; /* messages */
+    void *settings;     /* the program's own; not NULL */
+    hlogfile_t *log;    /* messages */
+    hlogfile_t *access; /* or NULL: one more */
     const hlisteners_want_t *wanted;
     size_t wanted_count;
     int workers;       /* processes: 1 to HMASTER_WORKERS_MAX */
@@ -40,7 +44,6 @@ typedef struct hmaster_plan_s {
     uint32_t drain_ms; /* what the old workers get at the next reload; 0: all the time they want */
     uint32_t stop_ms;  /* ... at the end; 0: HMASTER_STOP_MS */
     bool tells;        /* of each worker that starts */
-    bool rotates;      /* options.rotate is asked now and then */
 } hmaster_plan_t;
 
 typedef struct hmaster_s hmaster_t;
@@ -86,20 +89,13 @@ typedef struct hmaster_options_s {
     /* A plan is not used any more, or never was (number 0): no worker lives by it. */
     void (*discard)(void *userdata, hmaster_plan_t *plan, uint64_t number);
 
-    /* The body of a worker process: its exit status. SIGINT, SIGHUP and SIGUSR1 are ignored there
-     * (a terminal sends its signals to the whole group), SIGTERM waits for hmaster_watch; the limit
-     * of descriptors is raised to the hard one; of the sockets it has those of its generation. */
+    /* The body of a worker process: its exit status. SIGINT and SIGHUP are ignored there (a
+     * terminal sends its signals to the whole group), SIGTERM waits for hmaster_watch; the limit of
+     * descriptors is raised to the hard one; of the sockets it has those of its generation. */
     int (*work)(const hmaster_worker_t *worker, void *userdata);
 
     /* May be NULL. In the master: the worker that had this slot has ended, well or not. */
     void (*ended)(void *userdata, int slot);
-
-    /* Whether log files were moved and want to be opened anew: then there is a reload. Asked once a
-     * minute if the plan rotates. */
-    bool (*rotate)(void *userdata, const hmaster_plan_t *plan);
-
-    /* May be NULL: SIGUSR1, in the master. */
-    void (*user)(void *userdata);
     void *userdata;
 } hmaster_options_t;
 
@@ -112,7 +108,8 @@ int hmaster_run(const hmaster_options_t *options);
 
 /* When it is to drain (SIGTERM), drain runs in the loop, which is that of the process's first
  * thread; a second time when there is less time than before, because the server is stopped. From
- * here on signals come. 0 or a negative error. */
+ * here on signals come, and the descriptors of the plan's logs become those of the files that the
+ * master opens anew. 0 or a negative error. */
 int hmaster_watch(const hmaster_worker_t *worker, hloop_t *loop, void (*drain)(void *arg),
                   void *arg);
 

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +76,17 @@ static void raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Nobody but the master lays anything down. */
+static void close_shelves(const generation_t *own)
+{
+    for (const generation_t *g = own->master->current; g; g = g->next) {
+        close(g->shelf[0]);
+        if (g != own)
+            close(g->shelf[1]);
+    }
+    own->master->own = own;
+}
+
 static int be_worker(int index, void *userdata)
 {
     generation_t *g = userdata;
@@ -85,7 +97,8 @@ static int be_worker(int index, void *userdata)
     htitle_set(options->title, "%s: worker process", options->name);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN); /* what it would tell is seen by hmaster_watch */
+    close_shelves(g);
     raise_limit();
     hlisteners_keep_only(master->listeners, &g->listeners);
     return options->work(&worker, options->userdata);
@@ -98,17 +111,25 @@ static void on_term(hsignal_t *signal)
     master->drain(master->drain_arg);
 }
 
+static void on_user(hsignal_t *signal)
+{
+    hmaster__take_logs(hevent_userdata(signal));
+}
+
 int hmaster_watch(const hmaster_worker_t *worker, hloop_t *loop, void (*drain)(void *arg),
                   void *arg)
 {
     sigset_t held = worker_signals();
     hsignal_t *term = hsignal_add(loop, on_term, SIGTERM);
+    hsignal_t *user = term ? hsignal_add(loop, on_user, SIGUSR1) : NULL;
 
-    if (!term)
+    if (!user)
         return -errno;
     worker->master->drain = drain;
     worker->master->drain_arg = arg;
     hevent_set_userdata(term, worker->master);
+    hevent_set_userdata(user, (void *)worker->master->own);
+    hmaster__take_logs(worker->master->own);
     sigprocmask(SIG_UNBLOCK, &held, NULL);
     return 0;
 }
@@ -140,6 +161,10 @@ void hmaster__free(generation_t *g)
     if (g->plan.settings)
         options->discard(options->userdata, &g->plan, g->shown.number);
     hlisteners_set_deinit(&g->listeners);
+    for (int i = 0; i < 2; i++) {
+        if (g->shelf[i] >= 0)
+            close(g->shelf[i]);
+    }
     hmem_free(g->slots);
     hmem_free(g);
 }
@@ -170,6 +195,8 @@ static int fill(generation_t *g, hbytes_t *errors)
 
     if (err)
         g->plan.settings = NULL;
+    else if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, g->shelf) < 0)
+        err = -errno;
     if (!err && (g->plan.workers < 1 || g->plan.workers > slots_max(g->master) / 2))
         err = -EINVAL;
     if (err)
@@ -187,6 +214,7 @@ generation_t *hmaster__make(hmaster_t *master, hbytes_t *errors)
 
     if (g) {
         g->master = master;
+        g->shelf[0] = g->shelf[1] = -1;
         g->shown = (hmaster_generation_t){.plan = &g->plan, .listeners = &g->listeners};
         err = fill(g, errors);
     }

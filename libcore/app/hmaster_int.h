@@ -1,4 +1,4 @@
-/* hmaster's own: what its two files share. */
+/* hmaster's own: what its files share. */
 #ifndef HNET_APP_HMASTER_INT_H
 #define HNET_APP_HMASTER_INT_H
 
@@ -18,8 +18,9 @@ typedef struct generation_s {
     hmaster_plan_t plan;
     hlisteners_set_t listeners;
     hworkers_t *workers;
-    int *slots; /* of each worker; HMASTER__NO_SLOT while it does not live */
-    bool gone;  /* its last worker has ended */
+    int shelf[2]; /* a pair of sockets: the master lays log files down, workers see them; or -1 */
+    int *slots;   /* of each worker; HMASTER__NO_SLOT while it does not live */
+    bool gone;    /* its last worker has ended */
 } generation_t;
 
 struct hmaster_s {
@@ -37,7 +38,8 @@ struct hmaster_s {
     size_t slots_taken;
     _Atomic bool *stopping; /* in memory that all processes see: not a reload, the end is near */
 
-    void (*drain)(void *arg); /* in a worker */
+    const generation_t *own; /* in a worker */
+    void (*drain)(void *arg);
     void *drain_arg;
 };
 
@@ -56,6 +58,15 @@ void hmaster__free(generation_t *g);
 void hmaster__make_room(hmaster_t *master, int workers);
 
 uint32_t hmaster__stop_ms(const hmaster_plan_t *plan);
+
+/* hmaster_logs.c: opens the log files of all generations anew, for their workers, too. */
+void hmaster__reopen_logs(hmaster_t *master);
+
+/* ... In a worker: those that were, if there are any. */
+void hmaster__take_logs(const generation_t *g);
+
+/* ... After each change of the plan: moves them when that is due, if that is wanted. */
+void hmaster__watch_logs(hmaster_t *master);
 
 static inline const hlogfile_t *hmaster__log(const hmaster_t *master)
 {

@@ -335,6 +335,20 @@ static void put_paragraphs(hopt_writer_t *w, const char *const *paragraphs, size
     }
 }
 
+/* Indented. */
+static void put_literal(hopt_writer_t *w, const char *text)
+{
+    bool begins = true;
+
+    for (; text != NULL && *text != '\0'; text++) {
+        hopt__put(w, begins ? "\n  " : "");
+        begins = *text == '\n';
+        if (!begins)
+            hopt__put_char(w, *text);
+    }
+    hopt__put(w, begins ? "" : "\n");
+}
+
 /* Man pages have their titles in capitals, this text has not. */
 static void put_section(hopt_writer_t *w, const hopt_section_t *section, size_t width)
 {
@@ -346,6 +360,7 @@ static void put_section(hopt_writer_t *w, const hopt_section_t *section, size_t 
     if (section->paragraphs != NULL && section->terms != NULL)
         hopt__put_char(w, '\n');
     put_term_list(w, section->terms, width);
+    put_literal(w, section->literal);
 }
 
 static void write_text(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)

@@ -21,12 +21,14 @@ typedef struct hopt_term_s {
     const char *text;
 } hopt_term_t;
 
-/* A section of the manual of the command's own, behind the options: a title in capitals, paragraphs
- * and a list, either of which may be NULL. The last of an array has no title. */
+/* A section of the manual of the command's own, behind the options: a title in capitals,
+ * paragraphs, a list and lines that are shown as they stand (none begins with a dot), each of which
+ * may be NULL. The last of an array has no title. */
 typedef struct hopt_section_s {
     const char *title;
     const char *const *paragraphs; /* NULL-terminated */
     const hopt_term_t *terms;
+    const char *literal; /* without the last newline */
 } hopt_section_t;
 
 /* A library that may be built in; version is called by --version only and returns a static string,

@@ -50,6 +50,13 @@ static void put_literal(hopt_writer_t *w, const char *text)
     hopt__put_char(w, '\n');
 }
 
+static void put_display(hopt_writer_t *w, const char *text)
+{
+    hopt__put(w, ".Bd -literal -offset indent\n");
+    put_literal(w, text);
+    hopt__put(w, ".Ed\n");
+}
+
 /* Running text: mdoc wants every sentence on a line of its own; long lines are broken anyway. */
 static void put_text(hopt_writer_t *w, const char *text)
 {
@@ -316,6 +323,8 @@ static void put_sections(hopt_writer_t *w, const hopt_section_t *section)
         put_paragraphs(w, section->paragraphs);
         if (section->terms != NULL)
             put_list(w, "Li", section->terms);
+        if (section->literal != NULL)
+            put_display(w, section->literal);
     }
 }
 
@@ -337,9 +346,7 @@ static void put_examples(const hopt_doc_t *doc, hopt_writer_t *w)
     for (const hopt_term_t *t = doc->examples; t->term != NULL; t++) {
         hopt__put(w, t != doc->examples ? ".Pp\n" : "");
         put_text(w, t->text);
-        hopt__put(w, ".Bd -literal -offset indent\n");
-        put_literal(w, t->term);
-        hopt__put(w, ".Ed\n");
+        put_display(w, t->term);
     }
 }
 

@@ -143,6 +143,37 @@ static void a_large_file_is_moved_and_opened_anew(void **state)
     hlogfile_close(&log);
 }
 
+static void a_file_opened_anew_has_the_old_ones_descriptor(void **state)
+{
+    const hlogfile_options_t options = {.prefix = "x", .path = path};
+    char old[sizeof(path) + 4];
+    hlogfile_t log;
+    int fd;
+
+    (void)state;
+    snprintf(old, sizeof(old), "%s.old", path);
+    assert_int_equal(hlogfile_open(&log, &options), 0);
+    fd = log.fd;
+    assert_int_equal(rename(path, old), 0);
+    hlogfile_say(&log, HLOG_INFO, "one");
+    assert_int_equal(hlogfile_reopen(&log), 0);
+    assert_int_equal(log.fd, fd);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    hlogfile_say(&log, HLOG_INFO, "two");
+    assert_non_null(strstr(content(old), "INFO one\n"));
+    assert_null(strstr(content(old), "two"));
+    assert_non_null(strstr(content(path), "INFO two\n"));
+
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(hlogfile_reopen(&log), -EISDIR);
+    assert_int_equal(log.fd, fd);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    hlogfile_close(&log);
+    assert_int_equal(hlogfile_reopen(&log), 0); /* of none */
+    assert_int_equal(log.fd, -1);
+}
+
 /* At the start, too: the server did not run at midnight. */
 static void a_file_of_yesterday_is_moved_and_old_ones_go(void **state)
 {
@@ -183,6 +214,7 @@ int main(void)
         TEST(on_stderr_and_stdout_the_name_is_in_front),
         TEST(what_cannot_be_opened_is_told),
         TEST(a_large_file_is_moved_and_opened_anew),
+        TEST(a_file_opened_anew_has_the_old_ones_descriptor),
         TEST(a_file_of_yesterday_is_moved_and_old_ones_go),
     };
 

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "app/hstart.h"
+#include "folder_fixture.h"
 
 #define WAIT_MS 60000
 
@@ -63,6 +64,7 @@ static int load(void *userdata, hmaster_plan_t *plan, hbytes_t *errors)
     *number = ++s->loads;
     if (*number == s->refuse_at) {
         free(number);
+        tell("refused\n");
         hbytes_append_str(errors, "x.conf:1: wrong\n");
         return HERR_SYNTAX;
     }
@@ -108,12 +110,6 @@ static void ended(void *userdata, int slot)
     tell("ended %d\n", slot);
 }
 
-static void user(void *userdata)
-{
-    (void)userdata;
-    tell("user\n");
-}
-
 typedef struct body_s {
     const hmaster_worker_t *worker;
     hloop_t *loop;
@@ -123,6 +119,7 @@ static void drain(void *arg)
 {
     const body_t *body = arg;
 
+    hlogfile_say(&server.log, HLOG_INFO, "drain %d", body->worker->slot);
     tell("drain %d %u\n", body->worker->slot, hmaster_drain_ms(body->worker));
     if (!server.holds || hmaster_drain_ms(body->worker) == 1)
         hloop_stop(body->loop);
@@ -161,7 +158,6 @@ static int begin(void **state)
                                   .discard = discard,
                                   .work = work,
                                   .ended = ended,
-                                  .user = user,
                                   .userdata = &server};
     child = 0;
     return hendpoint_parse(&server.wanted.endpoint, "127.0.0.1:0", NULL, 0);
@@ -304,8 +300,7 @@ static void a_reload_that_fails_changes_nothing(void **state)
     start();
     workers_begin(1, 1, pids);
     kill(child, SIGHUP);
-    kill(child, SIGUSR1);
-    wait_for("user\n"); /* there was time for the first one */
+    wait_for("refused\n");
     kill(child, SIGHUP);
     assert_string_equal(next(), "discard 3 of generation 0\n");
     assert_int_equal(kill(pids[0], 0), 0);
@@ -337,6 +332,46 @@ static void a_stop_shortens_what_is_draining(void **state)
     assert_int_equal(finish(), 0);
 }
 
+/* Those of a generation that drains too, and those of one that comes later. */
+static void log_files_are_opened_anew_in_all_workers(void **state)
+{
+    char path[80], old[80], text[1024] = "";
+    pid_t pids[8] = {0};
+    void *folder;
+    int fd;
+
+    (void)state;
+    assert_int_equal(folder_make(&folder), 0);
+    snprintf(path, sizeof(path), "%s/log", ((folder_t *)folder)->path);
+    snprintf(old, sizeof(old), "%s/old", ((folder_t *)folder)->path);
+    assert_int_equal(hlogfile_open(&server.log, &(hlogfile_options_t){.prefix = "x", .path = path}),
+                     0);
+    server.holds = true;
+    server.drain_ms = 0;
+    server.workers = 1;
+    start();
+    workers_begin(1, 1, pids);
+    kill(child, SIGHUP);
+    workers_begin(1, 2, pids);
+    assert_int_equal(rename(path, old), 0);
+    kill(child, SIGUSR1);
+    for (int i = 0; i < WAIT_MS / 10 && access(path, F_OK) < 0; i++)
+        poll(NULL, 0, 10);
+    kill(pids[1], SIGKILL);
+    workers_begin(1, 2, pids); /* its successor */
+    kill(child, SIGTERM);
+    while (next()[0])
+        ;
+    assert_int_equal(finish(), 0);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(read(fd, text, sizeof(text) - 1) > 0);
+    close(fd);
+    assert_non_null(strstr(text, " drain 0\n"));
+    assert_non_null(strstr(text, " drain 1\n"));
+    hlogfile_close(&server.log);
+    assert_int_equal(folder_remove(&folder), 0);
+}
+
 static void there_is_room_for_the_newest_generation(void **state)
 {
     pid_t pids[8] = {0};
@@ -362,6 +397,7 @@ static void a_start_that_fails_ends_with_1(void **state)
     (void)state;
     server.refuse_at = 1;
     start();
+    assert_string_equal(next(), "refused\n");
     assert_string_equal(next(), "");
     assert_int_equal(finish(), 1);
     server.refuse_at = 0;
@@ -381,6 +417,7 @@ int main(void)
         TEST(an_old_generation_drains_and_its_settings_go),
         TEST(a_reload_that_fails_changes_nothing),
         TEST(a_stop_shortens_what_is_draining),
+        TEST(log_files_are_opened_anew_in_all_workers),
         TEST(there_is_room_for_the_newest_generation),
         TEST(a_start_that_fails_ends_with_1),
     };

@@ -1,0 +1,106 @@
+# One thread.
+"""hhttpd and hproxy: log files that somebody moves away, by hand or with logrotate, are opened anew."""
+
+import os
+import re
+import signal
+import urllib.request
+
+import pytest
+
+from conftest import BIN, ROOT, wait_until
+from hhttpd_lab import hhttpd, www  # noqa: F401
+from hproxy_lab import hproxy, target  # noqa: F401
+
+
+def has(path, text):
+    return path.exists() and text in path.read_text()
+
+
+def test_a_worker_of_an_earlier_generation_goes_on_in_the_new_file(lab, hproxy, target):
+    access, moved, pid_file = lab.folder / "access", lab.folder / "moved", lab.path("pid")
+    proxy = hproxy("0", target().address, f"--access-log={access}", "--pid-file", pid_file)
+    with proxy.connect() as client:
+        client.sendall(b"x")
+        assert client.recv(100) == b"target:x"
+        proxy.reload()
+        access.rename(moved)
+        assert lab.run("hproxy", "-s", "reopen", "--pid-file", pid_file).wait() == 0
+        wait_until(lambda: "log files opened anew" in proxy.process.err(), "the new file")
+        assert proxy.ask(b"y") == b"target:y"
+        wait_until(lambda: access.read_text().count("\n") == 1, "the line of the new worker")
+    wait_until(lambda: access.read_text().count("\n") == 2, "the line of the old one")
+    assert moved.read_text() == ""
+    proxy.stop()
+
+
+def test_requests_and_messages_of_hhttpd(lab, hhttpd, www):
+    log, access = lab.folder / "log", lab.folder / "access"
+    process = lab.spawn("hhttpd", "--threads", "2", "--log-file", log, f"--access-log={access}", www, "0")
+    url = wait_until(lambda: log.exists() and re.search(r"on (http://\S+)", log.read_text()), "the server")[1]
+    urllib.request.urlopen(url + "a.txt").read()
+    wait_until(lambda: has(access, "a.txt"), "the first request")
+    for path in log, access:
+        path.rename(f"{path}.1")
+    process.signal(signal.SIGUSR1)
+    wait_until(lambda: has(log, "log files opened anew"), "the new file")
+    urllib.request.urlopen(url + "a.txt?2").read()
+    wait_until(lambda: has(access, "a.txt?2"), "the second request")
+    assert "a.txt?2" not in (lab.folder / "access.1").read_text()
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+def test_a_file_that_cannot_be_opened_is_told_and_the_old_one_stays(lab, hproxy, target):
+    folder = lab.folder / "logs"
+    folder.mkdir()
+    proxy = hproxy("0", target().address, f"--access-log={folder}/access")
+    folder.rename(lab.folder / "gone")
+    proxy.process.signal(signal.SIGUSR1)
+    wait_until(lambda: f"cannot open {folder}/access: No such file" in proxy.process.err(), "the message")
+    assert proxy.ask(b"y") == b"target:y"
+    wait_until(lambda: has(lab.folder / "gone" / "access", "done"), "the line")
+    proxy.stop()
+
+
+def test_without_files_the_signal_does_nothing(hproxy, target):
+    proxy = hproxy("0", target().address)
+    proxy.process.signal(signal.SIGUSR1)
+    assert proxy.ask(b"y") == b"target:y"
+    proxy.stop()
+
+
+def test_others_have_no_such_action(lab):
+    process = lab.run("hecho", "-s", "reopen")
+    assert process.wait() == 2 and "it takes start, stop, restart, status or reload" in process.err()
+
+
+def example(command):
+    """What the manual says that logrotate is told."""
+    section = (ROOT / "man" / f"{command}.1").read_text().split(".Sh LOG ROTATION\n")[1]
+    return re.search(r"\.Bd -literal.*?\n(.*?)\.Ed\n", section, re.S)[1].replace("\\-", "-")
+
+
+@pytest.mark.parametrize("command", ["hhttpd", "hproxy"])
+def test_the_manuals_example_for_logrotate(lab, www, target, command):
+    access, conf, rotate = lab.folder / "access.log", lab.folder / "x.conf", lab.folder / "logrotate.conf"
+    if command == "hhttpd":
+        conf.write_text(f"listen = 127.0.0.1:0\npid_file = {lab.path('pid')}\naccess_log = {access}\n"
+                        f"document_root = {www}\n")
+    else:
+        conf.write_text(f"pid-file = {lab.path('pid')}\naccess-log = {access}\n"
+                        f"[listen x]\nlisten = 127.0.0.1:0\ntarget = {target().address}\n")
+    rotate.write_text(example(command).replace(f"/var/log/{command}/", f"{lab.folder}/")
+                      .replace(f"{command} -c /etc/{command}.conf", f"{BIN}/{command} -c {conf}"))
+    assert str(lab.folder) in rotate.read_text() and str(BIN) in rotate.read_text()
+    os.chmod(rotate, 0o600)
+    process = lab.spawn(command, "-c", conf)
+    wait_until(lambda: "serving" in process.err(), "the server")
+    access.write_text("before\n")
+    done = lab.run("logrotate", "-f", "-s", lab.path("state"), rotate)
+    assert done.wait() == 0, done.err()
+    assert has(lab.folder / "access.log.1", "before")
+    wait_until(lambda: "log files opened anew" in process.err(), "the new file")
+    assert access.exists()
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
