@@ -2,6 +2,7 @@
  * thread, each with a site of its own. */
 #include "hhttpd.h"
 
+#include "app/hlognotes.h"
 #include "app/hstart.h"
 #include "base/hmem.h"
 #include "event/hloop_pool.h"
@@ -21,6 +22,7 @@ struct worker_s {
     const hmaster_worker_t *process;
     const generation_t *generation;
     metrics_shared_t *metrics;
+    hlognotes_t notes;
     lane_t *lanes;
     unsigned lane_count;
     hloop_pool_t *pool; /* of the lanes behind the first; NULL: there are none */
@@ -105,6 +107,7 @@ static void on_thread_stop(hloop_t *loop, unsigned index, void *userdata)
 static int start_threads(worker_t *worker)
 {
     hloop_pool_options_t options = {.threads = worker->lane_count - 1,
+                                    .loop = {.log = worker->notes.log},
                                     .name = "hhttpd",
                                     .on_start = on_thread_start,
                                     .on_stop = on_thread_stop,
@@ -143,7 +146,7 @@ static int run(worker_t *worker)
 {
     const generation_t *g = worker->generation;
     char why[HSTART_WHY_SIZE];
-    hloop_t *loop = hstart_loop(NULL, why, sizeof(why));
+    hloop_t *loop = hstart_loop(&(hloop_options_t){.log = worker->notes.log}, why, sizeof(why));
     int err;
 
     worker->lane_count = g->settings->worker_threads;
@@ -173,6 +176,9 @@ int worker_main(const hmaster_worker_t *process, void *userdata)
                      why.len > 0 ? why.data : herr_str(err));
     hbytes_deinit(&why);
     if (!err)
+        err = hlognotes_init(&worker.notes, &g->log);
+    if (!err)
         err = run(&worker);
+    hlognotes_deinit(&worker.notes);
     return err ? 1 : 0;
 }

@@ -1,5 +1,6 @@
 """hhttpd as a service: -d and -s, reload, workers that die, logs."""
 
+import contextlib
 import json
 import os
 import re
@@ -195,6 +196,16 @@ def test_a_worker_may_have_as_many_connections_as_it_is_allowed(hhttpd, www):
     for connection in connections:
         connection.request("GET", "/a.txt")
         assert connection.getresponse().read() == b"some text\n"
+    server.stop()
+
+
+def test_what_is_shed_for_want_of_descriptors_is_told(hhttpd, www):
+    server = hhttpd(www, "0", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
+    with contextlib.ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        wait_until(lambda: "Too many open files" in server.process.err(), "the word about it")
+    assert ": connection shed" in server.process.err()
     server.stop()
 
 
