@@ -78,7 +78,7 @@ void hloop__add_work(hloop_t *loop, hio_t *io, unsigned bits)
     io->work |= bits;
 }
 
-static void run_work(hloop_t *loop)
+static void run_work_once(hloop_t *loop)
 {
     hlist_t batch;
     hlist_t *node;
@@ -87,6 +87,15 @@ static void run_work(hloop_t *loop)
     hlist_splice(&batch, &loop->work);
     while ((node = hlist_pop_front(&batch)) != NULL)
         hio__do_work(HLIST_ENTRY(node, hio_t, link));
+}
+
+/* Work makes work (a connection that stands is read): the poller is not asked in between. What is
+ * made after that waits, or events and timers might never have their turn. */
+static void run_work(hloop_t *loop)
+{
+    run_work_once(loop);
+    if (!hlist_empty(&loop->work))
+        run_work_once(loop);
 }
 
 /* ---- posts ----------------------------------------------------------------------------------- */

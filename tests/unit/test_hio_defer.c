@@ -49,6 +49,38 @@ static void it_comes_once_and_never_from_inside(void **state)
     hloop_free(&loop);
 }
 
+static uint64_t iterations[3];
+static int links;
+
+static void link_of_chain(hio_t *io)
+{
+    hloop_stats_t stats;
+
+    hloop_stats(hevent_loop(io), &stats);
+    iterations[links++] = stats.iterations;
+    if (links < 3)
+        assert_int_equal(hio_defer(io, link_of_chain), 0);
+}
+
+/* One more turn costs no look at the poller; those who come again and again do not keep others from
+ * theirs. */
+static void what_it_asks_for_comes_in_the_same_iteration_once(void **state)
+{
+    hloop_t *loop = new_loop();
+    seen_t seen;
+    int peer;
+    hio_t *io = observed_tcp(loop, &seen, &peer);
+
+    (void)state;
+    links = 0;
+    assert_int_equal(hio_defer(io, link_of_chain), 0);
+    RUN_UNTIL(loop, links == 3);
+    assert_int_equal(iterations[1], iterations[0]);
+    assert_int_equal(iterations[2], iterations[0] + 1);
+    close(peer);
+    hloop_free(&loop);
+}
+
 static void a_closed_one_does_not_call(void **state)
 {
     hloop_t *loop = new_loop();
@@ -72,6 +104,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_comes_once_and_never_from_inside),
+        cmocka_unit_test(what_it_asks_for_comes_in_the_same_iteration_once),
         cmocka_unit_test(a_closed_one_does_not_call),
     };
 
