@@ -208,7 +208,7 @@ static int on_open(hflow_t *flow, void *arg)
     if (err)
         end_because(talk, err);
     else
-        reach_start(&talk->reach, &talk->session, NULL, on_reached);
+        reach_start(&talk->reach, &talk->session, NULL, true, on_reached);
     return 0;
 }
 

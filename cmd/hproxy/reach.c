@@ -88,6 +88,7 @@ static int dial(reach_t *reach)
         .addr_count = 1,
     };
 
+    options.socket.speaks_first = reach->speaks_first;
     if (session->service->source.len > 0)
         options.socket.source = &session->service->source;
     if (to->scheme == HENDPOINT_TLS) {
@@ -133,10 +134,12 @@ static void pick(reach_t *reach)
         fail(reach, SESSION_NO_RESOURCES, herr_str(err));
 }
 
-void reach_start(reach_t *reach, session_t *session, const haddr_t *destination, reach_cb done)
+void reach_start(reach_t *reach, session_t *session, const haddr_t *destination, bool speaks_first,
+                 reach_cb done)
 {
     reach->session = session;
     reach->destination = destination;
+    reach->speaks_first = speaks_first;
     reach->done = done;
     pick(reach);
 }

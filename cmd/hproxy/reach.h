@@ -20,14 +20,17 @@ struct reach_s {
     session_t *session;
     reach_cb done;
     const haddr_t *destination;
+    bool speaks_first;
     htarget_tried_t tried;
     htargets_wait_t wait;
     hdial_t *dial;
 };
 
 /* Starts; done may run inside. destination: what the client has connected to, for a PROXY header;
- * it lives until done. NULL: that is not wanted. */
-void reach_start(reach_t *reach, session_t *session, const haddr_t *destination, reach_cb done);
+ * it lives until done. NULL: that is not wanted. speaks_first: there are bytes for the target that
+ * are sent as soon as it is reached. */
+void reach_start(reach_t *reach, session_t *session, const haddr_t *destination, bool speaks_first,
+                 reach_cb done);
 
 /* Gives up, without done. Legal at any time but from a callback of a dial. */
 void reach_cancel(reach_t *reach);

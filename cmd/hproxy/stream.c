@@ -325,6 +325,12 @@ static int find_destination(stream_t *stream)
     return 0;
 }
 
+/* Behind TLS what waits need not be the client's own words. */
+static bool has_spoken(const stream_t *stream)
+{
+    return !stream->tls && hsocket_has_input(hio_fd(stream->client));
+}
+
 static void reach_target(stream_t *stream)
 {
     int err = settings_of(stream)->send_proxy ? find_destination(stream) : 0;
@@ -332,7 +338,8 @@ static void reach_target(stream_t *stream)
     if (err)
         end_because(stream, err);
     else
-        reach_start(&stream->reach, &stream->session, stream->destination, on_reached);
+        reach_start(&stream->reach, &stream->session, stream->destination, has_spoken(stream),
+                    on_reached);
 }
 
 /* ---- the client ------------------------------------------------------------------------------ */

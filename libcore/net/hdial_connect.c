@@ -136,6 +136,12 @@ static void on_connect(hio_t *io)
     hdial__proceed(dial);
 }
 
+/* A proxy, a TLS server and whoever reads PROXY headers wait for our bytes. */
+static bool speaks_first(const hdial_options_t *o)
+{
+    return o->socket.speaks_first || o->proxy_count > 0 || o->proxy_protocol || o->tls;
+}
+
 static int connect_from(hdial_t *dial, attempt_t *attempt, const hsocket_options_t *socket)
 {
     int timeout_ms = dial->options.address_timeout_ms;
@@ -167,6 +173,7 @@ static int start_attempt(hdial_t *dial, attempt_t *attempt)
     haddr_t source;
     int err;
 
+    socket.speaks_first = speaks_first(&dial->options);
     if (socket.source && socket.source->u.sa.sa_family != attempt->addr.u.sa.sa_family)
         return -EAFNOSUPPORT;
     if (!socket.source || last == 0)

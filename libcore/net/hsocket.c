@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,6 +74,8 @@ static int apply(int fd, int family, int type, const hsocket_options_t *o)
         err = set_keepalive(fd, o);
     if (!err && ip && type == SOCK_STREAM && o->fast_open)
         err = set_int(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+    if (!err && ip && type == SOCK_STREAM && o->speaks_first)
+        err = set_int(fd, IPPROTO_TCP, TCP_QUICKACK, 0); /* until the first data, or 200 ms */
     if (!err && ip && o->reuse_port)
         err = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (!err && o->broadcast)
@@ -421,6 +424,13 @@ int hsocket_peer(int fd, haddr_t *addr)
         return 0;
     addr->len = 0;
     return -errno;
+}
+
+bool hsocket_has_input(int fd)
+{
+    int n = 0;
+
+    return ioctl(fd, FIONREAD, &n) == 0 && n > 0;
 }
 
 /* ---- removing what was bound ----------------------------------------------------------------- */

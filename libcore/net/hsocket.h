@@ -20,6 +20,7 @@ typedef struct hsocket_options_s {
     bool broadcast;     /* SO_BROADCAST */
     bool dual_stack;    /* an IPv6 socket takes IPv4 too; by default it does not */
     bool fast_open;     /* connecting: data goes with the first packet (RFC 7413), where it may */
+    bool speaks_first;  /* connecting: bytes follow at once, and the handshake's end with them */
     int keepalive_s;    /* TCP keep-alive after so many idle seconds; 0: none */
     int keepalive_every_s; /* between its probes; 0: the system's */
     int keepalive_count;   /* so many without an answer are the end; 0: the system's */
@@ -62,6 +63,9 @@ int hsocket_peer(int fd, haddr_t *addr);
 
 int hsocket_set_nonblocking(int fd, bool on);
 int hsocket_set_nodelay(int fd, bool on);
+
+/* Whether bytes that have come wait to be read. */
+bool hsocket_has_input(int fd);
 
 /* SO_RCVLOWAT: nobody is woken for fewer bytes than these; 1 is the usual. */
 int hsocket_set_lowat(int fd, int bytes);

@@ -260,6 +260,40 @@ static void a_listener_may_wait_for_first_bytes(void **state)
     close(fd);
 }
 
+/* The kernel would answer the handshake at once, otherwise. */
+static void who_speaks_first_holds_the_end_of_the_handshake_back(void **state)
+{
+    hsocket_options_t o = {.speaks_first = true};
+    haddr_t addr = loopback(AF_INET);
+    int listener = listen_on(&addr, SOCK_STREAM, NULL);
+    int silent = hsocket_client(&addr, SOCK_STREAM, NULL);
+    int speaker = hsocket_client(&addr, SOCK_STREAM, &o);
+
+    (void)state;
+    assert_int_equal(option_of(silent, IPPROTO_TCP, TCP_QUICKACK), 1);
+    assert_int_equal(option_of(speaker, IPPROTO_TCP, TCP_QUICKACK), 0);
+    close(silent);
+    close(speaker);
+    close(listener);
+}
+
+static void what_waits_to_be_read_is_told(void **state)
+{
+    int fds[2];
+    char byte;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_false(hsocket_has_input(fds[0]));
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_true(hsocket_has_input(fds[0]));
+    assert_int_equal(read(fds[0], &byte, 1), 1);
+    close(fds[1]);
+    assert_false(hsocket_has_input(fds[0])); /* an end is no input */
+    close(fds[0]);
+    assert_false(hsocket_has_input(-1));
+}
+
 static void a_connection_that_is_not_taken_times_out(void **state)
 {
     hsocket_options_t o = {.backlog = 1};
@@ -496,6 +530,8 @@ int main(void)
         cmocka_unit_test(a_client_binds_to_its_source_first),
         cmocka_unit_test(a_refused_connection_is_refused_not_unconnected),
         cmocka_unit_test(a_listener_may_wait_for_first_bytes),
+        cmocka_unit_test(who_speaks_first_holds_the_end_of_the_handshake_back),
+        cmocka_unit_test(what_waits_to_be_read_is_told),
         cmocka_unit_test(a_connection_that_is_not_taken_times_out),
         cmocka_unit_test(a_live_unix_path_is_in_use_and_stays),
         cmocka_unit_test(a_stale_unix_path_is_replaced),
