@@ -76,8 +76,8 @@ static const hopt_term_t cluster_terms[] = {
     {NULL, NULL}};
 
 const hopt_section_t manual_sections[] = {
-    {"COMMANDS", commands, command_terms},
-    {"CLIENT", client, client_terms},
-    {"SEVERAL SERVERS", cluster, cluster_terms},
-    {NULL, NULL, NULL},
+    {"COMMANDS", commands, command_terms, NULL},
+    {"CLIENT", client, client_terms, NULL},
+    {"SEVERAL SERVERS", cluster, cluster_terms, NULL},
+    {0},
 };
