@@ -79,8 +79,8 @@ static const hopt_term_t variable_terms[] = {
     {NULL, NULL}};
 
 const hopt_section_t manual_sections[] = {
-    {"GLOBS", globs, glob_terms},
-    {"FORMS", forms, form_terms},
-    {"WRITE-OUT", variables, variable_terms},
-    {NULL, NULL, NULL},
+    {"GLOBS", globs, glob_terms, NULL},
+    {"FORMS", forms, form_terms, NULL},
+    {"WRITE-OUT", variables, variable_terms, NULL},
+    {0},
 };

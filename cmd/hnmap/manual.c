@@ -224,16 +224,16 @@ static const char *const warnings[] = {
 };
 
 static const hopt_section_t sections[] = {
-    {"STATES", states, state_terms},
-    {"SERVICES", services, NULL},
-    {"SYSTEMS", systems, NULL},
-    {"PACKETS", packet_text, NULL},
-    {"ROUNDS AND COMMANDS", changes, placeholders},
-    {"KEYS", key_text, NULL},
-    {"RESUMING", resume_text, NULL},
-    {"WARNINGS", warnings, NULL},
-    {"LIMITS", limits, NULL},
-    {NULL, NULL, NULL},
+    {"STATES", states, state_terms, NULL},
+    {"SERVICES", services, NULL, NULL},
+    {"SYSTEMS", systems, NULL, NULL},
+    {"PACKETS", packet_text, NULL, NULL},
+    {"ROUNDS AND COMMANDS", changes, placeholders, NULL},
+    {"KEYS", key_text, NULL, NULL},
+    {"RESUMING", resume_text, NULL, NULL},
+    {"WARNINGS", warnings, NULL, NULL},
+    {"LIMITS", limits, NULL, NULL},
+    {0},
 };
 
 static const hopt_term_t examples[] = {
