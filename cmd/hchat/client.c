@@ -42,6 +42,7 @@ typedef struct client_s {
     htimer_t *greeting, *partial, *quit;
     bool greeted, password_sent, quitting, done;
     bool asked; /* for a password, and not greeted since */
+    bool heard; /* anything of this server */
     int status;
     int signo; /* that ended it; 0: none */
     char nick[CLIENT_NAME_MAX], room[CLIENT_NAME_MAX];
@@ -289,6 +290,7 @@ static void on_read(hio_t *io, void *buf, int len)
     hbuf_t data = {buf, (size_t)len}, text;
     int rc = LINE_NONE;
 
+    c->heard = true;
     while (!c->done && (rc = line_next(&c->cut, CLIENT_LINE_MAX, &data, &text)) > 0) {
         if (rc == LINE_WHOLE)
             take_line(c, text.base, text.len);
@@ -322,7 +324,7 @@ static void on_connect(hreconnect_t *rc, hio_t *io)
     client_t *c = hreconnect_userdata(rc);
 
     c->io = io;
-    c->greeted = c->password_sent = c->asked = false;
+    c->greeted = c->password_sent = c->asked = c->heard = false;
     hevent_set_userdata(io, c);
     hio_setcb_read(io, on_read);
     if (hio_setcb_drained(io, on_sent) < 0 || hio_read(io) < 0)
@@ -334,15 +336,20 @@ static void on_connect(hreconnect_t *rc, hio_t *io)
 }
 
 /* The server has closed the connection, as it was told to. What a pipe said to one that asked for a
- * password nobody has heard. */
+ * password nobody has heard; nor has one that says nothing at all, as where TLS is spoken. */
 static void has_quit(client_t *c)
 {
-    bool heard = !c->asked || c->input.line;
+    const char *why = NULL;
 
-    if (!heard)
-        view_say(&c->view,
-                 "hchat: the server wants a password (--password), and has not let us in");
-    finish(c, heard ? 0 : 1);
+    if (c->asked)
+        why = "the server wants a password (--password), and has not let us in";
+    else if (!c->heard)
+        why = "the server has closed the connection without a word";
+    if (c->input.line)
+        why = NULL;
+    if (why)
+        view_say(&c->view, "hchat: %s", why);
+    finish(c, why ? 1 : 0);
 }
 
 static void on_gone(hreconnect_t *rc, int err, int64_t next_ms)

@@ -296,6 +296,16 @@ def test_a_pipe_that_was_not_let_in_has_failed(room):
     assert hchat.err() == "hchat: the server wants a password (--password), and has not let us in\n"
 
 
+def test_a_server_without_a_word_has_heard_nothing(room):
+    hchat = room.pipe()
+    hchat.send(b"hello\n")
+    hchat.end_input()
+    room.expect("hello\n/quit\n")
+    room.socket.close()
+    assert hchat.wait() == 1
+    assert hchat.err() == "hchat: the server has closed the connection without a word\n"
+
+
 def test_a_question_without_an_end_is_shown(room):
     hchat = room.pipe()
     room.send("password: ")
