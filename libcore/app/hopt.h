@@ -176,7 +176,8 @@ typedef struct hopt_s {
     HOPT__ROW(HOPT_TYPE_SIZE, s, l, text, HOPT__BIND(T, m, HOPT__UNSIGNED), .max = (hi),           \
               ##__VA_ARGS__)
 
-/* uint32_t: milliseconds from "250ms", "3s", "2m"; a bare number is in seconds. */
+/* uint32_t: milliseconds from "250ms", "3s", "2m" (from .min on, if that is set); a bare number is
+ * in seconds. */
 #define HOPT_SPAN(s, l, T, m, text, ...)                                                           \
     HOPT__ROW(HOPT_TYPE_SPAN, s, l, text, HOPT__BIND(T, m, HOPT__U32), ##__VA_ARGS__)
 

@@ -117,6 +117,8 @@ static int store_span(const hopt_t *row, void *base, const char *text, hbytes_t 
         ms = (uint32_t)row->max;
         status = 0;
     }
+    if (status == 0 && ms < row->min)
+        return complain(why, HERR_RANGE, text, " is too short a time");
     if (status == 0) {
         put_integer(row, base, ms);
         return 0;

@@ -33,6 +33,14 @@ def test_contradictions(lab, args, expected):
     assert process.err().count("\n") == 1, process.err()
 
 
+@pytest.mark.parametrize("option", ["connect-timeout", "eject-time", "check-interval", "check-timeout", "handshake-timeout",
+                                    "idle-timeout", "drain-timeout", "stop-time", "dns-min", "dns-max"])
+def test_no_time_is_not_taken_for_the_usual_one(lab, option):
+    process = lab.run("hproxy", "0", TARGET, f"--{option}=0")
+    assert process.wait() == 2
+    assert process.err() == f"hproxy: option --{option}: '0' is too short a time\n"
+
+
 @pytest.mark.parametrize("args", [
     ["127.0.0.1:0", TARGET, "--allow-file"],
     ["127.0.0.1:0", TARGET, "--deny-file"],
