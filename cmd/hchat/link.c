@@ -51,10 +51,10 @@ const hopt_t link_rows[] = {
     HOPT_STRING(0, "broker", link_options_t, broker,
                 "share the rooms with all servers that use the Redis server at URL: "
                 "redis://[[user:]password@]host[:port], rediss://..., or unix:/path",
-                .arg_name = "URL", .filled = true),
+                .arg_name = "URL", .filled = true, .secret = true),
     HOPT_STRING(0, "broker-password", link_options_t, broker_password,
                 "the password is in SOURCE, file:PATH or env:NAME, and not in the URL, which "
-                "everybody here can see",
+                "everybody here can see for a moment",
                 .arg_name = "SOURCE", .filled = true),
     HOPT_STRING(0, "broker-prefix", link_options_t, broker_prefix,
                 "... and the same NAME (hchat), which is the channel's", .arg_name = "NAME",

@@ -166,7 +166,7 @@ const hopt_t options_rows[] = {
     HOPT_STRING(0, "proxy-auth", options_t, proxy_auth,
                 "who we are to the last proxy, and with -l who may use ours; better in the "
                 "environment",
-                .arg_name = "USER[:PASS]"),
+                .arg_name = "USER[:PASS]", .secret = true),
     HOPT_STRING('P', NULL, options_t, proxy_user,
                 "the same, and ask for the password on the terminal", .arg_name = "USER"),
     HOPT_ENUM(0, "proxy-dns", options_t, proxy_dns, proxy_dns_names,

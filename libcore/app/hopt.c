@@ -160,7 +160,8 @@ void hopt__check_tables(const hopt_spec_t *spec)
     hopt__iter_init(&iter, spec, NULL);
     while ((row = hopt__iter_next(&iter, NULL)) != NULL) {
         assert(!row->negatable || row->type != HOPT_TYPE_CALL || row->arg_name == NULL);
-        assert(!row->secret || (row->type == HOPT_TYPE_CALL && row->bare == NULL));
+        assert(!row->secret || row->type == HOPT_TYPE_STRING || row->type == HOPT_TYPE_CALL);
+        assert(!row->secret || row->bare == NULL);
     }
 }
 
@@ -428,6 +429,8 @@ void hopt_deinit(const hopt_spec_t *spec, void *opts, hopt_list_t *operands)
     while ((row = hopt__iter_next(&iter, &base)) != NULL) {
         if (row->type == HOPT_TYPE_LIST && base != NULL)
             hopt_list_deinit((hopt_list_t *)(void *)((char *)base + row->offset));
+        else if (row->type == HOPT_TYPE_STRING && row->secret && base != NULL)
+            hopt__store_secret(row, base, NULL);
     }
     if (operands != NULL)
         hopt_list_deinit(operands);

@@ -78,8 +78,9 @@ typedef struct hopt_s {
     bool negatable;           /* --no-NAME, or --NAME where the name is no-NAME, gives false, 0, an
                                * empty list; not of a CALL that takes a value */
     bool filled;              /* an empty value is an error */
-    bool secret;              /* of a CALL that copies its value: that is overwritten with blanks
-                               * afterwards, for ps(1) shows argv */
+    bool secret;              /* of a STRING without a default, or a CALL that copies its value:
+                               * that is overwritten with blanks afterwards, for ps(1) shows argv;
+                               * the STRING is a copy, which hopt_deinit frees */
     bool repeats;             /* of a CALL: may stand several times in a configuration file, too */
     bool hidden;              /* works, but no help, manual or completion shows it */
     const char *long_name;    /* NULL: none; of a GROUP: the heading */

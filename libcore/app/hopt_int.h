@@ -37,6 +37,10 @@ void hopt__check_tables(const hopt_spec_t *spec);
 
 bool hopt__takes_value(const hopt_t *row);
 
+/* Puts a copy into the member, in the place of the one that is there; of NULL, none. 0 or
+ * -ENOMEM. */
+int hopt__store_secret(const hopt_t *row, void *base, const char *text);
+
 /* Converts text (NULL: the option alone) and stores it in the member of base. Also for a config
  * file, where a FLAG has a value: yes or no. 0, the positive result of a callback, or a negative
  * error and in `why` the words for it, without the option's name. */

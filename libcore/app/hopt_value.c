@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "../base/hmem.h"
 #include "../base/hstr.h"
 #include "../base/htime.h"
 #include "hopt_int.h"
@@ -204,6 +205,20 @@ bool hopt__takes_value(const hopt_t *row)
     }
 }
 
+int hopt__store_secret(const hopt_t *row, void *base, const char *text)
+{
+    char *copy = text != NULL ? hmem_strdup(text) : NULL, *before;
+
+    if (text != NULL && copy == NULL)
+        return -ENOMEM;
+    memcpy(&before, (char *)base + row->offset, sizeof(before));
+    if (before != NULL)
+        explicit_bzero(before, strlen(before));
+    hmem_free(before);
+    memcpy((char *)base + row->offset, &copy, sizeof(copy));
+    return 0;
+}
+
 int hopt__store(const hopt_t *row, void *base, const char *text, hbytes_t *why)
 {
     switch (row->type) {
@@ -215,6 +230,8 @@ int hopt__store(const hopt_t *row, void *base, const char *text, hbytes_t *why)
         put_integer(row, base, row->min);
         return 0;
     case HOPT_TYPE_STRING:
+        if (row->secret)
+            return hopt__store_secret(row, base, text);
         memcpy((char *)base + row->offset, &text, sizeof(text));
         return 0;
     case HOPT_TYPE_UINT:

@@ -13,6 +13,7 @@ typedef struct opts_s {
     uint16_t port;
     size_t length;
     uint32_t wait_ms;
+    const char *key;
 } opts_t;
 
 static int take_length(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
@@ -31,6 +32,7 @@ static const hopt_t options[] = {
     HOPT_UINT('p', "port", opts_t, port, 1, 65535, "send from this port"),
     HOPT_CALL('x', "text", take_length, "a text", .arg_name = "TEXT", .filled = true),
     HOPT_CALL('u', "user", take_length, "log in", .arg_name = "USER", .secret = true),
+    HOPT_STRING('k', "key", opts_t, key, "a key", .secret = true),
     HOPT_SPAN('w', "wait", opts_t, wait_ms, "give up", .max = 60000),
     HOPT_END,
 };
@@ -121,18 +123,23 @@ static void a_callback_can_warn(void **state)
 static void a_secret_does_not_stay_in_argv(void **state)
 {
     char name[] = "hnc", apart[] = "-vu", value[] = "me:secret", tied[] = "--user=me:it";
-    char bad[] = "-uno";
-    char *argv[] = {name, apart, value, tied, bad, NULL};
+    char bad[] = "-uno", first[] = "-kone", key[] = "--key=two";
+    char *argv[] = {name, apart, value, tied, first, key, bad, NULL};
     hbytes_t message = {0};
     hopt_list_t operands = {0};
     opts_t opts = {0};
 
     (void)state;
-    assert_int_equal(hopt_parse(&spec, 5, argv, &opts, &operands, &message), HERR_SYNTAX);
+    assert_int_equal(hopt_parse(&spec, 7, argv, &opts, &operands, &message), HERR_SYNTAX);
+    assert_string_equal(first, "-k   ");
+    assert_string_equal(key, "--key=   ");
+    assert_string_equal(opts.key, "two");
     assert_string_equal(value, "         ");
     assert_string_equal(tied, "--user=     ");
     assert_string_equal(bad, "-u  ");
     assert_int_equal(opts.length, 2);
+    hopt_deinit(&spec, &opts, &operands);
+    assert_null(opts.key);
     hbytes_deinit(&message);
 }
 
