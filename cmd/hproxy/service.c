@@ -283,6 +283,7 @@ int service_new(lane_t *lane, const service_settings_t *settings, service_t **ou
     hlist_init(&service->listeners);
     hlist_init(&service->sessions);
     hlist_init(&service->streams);
+    hlist_init(&service->unwatched);
     err = fill(service, why);
     if (err) {
         service_free(service);
@@ -313,6 +314,7 @@ void service_free(service_t *service)
         return;
     free_listeners(service);
     stream_end_all(service);
+    htimer_del(service->watcher);
     datagrams_free(service->datagrams);
     if (service->forward)
         forward_free(service->forward);

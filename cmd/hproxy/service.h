@@ -5,6 +5,7 @@
 #include "lane.h"
 
 #include "base/hlist.h"
+#include "event/htimer.h"
 #include "net/haccess.h"
 #include "net/hlimit.h"
 #include "net/hrate.h"
@@ -26,7 +27,9 @@ typedef struct service_s {
     struct datagrams_s *datagrams; /* NULL: no datagram listener */
     hlist_t listeners;
     hlist_t sessions;
-    hlist_t streams; /* those of them that stream.c has */
+    hlist_t streams;   /* those of them that stream.c has */
+    hlist_t unwatched; /* clients that are about to be watched: watch.h */
+    htimer_t *watcher; /* NULL: there are none */
 } service_t;
 
 /* 0 and *service, or a negative error and a line in `why`. */

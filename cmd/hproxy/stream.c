@@ -3,10 +3,12 @@
  *     HEADER -> TLS -> REACH (reach.h) -> RELAY        FORWARD: in the hands of forward.c
  *
  * Until RELAY there is one hio, the client's, and whatever ends the stream closes it at once. In
+ * REACH it is not read; that its connection breaks is noticed all the same. In
  * RELAY the two hio end each other (net/hrelay); the first that tells a cause tells that of the
  * stream, and the stream ends when both are gone. */
 #include "kinds.h"
 #include "reach.h"
+#include "watch.h"
 
 #include "base/hmem.h"
 #include "event/hio_ops.h"
@@ -30,6 +32,7 @@ typedef enum {
 typedef struct stream_s {
     session_t session; /* first: a stream is found from it */
     hlist_t link;      /* in the service, but for STREAM_FORWARD */
+    watched_t watched; /* in STREAM_REACH */
     stream_state_e state;
     session_end_e end; /* as it will be told; SESSION_DONE: no cause yet */
     hio_t *client;
@@ -66,6 +69,7 @@ static uint32_t idle_ms_of(const stream_t *stream)
 static void free_stream(stream_t *stream)
 {
     hlist_remove(&stream->link);
+    watch_end(&stream->watched);
     reach_cancel(&stream->reach);
     htimer_del(stream->lifetime);
     hmem_free(stream->destination);
@@ -265,6 +269,7 @@ static void begin_relay(stream_t *stream)
     int err;
 
     stream->state = STREAM_RELAY;
+    watch_end(&stream->watched);
     stream->session.measure = measure;
     hevent_set_userdata(stream->client, stream);
     hevent_set_userdata(stream->upstream, stream);
@@ -297,6 +302,22 @@ static void join(stream_t *stream, hio_t *upstream)
 
 /* ---- targets --------------------------------------------------------------------------------- */
 
+/* Before there was anything to relay. */
+static void end_with_client(stream_t *stream)
+{
+    char why[WHY_SIZE];
+
+    stream->err = hio_error(stream->client);
+    stream->end = stream->err == -ECANCELED ? SESSION_STOPPED : SESSION_CLIENT_ERROR;
+    explain(stream, why, sizeof(why));
+    end(stream, stream->end, why);
+}
+
+static void on_client_gone(hio_t *io)
+{
+    end_with_client(hevent_userdata(io));
+}
+
 static void on_reached(reach_t *reach, hio_t *io, session_end_e how, const char *why)
 {
     stream_t *stream = HLIST_ENTRY(reach, stream_t, reach);
@@ -306,7 +327,12 @@ static void on_reached(reach_t *reach, hio_t *io, session_end_e how, const char 
         return;
     }
     htarget_connected(stream->session.target);
-    join(stream, io);
+    if (!hio_is_closed(stream->client)) {
+        join(stream, io);
+        return;
+    }
+    hio_abort(io, 0);
+    end_with_client(stream);
 }
 
 /* What the client connected to, for the target's PROXY header. */
@@ -335,11 +361,15 @@ static void reach_target(stream_t *stream)
 {
     int err = settings_of(stream)->send_proxy ? find_destination(stream) : 0;
 
-    if (err)
+    if (err) {
         end_because(stream, err);
-    else
-        reach_start(&stream->reach, &stream->session, stream->destination, has_spoken(stream),
-                    on_reached);
+        return;
+    }
+    hevent_set_userdata(stream->client, stream);
+    hio_setcb_close(stream->client, on_client_gone);
+    watch_begin(stream->session.service, &stream->watched, stream->client);
+    reach_start(&stream->reach, &stream->session, stream->destination, has_spoken(stream),
+                on_reached);
 }
 
 /* ---- the client ------------------------------------------------------------------------------ */
@@ -369,11 +399,7 @@ static void on_tls_close(hio_t *io)
         snprintf(words, sizeof(words), "the connection ended");
     snprintf(why, sizeof(why), "TLS handshake: %s", words[0] ? words : herr_str(err));
     stream->client = NULL;
-    end(stream,
-        err == -ETIMEDOUT   ? SESSION_SLOW
-        : err == -ECANCELED ? SESSION_STOPPED
-                            : SESSION_BAD_REQUEST,
-        why);
+    end(stream, session_end_of_request(err), why);
 }
 
 static void on_tls_done(hio_t *io)
@@ -440,7 +466,7 @@ static void on_header(hio_t *io, const proxy_header_t *header, const char *words
     if (!header) {
         stream->client = NULL;
         snprintf(why, sizeof(why), "PROXY header: %s", words);
-        end(stream, err == -ETIMEDOUT ? SESSION_SLOW : SESSION_BAD_REQUEST, why);
+        end(stream, session_end_of_request(err), why);
         return;
     }
     stream->state = STREAM_REACH; /* the hio is ours again */
