@@ -92,6 +92,8 @@ static void add_way(generation_t *g, const way_t *way, const hendpoint_t *endpoi
     g->wanted[g->way_count] = (hlisteners_want_t){.endpoint = *endpoint,
                                                   .where = where_of(s, s->command.keep, text),
                                                   .tag = (int)g->way_count};
+    if (way->service)
+        g->wanted[g->way_count].socket.unix_mode = way->service->unix_mode;
     g->way_count++;
 }
 

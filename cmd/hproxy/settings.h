@@ -77,6 +77,8 @@ typedef struct service_settings_s {
     keep_t *keep;
     const char *name; /* of the section; of the command line: its first end point */
     listen_settings_t *listens;
+    const char *unix_rights; /* of UNIX sockets that are listened on, as given; NULL: by umask */
+    unsigned unix_mode;
     target_settings_t *targets; /* none for a forward proxy */
     int balance;                /* hbalance_e */
     forward_settings_t forward;
@@ -193,6 +195,7 @@ int settings_take_format(const hopt_t *option, const char *arg, void *settings, 
 int settings_take_status(const hopt_t *option, const char *arg, void *settings, hbytes_t *why);
 int service_take_listen(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
 int service_take_target(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
+int service_take_unix_mode(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
 int service_take_send_proxy(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
 int service_take_eject(const hopt_t *option, const char *arg, void *service, hbytes_t *why);
 int service_take_status_codes(const hopt_t *option, const char *arg, void *service, hbytes_t *why);

@@ -138,6 +138,16 @@ static void check_listens(check_t *check)
     }
 }
 
+static void check_rights(check_t *check)
+{
+    const listen_settings_t *l = check->service->listens;
+
+    while (l && l->endpoint.scheme != HENDPOINT_UNIX && l->endpoint.scheme != HENDPOINT_UNIXGRAM)
+        l = l->next;
+    if (!l && check->service->unix_rights)
+        complain(check, check->service->unix_rights, "unix-mode: no end point is a UNIX socket");
+}
+
 /* ---- TLS ------------------------------------------------------------------------------------- */
 
 static const char *any(const char *a, const char *b, const char *c)
@@ -452,6 +462,7 @@ static void check_service(check_t *check)
 {
     check_ways(check);
     check_listens(check);
+    check_rights(check);
     check_tls(check);
     check_target_tls(check);
     check_forward(check);

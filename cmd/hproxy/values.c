@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,6 +97,21 @@ int settings_take_status(const hopt_t *option, const char *arg, void *settings, 
 }
 
 /* ---- of a service ---------------------------------------------------------------------------- */
+
+int service_take_unix_mode(const hopt_t *option, const char *arg, void *service, hbytes_t *why)
+{
+    service_settings_t *s = service;
+    size_t digits = strspn(arg, "01234567");
+
+    (void)option;
+    if (digits < 3 || digits > 4 || arg[digits] != '\0')
+        return settings_wrong(why, "'%s': it takes rights such as 660", arg);
+    s->unix_mode = (unsigned)strtoul(arg, NULL, 8);
+    if (s->unix_mode == 0 || s->unix_mode > 0777)
+        return settings_wrong(why, "'%s': it takes rights from 001 to 777", arg);
+    s->unix_rights = arg;
+    return 0;
+}
 
 int service_take_send_proxy(const hopt_t *option, const char *arg, void *service, hbytes_t *why)
 {

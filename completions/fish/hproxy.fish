@@ -2,6 +2,7 @@
 complete -c hproxy -f
 complete -c hproxy -a '(__fish_print_hostnames)'
 complete -c hproxy -s 'l' -l listen -x -d 'listen on one more end point; may be given several times'
+complete -c hproxy -l unix-mode -x -d 'rights of UNIX sockets that are listened on: 660 (as the umask has it)'
 complete -c hproxy -l target -x -d 'lead to one more target; may be given several times'
 complete -c hproxy -s 'b' -l balance -x -a 'round-robin least-connections source-hash' -d 'how connections are spread over several targets: round-robin (the default), least-connections or source-hash (a client stays with its target)'
 complete -c hproxy -l retries -x -d 'other targets that are tried when one cannot be connected to (15)'

@@ -1,9 +1,11 @@
 # One thread
 """hproxy: options and the configuration file; mistakes are told with their line."""
 
+import os
 import re
 import signal
 import socket
+import stat
 
 import pytest
 
@@ -52,7 +54,7 @@ def test_every_option_but_those_of_the_command_alone_is_a_key(check, lab, tmp_pa
         "destination": "allow .example.com:443", "dns": "127.0.0.1", "log-file": tmp_path / "log", "log-level": "warn",
         "access-log": tmp_path / "access", "log-format": "json", "status": "127.0.0.1:0", "pid-file": tmp_path / "pid",
         "user": "root", "group": "root", "limit-rate": "1M", "limit-rate-total": "1M", "tls-alpn": "h2",
-        "target-alpn": "h2", "target-name": "x",
+        "target-alpn": "h2", "target-name": "x", "unix-mode": "660",
     }
     flags = {"accept-proxy", "socks", "http", "tls-self-signed", "target-insecure", "no-sandbox", "daemon"}
     common = {"workers", "drain-timeout", "stop-time", "dns", "dns-min", "dns-max", "no-sandbox", "log-file", "log-level",
@@ -123,6 +125,7 @@ destination = allow *
     ("status = 9\n[listen a]\nlisten = 9\ntarget = 1\n", ["3: [listen a]: '9' is the status listener's"]),
     ("status = udp://9\n" + GOOD, ["1: status: 'udp://9': it is served by plain HTTP alone"]),
     ("[listen a]\nlisten = tls://1\ntarget = 1\n", ["2: [listen a]: 'tls://1' needs a certificate: tls-cert or tls-self"]),
+    (GOOD + "unix-mode = 660\n", ["5: [listen web]: unix-mode: no end point is a UNIX socket"]),
     (GOOD + "tls-cert = /x\n", ["5: [listen web]: tls-cert, tls-key, tls-ca, tls-alpn: no end point speaks TLS"]),
     (GOOD + "tls-self-signed = yes\n", ["2: [listen web]: tls-self-signed: no end point speaks TLS: listen on tls://PORT"]),
     (GOOD + "listen = tls://0\ntls-self-signed = yes\ntls-cert = /x\n", ["7: [listen web]: tls-cert and tls-self-signed: choose"]),
@@ -216,6 +219,15 @@ def test_a_port_in_use_is_told_with_its_line(lab, conf, target):  # noqa: F811
     assert process.wait() == 1
     assert process.err() == (f"hproxy: {path}:2: cannot listen on {taken.address}: Address already in use; choose another "
                              f"port, or see who has it: ss -ltnp 'sport = :{taken.port}'\n")
+
+
+def test_a_unix_socket_has_the_rights_it_is_given(lab, hproxy, target):  # noqa: F811
+    path = lab.path("s")
+    proxy = hproxy("--unix-mode", "622", f"unix:{path}", target("A").address, umask=0o077)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o622
+    assert proxy.ask() == b"A:ping"
+    for value in ("8", "66", "0000", "1777", "x"):
+        assert lab.run("hproxy", "--unix-mode", value, f"unix:{path}", "1", "-t").wait() == 2
 
 
 def test_a_terminal_that_hangs_up_ends_a_proxy_that_nobody_would_find(hproxy, target):  # noqa: F811
