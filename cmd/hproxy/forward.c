@@ -24,20 +24,6 @@ struct forward_s {
 
 /* ---- ends ------------------------------------------------------------------------------------ */
 
-static session_end_e end_of_request(int err)
-{
-    switch (err) {
-    case -ETIMEDOUT:
-        return SESSION_SLOW;
-    case -ENOMEM:
-        return SESSION_NO_RESOURCES;
-    case -EBUSY:
-        return SESSION_LIMITED; /* too many passwords are looked at */
-    default:
-        return err <= HERR_CLOSED ? SESSION_BAD_REQUEST : SESSION_CLIENT_ERROR;
-    }
-}
-
 static bool is_ours(int err)
 {
     return err == -ENOMEM || err == -EMFILE || err == -ENFILE;
@@ -65,7 +51,7 @@ static session_end_e end_of(const hproxy_session_t *proxied, int err)
     case HPROXY_STAGE_LOGIN:
         if (err == -EACCES || proxied->has_left)
             return SESSION_UNAUTHORIZED;
-        return end_of_request(err);
+        return session_end_of_request(err);
     case HPROXY_STAGE_RULES:
         return err == -EACCES ? SESSION_DENIED : SESSION_NO_RESOURCES;
     case HPROXY_STAGE_DIAL:
@@ -75,7 +61,7 @@ static session_end_e end_of(const hproxy_session_t *proxied, int err)
     case HPROXY_STAGE_REQUEST:
         break;
     }
-    return end_of_request(err);
+    return session_end_of_request(err);
 }
 
 /* What of it goes into the log; it does without where there is no memory. */

@@ -30,6 +30,22 @@ const char *session_end_name(session_end_e end)
     return ends[end].name;
 }
 
+session_end_e session_end_of_request(int err)
+{
+    switch (err) {
+    case -ETIMEDOUT:
+        return SESSION_SLOW;
+    case -ECANCELED:
+        return SESSION_STOPPED;
+    case -ENOMEM:
+        return SESSION_NO_RESOURCES;
+    case -EBUSY:
+        return SESSION_LIMITED; /* too many passwords are looked at */
+    default:
+        return err <= HERR_CLOSED ? SESSION_BAD_REQUEST : SESSION_CLIENT_ERROR;
+    }
+}
+
 /* ---- counting -------------------------------------------------------------------------------- */
 
 static uint64_t untold_sent(const session_t *session)

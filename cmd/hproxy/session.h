@@ -27,6 +27,9 @@ typedef enum session_end_e {
 /* "done", "denied" ...: for logs and labels. */
 const char *session_end_name(session_end_e end);
 
+/* That of a PROXY header, handshake, log-in or request that the error ended before it was whole. */
+session_end_e session_end_of_request(int err);
+
 typedef struct session_s {
     hlist_t link; /* in the service */
     service_t *service;

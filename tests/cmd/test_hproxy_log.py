@@ -136,6 +136,17 @@ def test_a_client_that_resets(hproxy, target, log):
     assert entry["end"] == "client_error" and "Connection reset by peer" in entry["why"]
 
 
+@pytest.mark.parametrize("listen,option,words", [("0", "--accept-proxy", "PROXY header: Connection reset by peer"),
+                                                 ("tls://0", "--tls-self-signed", "TLS handshake: Connection reset by peer")])
+def test_a_client_that_resets_before_it_has_begun(hproxy, target, log, listen, option, words):
+    proxy = hproxy(listen, target().address, option, *log.json)
+    client = proxy.connect(proxy.serving[0].removeprefix("tls://"))
+    client.sendall(b"\x16\3" if listen != "0" else b"PRO")
+    reset(client)
+    entry = log.entry()
+    assert entry["end"] == "client_error" and entry["why"].startswith(words), entry
+
+
 def test_a_target_that_resets(hproxy, target, log):
     server = target()
     proxy = hproxy("0", server.address, *log.json)
