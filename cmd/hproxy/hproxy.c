@@ -113,6 +113,10 @@ static const char *const forward_text[] = {
     "With --socks or --http: clients log in with SOCKS5's user and password or HTTP's Basic, and "
     "with Digest where no password is given as a hash; SOCKS 4 has none, and is refused where a "
     "log-in is asked for. Passwords whose hash is slow to make are looked at beside all else.",
+    "For clients: curl -x socks5h://me:secret@HOST:1080 URL (or -x http://...), ssh -o "
+    "'ProxyCommand=hnc -X 5 -x HOST:1080 --proxy-auth me:secret %h %p'. With socks4: and socks5: "
+    "curl looks names up itself, and rules for names do not see them; socks4a: and socks5h: hand "
+    "them on.",
     "Rules of --destination have one or more patterns behind allow or deny, with :PORTS (443, "
     "80,443,8000-8100) where they are not for all ports. The first one that fits decides; where "
     "none does, all is allowed, unless there is a rule that allows something: then nothing else "
