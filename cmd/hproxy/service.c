@@ -104,13 +104,28 @@ static int new_access(haccess_t **access)
     return *access ? 0 : haccess_new(access);
 }
 
+/* As one text: the list is sorted at the end of each. */
+static int add_texts(haccess_t *access, haccess_verdict_e verdict, const hopt_list_t *rules,
+                     char *error)
+{
+    hbytes_t text = {0};
+    int err = 0;
+
+    for (size_t i = 0; !err && i < rules->count; i++)
+        err = hbytes_printf(&text, "%s\n", rules->items[i]);
+    if (!err && text.len > 0)
+        err = haccess_add(access, verdict, text.data, error, HACCESS_ERROR_SIZE);
+    hbytes_deinit(&text);
+    return err;
+}
+
 static int add_rules(haccess_t **access, haccess_verdict_e verdict, const hopt_list_t *rules,
                      const hopt_list_t *files, char *error)
 {
     int err = rules->count + files->count > 0 ? new_access(access) : 0;
 
-    for (size_t i = 0; !err && i < rules->count; i++)
-        err = haccess_add(*access, verdict, rules->items[i], error, HACCESS_ERROR_SIZE);
+    if (!err)
+        err = add_texts(*access, verdict, rules, error);
     for (size_t i = 0; !err && i < files->count; i++)
         err = haccess_add_file(*access, verdict, files->items[i], error, HACCESS_ERROR_SIZE);
     return err;

@@ -3,6 +3,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import stat
@@ -191,6 +192,14 @@ def test_bad_usage_is_told(lab, args, expected):
     process = lab.run("hproxy", *args)
     assert process.wait() == 2
     assert process.err().startswith("hproxy: " + expected), process.err()
+
+
+def test_a_long_list_takes_no_long_time(lab):
+    """40,000 lines were more than a minute."""
+    path = lab.folder / "x.conf"
+    path.write_text(GOOD + "".join(f"allow = 10.{n * 7919 % 251}.{n >> 8}.{n & 255}\n" for n in range(40000)))
+    process = lab.run("hproxy", "-t", "-c", path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (20, 20)))
+    assert process.wait() == 0 and process.err() == "", process.err()
 
 
 def test_control_characters_are_escaped(lab):
