@@ -16,6 +16,7 @@
 
 typedef struct datagrams_s {
     hlist_t sockets;
+    size_t waiting_bytes; /* of all of them */
 } datagrams_t;
 
 /* One that clients send to; freed when the last of its upstreams is gone. */
@@ -240,6 +241,7 @@ static int serve(service_t *service, socket_t *socket)
     const hflows_options_t options = {
         .idle_ms = idle_ms_of(service),
         .flows_max = s->flows_max ? s->flows_max : SETTINGS_FLOWS_MAX,
+        .waiting_bytes = &service->datagrams->waiting_bytes,
         .open = on_open,
         .answered = on_answered,
         .closed = on_closed,

@@ -376,6 +376,8 @@ static void set_defaults(hflows_options_t *options)
         options->waiting = HFLOW_WAITING_MAX;
     if (options->queue_max == 0)
         options->queue_max = HFLOW_QUEUE_MAX;
+    if (options->waiting_max == 0)
+        options->waiting_max = HFLOW_WAITING_BYTES_MAX;
 }
 
 /* Without listening yet. */
@@ -390,6 +392,8 @@ static hflows_t *make_flows(hloop_t *loop, const hflows_options_t *options)
     flows->loop = loop;
     flows->options = *options;
     set_defaults(&flows->options);
+    if (!options->waiting_bytes)
+        flows->options.waiting_bytes = &flows->waiting_bytes;
     flows->listening = true;
     hlist_init(&flows->recent);
     flows->bucket_n = n;

@@ -28,7 +28,8 @@ extern "C" {
 #define HFLOW_FLOWS_MAX 4096
 #define HFLOW_WAITING_MAX 64
 #define HFLOW_QUEUE_MAX ((size_t)256 * 1024)
-#define HFLOW_DATAGRAM_MAX 65507 /* of UDP over IPv4 */
+#define HFLOW_WAITING_BYTES_MAX ((size_t)16 * 1024 * 1024) /* of all flows together */
+#define HFLOW_DATAGRAM_MAX 65507                           /* of UDP over IPv4 */
 
 typedef struct hflow_s hflow_t;
 typedef struct hflows_s hflows_t;
@@ -48,6 +49,9 @@ typedef struct hflows_options_s {
     uint32_t flows_max; /* 0: HFLOW_FLOWS_MAX; past it the flow that was silent longest goes */
     uint32_t waiting;   /* datagrams of a flow before its upstream stands; 0: HFLOW_WAITING_MAX */
     size_t queue_max;   /* their bytes, and those queued for an upstream; 0: HFLOW_QUEUE_MAX */
+    size_t waiting_max; /* memory of all that wait; 0: HFLOW_WAITING_BYTES_MAX */
+    size_t *waiting_bytes; /* where that is counted, for several sockets of one loop together; it
+                              lives until flows_free; NULL: for this one alone */
     /* A new client's first datagram is there. The program makes an upstream and joins it, now or
      * later, or gives a negative error: then there is no flow, the datagram is dropped, and the
      * client's next one asks again. For want of descriptors or memory (-EMFILE, -ENFILE, -ENOMEM)

@@ -43,9 +43,10 @@ struct hflows_s {
     htimer_t *timer; /* NULL: there are no flows */
     hflow_t *prepared;
     hlist_t recent;
-    uint32_t held;  /* flows that are not freed, and callbacks that run */
-    uint32_t seed;  /* of the hash */
-    bool listening; /* takes new flows */
+    uint32_t held;        /* flows that are not freed, and callbacks that run */
+    uint32_t seed;        /* of the hash */
+    size_t waiting_bytes; /* unless the options have a place for them */
+    bool listening;       /* takes new flows */
     hflows_stats_t stats;
     size_t bucket_n; /* a power of two */
     hlist_t buckets[];

@@ -43,24 +43,43 @@ static void count_dropped(hflow_t *flow)
     flow->flows->stats.all.dropped++;
 }
 
+/* ---- what waits ------------------------------------------------------------------------------ */
+
+static size_t memory_of(size_t len)
+{
+    return sizeof(hflow_waiting_t) + len;
+}
+
+/* The first one goes. */
+static void free_waiting(hflow_t *flow)
+{
+    hflow_waiting_t *waiting = flow->waiting;
+
+    flow->waiting = waiting->next;
+    *flow->flows->options.waiting_bytes -= memory_of(waiting->len);
+    hmem_free(waiting);
+}
+
 void hflow__drop_waiting(hflow_t *flow)
 {
-    for (hflow_waiting_t *next; flow->waiting; flow->waiting = next) {
-        next = flow->waiting->next;
-        hmem_free(flow->waiting);
+    while (flow->waiting) {
+        free_waiting(flow);
         count_dropped(flow);
     }
 }
 
-/* ---- from the client to the upstream --------------------------------------------------------- */
+static bool has_room(const hflow_t *flow, size_t len)
+{
+    const hflows_options_t *options = &flow->flows->options;
+
+    return flow->waiting_n < options->waiting && flow->waiting_bytes + len <= options->queue_max &&
+           *options->waiting_bytes + memory_of(len) <= options->waiting_max;
+}
 
 static void wait_for_upstream(hflow_t *flow, const void *buf, size_t len)
 {
-    const hflows_options_t *options = &flow->flows->options;
-    hflow_waiting_t *waiting = NULL;
+    hflow_waiting_t *waiting = has_room(flow, len) ? hmem_alloc(memory_of(len)) : NULL;
 
-    if (flow->waiting_n < options->waiting && flow->waiting_bytes + len <= options->queue_max)
-        waiting = hmem_alloc(sizeof(*waiting) + len);
     if (!waiting) {
         count_dropped(flow);
         return;
@@ -74,7 +93,10 @@ static void wait_for_upstream(hflow_t *flow, const void *buf, size_t len)
     flow->waiting_end = &waiting->next;
     flow->waiting_n++;
     flow->waiting_bytes += len;
+    *flow->flows->options.waiting_bytes += memory_of(len);
 }
+
+/* ---- from the client to the upstream --------------------------------------------------------- */
 
 static int write_upstream(hflow_t *flow, const void *buf, size_t len)
 {
@@ -94,10 +116,9 @@ static int write_upstream(hflow_t *flow, const void *buf, size_t len)
 static void send_waiting(hflow_t *flow)
 {
     hio_cork(flow->side.io);
-    for (hflow_waiting_t *next; flow->waiting; flow->waiting = next) {
-        next = flow->waiting->next;
+    while (flow->waiting) {
         write_upstream(flow, flow->waiting->data, flow->waiting->len);
-        hmem_free(flow->waiting);
+        free_waiting(flow);
     }
     flow->waiting_n = 0;
     flow->waiting_bytes = 0;

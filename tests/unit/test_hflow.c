@@ -236,6 +236,52 @@ static void bytes_that_wait_are_bounded_too(void **state)
 
 /* ---- other kinds of sockets ------------------------------------------------------------------ */
 
+/* Two sockets; the datagrams of one leave no room for those of the other, until they are gone. */
+static void bytes_that_wait_are_bounded_for_all_together(void **state)
+{
+    size_t waiting_bytes = 0;
+    char data[LARGE] = "";
+    world_t w[2];
+    int clients[3];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        hflows_options_t options = options_of(&w[i]);
+
+        options.waiting_max = (size_t)3 * LARGE;
+        options.waiting_bytes = &waiting_bytes;
+        memset(&w[i], 0, sizeof(w[i]));
+        w[i].late = true;
+        begin_with(&w[i], &options);
+    }
+    for (int i = 0; i < 3; i++) {
+        clients[i] = new_client(&w[i / 2]);
+        assert_int_equal(send(clients[i], data, LARGE, 0), LARGE);
+        RUN_UNTIL(w[i / 2].loop, w[i / 2].opened == i % 2 + 1);
+        settle(w[i / 2].loop);
+    }
+    assert_true(waiting_bytes > (size_t)2 * LARGE && waiting_bytes <= (size_t)3 * LARGE);
+    hflow_close(w[0].flow, 0);
+    assert_int_equal(w[0].stats.dropped, 1);
+    assert_int_equal(send(clients[2], data, LARGE, 0), LARGE);
+    settle(w[1].loop);
+    assert_int_equal(dial(&w[1], w[1].flow), 0);
+    assert_int_equal(waiting_bytes > LARGE && waiting_bytes < (size_t)2 * LARGE, true);
+    for (int i = 0; i < 2; i++) {
+        hflow_stats_t stats;
+
+        if (i == 1) {
+            hflow_stats(w[1].flow, &stats);
+            assert_int_equal(stats.dropped, 1);
+            assert_int_equal(stats.sent, 1);
+        }
+        end(&w[i]);
+    }
+    assert_int_equal(waiting_bytes, 0);
+    for (int i = 0; i < 3; i++)
+        close(clients[i]);
+}
+
 static void a_stream_carries_the_bytes_of_datagrams(void **state)
 {
     static char got[2 * 65536];
@@ -386,6 +432,7 @@ int main(void)
         cmocka_unit_test(answers_come_from_the_address_that_was_asked),
         cmocka_unit_test(what_comes_before_the_upstream_waits_in_order),
         cmocka_unit_test(bytes_that_wait_are_bounded_too),
+        cmocka_unit_test(bytes_that_wait_are_bounded_for_all_together),
         cmocka_unit_test(a_stream_carries_the_bytes_of_datagrams),
         cmocka_unit_test(a_full_stream_drops_datagrams),
         cmocka_unit_test(unix_clients_are_answered_if_they_have_a_name),
