@@ -249,23 +249,29 @@ static void on_stop(hmain_t *app, void *userdata)
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
+/* Whether it was: if not, the old one stays. */
+static bool is_renewed(const server_t *server, int err, const char *what, const char *path)
+{
+    if (err)
+        report_note(&server->report, "error", "cannot %s %s: %s; the old one stays", what, path,
+                    herr_str(err));
+    return !err;
+}
+
 static void on_reload(hmain_t *app, void *userdata)
 {
     server_t *server = userdata;
+    const hchat_options_t *o = server->options;
     char why[HTLS_ERROR_SIZE];
-    int err = report_reopen(&server->report);
+    bool all = is_renewed(server, report_reopen(&server->report), "open", o->log_file);
 
     (void)app;
-    if (err)
-        report_note(&server->report, "error", "cannot open %s anew: %s", server->options->log_file,
-                    herr_str(err));
-    err = server_read_motd(server);
-    if (err)
-        report_note(&server->report, "error", "cannot read %s: %s", server->options->motd,
-                    herr_str(err));
-    if (server->tls && htls_ctx_reload(server->tls, why, sizeof(why)) < 0)
+    all &= is_renewed(server, server_read_motd(server), "read", o->motd);
+    if (server->tls && htls_ctx_reload(server->tls, why, sizeof(why)) < 0) {
         report_note(&server->report, "error", "%s; the old certificate stays", why);
-    else
+        all = false;
+    }
+    if (all)
         report_note(&server->report, "reload", "reloaded");
 }
 

@@ -120,8 +120,9 @@ def test_the_message_of_the_day_is_read_again(hchat, lab):
     server.connect().hears("* Be kind\n* you are guest2")
     motd.unlink()
     server.process.signal(signal.SIGHUP)
-    server.process.wait_err("cannot read")
+    server.process.wait_err(f"cannot read {motd}: No such file or directory; the old one stays\n")
     server.connect().hears("* Be kind\n")
+    assert server.process.err().count("reloaded") == 1, "the first time"
 
 
 def test_a_crowd_in_one_room(hchat):
