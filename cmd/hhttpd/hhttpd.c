@@ -97,7 +97,9 @@ static const hopt_term_t operands[] = {
 static const char *const rotation_text[] = {
     "Who moves a log file away tells it with SIGUSR1, or -s reopen: then all workers go on in new "
     "files of the old names, those that still answer after a reload, too. The master opens them; "
-    "the workers need no right to the folder. For logrotate(8):",
+    "the workers need no right to the folder. --log-filesize and --log-remain-days do without "
+    "others: a file of the day before is moved, or one that is too large, to NAME.20261121-164501; "
+    "it is looked at once a minute. For logrotate(8):",
     NULL};
 
 static const hopt_section_t sections[] = {

@@ -192,12 +192,6 @@ static int make_metrics(master_t *master)
     return 0;
 }
 
-static bool has_log_file(const settings_t *s)
-{
-    return s->logfile ||
-           (s->access_log && s->access_log[0] != '\0' && strcmp(s->access_log, "-") != 0);
-}
-
 int master_serve(int argc, char *const argv[], settings_t *settings, htitle_t *title)
 {
     master_t master = {.argc = argc, .argv = argv, .first = settings};
@@ -205,7 +199,9 @@ int master_serve(int argc, char *const argv[], settings_t *settings, htitle_t *t
                                        .main = &settings->main,
                                        .title = title,
                                        .port_option = "-p",
-                                       .reloads = settings->conf_path || has_log_file(settings),
+                                       .reloads = settings->conf_path ||
+                                                  hlogfile_is_path(settings->logfile) ||
+                                                  hlogfile_is_path(settings->access_log),
                                        .load = load,
                                        .announce = announce,
                                        .discard = discard,

@@ -122,6 +122,12 @@ const hopt_t hhttpd_options[] = {
               .arg_name = "FORMAT"),
     HOPT_STRING(0, "log-file", settings_t, logfile, "messages go to FILE instead of stderr",
                 .arg_name = "FILE"),
+    HOPT_SIZE(0, "log-filesize", settings_t, log_filesize, INT64_MAX,
+              "move a log file that has grown to SIZE to FILE.DATE-TIME, and begin a new one",
+              .arg_name = "SIZE"),
+    HOPT_INT(
+        0, "log-remain-days", settings_t, log_remain_days, 0, 36500,
+        "move log files every day, and remove those that were moved more than NUMBER days ago"),
     HOPT_GROUP("Configuration"),
     HOPT_STRING('c', "config", settings_t, conf_path, "read FILE first", .arg_name = "FILE"),
     HOPT_FLAG('t', "test", settings_t, test, "check options and configuration, and leave"),

@@ -54,7 +54,11 @@ static int open_log(const settings_t *s, const hlogfile_options_t *options, hlog
 static int open_logs(generation_t *g, hbytes_t *errors)
 {
     const settings_t *s = g->settings;
-    hlogfile_options_t options = {.prefix = HPROXY_NAME, .path = s->logfile, .level = s->loglevel};
+    hlogfile_options_t options = {.prefix = HPROXY_NAME,
+                                  .path = s->logfile,
+                                  .level = s->loglevel,
+                                  .size_max = s->log_filesize,
+                                  .keep_days = s->log_remain_days};
     int err = open_log(s, &options, &g->log, errors);
 
     if (err || !s->access_log)
@@ -266,19 +270,15 @@ static int make_shared(master_t *master)
     return htarget_share_new(SLOTS_MAX, &master->targets);
 }
 
-static bool has_log_file(const settings_t *s)
-{
-    return s->logfile ||
-           (s->access_log && s->access_log[0] != '\0' && strcmp(s->access_log, "-") != 0);
-}
-
 static int run(master_t *master, const settings_t *settings, htitle_t *title)
 {
     const hmaster_options_t options = {.name = HPROXY_NAME,
                                        .main = &settings->main,
                                        .title = title,
                                        .slots_max = SLOTS_MAX,
-                                       .reloads = settings->conf_path || has_log_file(settings),
+                                       .reloads = settings->conf_path ||
+                                                  hlogfile_is_path(settings->logfile) ||
+                                                  hlogfile_is_path(settings->access_log),
                                        .load = load,
                                        .check = check_ways,
                                        .announce = announce,

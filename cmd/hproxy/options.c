@@ -200,6 +200,12 @@ const hopt_t settings_common_rows[] = {
               "a line for each connection to FILE (-: stdout)", .arg_name = "FILE", .bare = "-"),
     HOPT_CALL(0, "log-format", settings_take_format, "of these lines: text or json",
               .arg_name = "FORMAT"),
+    HOPT_SIZE(0, "log-filesize", settings_t, log_filesize, INT64_MAX,
+              "move a log file that has grown to SIZE to FILE.DATE-TIME, and begin a new one",
+              .arg_name = "SIZE"),
+    HOPT_INT(
+        0, "log-remain-days", settings_t, log_remain_days, 0, 36500,
+        "move log files every day, and remove those that were moved more than NUMBER days ago"),
     HOPT_CALL(0, "status", settings_take_status,
               "answer GET /metrics (Prometheus), /status and /healthz there",
               .arg_name = "ENDPOINT"),

@@ -135,6 +135,8 @@ typedef struct settings_s {
     uint32_t dns_max_ms;    /* ... at the latest; 0: 300,000 */
     const char *logfile;    /* NULL: stderr */
     int loglevel;           /* hlog_level_e */
+    uint64_t log_filesize;  /* see hlogfile; 0: any */
+    int log_remain_days;    /* 0: no file is moved because of its age, or removed */
     const char *access_log; /* NULL: none; "-": stdout; "": where messages go */
     bool access_json;
     const char *status; /* end point of /metrics and /status; NULL: none */

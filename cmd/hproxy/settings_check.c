@@ -2,6 +2,7 @@
  * are read by the part that uses them. */
 #include "settings.h"
 
+#include "app/hlogfile.h"
 #include "base/hstr.h"
 #include "net/haccess.h"
 #include "net/hdestination.h"
@@ -451,6 +452,10 @@ static int check_process(const settings_t *s, hbytes_t *errors)
         err = refuse(s, NULL, "dns-min is more than dns-max (5m if it is not given)\n", errors);
     if (s->access_json && !s->access_log && s->verbose == 0)
         err = refuse(s, NULL, "log-format = json goes with access-log\n", errors);
+    if ((s->log_filesize > 0 || s->log_remain_days > 0) && !hlogfile_is_path(s->logfile) &&
+        !hlogfile_is_path(s->access_log))
+        err = refuse(s, NULL, "log-filesize and log-remain-days go with log-file or access-log\n",
+                     errors);
     if (s->test && s->main.action != HMAIN_NONE)
         err = refuse(s, "", "-t and -s: choose one\n", errors);
     return err;

@@ -36,6 +36,11 @@ void hlogfile_write(int fd, const void *data, size_t len)
     }
 }
 
+bool hlogfile_is_path(const char *path)
+{
+    return path && path[0] != '\0' && strcmp(path, "-") != 0;
+}
+
 bool hlogfile_is_file(const hlogfile_t *log)
 {
     return log->fd > STDERR_FILENO;

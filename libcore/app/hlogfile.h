@@ -61,6 +61,9 @@ void hlogfile_complain(const char *prefix, const hbytes_t *lines);
  * goes on. */
 void hlogfile_write(int fd, const void *data, size_t len);
 
+/* Whether a path of the options is one: not NULL, "-" or "". */
+bool hlogfile_is_path(const char *path);
+
 /* Whether it is a file, which somebody may move away and want to be opened anew. */
 bool hlogfile_is_file(const hlogfile_t *log);
 

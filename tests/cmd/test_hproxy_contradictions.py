@@ -17,6 +17,8 @@ TARGET = "127.0.0.1:9"
     ([TARGET, "--dns-min=10", "--dns-max=5"], "dns-min is more than dns-max"),
     ([TARGET, "--dns-min=10m"], "dns-min is more than dns-max (5m if it is not given)"),
     ([TARGET, "--log-format=json"], "log-format = json goes with access-log"),
+    ([TARGET, "--log-filesize=1M"], "log-filesize and log-remain-days go with log-file or access-log"),
+    ([TARGET, "--log-remain-days=1", "--access-log=-"], "log-filesize and log-remain-days go with log-file or access-log"),
     ([TARGET, "-t", "-s", "reload"], "-t and -s: choose one"),
     (["--socks", "--balance=source-hash"], "balance, retries, eject-failures and eject-time: there are no targets"),
     (["--socks", "--retries=0"], "balance, retries, eject-failures and eject-time: there are no targets"),

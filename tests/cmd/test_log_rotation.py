@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import time
 import urllib.request
 
 import pytest
@@ -102,5 +103,29 @@ def test_the_manuals_example_for_logrotate(lab, www, target, command):
     assert has(lab.folder / "access.log.1", "before")
     wait_until(lambda: "log files opened anew" in process.err(), "the new file")
     assert access.exists()
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+def rotated(path):
+    """The files that were moved away from it."""
+    return [other for other in path.parent.iterdir() if re.fullmatch(re.escape(path.name) + r"\.\d{8}-\d{6}", other.name)]
+
+
+@pytest.mark.parametrize("command", ["hhttpd", "hproxy"])
+def test_large_and_old_files_are_moved(lab, command):
+    log, access = lab.folder / "log", lab.folder / "access"
+    log.write_text("x" * 1024 + "\n")
+    access.write_text("small, and of yesterday\n")
+    (lab.folder / "access.20000101-000000").write_text("old\n")
+    for name, days in ("access", 1), ("access.20000101-000000", 4):
+        os.utime(lab.folder / name, (time.time() - days * 24 * 3600,) * 2)
+    args = ("0", "--socks") if command == "hproxy" else (".", "0")
+    process = lab.spawn(command, *args, f"--log-file={log}", f"--access-log={access}", "--log-filesize=1k",
+                        "--log-remain-days=3", cwd=lab.folder)
+    wait_until(lambda: has(log, "serving"), "the server")
+    assert "xxx" not in log.read_text() and access.read_text() == ""
+    assert ["x" * 1024 + "\n"] == [path.read_text() for path in rotated(log)]
+    assert ["small, and of yesterday\n"] == [path.read_text() for path in rotated(access)]
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
