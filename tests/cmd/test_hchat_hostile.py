@@ -12,6 +12,7 @@ import pytest
 
 from conftest import BIN, wait_until
 from hchat_lab import hchat  # noqa: F401 (a fixture)
+from test_hproxy_stream import cpu_s
 
 SANITIZED = "address" in str(BIN) or "thread" in str(BIN)
 LINGER_RESET = struct.pack("ii", 1, 0)
@@ -202,6 +203,9 @@ def test_too_few_descriptors_shed_newcomers_and_it_recovers(hchat):
     wait_until(lambda: server.ask_summary()["shed"] > 0, "one is shed")
     bob.say("/msg bob still here")
     bob.hears("still here\n")
+    before = cpu_s([server.pid])
+    time.sleep(0.5)  # nothing happens, and nothing should be done
+    assert cpu_s([server.pid]) - before < 0.2
     for person in crowd:
         person.close()
     wait_until(lambda: server.ask_summary()["open"] == 1, "the crowd is gone")
