@@ -32,6 +32,13 @@ def need_namespaces(lab):
         pytest.skip("no namespaces here")
 
 
+def script(lab, text):
+    """Runs a shell script there, to its end; with its process namespace ends whatever it has started."""
+    need_namespaces(lab)
+    own_processes = ["-p", "-f", "--kill-child", "-r", "-m", "sh", "-c", 'mount -t proc proc /proc && exec "$@"', "sh"]
+    return lab.run("unshare", *own_processes, "unshare", *namespace("sh", "-c", text))
+
+
 def lines(lab, command, *topic):
     """The command lines under "Examples:" of the help (about this topic)."""
     text = lab.run(command, "--help", *topic).out().decode().split("\nExamples:\n")[1]

@@ -13,9 +13,8 @@ SECRET = "hchat --password file:secret --allow 192.0.2.0/24 :6667"
 DAEMON = "hchat -d --pid-file /run/hchat.pid --log-file /run/hchat.log --json -vv :6667"
 
 # What runs around them: a shell script, in which they stand as they are, and what it prints when they
-# work. The script's background process ends with it.
-TRAP = """trap 'kill $! 2>/dev/null' EXIT
-listens() { until hnc -z 127.0.0.1 "$1" 2>/dev/null; do sleep 0.02; done; }
+# work.
+PREPARE = """listens() { until hnc -z 127.0.0.1 "$1" 2>/dev/null; do sleep 0.02; done; }
 """
 CASES = {
     (SERVE, TALK): (
@@ -59,7 +58,6 @@ def test_no_example_is_left_out(lab):
 
 @pytest.mark.parametrize("lines", CASES, ids=lambda lines: lines[-1])
 def test_an_example_works_as_printed(lab, lines):
-    examples.need_namespaces(lab)
     script, output = CASES[lines]
-    process = lab.run("unshare", *examples.namespace("sh", "-c", TRAP + script))
+    process = examples.script(lab, PREPARE + script)
     assert re.fullmatch(output, process.out().decode()), process

@@ -26,8 +26,7 @@ BENCH = "hcurl --bench --concurrency 100 http://localhost:8080/"
 # Around them: the site that they ask, with a certificate that hcurl trusts.
 TLS_SITE = "--tls-cert c --tls-key k --redirect=/file.tar.gz=/there/file.tar.gz --auth=/private=me:secret"
 PLAIN_SITE = "--demo --proxy=/users=http://localhost:8080/echo --proxy=/one=http://localhost:8080/echo"
-PREPARE = f"""trap 'kill $servers' EXIT
-export HOME=/tmp USER='a b' no_proxy='*'
+PREPARE = f"""export HOME=/tmp USER='a b' no_proxy='*'
 mkdir site site/there site/upload here && echo secret >site/private
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -out c \\
     -subj /CN=x -addext subjectAltName=DNS:example.com
@@ -38,8 +37,8 @@ echo spaced >'site/a b'
 seq 100000 >site/big.iso
 seq 1000 >site/there/file.tar.gz
 for i in $(seq 20); do echo $i >site/part$i.zip; done
-hhttpd --no-sandbox {TLS_SITE} --upload=/upload --demo site tls://example.com:443 & servers=$!
-hhttpd --no-sandbox {PLAIN_SITE} -p 8080 site & servers="$servers $!"
+hhttpd --no-sandbox {TLS_SITE} --upload=/upload --demo site tls://example.com:443 &
+hhttpd --no-sandbox {PLAIN_SITE} -p 8080 site &
 hnc -z --wait 60s localhost 8080 && hnc -z --wait 60s example.com 443
 cd here
 """
@@ -86,9 +85,8 @@ def test_the_manual_page_has_the_same_examples():
 
 @pytest.mark.parametrize("line", CASES)
 def test_an_example_works_as_printed(lab, line):
-    examples.need_namespaces(lab)
     script, output = CASES[line]
-    process = lab.run("unshare", *examples.namespace("sh", "-c", f"{PREPARE}{script}"))
+    process = examples.script(lab, PREPARE + script)
     assert process.wait() == 0, str(process)
     assert re.fullmatch(output, process.out().decode()), str(process)
 
@@ -148,23 +146,17 @@ def pattern_of(printed):
 
 def test_the_readme_shows_what_is_printed(lab):
     """All of its lines in one shell; what one of them prints ends with the number of the next."""
-    examples.need_namespaces(lab)
     (server, said), *asked = part_about_hcurl()
     script = "".join(f"{{ {line.split('  #')[0]}\n}}; printf '\\n=%d=\\n' $?\n" for line, _ in asked)
-    process = lab.run(
-        "unshare",
-        *examples.namespace(
-            "sh",
-            "-c",
-            f"""exec 2>&1
+    process = examples.script(
+        lab,
+        f"""exec 2>&1
             mkdir -p www/docs && echo 'hello, world' >www/hello.txt && echo '<p>' >www/docs/index.html
             export no_proxy='*'
             {server.split('  #')[0].replace('hhttpd', 'hhttpd --no-sandbox')}
-            trap 'kill $!' EXIT
             hnc -z --wait 60s 127.0.0.1 8080
             echo =0=
             {script}""",
-        ),
     )
     printed = re.split(r"\n=0=\n", process.out().decode())
     for (line, expected), output in zip([(server, said), *asked], printed):

@@ -13,7 +13,6 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 PREPARE = """ip route add local 10.0.0.0/8 dev lo
 ip route add local 192.168.1.0/24 dev lo
 hecho 0.0.0.0:80 udp://0.0.0.0:161 2>/dev/null &
-trap 'kill $!' EXIT
 hnc -z --wait 60s 127.0.0.1 80
 printf '10.0.0.7 # one\\n10.0.0.8\\n' >hosts.txt
 printf 'Probe TCP Who q|who|\\nrarity 1\\nmatch mine m|^who| p/Mine/\\n' >my-probes
@@ -44,7 +43,7 @@ CASES = {
 
 
 def run(lab, line):
-    process = lab.run("unshare", *examples.namespace("sh", "-c", PREPARE + f"{{ {line}\n}} 2>&1"))
+    process = examples.script(lab, PREPARE + f"{{ {line}\n}} 2>&1")
     status = process.wait()
     return status, process.out().decode()
 

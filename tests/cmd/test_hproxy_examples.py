@@ -18,11 +18,8 @@ DAEMON = "hproxy -c /etc/hproxy.conf -d"
 RELOAD = "hproxy -c /etc/hproxy.conf -s reload"
 
 # What runs around them: a shell script, in which they stand as they are, and what it prints when they
-# work. Its background processes end with it.
-TRAP = """started=
-own() { started="$started $!"; }
-trap 'kill $started 2>/dev/null' EXIT
-export HOME=/tmp
+# work.
+PREPARE = """export HOME=/tmp
 echo '127.0.0.1 db.example.com' >>/tmp/hosts
 for address in 10.0.0.1 10.0.0.2 9.9.9.9; do ip addr add $address/32 dev lo; done
 listens() { until hnc -z "$@" 2>/dev/null; do sleep 0.02; done; }
@@ -30,25 +27,25 @@ says() { until grep -q "$1" said; do sleep 0.02; done; }
 """
 CASES = {
     (PLAIN,): (
-        f"""hecho --prefix 'A ' 127.0.0.1:80 2>/dev/null & own
-        {PLAIN} 2>/dev/null & own
+        f"""hecho --prefix 'A ' 127.0.0.1:80 2>/dev/null &
+        {PLAIN} 2>/dev/null &
         listens 127.0.0.1 8080
         echo hello | hnc -N 127.0.0.1 8080""",
         r"A hello\n",
     ),
     (TLS,): (
-        f"""hecho --prefix 'A ' 8080 2>/dev/null & own
-        {TLS} 2>said & own
+        f"""hecho --prefix 'A ' 8080 2>/dev/null &
+        {TLS} 2>said &
         says serving
         echo hello | hnc -N --ssl --no-ssl-verify 127.0.0.1 8443""",
         r"A hello\n",
     ),
     (BACKUP,): (
-        f"""hecho --prefix 'A ' 10.0.0.1:5432 2>/dev/null & own
+        f"""hecho --prefix 'A ' 10.0.0.1:5432 2>/dev/null &
         first=$!
-        hecho --prefix 'B ' 10.0.0.2:5432 2>/dev/null & own
+        hecho --prefix 'B ' 10.0.0.2:5432 2>/dev/null &
         listens 10.0.0.2 5432
-        {BACKUP} 2>said & own
+        {BACKUP} 2>said &
         says serving
         echo hello | hnc -N 127.0.0.1 5432
         kill $first; wait $first
@@ -56,16 +53,16 @@ CASES = {
         r"A hello\nB hello\n",
     ),
     (UDP,): (
-        f"""hecho --prefix 'A ' udp://9.9.9.9:53 2>/dev/null & own
-        {UDP} 2>said & own
+        f"""hecho --prefix 'A ' udp://9.9.9.9:53 2>/dev/null &
+        {UDP} 2>said &
         says serving
         echo hello | timeout 10 hnc -u -w 1 127.0.0.1 53""",
         r"A hello\n",
     ),
     (FORWARD,): (
         f"""mkdir www && echo hello >www/file
-        hhttpd www 80 2>/dev/null & own
-        {FORWARD} 2>said & own
+        hhttpd www 80 2>/dev/null &
+        {FORWARD} 2>said &
         says serving
         listens 127.0.0.1 80
         curl -s -x socks5h://me:secret@127.0.0.1:1080 http://example.com/file
@@ -74,9 +71,9 @@ CASES = {
         r"hello\nhello\nrefused\n",
     ),
     (LOCAL,): (
-        f"""hecho --prefix 'A ' 5432 2>/dev/null & own
+        f"""hecho --prefix 'A ' 5432 2>/dev/null &
         listens 127.0.0.1 5432
-        {LOCAL} 2>said & own
+        {LOCAL} 2>said &
         says serving
         echo hello | hnc -N -U /tmp/db.sock""",
         r"A hello\n",
@@ -84,8 +81,8 @@ CASES = {
     (CHECK, DAEMON, RELOAD): (
         f"""mkdir etc
         cp /etc/hosts /etc/passwd /etc/group /etc/nsswitch.conf etc
-        hecho --prefix 'A ' 81 2>/dev/null & own
-        hecho --prefix 'B ' 82 2>/dev/null & own
+        hecho --prefix 'A ' 81 2>/dev/null &
+        hecho --prefix 'B ' 82 2>/dev/null &
         listens 127.0.0.1 81 && listens 127.0.0.1 82
         printf '[listen web]\\nlisten = 8080\\ntarget = 127.0.0.1:81\\n' >etc/hproxy.conf
         mount --bind etc /etc
@@ -107,9 +104,8 @@ def test_no_example_is_left_out(lab):
 
 @pytest.mark.parametrize("lines", CASES, ids=lambda lines: lines[-1])
 def test_an_example_works_as_printed(lab, lines):
-    examples.need_namespaces(lab)
     script, output = CASES[lines]
-    process = lab.run("unshare", *examples.namespace("sh", "-c", TRAP + script))
+    process = examples.script(lab, PREPARE + script)
     assert re.fullmatch(output, process.out().decode()), process
 
 
