@@ -32,8 +32,10 @@ typedef struct talk_s {
     reach_t reach;
     hflow_t *flow;
     htimer_t *lifetime; /* NULL: none */
-    session_end_e end;  /* why hflow_close was called, ... */
-    const char *why;    /* valid during that call */
+    htimer_t *retry;    /* likewise */
+    bool has_tried;
+    session_end_e end; /* why hflow_close was called, ... */
+    const char *why;   /* valid during that call */
 } talk_t;
 
 static void measure(session_t *session)
@@ -82,6 +84,7 @@ static void on_closed(hflow_t *flow, hflow_end_e end, int err, void *arg)
 
     (void)arg;
     htimer_del(talk->lifetime);
+    htimer_del(talk->retry);
     reach_cancel(&talk->reach);
     measure(&talk->session);
     switch (end) {
@@ -137,11 +140,34 @@ static int set_rates(const service_t *service, hio_t *upstream)
     return err;
 }
 
+static void on_retry(htimer_t *timer)
+{
+    talk_t *talk = hevent_userdata(timer);
+
+    talk->retry = NULL; /* frees itself */
+    reach_again(&talk->reach);
+}
+
+/* Once, for want of descriptors: in the place of another one, which is free when this iteration of
+ * the loop has ended. */
+static bool tries_again(talk_t *talk)
+{
+    if (talk->has_tried || !hflow_make_room(talk->flow))
+        return false;
+    talk->has_tried = true;
+    talk->retry = htimer_add(talk->session.service->lane->loop, on_retry, 1, 1);
+    if (talk->retry)
+        hevent_set_userdata(talk->retry, talk);
+    return talk->retry != NULL;
+}
+
 static void on_reached(reach_t *reach, hio_t *io, session_end_e end, const char *why)
 {
     talk_t *talk = HLIST_ENTRY(reach, talk_t, reach);
     int err;
 
+    if (!io && end == SESSION_NO_RESOURCES && tries_again(talk))
+        return;
     if (!io) {
         end_flow(talk, end, why);
         return;
@@ -196,6 +222,7 @@ static int on_open(hflow_t *flow, void *arg)
     talk->end = SESSION_STOPPED;
     talk->why = "";
     talk->session.measure = measure;
+    talk->session.datagrams = true;
     hflow_set_userdata(flow, talk);
     talk->session.client = *hflow_client(flow);
     haddr_unmap(&talk->session.client);

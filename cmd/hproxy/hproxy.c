@@ -162,7 +162,9 @@ static const char *const log_text[] = {
     "A line for each connection, and each client of datagrams, that is over. With --log-format "
     "text it has the following columns in this order, with spaces between, - for what there is "
     "not; a space, a quote, or what is no printable ASCII is \\xNN. With json it has these names, "
-    "and leaves out what there is not.",
+    "and leaves out what there is not. Of clients of datagrams that came to nothing (denied, "
+    "limited, nobody there ...) 20 in 10 seconds have a line, for each service of a worker; a "
+    "message tells how many more there were, and /metrics counts all.",
     NULL};
 
 static const hopt_term_t log_lines[] = {

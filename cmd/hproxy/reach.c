@@ -55,9 +55,7 @@ static void dial_failed(reach_t *reach, int err, const char *why)
                  settings_of(reach)->name, why, htarget_name(target));
     forget_target(reach);
     session->target = target;
-    err = dial(reach);
-    if (err)
-        fail(reach, SESSION_NO_RESOURCES, herr_str(err));
+    reach_again(reach);
 }
 
 static void on_dialled(hdial_t *dialled, hio_t *io, int err, void *arg)
@@ -104,6 +102,14 @@ static int dial(reach_t *reach)
     return hdial_start(session->service->lane->loop, to, &options, on_dialled, reach, &reach->dial);
 }
 
+void reach_again(reach_t *reach)
+{
+    int err = dial(reach);
+
+    if (err)
+        fail(reach, SESSION_NO_RESOURCES, herr_str(err));
+}
+
 static void on_waited(htargets_wait_t *wait, int err, void *arg)
 {
     (void)wait;
@@ -129,9 +135,7 @@ static void pick(reach_t *reach)
         fail(reach, SESSION_NO_TARGET, htargets_why(targets, why, sizeof(why)));
         return;
     }
-    err = dial(reach);
-    if (err)
-        fail(reach, SESSION_NO_RESOURCES, herr_str(err));
+    reach_again(reach);
 }
 
 void reach_start(reach_t *reach, session_t *session, const haddr_t *destination, bool speaks_first,

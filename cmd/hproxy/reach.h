@@ -32,6 +32,10 @@ struct reach_s {
 void reach_start(reach_t *reach, session_t *session, const haddr_t *destination, bool speaks_first,
                  reach_cb done);
 
+/* After SESSION_NO_RESOURCES, when there is room again: dials that target once more; as
+ * reach_start. */
+void reach_again(reach_t *reach);
+
 /* Gives up, without done. Legal at any time but from a callback of a dial. */
 void reach_cancel(reach_t *reach);
 

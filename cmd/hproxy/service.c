@@ -331,6 +331,7 @@ void service_free(service_t *service)
     stream_end_all(service);
     htimer_del(service->watcher);
     datagrams_free(service->datagrams);
+    session_tell_unanswered(service);
     if (service->forward)
         forward_free(service->forward);
     htargets_free(service->targets);

@@ -10,6 +10,12 @@
 #include "net/hlimit.h"
 #include "net/hrate.h"
 
+/* Of session.c: clients of datagrams that came to nothing. */
+typedef struct unanswered_s {
+    uint64_t since_us, untold;
+    uint32_t told; /* since then */
+} unanswered_t;
+
 typedef struct service_s {
     struct service_s *next;
     lane_t *lane;
@@ -25,6 +31,7 @@ typedef struct service_s {
     htls_ctx_t *target_tls;        /* likewise; NULL: no target speaks it */
     struct forward_s *forward;     /* NULL: leads to its targets */
     struct datagrams_s *datagrams; /* NULL: no datagram listener */
+    unanswered_t unanswered;
     hlist_t listeners;
     hlist_t sessions;
     hlist_t streams;   /* those of them that stream.c has */

@@ -2,6 +2,8 @@
 
 #include "access_log.h"
 
+#include <inttypes.h>
+
 #include "base/hmem.h"
 #include "base/htime.h"
 
@@ -143,12 +145,48 @@ static void leave(session_t *session)
     session->entered = session->identified = false;
 }
 
+void session_tell_unanswered(service_t *service)
+{
+    uint64_t untold = service->unanswered.untold;
+
+    service->unanswered.untold = 0;
+    if (untold > 0)
+        hlogfile_say(service->lane->env->log, HLOG_WARN,
+                     "%s: %" PRIu64 " more clients of datagrams came to nothing",
+                     service->settings->name, untold);
+}
+
+/* Whether there are no more of them than anybody reads. */
+static bool may_be_told(const session_t *session, session_end_e end)
+{
+    service_t *service = session->service;
+    unanswered_t *u = &service->unanswered;
+    uint64_t now_us = hloop_now_us(service->lane->loop);
+
+    if (!session->datagrams || session->received_bytes > 0 || end == SESSION_DONE ||
+        end == SESSION_IDLE || end == SESSION_STOPPED)
+        return true;
+    if (now_us - u->since_us >= (uint64_t)SESSION_UNANSWERED_MS * 1000) {
+        session_tell_unanswered(service);
+        u->since_us = now_us;
+        u->told = 0;
+    }
+    if (u->told >= SESSION_UNANSWERED_MAX) {
+        u->untold++;
+        return false;
+    }
+    u->told++;
+    return true;
+}
+
 void session_end(session_t *session, session_end_e end, const char *why)
 {
     lane_t *lane = session->service->lane;
 
-    tell(session, end, why);
-    write_line(session, end, why);
+    if (may_be_told(session, end)) {
+        tell(session, end, why);
+        write_line(session, end, why);
+    }
     count(session, end);
     if (session->target)
         htarget_release(session->target, untold_sent(session), untold_received(session));

@@ -5,6 +5,11 @@
 
 #include "service.h"
 
+/* Whoever sends datagrams, under any name, makes sessions: of those that nobody has answered so
+ * many are told within that time, for each service; the rest is counted, and told in one line. */
+#define SESSION_UNANSWERED_MAX 20
+#define SESSION_UNANSWERED_MS 10000
+
 /* How it ended: a row of the access log, a label of the metrics. */
 typedef enum session_end_e {
     SESSION_DONE = 0,       /* both sides said all that they had */
@@ -46,6 +51,7 @@ typedef struct session_s {
     uint64_t told_sent_bytes, told_received_bytes; /* what of them is counted already */
     /* Sets the bytes as they are now; NULL: they are set when it ends. */
     void (*measure)(struct session_s *session);
+    bool datagrams;      /* one of the client makes it: SESSION_UNANSWERED_MAX */
     bool expects_header; /* who it is comes with a PROXY header: session_admit */
     bool entered;        /* the limits in all count it; identified: those of its client, too */
     bool identified;
@@ -60,6 +66,9 @@ int session_admit(session_t *session);
 
 /* Counts the bytes that sessions under way have moved: /metrics has them before they end. */
 void session_publish(service_t *service);
+
+/* Tells of those that were not told, as far as there are any. */
+void session_tell_unanswered(service_t *service);
 
 /* Ends it, once: logs (why: a line of words, or ""; control characters are escaped), counts,
  * releases target and limits, frees what it owns, not itself. May let the lane be drained, later

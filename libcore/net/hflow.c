@@ -138,6 +138,23 @@ static void evict_oldest(hflows_t *flows)
     hflow__end(flow, HFLOW_EVICTED, 0);
 }
 
+bool hflow_make_room(hflow_t *flow)
+{
+    hflows_t *flows = flow->flows;
+    hlist_t *pos, *tmp;
+
+    HLIST_FOREACH (pos, tmp, &flows->recent) {
+        hflow_t *other = HLIST_ENTRY(pos, hflow_t, recent);
+
+        if (other == flow || !other->side.io)
+            continue;
+        flows->stats.evicted++;
+        hflow__end(other, HFLOW_EVICTED, 0);
+        return true;
+    }
+    return false;
+}
+
 static void end_all(hflows_t *flows, hflow_end_e end, int err)
 {
     flows->held++;

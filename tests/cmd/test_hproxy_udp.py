@@ -3,12 +3,14 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+import urllib.request
 
 import pytest
 
@@ -319,21 +321,60 @@ def test_a_life_that_is_over(hproxy, datagrams, log):
         assert ask(client, b"y") == b"udp:y"
 
 
-def test_without_descriptors_it_goes_on_when_there_are_some(hproxy, datagrams, log):
-    server = datagrams()
-    proxy = hproxy("udp://0", server.endpoint, *log.options)
+def leave_no_descriptors(worker):
+    """The limit to go back to."""
+    _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    used = {int(fd) for fd in os.listdir(f"/proc/{worker}/fd")}
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (min(set(range(len(used) + 1)) - used), hard))
+    return hard, hard
+
+
+def test_without_descriptors_the_one_that_was_silent_longest_makes_room(hproxy, datagrams, log):
+    proxy = hproxy("udp://0", datagrams().endpoint, *log.options)
     worker, = proxy.workers(1)
-    with proxy.connect() as first:
+    with proxy.connect() as first, proxy.connect() as second:
         assert ask(first, b"first") == b"udp:first"
-        _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
-        opened = max(int(fd) for fd in os.listdir(f"/proc/{worker}/fd"))
-        resource.prlimit(worker, resource.RLIMIT_NOFILE, (opened + 1, hard))
-        with proxy.connect() as second:
-            second.send(b"second")
-            assert log.lines()[0]["end"] == "no_resources"
-            assert ask(first, b"again") == b"udp:again"
-            resource.prlimit(worker, resource.RLIMIT_NOFILE, (hard, hard))
-            assert ask(second, b"second") == b"udp:second"
+        leave_no_descriptors(worker)
+        assert ask(second, b"second") == b"udp:second"
+        assert ask(first, b"again") == b"udp:again"
+    lines = log.lines(2)
+    assert [line["end"] for line in lines] == ["limited"] * 2 and "made room" in lines[0]["why"]
+
+
+def test_without_descriptors_it_goes_on_when_there_are_some(hproxy, datagrams, log):
+    proxy = hproxy("udp://0", datagrams().endpoint, *log.options)
+    worker, = proxy.workers(1)
+    limit = leave_no_descriptors(worker)
+    clients = [proxy.connect() for _ in range(100)]
+    for client in clients:
+        client.send(b"lost")
+    assert log.lines()[0]["end"] == "no_resources"
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, limit)
+    with proxy.connect() as client:
+        assert ask(client, b"x") == b"udp:x"
+    assert proxy.process.err().count("Too many open files") <= 21
+    for client in clients:
+        client.close()
+
+
+def test_a_client_that_may_not_come_fills_no_log(hproxy, datagrams, log):
+    """Each of its datagrams is counted."""
+    proxy = hproxy("udp://0", datagrams().endpoint, "--deny=127.0.0.1", "--status=0", *log.options)
+    denied = r'hproxy_connections_ended_total\{[^}]*end="denied"[^}]*\} (\d+)\n'
+
+    def count():
+        with urllib.request.urlopen(f"http://{proxy.status}/metrics", timeout=TIMEOUT) as answer:
+            return int(re.search(denied, answer.read().decode())[1])
+
+    with proxy.connect() as client:
+        for turn in range(10):
+            for _ in range(50):  # no more than the socket holds
+                client.send(b"x")
+            wait_until(lambda: count() == 50 * (turn + 1), "all of them")  # noqa: B023
+    assert 10 <= len(log.lines()) <= 20
+    assert proxy.process.err().count(": denied") <= 20
+    proxy.stop()
+    assert re.search(r": 4[89]\d more clients of datagrams came to nothing\n", proxy.process.err())
 
 
 # ---- generations ---------------------------------------------------------------------------------------------------

@@ -288,6 +288,32 @@ static void without_descriptors_the_oldest_makes_room(void **state)
     end(&w);
 }
 
+/* It is found out when the program dials, not in open. */
+static void room_is_made_later_too(void **state)
+{
+    int client[3];
+    world_t w;
+
+    (void)state;
+    begin(&w);
+    for (int i = 0; i < 3; i++) {
+        client[i] = new_client(&w);
+        w.late = i != 1;
+        say(client[i], "ask");
+        RUN_UNTIL(w.loop, w.opened == i + 1);
+    }
+    assert_true(hflow_make_room(w.flow)); /* the second: the first has nothing to give */
+    assert_int_equal(w.closed, 1);
+    assert_int_equal(w.end, HFLOW_EVICTED);
+    assert_int_equal(w.stats.sent, 1);
+    assert_false(hflow_make_room(w.flow));
+    assert_int_equal(dial(&w, w.flow), 0);
+    assert_false(hflow_make_room(w.flow));
+    for (int i = 0; i < 3; i++)
+        close(client[i]);
+    end(&w);
+}
+
 static void who_stops_listening_keeps_the_flows_that_are(void **state)
 {
     struct sockaddr_in from;
@@ -410,6 +436,7 @@ int main(void)
         cmocka_unit_test(all_may_be_freed_while_one_opens),
         cmocka_unit_test(a_refused_client_asks_again),
         cmocka_unit_test(without_descriptors_the_oldest_makes_room),
+        cmocka_unit_test(room_is_made_later_too),
         cmocka_unit_test(who_stops_listening_keeps_the_flows_that_are),
         cmocka_unit_test(who_frees_them_keeps_the_socket),
         cmocka_unit_test(out_of_memory_is_an_error_and_leaks_nothing),
