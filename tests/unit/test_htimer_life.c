@@ -136,10 +136,12 @@ static void a_deleted_timer_wakes_nobody(void **state)
     for (int i = 0; i < 10 && sleeps == 0; i++) {
         hloop_t *loop = new_loop();
         int before = fired_n;
+        htimer_t *known = add(loop, 20, 1, 1);
 
         settle(loop);
-        htimer_del(add(loop, 5, 1, 1));
-        add(loop, 40, 1, 2);
+        htimer_del(known);
+        htimer_del(add(loop, 20, 1, 2));
+        add(loop, 40, 1, 3);
         assert_int_equal(hloop_run(loop), 0);
         sleeps = fired_n - before;
         hloop_free(&loop);
