@@ -86,9 +86,9 @@ void hio_expect_bytes(hio_t *io);
 
 /* An open stream socket, while it is not read, closes as soon as its connection breaks, with that
  * cause (-EPIPE: the peer has closed both ways), and not only when reading or writing meets it. An
- * end of data, or a peer that has gone and left data, is not that: both are read. Ends when reading
- * starts, or with hio_detach. No effect where the poller does not tell (all but epoll), on any other
- * kind, and while reading. */
+ * end of data, or a peer that has gone and left data, is not that: both are read. Ends when
+ * reading starts, or with hio_detach. No effect where the poller does not tell (all but epoll), on
+ * any other kind, and while reading. */
 void hio_watch_hangup(hio_t *io);
 
 /* Calls the read callback; false when reading was stopped or the hio closed in it:

@@ -19,9 +19,8 @@ typedef struct hpoller_s {
     int (*init)(hloop_t *loop);
     void (*deinit)(hloop_t *loop);
     /* The interest of io->fd changes from old to events (HV_READ | HV_WRITE; 0: forget it now,
-     * the descriptor is about to be closed; other bits alone: nothing, but it is not forgotten, where
-     * tells_broken is set). 0; -EPERM: always ready, cannot be polled;
-     * another error. */
+     * the descriptor is about to be closed; other bits alone: nothing, but it is not forgotten,
+     * where tells_broken is set). 0; -EPERM: always ready, cannot be polled; another error. */
     int (*update)(hloop_t *loop, hio_t *io, int old, int events);
     /* Waits at most timeout_ns (negative: for ever, 0: not at all) and calls hloop__ready for what
      * is ready. An interrupted wait is 0. */
