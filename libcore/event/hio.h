@@ -220,6 +220,12 @@ int hio_shutdown(hio_t *io);
 int hio_close(hio_t *io);
 #define hio_close_async(io) hio_close(io)
 
+/* A word for a peer that does not read: when the close timeout ends before all is sent, the rest of
+ * the queue is dropped, and the word follows what the kernel has, whose buffer is made larger for
+ * it; it may come in the middle of a message. For plain stream sockets, else it does nothing. word
+ * is borrowed until the close callback; NULL: none. 0, HERR_CLOSED, -ENOMEM. */
+int hio_set_last_word(hio_t *io, const char *word);
+
 /* Closes without sending what is queued and without lingering; err (0 or negative) is the cause
  * that hio_error tells. hio_reset also makes a TCP peer see a reset. */
 int hio_abort(hio_t *io, int err);

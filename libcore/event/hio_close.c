@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 void hio__finish(hio_t *io, int err)
@@ -129,6 +130,44 @@ void hio__transport_failed(hio_t *io, int err)
         hio__finish(io, err);
     else
         hio__timeout_start(io, HIO_TIMEOUT_CLOSE);
+}
+
+int hio_set_last_word(hio_t *io, const char *word)
+{
+    if (io->state >= HIO_STATE_CLOSED)
+        return HERR_CLOSED;
+    if (!hio__ext(io))
+        return -ENOMEM;
+    io->ext->last_word = word;
+    return 0;
+}
+
+/* The kernel's buffer is full: it is made twice as large, for it tells twice what it is set to. */
+static bool give_last_word(hio_t *io)
+{
+    const char *word = io->ext->last_word;
+    int size = 0;
+    socklen_t len = sizeof(size);
+
+    if (!word || io->transport || !(io->type & HIO_TYPE_SOCK_STREAM))
+        return false;
+    if (getsockopt(io->fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0)
+        setsockopt(io->fd, SOL_SOCKET, SO_SNDBUF, &size, len);
+    return send(io->fd, word, strlen(word), MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+}
+
+void hio__close_late(hio_t *io)
+{
+    bool told = give_last_word(io);
+
+    if (io->error == 0)
+        io->error = -ETIMEDOUT;
+    io->has_sent |= told;
+    if (told && hio__linger(io))
+        hio__timeout_start(io, HIO_TIMEOUT_CLOSE);
+    else
+        hio__finish(io, io->error);
+    hio__drop_queue(io); /* last: it calls back */
 }
 
 int hio_shutdown(hio_t *io)

@@ -154,6 +154,7 @@ typedef struct hio_ext_s {
     bool source_asked;   /* the kernel tells where datagrams came to */
     hio_source_t source; /* of the datagram in the read callback */
     hio_linger_t linger;
+    const char *last_word; /* NULL: none */
     hio_timeout_t timeouts[HIO_TIMEOUT_COUNT];
 } hio_ext_t;
 
@@ -253,6 +254,9 @@ void hio__finish(hio_t *io, int err); /* closed from now on; the callback comes 
 void hio__do_close(hio_t *io);
 void hio__transport_failed(hio_t *io, int err);
 void hio__sent_all(hio_t *io); /* the queue is empty: shut down or close if that waits for it */
+
+/* hio_close.c: the close timeout has ended before all was sent. */
+void hio__close_late(hio_t *io);
 
 /* hio_linger.c */
 bool hio__linger(hio_t *io); /* at the end of a close: whether that has to wait */

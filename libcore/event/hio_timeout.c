@@ -11,7 +11,7 @@ static void on_connect_timeout(hio_t *io)
 static void on_close_timeout(hio_t *io)
 {
     if (io->state == HIO_STATE_CLOSING)
-        hio__finish(io, -ETIMEDOUT);
+        hio__close_late(io);
     else if (io->state == HIO_STATE_LINGER)
         hio__finish(io, 0);
     else if (hio__is(io, HIO_FLAG_WRITE_BROKEN) && io->paused)

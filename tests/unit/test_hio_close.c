@@ -140,6 +140,25 @@ static void a_close_that_cannot_send_ends_by_its_timeout(void **state)
     hio_finish();
 }
 
+static void a_peer_that_does_not_read_finds_the_last_word(void **state)
+{
+    static const char word[] = "\nbye\n";
+    size_t got;
+
+    (void)state;
+    hio_set_close_timeout(io, 50);
+    assert_int_equal(hio_set_last_word(io, word), 0);
+    hio_write(io, data, BIG);
+    hio_close(io);
+    RUN_UNTIL(loop, hio_write_bufsize(io) == 0);
+    got = plain_receive(peer, data, BIG); /* to the end */
+    assert_true(got > strlen(word) && got < BIG);
+    assert_memory_equal(data + got - strlen(word), word, strlen(word));
+    RUN_UNTIL(loop, seen.closes == 1);
+    assert_int_equal(seen.error, -ETIMEDOUT);
+    hio_finish();
+}
+
 static void abort_drops_what_is_queued_and_tells_the_cause(void **state)
 {
     (void)state;
@@ -507,6 +526,7 @@ int main(void)
         TEST(what_was_sent_is_told_before_the_close),
         TEST(close_sends_what_is_queued),
         TEST(a_close_that_cannot_send_ends_by_its_timeout),
+        TEST(a_peer_that_does_not_read_finds_the_last_word),
         TEST(abort_drops_what_is_queued_and_tells_the_cause),
         TEST(abort_ends_a_close_that_waits),
         TEST(reset_shows_as_a_reset),
