@@ -44,8 +44,10 @@ static bool is_full(const member_t *m, size_t len)
     return hio_write_bufsize(m->io) + len > m->server->options->queue_max;
 }
 
+/* Who goes on not to read still finds the word, later, behind what the kernel has for him. */
 static void drop_slow(member_t *m)
 {
+    hio_set_last_word(m->io, "\n* you read too slowly: good bye\n");
     drop_counted(m, "* you read too slowly: good bye\n", "reads too slowly");
 }
 
@@ -198,11 +200,14 @@ void member_close_all(server_t *server, bool force)
     HLIST_FOREACH (node, next, &server->members) {
         member_t *m = HLIST_ENTRY(node, member_t, link);
 
-        if (force)
+        if (force) {
             hio_abort(m->io, -ECANCELED);
-        else
-            member_drop(m, m->person.room || m->state == MEMBER_HANDSHAKE ? NULL : word,
-                        "server is shutting down");
+            continue;
+        }
+        if (m->state != MEMBER_GONE)
+            hio_set_last_word(m->io, "\n* server is shutting down\n");
+        member_drop(m, m->person.room || m->state == MEMBER_HANDSHAKE ? NULL : word,
+                    "server is shutting down");
     }
 }
 

@@ -12,7 +12,8 @@
 
 #define MEMBER_ADDRESS_SIZE 64 /* of an IPv6 address with its zone */
 #define MEMBER_PASSWORD_TRIES 3
-#define MEMBER_FAREWELL_MS 5000 /* for the last word to who is dropped */
+/* For what is queued for who is dropped, and the last word behind it; within SERVER_STOP_MS. */
+#define MEMBER_FAREWELL_MS 2000
 #define MEMBER_QUEUE_HIGH ((size_t)64 * 1024)
 
 typedef enum member_state_e {
