@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Below, glibc before 2.41 is faster at malloc: its calloc takes nothing from the thread's cache. */
+/* Below, glibc before 2.41 is faster at malloc: its calloc takes nothing from a thread's cache. */
 #define CALLOC_FROM 1024
 
 static void *libc_alloc(size_t size, void *ctx)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,6 @@
 #include "../../cmd/hchat/hall.h"
 #include "base/hstr.h"
 #include "oom.h"
-
-#include <stdio.h>
 
 /* A person, and what he has been sent. */
 typedef struct guy_s {
