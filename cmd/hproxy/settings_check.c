@@ -2,6 +2,7 @@
  * are read by the part that uses them. */
 #include "settings.h"
 
+#include "app/hlisteners.h"
 #include "app/hlogfile.h"
 #include "base/hstr.h"
 #include "net/haccess.h"
@@ -127,6 +128,20 @@ static bool is_taken(const settings_t *s, const listen_settings_t *listen)
     return false;
 }
 
+/* Whether this one is just past what can be opened, the status listener with them. */
+static bool is_one_too_many(const settings_t *s, const listen_settings_t *listen)
+{
+    size_t n = s->status ? 1 : 0;
+
+    for (const service_settings_t *service = s->services; service; service = service->next) {
+        for (const listen_settings_t *l = service->listens; l; l = l->next, n++) {
+            if (l == listen)
+                return n == HLISTENERS_MAX;
+        }
+    }
+    return false;
+}
+
 static void check_listens(check_t *check)
 {
     const settings_t *s = check->settings;
@@ -136,6 +151,8 @@ static void check_listens(check_t *check)
             complain(check, l->text, "'%s' is listened on twice", l->text);
         else if (s->status && same_endpoint(&s->status_endpoint, &l->endpoint))
             complain(check, l->text, "'%s' is the status listener's", l->text);
+        if (is_one_too_many(s, l))
+            complain(check, l->text, "more than %d end points to listen on", HLISTENERS_MAX);
     }
 }
 
@@ -395,6 +412,8 @@ static void check_users(check_t *check)
             complain(check, f->users.items[i], "auth: it takes NAME:PASSWORD");
         else if (f->users.items[i][0] == ':')
             complain(check, f->users.items[i], "auth: a user without a name");
+        else if (i == HUSERS_MAX)
+            complain(check, f->users.items[i], "auth: more than %d users", HUSERS_MAX);
     }
     if (f->users_file && husers_add_file(scratch, f->users_file, &why) < 0)
         complain(check, f->users_file, "%s", why.len > 0 ? why.data : herr_str(-ENOMEM));

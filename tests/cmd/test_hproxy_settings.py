@@ -202,6 +202,18 @@ def test_a_long_list_takes_no_long_time(lab):
     assert process.wait() == 0 and process.err() == "", process.err()
 
 
+def test_too_many_are_told_with_their_line(check):
+    """And by -t already, not by what opens them."""
+    listens = "".join(f"listen = 127.0.0.1:{port}\n" for port in range(1000, 1032))
+    services = "".join(f"[listen {n}]\n{listens.replace('.1:', f'.{n}:')}target = 127.0.0.1:9\n" for n in range(1, 17))
+    assert check(services) == []
+    assert check(f"{services}[listen x]\nlisten = 999\ntarget = 127.0.0.1:9\n") == [
+        "546: [listen x]: more than 512 end points to listen on"]
+    assert check(f"status = 127.0.0.1:998\n{services}") == ["544: [listen 16]: more than 512 end points to listen on"]
+    users = "".join(f"auth = u{n}:p\n" for n in range(10001))
+    assert check(f"[listen x]\nlisten = 0\nsocks = yes\n{users}") == ["10004: [listen x]: auth: more than 10000 users"]
+
+
 def test_control_characters_are_escaped(lab):
     process = lab.run("hproxy", "0", "\x1b[31mx:1:2")
     assert process.wait() == 2 and "\x1b" not in process.err() and "\\x1b[31m" in process.err()
