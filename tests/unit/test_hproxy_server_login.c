@@ -62,6 +62,50 @@ static void http_users_log_in_with_basic(void **state)
     lab_close(&lab);
 }
 
+/* A hash that takes its time. */
+static husers_t *slow_users(void)
+{
+    static const char text[] = "user:$6$rounds=500000$salt$no\n";
+    char path[] = "/tmp/hnet-login-XXXXXX";
+    int fd = mkstemp(path);
+    husers_t *users;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    assert_int_equal(husers_new(&users), 0);
+    assert_int_equal(husers_add_file(users, path, NULL), 0);
+    unlink(path);
+    return users;
+}
+
+/* Nobody waits for the hash. Other pollers do not tell. */
+static void who_leaves_while_a_password_is_looked_at_has_gone(void **state)
+{
+    husers_t *users;
+    lab_t lab;
+
+    (void)state;
+    if (strcmp(test_poller, "epoll") != 0)
+        skip();
+    users = slow_users();
+    lab_open_with(&lab, (hproxy_server_options_t){.users = users});
+    say_socks(&lab, BYTES("\5\1\2"));
+    hear(&lab, 2);
+    say_socks(&lab, BYTES("\1\4user\6secret"));
+    settle(lab.loop);
+    assert_int_equal(lab.ends, 0);
+    plain_reset(lab.client);
+    settle(lab.loop);
+    assert_int_equal(lab.ends, 1);
+    assert_int_equal(lab.stage, HPROXY_STAGE_LOGIN);
+    assert_int_equal(lab.err, -ECONNRESET);
+    assert_non_null(strstr(lab.text, "the client has gone without logging in"));
+    lab.client = -1;
+    lab_close(&lab);
+    husers_free(users);
+}
+
 /* The answer to the 407 that is in lab->heard. */
 static void answer_digest(lab_t *lab, char *value)
 {
@@ -153,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(socks5_users_log_in),
+        cmocka_unit_test(who_leaves_while_a_password_is_looked_at_has_gone),
         cmocka_unit_test(http_users_log_in_with_basic),
         cmocka_unit_test(http_users_log_in_with_digest_on_the_same_connection),
         cmocka_unit_test(nobody_may_try_for_ever),
