@@ -1,0 +1,197 @@
+/* One thread. */
+/* What reaches a hall from other servers, and what it hands on to them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hchat_hall_fixture.h"
+
+static void what_happens_here_is_published(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    say(&s, &s.a, "x");
+    assert_null(hall_rename(&s.hall, &s.a.person, "bob"));
+    hall_leave(&s.hall, &s.a.person, "", 0);
+    assert_string_equal(s.published, "join lobby guest1 ;say lobby guest1 ;"
+                                     "nick lobby guest1 bob;leave lobby bob ;");
+    end(&s);
+}
+
+static void people_of_other_servers_are_there_too(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    forget_all(&s);
+    happens(&s, EVENT_JOIN, "z", "alice", "");
+    happens(&s, EVENT_JOIN, "z", "alice", "");
+    happens(&s, EVENT_SAY, "z", "alice", "");
+    happens(&s, EVENT_NICK, "z", "alice", "eve");
+    happens(&s, EVENT_HERE, "y", "carol", "");
+    happens(&s, EVENT_PRIVATE, "y", "carol", "guest1");
+    expect(&s, &s.a,
+           "* alice has joined lobby\n<alice> hi\n* alice is now eve\n"
+           "* carol has joined lobby\n<carol -> guest1> hi\n");
+    assert_null(hall_who(&s.hall, &s.a.person, NULL));
+    expect(&s, &s.a, "* in lobby (3): guest1, eve, carol\n");
+    assert_non_null(hall_rename(&s.hall, &s.a.person, "Eve"));
+    assert_null(hall_private(&s.hall, &s.a.person, "eve", "x", 1));
+    assert_string_equal(s.published, "private  guest1 eve;");
+    happens(&s, EVENT_LEAVE, "y", "carol", "");
+    hall_server_gone(&s.hall, "z");
+    expect(&s, &s.a, "* carol has left lobby (hi)\n* eve has left lobby (the server is gone)\n");
+    assert_int_equal(s.hall.remotes_n, 0);
+    end(&s);
+}
+
+static void a_line_from_afar_is_heard_where_it_was_said(void **state)
+{
+    event_t event = afar(EVENT_SAY, "z", "alice", "");
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    happens(&s, EVENT_JOIN, "z", "alice", "");
+    forget_all(&s);
+    hstr_copy(event.room, sizeof(event.room), "kitchen"); /* her way there was not heard of */
+    hall_remote(&s.hall, &event);
+    expect(&s, &s.a, "* alice has left lobby\n");
+    assert_string_equal(hall_find(&s.hall, "alice")->room->name, "kitchen");
+    hstr_copy(event.room, sizeof(event.room), "lobby");
+    event.kind = EVENT_LEAVE; /* late */
+    hall_remote(&s.hall, &event);
+    assert_non_null(hall_find(&s.hall, "alice"));
+    hstr_copy(event.room, sizeof(event.room), "cellar");
+    hall_remote(&s.hall, &event);
+    assert_null(hall_find_room(&s.hall, "cellar"));
+    end(&s);
+}
+
+static void nobody_speaks_for_another_servers_people(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    happens(&s, EVENT_JOIN, "z", "alice", "");
+    forget_all(&s);
+    happens(&s, EVENT_LEAVE, "y", "alice", "");
+    happens(&s, EVENT_LEAVE, "y", "guest1", "");
+    happens(&s, EVENT_JOIN, "zz", "alice", "");
+    expect(&s, &s.a, "");
+    assert_string_equal(hall_find(&s.hall, "alice")->server, "z");
+    end(&s);
+}
+
+static void of_two_names_the_first_server_keeps_its_own(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    assert_null(hall_rename(&s.hall, &s.a.person, "bob"));
+    forget_all(&s);
+    happens(&s, EVENT_JOIN, "z", "Bob", "");
+    expect(&s, &s.a, "");
+    happens(&s, EVENT_JOIN, "a", "Bob", "");
+    expect(&s, &s.a,
+           "* somebody at another server was called bob before\n"
+           "* bob is now guest2\n* Bob has joined lobby\n");
+    assert_string_equal(s.published, "nick lobby bob guest2;");
+    happens(&s, EVENT_NICK, "z", "Bob", "guest9"); /* z has renamed its own */
+    assert_string_equal(hall_find(&s.hall, "guest9")->server, "z");
+    end(&s);
+}
+
+/* They settle it between themselves, and who looks on comes to the same end. */
+static void of_two_names_elsewhere_the_first_server_keeps_its_own(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    forget_all(&s);
+    happens(&s, EVENT_HERE, "z", "bob", "");
+    happens(&s, EVENT_HERE, "y", "bob", "");
+    happens(&s, EVENT_NICK, "z", "bob", "guest9");
+    expect(&s, &s.a, "* bob has joined lobby\n* guest9 has joined lobby\n");
+    assert_string_equal(hall_find(&s.hall, "bob")->server, "y");
+    assert_string_equal(hall_find(&s.hall, "guest9")->server, "z");
+    happens(&s, EVENT_NICK, "z", "guest9", "bob");
+    expect(&s, &s.a, "* guest9 has left lobby\n");
+    assert_string_equal(hall_find(&s.hall, "bob")->server, "y");
+    happens(&s, EVENT_HERE, "x", "carol", "");
+    happens(&s, EVENT_NICK, "x", "carol", "bob");
+    expect(&s, &s.a, "* carol has joined lobby\n* carol has left lobby\n");
+    assert_string_equal(hall_find(&s.hall, "bob")->server, "x");
+    assert_int_equal(s.hall.remotes_n, 1);
+    end(&s);
+}
+
+static void who_is_forgotten_may_take_the_room_he_was_told_of_along(void **state)
+{
+    event_t event = afar(EVENT_SAY, "z", "bob", "");
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    happens(&s, EVENT_JOIN, "y", "alice", "");
+    leave_rooms_behind(&s);
+    hstr_copy(event.room, sizeof(event.room), "den");
+    hall_remote(&s.hall, &event);
+    event.kind = EVENT_NICK;
+    hstr_copy(event.other, sizeof(event.other), "alice"); /* who is another server's */
+    hstr_copy(event.room, sizeof(event.room), "room1");   /* where he is not */
+    hall_remote(&s.hall, &event);
+    assert_null(hall_find(&s.hall, "bob"));
+    assert_non_null(hall_find_room(&s.hall, "den"));
+    assert_null(hall_find_room(&s.hall, "room1"));
+    end(&s);
+}
+
+static void who_is_here_is_told_on_request(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    happens(&s, EVENT_JOIN, "z", "alice", "");
+    forget_all(&s);
+    hall_tell_who_is_here(&s.hall);
+    assert_string_equal(s.published, "here lobby guest1 ;");
+    end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_happens_here_is_published),
+        cmocka_unit_test(people_of_other_servers_are_there_too),
+        cmocka_unit_test(a_line_from_afar_is_heard_where_it_was_said),
+        cmocka_unit_test(nobody_speaks_for_another_servers_people),
+        cmocka_unit_test(of_two_names_the_first_server_keeps_its_own),
+        cmocka_unit_test(of_two_names_elsewhere_the_first_server_keeps_its_own),
+        cmocka_unit_test(who_is_forgotten_may_take_the_room_he_was_told_of_along),
+        cmocka_unit_test(who_is_here_is_told_on_request),
+    };
+
+    return cmocka_run_group_tests(tests, set_zone, NULL);
+}
