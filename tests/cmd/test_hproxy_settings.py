@@ -59,7 +59,7 @@ def test_every_option_but_those_of_the_command_alone_is_a_key(check, lab, tmp_pa
     }
     flags = {"accept-proxy", "socks", "http", "tls-self-signed", "target-insecure", "no-sandbox", "daemon"}
     common = {"workers", "drain-timeout", "stop-time", "dns", "dns-min", "dns-max", "no-sandbox", "log-file", "log-level",
-              "access-log", "log-format", "status", "daemon", "pid-file", "user", "group"}
+              "access-log", "log-format", "log-filesize", "log-remain-days", "status", "daemon", "pid-file", "user", "group"}
     assert len(names) > 60
     lines = {True: [], False: []}
     for name in sorted(names):
