@@ -1,4 +1,4 @@
-/* accept: who may come in. With --proxy-protocol a connection says first whose it is; until it has
+/* accept: who may come in. With --accept-proxy a connection says first whose it is; until it has
  * it is nobody's, and counts as a client. */
 #include "base/hstr.h"
 #include "member.h"
@@ -129,7 +129,7 @@ void member_accept(hio_t *io)
 
     haddr_set(&from, hio_peeraddr(io), hio_peeraddr_len(io));
     haddr_unmap(&from);
-    if (!server->options->proxy_protocol) {
+    if (!server->options->accept_proxy || !haccess_check(server->trusted, &from.u.sa)) {
         come_in(listener, io, &from);
         return;
     }

@@ -47,7 +47,9 @@ static const hopt_term_t client_terms[] = {
 static const char *const cluster[] = {
     "Servers that use one Redis server as their broker share all rooms: what is said at one of "
     "them is heard at all, /who shows everybody, and a name is given once. Put them behind one "
-    "name in DNS, or a load balancer; their clients do not notice.",
+    "name in DNS, or a load balancer; their clients do not notice. One that speaks the PROXY "
+    "protocol (hproxy --send-proxy) tells them who the clients are: --accept-proxy "
+    "--accept-proxy-from 10.79.0.2, where only its address may do so.",
     "Redis keeps nothing: everything goes through one channel (--broker-prefix), to which all of "
     "them listen. It is asked for nothing else, so its user may be confined to that channel. Who "
     "may write to it may speak in any name, so it needs a password and, over foreign wires, TLS "

@@ -53,8 +53,12 @@ const hopt_t options_table[] = {
               "NUMBER clients (10000) at a time; further ones are told and closed"),
     HOPT_UINT(0, "max-per-address", hchat_options_t, max_per_address, 1, OPTIONS_MEMBERS_MAX,
               "NUMBER clients at a time from one address"),
-    HOPT_FLAG(0, "proxy-protocol", hchat_options_t, proxy_protocol,
-              "take clients' addresses from a PROXY header, which has to come first"),
+    HOPT_FLAG(0, "accept-proxy", hchat_options_t, accept_proxy,
+              "take clients' addresses from a PROXY header, which has to come first",
+              .alias = "proxy-protocol"),
+    HOPT_LIST(0, "accept-proxy-from", hchat_options_t, accept_proxy_from,
+              "only from these addresses, the balancer's; others come without", .arg_name = "HOSTS",
+              .filled = true),
     HOPT_GROUP("Limits"),
     HOPT_SIZE(0, "line-max", hchat_options_t, line_max, EVENT_TEXT_MAX / 4,
               "lines of at most SIZE bytes (4096); longer ones are not passed on", .min = 64),
@@ -155,6 +159,8 @@ int options_check(const hchat_options_t *options, const hopt_list_t *endpoints)
             "option --room: a room's name has letters, digits, - and _ only, 24 at most");
     if (options->tls_self_signed && options->tls_cert)
         return misused("--tls-cert and --tls-self-signed: choose one");
+    if (options->accept_proxy_from.count > 0 && !options->accept_proxy)
+        return misused("--accept-proxy-from goes with --accept-proxy");
     if (options->tls_key && !options->tls_cert)
         return misused("--tls-key needs --tls-cert");
     if (options->slow_ms == 0 || options->slow_ms > INT_MAX || options->idle_ms > INT_MAX)

@@ -20,7 +20,8 @@ typedef struct hchat_options_s {
     hopt_list_t allow, allow_files, deny, deny_files;
     uint32_t max_clients;
     uint32_t max_per_address; /* 0: no limit */
-    bool proxy_protocol;
+    bool accept_proxy;
+    hopt_list_t accept_proxy_from;
 
     size_t line_max;
     uint32_t rate; /* lines a second; 0: no limit */

@@ -448,6 +448,7 @@ static void clean_up(server_t *server)
     report_close(&server->report);
     htls_ctx_free(server->tls);
     haccess_free(server->access);
+    haccess_free(server->trusted);
     hbytes_deinit(&server->motd);
     hbytes_deinit(&server->text);
     explicit_bzero(server->password, sizeof(server->password));

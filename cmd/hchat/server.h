@@ -43,6 +43,7 @@ struct server_s {
 
     htls_ctx_t *tls;
     haccess_t *access;                   /* NULL: everybody may come */
+    haccess_t *trusted;                  /* NULL: every PROXY header counts */
     hbytes_t motd;                       /* harmless, whole lines */
     char password[SERVER_PASSWORD_SIZE]; /* "": none is asked for */
 

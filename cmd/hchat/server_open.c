@@ -112,21 +112,21 @@ static int open_tls(server_t *server)
     return 0;
 }
 
-static int add_access(server_t *server, const hopt_list_t *list, haccess_verdict_e verdict,
+static int add_access(haccess_t **access, const hopt_list_t *list, haccess_verdict_e verdict,
                       bool is_file)
 {
     char why[HACCESS_ERROR_SIZE];
     int err = 0;
 
     for (size_t i = 0; i < list->count; i++) {
-        if (!server->access)
-            err = haccess_new(&server->access);
+        if (!*access)
+            err = haccess_new(access);
         if (err)
             snprintf(why, sizeof(why), "%s", herr_str(err));
         else if (is_file)
-            err = haccess_add_file(server->access, verdict, list->items[i], why, sizeof(why));
+            err = haccess_add_file(*access, verdict, list->items[i], why, sizeof(why));
         else
-            err = haccess_add(server->access, verdict, list->items[i], why, sizeof(why));
+            err = haccess_add(*access, verdict, list->items[i], why, sizeof(why));
         if (err) {
             report_say("%s", why);
             return is_file || err == -ENOMEM ? 1 : 2;
@@ -138,14 +138,16 @@ static int add_access(server_t *server, const hopt_list_t *list, haccess_verdict
 static int open_access(server_t *server)
 {
     const hchat_options_t *o = server->options;
-    int status = add_access(server, &o->allow, HACCESS_ALLOW, false);
+    int status = add_access(&server->access, &o->allow, HACCESS_ALLOW, false);
 
     if (status == 0)
-        status = add_access(server, &o->allow_files, HACCESS_ALLOW, true);
+        status = add_access(&server->access, &o->allow_files, HACCESS_ALLOW, true);
     if (status == 0)
-        status = add_access(server, &o->deny, HACCESS_DENY, false);
+        status = add_access(&server->access, &o->deny, HACCESS_DENY, false);
     if (status == 0)
-        status = add_access(server, &o->deny_files, HACCESS_DENY, true);
+        status = add_access(&server->access, &o->deny_files, HACCESS_DENY, true);
+    if (status == 0)
+        status = add_access(&server->trusted, &o->accept_proxy_from, HACCESS_ALLOW, false);
     return status;
 }
 

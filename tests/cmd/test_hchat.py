@@ -345,7 +345,7 @@ def test_an_address_is_the_same_on_a_socket_for_both_families(hchat):
 
 
 def test_behind_a_proxy_its_header_tells_who_comes(hchat):
-    server = hchat("0", "-v", "--proxy-protocol", "--deny", "192.0.2.9", "--max-per-address", "1")
+    server = hchat("0", "-v", "--accept-proxy", "--deny", "192.0.2.9", "--max-per-address", "1")
     bob, eve, again, liar, itself = (server.connect() for _ in range(5))
     bob.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 1234 6667\r\n/nick bob\n")
     bob.hears("* guest1 is now bob\n")
@@ -362,6 +362,36 @@ def test_behind_a_proxy_its_header_tells_who_comes(hchat):
     bob.close()
     server.process.wait_err("hchat: 192.0.2.7:1234 (bob) closed")
     assert server.stop()["refused"] == 3
+
+
+def test_a_proxy_header_counts_only_from_those_who_may_speak_for_others(hchat):
+    server = hchat(":0", "-v", "--accept-proxy", "--accept-proxy-from", "127.0.0.2,192.0.2.0/24")
+    port = int(server.urls[0].rpartition(":")[2])
+    balancer, liar = (socket.create_connection(("127.0.0.1", port), TIMEOUT, (source, 0))
+                      for source in ("127.0.0.2", "127.0.0.1"))
+    with balancer, liar:
+        balancer.sendall(b"PROXY TCP4 192.0.2.7 198.51.100.1 1234 6667\r\n")
+        server.process.wait_err("hchat: 192.0.2.7:1234 connected to ")
+        liar.sendall(b"PROXY TCP4 192.0.2.8 198.51.100.1 1234 6667\r\n/quit\n")
+        said = b"".join(iter(lambda: liar.recv(1 << 16), b""))
+        assert b"good bye" in said
+        server.process.wait_err("hchat: 127.0.0.1:")
+        assert "192.0.2.8" not in server.process.err()
+
+
+def test_behind_a_load_balancer_members_keep_their_addresses(hchat, lab):
+    server = hchat("0", "-v", "--accept-proxy", "--accept-proxy-from", "127.0.0.1")
+    balancer = lab.spawn("hproxy", "0", server.urls[0], "--send-proxy")
+    front = wait_until(lambda: re.search(r"serving 127.0.0.1:(\d+)", balancer.err()), "the balancer")[1]
+    with socket.create_connection(("127.0.0.1", int(front)), TIMEOUT, ("127.0.0.3", 0)) as client:
+        server.process.wait_err("hchat: 127.0.0.3:%d connected to " % client.getsockname()[1])
+
+
+def test_who_may_send_a_header_is_not_said_without_headers(lab):
+    process = lab.run("hchat", "0", "--accept-proxy-from", "127.0.0.1")
+    assert process.wait() == 2 and "--accept-proxy-from goes with --accept-proxy" in process.err()
+    process = lab.run("hchat", "0", "--accept-proxy", "--accept-proxy-from", "10.0.0.0/99")
+    assert process.wait() == 2 and "10.0.0.0/99" in process.err()
 
 
 # ---- the server --------------------------------------------------------------------------------
