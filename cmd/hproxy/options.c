@@ -194,7 +194,7 @@ const hopt_t settings_common_rows[] = {
     HOPT_STRING(0, "log-file", settings_t, logfile, "messages go to FILE instead of stderr",
                 .arg_name = "FILE", .filled = true),
     HOPT_CALL(0, "log-level", settings_take_loglevel,
-              "the least that is told: debug, info (the default), warn, error",
+              "the least that is told: debug, info (the default), warn, error, silent",
               .arg_name = "LEVEL"),
     HOPT_CALL(0, "access-log", settings_take_access_log,
               "a line for each connection to FILE (-: stdout)", .arg_name = "FILE", .bare = "-"),

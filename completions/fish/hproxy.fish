@@ -63,7 +63,7 @@ complete -c hproxy -l dns-min -x -d 'ask for a target\'s name again after its TT
 complete -c hproxy -l dns-max -x -d 'and at the latest after TIME (5m)'
 complete -c hproxy -l no-sandbox -d 'do not shut the workers in (Landlock and seccomp, where the kernel has them)'
 complete -c hproxy -l log-file -r -F -d 'messages go to FILE instead of stderr'
-complete -c hproxy -l log-level -x -d 'the least that is told: debug, info (the default), warn, error'
+complete -c hproxy -l log-level -x -d 'the least that is told: debug, info (the default), warn, error, silent'
 complete -c hproxy -l access-log -F -d 'a line for each connection to FILE (-: stdout)'
 complete -c hproxy -l log-format -x -d 'of these lines: text or json'
 complete -c hproxy -l log-filesize -x -d 'move a log file that has grown to SIZE to FILE.DATE-TIME, and begin a new one'
