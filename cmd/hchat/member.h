@@ -13,7 +13,7 @@
 #define MEMBER_ADDRESS_SIZE 64 /* of an IPv6 address with its zone */
 #define MEMBER_PASSWORD_TRIES 3
 /* For what is queued for who is dropped, and the last word behind it; within SERVER_STOP_MS. */
-#define MEMBER_FAREWELL_MS 2000
+#define MEMBER_FAREWELL_MS 2800
 #define MEMBER_QUEUE_HIGH ((size_t)64 * 1024)
 
 typedef enum member_state_e {
