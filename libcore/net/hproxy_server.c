@@ -209,10 +209,12 @@ static void on_dialed(hdial_t *dial, hio_t *io, int err, void *arg)
     }
     /* The client has gone, or there is no memory: it ends as it would have ended then. */
     s->pub.has_left = err != -ENOMEM;
+    if (s->pub.has_left && hio_error(client))
+        err = hio_error(client);
     hio_set_context(client, s);
     hio_setcb_close(client, on_close);
     hio_abort(io, err);
-    hproxy__end(s, err, herr_str(err));
+    hproxy__end(s, err, err == HERR_CLOSED ? "the client has gone" : herr_str(err));
 }
 
 /* A request for the proxy itself would come back to it, again and again. */
