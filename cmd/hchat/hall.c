@@ -164,19 +164,22 @@ event_t hall__event(const hall_t *hall, event_kind_e kind, const person_t *perso
     return event;
 }
 
+void hall__announce(hall_t *hall, room_t *room, const char *line)
+{
+    bool was_due = hlist_linked(&room->due_link);
+
+    if (!room_put(room, line, strlen(line), NULL) || !room->batch)
+        return;
+    if (!hlist_linked(&room->due_link))
+        hlist_push_back(&hall->due, &room->due_link);
+    if (!was_due)
+        hall->ops.wake(hall->ops.userdata);
+}
+
 void hall_announce(hall_t *hall, const char *line)
 {
-    for (hlist_t *node = hall->rooms.next; node != &hall->rooms; node = node->next) {
-        room_t *room = HLIST_ENTRY(node, room_t, link);
-        bool was_due = hlist_linked(&room->due_link);
-
-        if (!room_put(room, line, strlen(line), NULL) || !room->batch)
-            continue;
-        if (!hlist_linked(&room->due_link))
-            hlist_push_back(&hall->due, &room->due_link);
-        if (!was_due)
-            hall->ops.wake(hall->ops.userdata);
-    }
+    for (hlist_t *node = hall->rooms.next; node != &hall->rooms; node = node->next)
+        hall__announce(hall, HLIST_ENTRY(node, room_t, link), line);
 }
 
 uint64_t hall_flush(hall_t *hall, uint64_t now_us)

@@ -16,6 +16,7 @@
 #define HALL_REMOTES_MAX 100000
 #define HALL_NAMES_SHOWN 100
 #define HALL_ROOMS_SHOWN 100
+#define HALL_LEAVES_SHOWN 100 /* when many leave at once */
 
 typedef struct hall_ops_s {
     room_ops_t room;
@@ -116,6 +117,9 @@ event_t hall__event(const hall_t *hall, event_kind_e kind, const person_t *perso
 
 /* The room of this name, made if there is none. NULL: there are too many, or no memory. */
 room_t *hall__room(hall_t *hall, const char *name);
+
+/* A line from the server to who is in this room here. */
+void hall__announce(hall_t *hall, room_t *room, const char *line);
 
 /* A private line, to one who is here. 0 or -ENOMEM. */
 int hall__deliver(hall_t *hall, const event_t *event, person_t *to);

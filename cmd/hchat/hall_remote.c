@@ -4,6 +4,7 @@
 #include "base/hstr.h"
 #include "hall.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void forget(hall_t *hall, person_t *person)
@@ -204,19 +205,46 @@ void hall_remote(hall_t *hall, const event_t *event)
         hall__room_left(hall, room);
 }
 
-/* All its people, or those that are doubted, leave. */
+/* How many more have left. */
+static void tell_rest(hall_t *hall, const char *why)
+{
+    char line[NAME_SIZE + 128];
+
+    for (hlist_t *node = hall->rooms.next; node != &hall->rooms; node = node->next) {
+        room_t *room = HLIST_ENTRY(node, room_t, link);
+
+        if (room->left_n == 0)
+            continue;
+        snprintf(line, sizeof(line), "* %zu more have left %s%s%s%s\n", room->left_n, room->name,
+                 *why ? " (" : "", why, *why ? ")" : "");
+        room->left_n = 0;
+        hall__announce(hall, room, line);
+    }
+}
+
+/* All its people, or those that are doubted, leave. With a line for each of thousands everybody
+ * would read too slowly. */
 static void leave_all(hall_t *hall, const char *server, bool doubted, const char *why)
 {
+    size_t shown = 0;
+
     for (size_t i = 0; i < HALL_BUCKETS; i++) {
         hlist_t *node, *next;
 
         HLIST_FOREACH (node, next, &hall->buckets[i]) {
             person_t *person = HLIST_ENTRY(node, person_t, name_link);
 
-            if (strcmp(person->server, server) == 0 && (person->doubted || !doubted))
+            if (strcmp(person->server, server) != 0 || (doubted && !person->doubted))
+                continue;
+            if (shown++ < HALL_LEAVES_SHOWN) {
                 leave(hall, person, why, strlen(why));
+            } else {
+                person->room->left_n++;
+                forget(hall, person);
+            }
         }
     }
+    tell_rest(hall, why);
 }
 
 void hall_server_gone(hall_t *hall, const char *server)

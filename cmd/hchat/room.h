@@ -47,6 +47,7 @@ struct room_s {
     hlist_t due_link; /* in the hall, while there is a batch */
     hlist_t locals, remotes;
     size_t locals_n, remotes_n;
+    size_t left_n; /* so many have left, and the room has not been told yet */
     history_t history;
     chunk_t *batch;
     uint64_t flushed_us;

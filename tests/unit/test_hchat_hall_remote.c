@@ -118,6 +118,28 @@ static void of_two_names_the_first_server_keeps_its_own(void **state)
     end(&s);
 }
 
+static void of_many_who_leave_at_once_the_rest_is_counted(void **state)
+{
+    char name[16];
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    for (int i = 0; i < HALL_LEAVES_SHOWN + 3; i++) {
+        snprintf(name, sizeof(name), "p%d", i);
+        happens(&s, EVENT_HERE, "z", name, "");
+    }
+    forget_all(&s);
+    hall_server_again(&s.hall, "z");
+    hall_server_told(&s.hall, "z");
+    flush(&s);
+    assert_non_null(strstr(s.a.heard, "* p0 has left lobby\n"));
+    assert_string_equal(strstr(s.a.heard, "* 3 more"), "* 3 more have left lobby\n");
+    assert_int_equal(s.hall.remotes_n, 0);
+    end(&s);
+}
+
 /* They settle it between themselves, and who looks on comes to the same end. */
 static void of_two_names_elsewhere_the_first_server_keeps_its_own(void **state)
 {
@@ -188,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_line_from_afar_is_heard_where_it_was_said),
         cmocka_unit_test(nobody_speaks_for_another_servers_people),
         cmocka_unit_test(of_two_names_the_first_server_keeps_its_own),
+        cmocka_unit_test(of_many_who_leave_at_once_the_rest_is_counted),
         cmocka_unit_test(of_two_names_elsewhere_the_first_server_keeps_its_own),
         cmocka_unit_test(who_is_forgotten_may_take_the_room_he_was_told_of_along),
         cmocka_unit_test(who_is_here_is_told_on_request),
