@@ -126,8 +126,8 @@ static void del_of_nothing_is_legal(void **state)
     htimer_del(NULL);
 }
 
-/* The loop sleeps through the time at which a deleted timer would have fired; unless the process was
- * held up before it could, so that the time was over: not each time. */
+/* The loop sleeps through the time at which a deleted timer would have fired; unless the process
+ * was held up before it could, so that the time was over: not each time. */
 static void a_deleted_timer_wakes_nobody(void **state)
 {
     int sleeps = 0;
