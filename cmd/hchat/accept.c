@@ -11,14 +11,14 @@ static void refuse(const listener_t *listener, hio_t *io, const haddr_t *from, c
 {
     server_t *server = listener->server;
     char peer[HADDR_FORMAT_SIZE];
-    const report_field_t fields[] = {
+    const hreport_field_t fields[] = {
         {.key = "peer", .text = haddr_format(&from->u.sa, from->len, peer, sizeof(peer))},
         {.key = "cause", .text = cause},
         {0}};
 
     server->counts.refused++;
     if (server->options->verbose > 0)
-        report_event(&server->report, "refused", fields, "%s refused: %s", peer, cause);
+        hreport_event(&server->report, "refused", fields, "%s refused: %s", peer, cause);
     if (word && listener->endpoint.scheme != HENDPOINT_TLS)
         hio_write(io, word, strlen(word));
     hio_set_close_timeout(io, MEMBER_FAREWELL_MS);
@@ -69,7 +69,7 @@ static bool admit(const listener_t *listener, hio_t *io, const haddr_t *from)
 static void report_start(const member_t *m)
 {
     char local[HADDR_FORMAT_SIZE];
-    const report_field_t fields[] = {
+    const hreport_field_t fields[] = {
         {.key = "peer", .text = m->peer}, {.key = "local", .text = local}, {0}};
     const struct sockaddr *sa = hio_localaddr(m->io);
     haddr_t own = {0};
@@ -78,7 +78,7 @@ static void report_start(const member_t *m)
         haddr_set(&own, sa, haddr_len(sa));
     haddr_unmap(&own);
     haddr_format(&own.u.sa, own.len, local, sizeof(local));
-    report_event(&m->server->report, "connect", fields, "%s connected to %s", m->peer, local);
+    hreport_event(&m->server->report, "connect", fields, "%s connected to %s", m->peer, local);
 }
 
 static void come_in(const listener_t *listener, hio_t *io, const haddr_t *from)

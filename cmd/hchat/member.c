@@ -141,7 +141,7 @@ static void report_end(const member_t *m)
     char buf[HTLS_ERROR_SIZE];
     const char *cause = cause_of(m, buf, sizeof(buf));
     uint64_t duration_us = hloop_now_hrtime(m->server->loop) - m->since_us;
-    const report_field_t fields[] = {
+    const hreport_field_t fields[] = {
         {.key = "peer", .text = m->peer},
         {.key = "name", .text = m->person.name},
         {.key = "cause", .text = cause},
@@ -151,10 +151,10 @@ static void report_end(const member_t *m)
         {0},
     };
 
-    report_event(&m->server->report, "close", fields,
-                 "%s (%s) closed: %s, %" PRIu64 " lines, %" PRIu64 " bytes in, %.3f s", m->peer,
-                 m->person.name[0] ? m->person.name : "-", cause, m->lines, m->bytes_in,
-                 (double)duration_us / 1e6);
+    hreport_event(&m->server->report, "close", fields,
+                  "%s (%s) closed: %s, %" PRIu64 " lines, %" PRIu64 " bytes in, %.3f s", m->peer,
+                  m->person.name[0] ? m->person.name : "-", cause, m->lines, m->bytes_in,
+                  (double)duration_us / 1e6);
 }
 
 static void on_close(hio_t *io)
@@ -239,9 +239,9 @@ static void take_password(member_t *m, hbuf_t line)
         return;
     }
     if (m->server->options->verbose > 0) {
-        const report_field_t fields[] = {{.key = "peer", .text = m->peer}, {0}};
+        const hreport_field_t fields[] = {{.key = "peer", .text = m->peer}, {0}};
 
-        report_event(&m->server->report, "password", fields, "%s gave a wrong password", m->peer);
+        hreport_event(&m->server->report, "password", fields, "%s gave a wrong password", m->peer);
     }
     if (++m->tries >= MEMBER_PASSWORD_TRIES)
         drop_counted(m, "* wrong password: good bye\n", "wrong password");

@@ -74,7 +74,7 @@ static uint64_t on_now_ms(void *userdata)
 static void report_happening(const server_t *server, const event_t *event, bool here)
 {
     char text[512];
-    const report_field_t fields[] = {
+    const hreport_field_t fields[] = {
         {.key = "server", .text = here ? link_server(server->link) : event->server},
         {.key = "room", .text = event->room},
         {.key = "name", .text = event->name},
@@ -84,9 +84,9 @@ static void report_happening(const server_t *server, const event_t *event, bool 
     };
 
     snprintf(text, sizeof(text), "%.*s", (int)event->text_len, event->text);
-    report_event(&server->report, event_kind_name(event->kind), fields, "%s: %s %s%s%s%s%s",
-                 event_kind_name(event->kind), event->name, event->room,
-                 event->other[0] ? " -> " : "", event->other, text[0] ? ": " : "", text);
+    hreport_event(&server->report, event_kind_name(event->kind), fields, "%s: %s %s%s%s%s%s",
+                  event_kind_name(event->kind), event->name, event->room,
+                  event->other[0] ? " -> " : "", event->other, text[0] ? ": " : "", text);
 }
 
 /* What one person says to another is nobody else's. */
@@ -149,7 +149,7 @@ static void on_link_note(const char *text, void *userdata)
 {
     const server_t *server = userdata;
 
-    report_note(&server->report, "broker", "%s", text);
+    hreport_note(&server->report, "broker", "%s", text);
 }
 
 static int open_link(server_t *server)
@@ -187,7 +187,7 @@ static void report_summary(const server_t *server)
 
     if (server->loop)
         hloop_stats(server->loop, &stats);
-    const report_field_t fields[] = {
+    const hreport_field_t fields[] = {
         {.key = "connections", .number = c->connections},
         {.key = "open", .number = server->members_n},
         {.key = "refused", .number = c->refused},
@@ -199,11 +199,11 @@ static void report_summary(const server_t *server)
         {0},
     };
 
-    report_event(&server->report, "summary", fields,
-                 "%" PRIu64 " connections (%zu open, %" PRIu64 " refused, %" PRIu64
-                 " dropped, %" PRIu64 " shed), %zu rooms, %" PRIu64 " lines",
-                 c->connections, server->members_n, c->refused, c->dropped, stats.accept_shed,
-                 server->hall.rooms_n, server->hall.lines);
+    hreport_event(&server->report, "summary", fields,
+                  "%" PRIu64 " connections (%zu open, %" PRIu64 " refused, %" PRIu64
+                  " dropped, %" PRIu64 " shed), %zu rooms, %" PRIu64 " lines",
+                  c->connections, server->members_n, c->refused, c->dropped, stats.accept_shed,
+                  server->hall.rooms_n, server->hall.lines);
 }
 
 static void stop_if_empty(const server_t *server)
@@ -253,8 +253,8 @@ static void on_stop(hmain_t *app, void *userdata)
 static bool is_renewed(const server_t *server, int err, const char *what, const char *path)
 {
     if (err)
-        report_note(&server->report, "error", "cannot %s %s: %s; the old one stays", what, path,
-                    herr_str(err));
+        hreport_note(&server->report, "error", "cannot %s %s: %s; the old one stays", what, path,
+                     herr_str(err));
     return !err;
 }
 
@@ -263,16 +263,16 @@ static void on_reload(hmain_t *app, void *userdata)
     server_t *server = userdata;
     const hchat_options_t *o = server->options;
     char why[HTLS_ERROR_SIZE];
-    bool all = is_renewed(server, report_reopen(&server->report), "open", o->log_file);
+    bool all = is_renewed(server, hreport_reopen(&server->report), "open", o->log_file);
 
     (void)app;
     all &= is_renewed(server, server_read_motd(server), "read", o->motd);
     if (server->tls && htls_ctx_reload(server->tls, why, sizeof(why)) < 0) {
-        report_note(&server->report, "error", "%s; the old certificate stays", why);
+        hreport_note(&server->report, "error", "%s; the old certificate stays", why);
         all = false;
     }
     if (all)
-        report_note(&server->report, "reload", "reloaded");
+        hreport_note(&server->report, "reload", "reloaded");
 }
 
 static void on_user(hmain_t *app, void *userdata)
@@ -294,7 +294,7 @@ static void on_loop_log(hlog_level_e level, const char *text, size_t len, void *
     if (server->noted_ns && now_ns - server->noted_ns < NOTE_INTERVAL_NS)
         return;
     server->noted_ns = now_ns;
-    report_note(&server->report, "warning", "%s", text);
+    hreport_note(&server->report, "warning", "%s", text);
 }
 
 static void on_listener_close(hio_t *io)
@@ -304,9 +304,9 @@ static void on_listener_close(hio_t *io)
 
     listener->io = NULL;
     if (!listener->server->stopping)
-        report_note(&listener->server->report, "error", "listening on %s failed: %s",
-                    hendpoint_format(&listener->endpoint, text, sizeof(text)),
-                    herr_str(hio_error(io)));
+        hreport_note(&listener->server->report, "error", "listening on %s failed: %s",
+                     hendpoint_format(&listener->endpoint, text, sizeof(text)),
+                     herr_str(hio_error(io)));
 }
 
 static int listen_all(server_t *server)
@@ -324,8 +324,8 @@ static int listen_all(server_t *server)
         int err = hlisten_open(server->loop, &options, member_accept, &listener->io);
 
         if (err) {
-            report_say("cannot listen on %s: %s",
-                       hendpoint_format(&listener->endpoint, text, sizeof(text)), herr_str(err));
+            hreport_say("hchat", "cannot listen on %s: %s",
+                        hendpoint_format(&listener->endpoint, text, sizeof(text)), herr_str(err));
             return TOLD;
         }
         hevent_set_userdata(listener->io, listener);
@@ -339,14 +339,14 @@ static void announce(server_t *server)
     for (size_t i = 0; i < server->listeners_n; i++) {
         const listener_t *listener = &server->listeners[i];
         char address[HADDR_FORMAT_SIZE], text[HADDR_FORMAT_SIZE + 8];
-        const report_field_t fields[] = {{.key = "address", .text = text}, {0}};
+        const hreport_field_t fields[] = {{.key = "address", .text = text}, {0}};
         haddr_t addr = {0};
 
         hsocket_local(hio_fd(listener->io), &addr);
         snprintf(text, sizeof(text), "%s%s",
                  listener->endpoint.scheme == HENDPOINT_TLS ? "tls://" : "",
                  haddr_format(&addr.u.sa, addr.len, address, sizeof(address)));
-        report_event(&server->report, "listening", fields, "listening on %s", text);
+        hreport_event(&server->report, "listening", fields, "listening on %s", text);
     }
     server->announced = true;
 }
@@ -435,8 +435,8 @@ static int serve(server_t *server)
         end_loop(server);
     }
     if (err < 0)
-        report_note(&server->report, "error", "cannot %s: %s", server->step,
-                    server->why[0] ? server->why : herr_str(err));
+        hreport_note(&server->report, "error", "cannot %s: %s", server->step,
+                     server->why[0] ? server->why : herr_str(err));
     hlog_free(log);
     return err ? 1 : 0;
 }
@@ -445,7 +445,7 @@ static int serve(server_t *server)
 
 static void clean_up(server_t *server)
 {
-    report_close(&server->report);
+    hreport_close(&server->report);
     htls_ctx_free(server->tls);
     haccess_free(server->access);
     haccess_free(server->trusted);
@@ -461,7 +461,7 @@ int server_main(const hchat_options_t *options, const hopt_list_t *endpoints)
     int status;
 
     if (!server) {
-        report_say("%s", herr_str(-ENOMEM));
+        hreport_say("hchat", "%s", herr_str(-ENOMEM));
         return 1;
     }
     server->options = options;

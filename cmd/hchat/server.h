@@ -2,6 +2,7 @@
 #ifndef HNET_HCHAT_SERVER_H
 #define HNET_HCHAT_SERVER_H
 
+#include "app/hreport.h"
 #include "deadline.h"
 #include "event/hloop.h"
 #include "hall.h"
@@ -9,7 +10,6 @@
 #include "net/haccess.h"
 #include "net/hendpoint.h"
 #include "net/htls.h"
-#include "report.h"
 
 #define SERVER_MOTD_MAX ((size_t)16 * 1024)
 #define SERVER_PASSWORD_SIZE 256
@@ -35,7 +35,7 @@ struct server_s {
     const hchat_options_t *options;
     hmain_t *app;
     hloop_t *loop;
-    report_t report;
+    hreport_t report;
     hall_t hall;
     struct link_s *link; /* NULL: there are no other servers */
     listener_t *listeners;

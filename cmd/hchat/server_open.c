@@ -63,7 +63,7 @@ int server_parse(server_t *server, const hopt_list_t *endpoints)
         return 0; /* -s stop and the like */
     server->listeners = hmem_array(endpoints->count, sizeof(*server->listeners));
     if (!server->listeners) {
-        report_say("%s", herr_str(-ENOMEM));
+        hreport_say("hchat", "%s", herr_str(-ENOMEM));
         return 1;
     }
     for (size_t i = 0; i < endpoints->count; i++) {
@@ -72,11 +72,11 @@ int server_parse(server_t *server, const hopt_list_t *endpoints)
         listener->server = server;
         server->listeners_n++;
         if (hendpoint_parse(&listener->endpoint, endpoints->items[i], why, sizeof(why)) < 0) {
-            report_say("%s", why);
+            hreport_say("hchat", "%s", why);
             return 2;
         }
         if (hendpoint_socktype(&listener->endpoint) == SOCK_DGRAM) {
-            report_say("%s: chat needs connections, not datagrams", endpoints->items[i]);
+            hreport_say("hchat", "%s: chat needs connections, not datagrams", endpoints->items[i]);
             return 2;
         }
     }
@@ -96,17 +96,17 @@ static int open_tls(server_t *server)
     for (size_t i = 0; i < server->listeners_n; i++)
         wanted |= server->listeners[i].endpoint.scheme == HENDPOINT_TLS;
     if (!wanted && (o->tls_cert || o->tls_self_signed)) {
-        report_say("a certificate is for tls:// end points, and there is none");
+        hreport_say("hchat", "a certificate is for tls:// end points, and there is none");
         return 2;
     }
     if (!wanted)
         return 0;
     if (!o->tls_cert && !o->tls_self_signed) {
-        report_say("a tls:// end point needs --tls-cert or --tls-self-signed");
+        hreport_say("hchat", "a tls:// end point needs --tls-cert or --tls-self-signed");
         return 2;
     }
     if (htls_ctx_new(&tls, &server->tls, why, sizeof(why)) < 0) {
-        report_say("%s", why);
+        hreport_say("hchat", "%s", why);
         return 1;
     }
     return 0;
@@ -128,7 +128,7 @@ static int add_access(haccess_t **access, const hopt_list_t *list, haccess_verdi
         else
             err = haccess_add(*access, verdict, list->items[i], why, sizeof(why));
         if (err) {
-            report_say("%s", why);
+            hreport_say("hchat", "%s", why);
             return is_file || err == -ENOMEM ? 1 : 2;
         }
     }
@@ -158,22 +158,23 @@ static int open_files(server_t *server)
     int err;
 
     if (o->password && !hsecret_is_source(o->password)) {
-        report_say("option --password: where it is kept, file:PATH or env:NAME, not itself");
+        hreport_say("hchat",
+                    "option --password: where it is kept, file:PATH or env:NAME, not itself");
         return 2;
     }
     if (o->password && hsecret_from(o->password, server->password, sizeof(server->password), why,
                                     sizeof(why)) < 0) {
-        report_say("option --password: %s", why);
+        hreport_say("hchat", "option --password: %s", why);
         return 1;
     }
     err = server_read_motd(server);
     if (err) {
-        report_say("cannot read %s: %s", o->motd, herr_str(err));
+        hreport_say("hchat", "cannot read %s: %s", o->motd, herr_str(err));
         return 1;
     }
-    err = report_open(&server->report, o->log_file, o->json);
+    err = hreport_open(&server->report, "hchat", o->log_file, o->json);
     if (err) {
-        report_say("cannot open %s: %s", o->log_file, herr_str(err));
+        hreport_say("hchat", "cannot open %s: %s", o->log_file, herr_str(err));
         return 1;
     }
     return 0;

@@ -116,7 +116,7 @@ static const hopt_doc_t doc = {
 
 static int misused(const char *text)
 {
-    report_say("%s", text);
+    hreport_say("hecho", "%s", text);
     return 2;
 }
 
@@ -139,7 +139,8 @@ static int choose_answer(hecho_options_t *opts)
         if (!ways[i].given)
             continue;
         if (chosen) {
-            report_say("%s and %s are two ways to answer: choose one", chosen, ways[i].name);
+            hreport_say("hecho", "%s and %s are two ways to answer: choose one", chosen,
+                        ways[i].name);
             return 2;
         }
         chosen = ways[i].name;

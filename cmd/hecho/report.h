@@ -1,18 +1,10 @@
-/* report: what hecho tells, one line an event, as text or as JSON. A line is one write, so that the
- * lines of several processes do not mix. */
+/* report: the events that hecho tells. */
 #ifndef HNET_HECHO_REPORT_H
 #define HNET_HECHO_REPORT_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "app/hreport.h"
 
 typedef enum { REPORT_TEXT = 0, REPORT_JSON } report_format_e;
-
-typedef struct report_s {
-    const char *path; /* NULL: stderr */
-    report_format_e format;
-    int fd;
-} report_t;
 
 typedef struct report_closed_s {
     const char *peer;
@@ -33,25 +25,11 @@ typedef struct report_totals_s {
     uint64_t bytes_out;
 } report_totals_t;
 
-/* Opens the file to append to (NULL: stderr); path is borrowed. 0 or -errno. */
-int report_open(report_t *report, const char *path, report_format_e format);
-
-/* Opens the file anew, which may have been moved away: 0, or -errno and the old one stays. */
-int report_reopen(report_t *report);
-void report_close(report_t *report);
-
-void report_listening(const report_t *report, const char *address);
-void report_connect(const report_t *report, const char *peer, const char *local);
-void report_refused(const report_t *report, const char *peer, uint64_t open);
-void report_closed(const report_t *report, const report_closed_t *closed);
-void report_datagram(const report_t *report, const char *peer, uint64_t in, uint64_t out);
-void report_summary(const report_t *report, const report_totals_t *totals);
-
-/* Before there is a report: a sentence to stderr, as text. */
-void report_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* Anything else: a word for what happened and a sentence. */
-void report_note(const report_t *report, const char *event, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+void report_listening(const hreport_t *report, const char *address);
+void report_connect(const hreport_t *report, const char *peer, const char *local);
+void report_refused(const hreport_t *report, const char *peer, uint64_t open);
+void report_closed(const hreport_t *report, const report_closed_t *closed);
+void report_datagram(const hreport_t *report, const char *peer, uint64_t in, uint64_t out);
+void report_summary(const hreport_t *report, const report_totals_t *totals);
 
 #endif

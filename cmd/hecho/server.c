@@ -75,7 +75,7 @@ static void on_listener_close(hio_t *io)
 
     if (!server->stopping) {
         server->error = hio_error(io);
-        report_note(server->report, "error", "a socket failed: %s", herr_str(server->error));
+        hreport_note(server->report, "error", "a socket failed: %s", herr_str(server->error));
     }
     server_release(server);
 }

@@ -37,7 +37,7 @@ static inline uint64_t count_get(const _Atomic uint64_t *count)
 
 typedef struct server_s {
     const hecho_options_t *options;
-    report_t *report;
+    hreport_t *report;
     hloop_t *loop;
     counts_t *counts;    /* of this process */
     const counts_t *all; /* of every process */

@@ -75,7 +75,7 @@ static void on_loop_log(hlog_level_e level, const char *text, size_t len, void *
     if (service->noted_ns && now_ns - service->noted_ns < NOTE_INTERVAL_NS)
         return;
     service->noted_ns = now_ns;
-    report_note(&service->report, "warning", "%s", text);
+    hreport_note(&service->report, "warning", "%s", text);
 }
 
 int service_with_loop(service_t *service, int index, int (*run)(service_t *service, int index))
@@ -92,7 +92,7 @@ int service_with_loop(service_t *service, int index, int (*run)(service_t *servi
         err = service->loop ? 0 : -errno;
     }
     if (!err && service->early_note[0])
-        report_note(&service->report, "warning", "%s", service->early_note);
+        hreport_note(&service->report, "warning", "%s", service->early_note);
     if (!err)
         err = run(service, index);
     service->server.stopping = true; /* what the loop still closes is no failure */
@@ -110,11 +110,11 @@ const char *service_why(const service_t *service, int err)
 
 void service_reload(service_t *service)
 {
-    int err = report_reopen(&service->report);
+    int err = hreport_reopen(&service->report);
 
     if (err)
-        report_note(&service->report, "error", "cannot open %s anew: %s",
-                    service->options->log_file, herr_str(err));
+        hreport_note(&service->report, "error", "cannot open %s anew: %s",
+                     service->options->log_file, herr_str(err));
 }
 
 /* When the terminal hangs up, a server that nobody could find any more ends. */
@@ -176,7 +176,7 @@ static int parse_all(service_t *service, const hopt_list_t *endpoints)
         return 0; /* -s stop and the like */
     service->listeners = hmem_array(endpoints->count, sizeof(*service->listeners));
     if (!service->listeners) {
-        report_say("%s", herr_str(-ENOMEM));
+        hreport_say("hecho", "%s", herr_str(-ENOMEM));
         return 1;
     }
     for (size_t i = 0; i < endpoints->count; i++) {
@@ -185,11 +185,11 @@ static int parse_all(service_t *service, const hopt_list_t *endpoints)
         listener->fd = -1;
         service->listeners_n++;
         if (hendpoint_parse(&listener->endpoint, endpoints->items[i], why, sizeof(why)) < 0) {
-            report_say("%s", why);
+            hreport_say("hecho", "%s", why);
             return 2;
         }
         if (listener->endpoint.scheme == HENDPOINT_TLS) {
-            report_say("%s: TLS end points are not supported", endpoints->items[i]);
+            hreport_say("hecho", "%s: TLS end points are not supported", endpoints->items[i]);
             return 2;
         }
     }
@@ -206,9 +206,9 @@ static int open_all(service_t *service)
 
         listener->fd = hlisten_socket(&options, &listener->path);
         if (listener->fd < 0) {
-            report_say("cannot listen on %s: %s",
-                       hendpoint_format(&listener->endpoint, text, sizeof(text)),
-                       herr_str(listener->fd));
+            hreport_say("hecho", "cannot listen on %s: %s",
+                        hendpoint_format(&listener->endpoint, text, sizeof(text)),
+                        herr_str(listener->fd));
             return 1;
         }
     }
@@ -256,12 +256,13 @@ static int prepare(service_t *service)
     if (!err)
         err = make_chargen(service);
     if (err) {
-        report_say("%s", herr_str(err));
+        hreport_say("hecho", "%s", herr_str(err));
         return 1;
     }
-    err = report_open(&service->report, log_file, (report_format_e)service->options->log_format);
+    err = hreport_open(&service->report, "hecho", log_file,
+                       service->options->log_format == REPORT_JSON);
     if (err) {
-        report_say("cannot open %s: %s", log_file, herr_str(err));
+        hreport_say("hecho", "cannot open %s: %s", log_file, herr_str(err));
         return 1;
     }
     return open_all(service);
@@ -283,10 +284,10 @@ static int serve(service_t *service)
     if (service->is_announced)
         service_report_totals(service);
     if (err < 0 && service->is_announced)
-        report_note(&service->report, "error", "cannot %s: %s", service->step,
-                    service_why(service, err));
+        hreport_note(&service->report, "error", "cannot %s: %s", service->step,
+                     service_why(service, err));
     else if (err < 0)
-        report_say("cannot %s: %s", service->step, service_why(service, err));
+        hreport_say("hecho", "cannot %s: %s", service->step, service_why(service, err));
     return err ? 1 : 0;
 }
 
@@ -299,7 +300,7 @@ static void clean_up(service_t *service)
             close(listener->fd);
         hsocket_path_remove(&listener->path);
     }
-    report_close(&service->report);
+    hreport_close(&service->report);
     if (service->counts)
         munmap(service->counts, service->counts_n * sizeof(counts_t));
     hmem_free(service->chargen);

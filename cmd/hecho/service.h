@@ -22,7 +22,7 @@ typedef struct listener_s {
 typedef struct service_s {
     const hecho_options_t *options;
     htitle_t *title; /* NULL: ps shows the command line */
-    report_t report;
+    hreport_t report;
     hmain_t *app;
     hloop_t *loop;
     listener_t *listeners;

@@ -72,8 +72,8 @@ static int worker_main(int index, void *userdata)
     service->loop = NULL;
     err = service_with_loop(service, index, run_worker);
     if (err)
-        report_note(&service->report, "error", "worker %d: cannot %s: %s", index, service->step,
-                    service_why(service, err));
+        hreport_note(&service->report, "error", "worker %d: cannot %s: %s", index, service->step,
+                     service_why(service, err));
     return err ? 1 : 0;
 }
 
@@ -101,11 +101,11 @@ static void report_worker_end(service_t *service, const hworkers_info_t *info)
     if (info->delay_ms == HWORKERS_NO_RESTART)
         return;
     if (WIFSIGNALED(info->status))
-        report_note(&service->report, "worker", "worker %d (pid %ld) was killed by signal %d",
-                    info->index, (long)info->pid, WTERMSIG(info->status));
+        hreport_note(&service->report, "worker", "worker %d (pid %ld) was killed by signal %d",
+                     info->index, (long)info->pid, WTERMSIG(info->status));
     else
-        report_note(&service->report, "worker", "worker %d (pid %ld) ended with status %d",
-                    info->index, (long)info->pid, WEXITSTATUS(info->status));
+        hreport_note(&service->report, "worker", "worker %d (pid %ld) ended with status %d",
+                     info->index, (long)info->pid, WEXITSTATUS(info->status));
 }
 
 static void on_worker_event(hworkers_t *workers, const hworkers_info_t *info, void *userdata)
@@ -116,20 +116,20 @@ static void on_worker_event(hworkers_t *workers, const hworkers_info_t *info, vo
     switch (info->event) {
     case HWORKERS_STARTED:
         if (service->options->verbose > 0)
-            report_note(&service->report, "worker", "worker %d started (pid %ld)", info->index,
-                        (long)info->pid);
+            hreport_note(&service->report, "worker", "worker %d started (pid %ld)", info->index,
+                         (long)info->pid);
         break;
     case HWORKERS_ENDED:
         atomic_store(&service->counts[info->index].open, 0); /* the kernel has closed them */
         report_worker_end(service, info);
         break;
     case HWORKERS_FAILED:
-        report_note(&service->report, "error", "cannot start worker %d: %s", info->index,
-                    herr_str(info->status));
+        hreport_note(&service->report, "error", "cannot start worker %d: %s", info->index,
+                     herr_str(info->status));
         break;
     case HWORKERS_KILLED:
-        report_note(&service->report, "warning", "worker %d (pid %ld) did not stop and was killed",
-                    info->index, (long)info->pid);
+        hreport_note(&service->report, "warning", "worker %d (pid %ld) did not stop and was killed",
+                     info->index, (long)info->pid);
         break;
     case HWORKERS_STOPPED:
         hloop_stop(service->loop);

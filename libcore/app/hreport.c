@@ -1,14 +1,15 @@
-#include "report.h"
+#include "hreport.h"
 
-#include "base/hbuf.h"
-#include "base/herr.h"
-#include "base/hfile.h"
-#include "base/hjson.h"
-#include "base/hstr.h"
-#include "base/htime.h"
+#include "../base/hbuf.h"
+#include "../base/herr.h"
+#include "../base/hjson.h"
+#include "../base/hstr.h"
+#include "../base/htime.h"
+#include "hlogfile.h"
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@
 
 /* ---- one line; one that cannot be written is lost: serving goes on --------------------------- */
 
-static void emit_json(const report_t *report, const char *event, const report_field_t *fields)
+static void emit_json(const hreport_t *report, const char *event, const hreport_field_t *fields)
 {
     char now[HTIME_ISO_SIZE];
     hbytes_t line;
@@ -35,17 +36,19 @@ static void emit_json(const report_t *report, const char *event, const report_fi
         hjson_key(&j, fields->key);
         if (fields->text)
             hjson_string(&j, fields->text);
-        else
+        else if (fields->decimals > 0)
             hjson_fixed(&j, (int64_t)fields->number, fields->decimals);
+        else
+            hjson_uint(&j, fields->number);
     }
     hjson_close(&j);
     if (hjson_finish(&j) == 0 && hbytes_append_char(&line, '\n') == 0)
-        hfile_write_all(report->fd, line.data, line.len);
+        hlogfile_write(report->fd, line.data, line.len);
     hbytes_deinit(&line);
 }
 
 /* People at a terminal know who speaks to them and what time it is; a file has to say when. */
-static void emit_text(const report_t *report, const char *text)
+static void emit_text(const hreport_t *report, const char *text)
 {
     char line[SENTENCE_SIZE + HTIME_ISO_SIZE], now[HTIME_ISO_SIZE];
     size_t len;
@@ -53,15 +56,15 @@ static void emit_text(const report_t *report, const char *text)
     if (report->path)
         snprintf(line, sizeof(line), "%s ", htime_iso_local(htime_real_ms(), now, sizeof(now)));
     else
-        snprintf(line, sizeof(line), "hchat: ");
+        snprintf(line, sizeof(line), "%s: ", report->name);
     len = strlen(line);
     len += hstr_escape(line + len, sizeof(line) - len - 1, text, strlen(text));
     line[len++] = '\n';
-    hfile_write_all(report->fd, line, len);
+    hlogfile_write(report->fd, line, len);
 }
 
-void report_event(const report_t *report, const char *event, const report_field_t *fields,
-                  const char *fmt, ...)
+void hreport_event(const hreport_t *report, const char *event, const hreport_field_t *fields,
+                   const char *fmt, ...)
 {
     char text[SENTENCE_SIZE];
     va_list ap;
@@ -76,21 +79,21 @@ void report_event(const report_t *report, const char *event, const report_field_
     emit_text(report, text);
 }
 
-void report_note(const report_t *report, const char *event, const char *fmt, ...)
+void hreport_note(const hreport_t *report, const char *event, const char *fmt, ...)
 {
     char text[SENTENCE_SIZE];
-    const report_field_t fields[] = {{.key = "message", .text = text}, {0}};
+    const hreport_field_t fields[] = {{.key = "message", .text = text}, {0}};
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    report_event(report, event, fields, "%s", text);
+    hreport_event(report, event, fields, "%s", text);
 }
 
-void report_say(const char *fmt, ...)
+void hreport_say(const char *name, const char *fmt, ...)
 {
-    const report_t report = {.fd = STDERR_FILENO};
+    const hreport_t report = {.name = name, .fd = STDERR_FILENO};
     char text[SENTENCE_SIZE];
     va_list ap;
 
@@ -102,30 +105,30 @@ void report_say(const char *fmt, ...)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-int report_open(report_t *report, const char *path, bool json)
+int hreport_open(hreport_t *report, const char *name, const char *path, bool json)
 {
-    *report = (report_t){.path = path, .json = json, .fd = STDERR_FILENO};
+    *report = (hreport_t){.name = name, .path = path, .json = json, .fd = STDERR_FILENO};
     if (path)
         report->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     return report->fd < 0 ? -errno : 0;
 }
 
-int report_reopen(report_t *report)
+int hreport_reopen(hreport_t *report)
 {
-    report_t fresh;
+    hreport_t fresh;
     int err;
 
     if (!report->path)
         return 0;
-    err = report_open(&fresh, report->path, report->json);
+    err = hreport_open(&fresh, report->name, report->path, report->json);
     if (err)
         return err;
-    report_close(report);
+    hreport_close(report);
     *report = fresh;
     return 0;
 }
 
-void report_close(report_t *report)
+void hreport_close(hreport_t *report)
 {
     if (report->path && report->fd >= 0)
         close(report->fd);
