@@ -43,6 +43,7 @@ typedef struct client_s {
     bool greeted, password_sent, quitting, done;
     bool asked; /* for a password, and not greeted since */
     bool heard; /* anything of this server */
+    bool lost;  /* lines that came too fast for it */
     int status;
     int signo; /* that ended it; 0: none */
     char nick[CLIENT_NAME_MAX], room[CLIENT_NAME_MAX];
@@ -247,15 +248,21 @@ static void on_partial(htimer_t *timer)
         input_secret(&c->input, true);
 }
 
+static bool begins(const char *text, size_t len, const char *with)
+{
+    size_t n = strlen(with);
+
+    return len >= n && memcmp(text, with, n) == 0;
+}
+
 static void take_line(client_t *c, const char *text, size_t len)
 {
-    static const char greeting[] = "* you are ";
-
     hreconnect_settled(c->rc);
     input_secret(&c->input, false);
     words_learn(&c->words, text, len);
     view_line(&c->view, text, len);
-    if (len < sizeof(greeting) - 1 || memcmp(text, greeting, sizeof(greeting) - 1) != 0)
+    c->lost |= begins(text, len, "* you write too fast");
+    if (!begins(text, len, "* you are "))
         return;
     c->asked = false;
     greet(c);
@@ -336,7 +343,8 @@ static void on_connect(hreconnect_t *rc, hio_t *io)
 }
 
 /* The server has closed the connection, as it was told to. What a pipe said to one that asked for a
- * password nobody has heard; nor has one that says nothing at all, as where TLS is spoken. */
+ * password nobody has heard; nor has one that says nothing at all, as where TLS is spoken; and not
+ * all, who was too fast. */
 static void has_quit(client_t *c)
 {
     const char *why = NULL;
@@ -345,6 +353,8 @@ static void has_quit(client_t *c)
         why = "the server wants a password (--password), and has not let us in";
     else if (!c->heard)
         why = "the server has closed the connection without a word";
+    else if (c->lost)
+        why = "the server has not passed on all lines: they came too fast";
     if (c->input.line)
         why = NULL;
     if (why)

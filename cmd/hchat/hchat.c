@@ -62,7 +62,7 @@ static const hopt_term_t signals[] = {
 static const hopt_term_t exit_status[] = {
     {"0", "The server was stopped, or -s did what it was to do; the client's user left."},
     {"1", "It could not start: an address in use, a file that is missing; the client could not "
-          "connect, lost its connection, was not let in, or heard nothing."},
+          "connect, lost its connection, or not all was heard that it was to say."},
     {"2", "Bad usage: an unknown option or a bad end point."},
     {"3", "-s status: it does not run."},
     {NULL, NULL},

@@ -306,6 +306,18 @@ def test_a_server_without_a_word_has_heard_nothing(room):
     assert hchat.err() == "hchat: the server has closed the connection without a word\n"
 
 
+def test_a_pipe_that_was_too_fast_has_failed(room):
+    hchat = room.pipe()
+    room.send(GREETING)
+    hchat.send(b"hello\n")
+    hchat.end_input()
+    room.expect("hello\n/quit\n")
+    room.send("* you write too fast: that was not passed on\n")
+    room.socket.close()
+    assert hchat.wait() == 1
+    assert hchat.err() == "hchat: the server has not passed on all lines: they came too fast\n"
+
+
 def test_a_question_without_an_end_is_shown(room):
     hchat = room.pipe()
     room.send("password: ")
