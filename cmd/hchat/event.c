@@ -26,6 +26,7 @@ static const kind_t kinds[EVENT_KINDS] = {
     [EVENT_TOPIC] = {"topic", HAS_ROOM | HAS_NAME | HAS_TEXT},
     [EVENT_HELLO] = {"hello", 0},
     [EVENT_HERE] = {"here", HAS_ROOM | HAS_NAME},
+    [EVENT_ABOUT] = {"about", HAS_ROOM | HAS_TEXT},
     [EVENT_TOLD] = {"told", 0},
     [EVENT_ALIVE] = {"alive", 0},
     [EVENT_BYE] = {"bye", 0},
@@ -40,8 +41,7 @@ const char *event_kind_name(event_kind_e kind)
 
 static void put(hjson_t *j, const char *key, const char *value)
 {
-    hjson_key(j, key);
-    hjson_string(j, value);
+    hjson_add_string(j, key, value);
 }
 
 int event_write(const event_t *event, hbytes_t *json)
@@ -53,8 +53,7 @@ int event_write(const event_t *event, hbytes_t *json)
     hjson_open_object(&j);
     put(&j, "kind", kinds[event->kind].name);
     put(&j, "server", event->server);
-    hjson_key(&j, "time");
-    hjson_uint(&j, event->time_ms);
+    hjson_add_uint(&j, "time", event->time_ms);
     if (has & HAS_ROOM)
         put(&j, "room", event->room);
     if (has & HAS_NAME)

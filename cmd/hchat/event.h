@@ -22,6 +22,7 @@ typedef enum event_kind_e {
     /* Between servers; nobody is told of them as such. */
     EVENT_HELLO, /* a server has come: the others tell who is at theirs */
     EVENT_HERE,  /*      where  who is there: told as a join if it was not known */
+    EVENT_ABOUT, /*      where                               its topic since that time, or "" */
     EVENT_TOLD,  /* all who are at this server have been told with EVENT_HERE since a hello */
     EVENT_ALIVE, /* a server is still there */
     EVENT_BYE    /* a server goes, and all its people with it */

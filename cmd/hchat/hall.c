@@ -92,7 +92,7 @@ void hall__room_left(hall_t *hall, room_t *room)
         drop_room(hall, room);
         return;
     }
-    room_set_topic(room, NULL, 0);
+    room_set_topic(room, NULL, 0, 0);
     hlist_remove(&room->link);
     hlist_push_back(&hall->rooms, &room->link);
     drop_surplus(hall);
@@ -398,7 +398,7 @@ void hall_say(hall_t *hall, person_t *person, event_kind_e kind, const char *tex
     event.text = text;
     event.text_len = len;
     if (kind == EVENT_TOPIC)
-        room_set_topic(person->room, text, len);
+        room_set_topic(person->room, text, len, event.time_ms);
     else
         hall->lines++;
     /* His own words are on his screen already; what else he does he sees as the others do. */

@@ -104,7 +104,7 @@ void hall_server_gone(hall_t *hall, const char *server);
 void hall_server_again(hall_t *hall, const char *server);
 void hall_server_told(hall_t *hall, const char *server);
 
-/* EVENT_HERE for everybody who is here. */
+/* EVENT_HERE for everybody who is here, and EVENT_ABOUT for their rooms. */
 void hall_tell_who_is_here(hall_t *hall);
 
 /* ---- between hall.c and hall_remote.c -------------------------------------------------------- */

@@ -158,11 +158,27 @@ static void take_in_room(hall_t *hall, const event_t *event, room_t *room)
         break;
     default:
         if (event->kind == EVENT_TOPIC)
-            room_set_topic(room, event->text, event->text_len);
+            room_set_topic(room, event->text, event->text_len, event->time_ms);
         place(hall, event, event->name, room);
         room_event(hall, room, event, NULL);
         break;
     }
+}
+
+/* What was missed of the topic; the last one counts. */
+static void take_about(hall_t *hall, const event_t *event)
+{
+    room_t *room = hall_find_room(hall, event->room);
+    int err;
+
+    if (!room || room->topic_ms >= event->time_ms)
+        return;
+    room_set_topic(room, event->text, event->text_len, event->time_ms);
+    hbytes_clear(&hall->line);
+    err = room->topic ? hbytes_printf(&hall->line, "* the topic: %s\n", room->topic)
+                      : hbytes_append_str(&hall->line, "* there is no topic\n");
+    if (!err)
+        hall__announce(hall, room, hall->line.data);
 }
 
 static void take_private(hall_t *hall, const event_t *event)
@@ -188,6 +204,8 @@ void hall_remote(hall_t *hall, const event_t *event)
     room_t *room;
     bool was_empty;
 
+    if (event->kind == EVENT_ABOUT)
+        take_about(hall, event);
     if (event->kind >= EVENT_HELLO && event->kind != EVENT_HERE)
         return;
     if (event->kind == EVENT_PRIVATE) {
@@ -271,6 +289,20 @@ void hall_server_told(hall_t *hall, const char *server)
     leave_all(hall, server, true, "");
 }
 
+static void tell_topic(hall_t *hall, const room_t *room)
+{
+    event_t event = {.kind = EVENT_ABOUT, .time_ms = room->topic_ms, .text = ""};
+
+    if (room->topic_ms == 0 || room->locals_n == 0)
+        return;
+    hstr_copy(event.room, sizeof(event.room), room->name);
+    if (room->topic) {
+        event.text = room->topic;
+        event.text_len = strlen(room->topic);
+    }
+    hall->ops.happened(&event, true, hall->ops.userdata);
+}
+
 void hall_tell_who_is_here(hall_t *hall)
 {
     for (size_t i = 0; i < HALL_BUCKETS; i++) {
@@ -284,4 +316,6 @@ void hall_tell_who_is_here(hall_t *hall)
                 hall->ops.happened(&event, true, hall->ops.userdata);
         }
     }
+    for (hlist_t *node = hall->rooms.next; node != &hall->rooms; node = node->next)
+        tell_topic(hall, HLIST_ENTRY(node, room_t, link));
 }

@@ -39,7 +39,7 @@ typedef struct link_s link_t;
 /* Any of them but on_event may be NULL. They may publish, and may not close the link. */
 typedef struct link_callbacks_s {
     /* Something happened at another server; never one of our own, nor of those that only servers
-     * tell each other, but for EVENT_HERE. Valid during the call. */
+     * tell each other, but for EVENT_HERE and EVENT_ABOUT. Valid during the call. */
     void (*on_event)(const event_t *event, void *userdata);
     /* Another server asks who is here: EVENT_HERE is published for everybody. */
     void (*on_asked)(void *userdata);

@@ -55,11 +55,11 @@ static const char *const cluster[] = {
     "may write to it may speak in any name, so it needs a password and, over foreign wires, TLS "
     "(rediss://). What comes from it is checked as what comes from clients is.",
     "When the broker is lost, the rooms of each server work on. Members are told so once, and "
-    "again when it is back; then the servers tell each other anew who is there. A server that is "
-    "not heard of for --broker-timeout is gone, and its people have left; they join again when it "
-    "is back. If the same name was given twice meanwhile, the server whose name comes first keeps "
-    "it for its member; the other member is renamed, and told. A server starts without its broker, "
-    "and goes on trying.",
+    "again when it is back; then the servers tell each other anew who is there, and what the rooms "
+    "talk about. A server that is not heard of for --broker-timeout is gone, and its people have "
+    "left; they join again when it is back. If the same name was given twice meanwhile, the server "
+    "whose name comes first keeps it for its member; the other member is renamed, and told. A "
+    "server starts without its broker, and goes on trying.",
     "Three hosts: Redis on 10.79.0.10, with what hnet's sources have in "
     "scripts/examples/chat/redis.conf, and a server each on the other two. scripts/cluster chat "
     "shows that in network namespaces, and what happens when a cable is pulled and when Redis "

@@ -136,8 +136,9 @@ uint64_t room_wait_us(const room_t *room, uint64_t now_us)
     return pause_us - (now_us - room->flushed_us);
 }
 
-void room_set_topic(room_t *room, const char *text, size_t len)
+void room_set_topic(room_t *room, const char *text, size_t len, uint64_t time_ms)
 {
+    room->topic_ms = time_ms;
     hmem_free(room->topic);
     room->topic = len > 0 && len <= ROOM_TOPIC_MAX ? hmem_strndup(text, len) : NULL;
 }

@@ -51,7 +51,8 @@ struct room_s {
     history_t history;
     chunk_t *batch;
     uint64_t flushed_us;
-    char *topic; /* NULL: none */
+    char *topic;       /* NULL: none */
+    uint64_t topic_ms; /* since when; 0: there was none */
     char name[NAME_SIZE];
 };
 
@@ -80,7 +81,7 @@ uint64_t room_wait_us(const room_t *room, uint64_t now_us);
 /* So many bytes may a topic have: /rooms tells them all. */
 #define ROOM_TOPIC_MAX ((size_t)256)
 
-/* The topic; len 0 takes it off. Without memory, or too long, there is none. */
-void room_set_topic(room_t *room, const char *text, size_t len);
+/* The topic since then; len 0 takes it off. Without memory, or too long, there is none. */
+void room_set_topic(room_t *room, const char *text, size_t len, uint64_t time_ms);
 
 #endif

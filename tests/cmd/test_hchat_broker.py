@@ -135,6 +135,7 @@ def test_a_name_that_is_in_use_elsewhere_is_refused(lab, pair):
 def test_who_comes_later_learns_who_is_there(lab, redis, pair):
     alice, bob = Person(lab, pair[0], "alice"), Person(lab, pair[1], "bob")
     bob.says("/join cats")
+    bob.says("/topic tails")
     alice.hears(r"^\* bob has left lobby")
     c = Server(lab, redis.url)
     c.knows(pair[0])
@@ -143,6 +144,7 @@ def test_who_comes_later_learns_who_is_there(lab, redis, pair):
     wait_until(lambda: carol.who() == ["alice", "carol"], "carol knows alice")
     carol.says("/join cats")
     carol.hears(r"^\* you are carol in cats")
+    carol.hears(r"^\* the topic: tails$")
     assert carol.who() == ["bob", "carol"]
     c.process.signal(signal.SIGTERM)
     bob.hears(r"^\* carol has left cats")

@@ -188,6 +188,34 @@ static void who_is_forgotten_may_take_the_room_he_was_told_of_along(void **state
     end(&s);
 }
 
+static void the_last_topic_counts(void **state)
+{
+    event_t about = {.kind = EVENT_ABOUT, .room = "lobby", .text = "dogs", .text_len = 4};
+    scene_t s;
+
+    (void)state;
+    begin(&s, "m", 20);
+    hall_welcome(&s.hall, &s.a.person);
+    hall_say(&s.hall, &s.a.person, EVENT_TOPIC, "cats", 4);
+    forget_all(&s);
+    hall_tell_who_is_here(&s.hall);
+    assert_string_equal(s.published, "here lobby guest1 ;about lobby  ;");
+    hstr_copy(about.server, sizeof(about.server), "z");
+    about.time_ms = 1795330000122;
+    hall_remote(&s.hall, &about);
+    expect(&s, &s.a, "");
+    about.time_ms = 1795330000124;
+    hall_remote(&s.hall, &about);
+    hall_remote(&s.hall, &about);
+    expect(&s, &s.a, "* the topic: dogs\n");
+    about.time_ms++;
+    about.text_len = 0;
+    hall_remote(&s.hall, &about);
+    expect(&s, &s.a, "* there is no topic\n");
+    assert_null(hall_find_room(&s.hall, "lobby")->topic);
+    end(&s);
+}
+
 static void who_is_here_is_told_on_request(void **state)
 {
     scene_t s;
@@ -213,6 +241,7 @@ int main(void)
         cmocka_unit_test(of_many_who_leave_at_once_the_rest_is_counted),
         cmocka_unit_test(of_two_names_elsewhere_the_first_server_keeps_its_own),
         cmocka_unit_test(who_is_forgotten_may_take_the_room_he_was_told_of_along),
+        cmocka_unit_test(the_last_topic_counts),
         cmocka_unit_test(who_is_here_is_told_on_request),
     };
 
