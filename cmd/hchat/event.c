@@ -41,8 +41,7 @@ const char *event_kind_name(event_kind_e kind)
 
 static void put(hjson_t *j, const char *key, const char *value)
 {
-    hjson_key(j, key);
-    hjson_string(j, value);
+    hjson_add_string(j, key, value);
 }
 
 int event_write(const event_t *event, hbytes_t *json)
@@ -54,8 +53,7 @@ int event_write(const event_t *event, hbytes_t *json)
     hjson_open_object(&j);
     put(&j, "kind", kinds[event->kind].name);
     put(&j, "server", event->server);
-    hjson_key(&j, "time");
-    hjson_uint(&j, event->time_ms);
+    hjson_add_uint(&j, "time", event->time_ms);
     if (has & HAS_ROOM)
         put(&j, "room", event->room);
     if (has & HAS_NAME)

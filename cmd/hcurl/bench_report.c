@@ -205,23 +205,18 @@ static void json_spread(hjson_t *j, const char *key, const hhistogram_t *h)
 {
     hjson_key(j, key);
     hjson_open_object(j);
-    hjson_key(j, "min");
-    hjson_uint(j, h->min);
+    hjson_add_uint(j, "min", h->min);
     hjson_key(j, "mean");
     hjson_fixed(j, (int64_t)(hhistogram_mean(h) * 10 + 0.5), 1);
-    for (size_t i = 0; i < PERCENTS; i++) {
-        hjson_key(j, percent_names[i]);
-        hjson_uint(j, hhistogram_percentile(h, percents[i]));
-    }
-    hjson_key(j, "max");
-    hjson_uint(j, h->max);
+    for (size_t i = 0; i < PERCENTS; i++)
+        hjson_add_uint(j, percent_names[i], hhistogram_percentile(h, percents[i]));
+    hjson_add_uint(j, "max", h->max);
     hjson_close(j);
 }
 
 static void json_number(hjson_t *j, const char *key, uint64_t value)
 {
-    hjson_key(j, key);
-    hjson_uint(j, value);
+    hjson_add_uint(j, key, value);
 }
 
 static void json_rate(hjson_t *j, const char *key, double value)
@@ -273,10 +268,8 @@ int bench_report_json(const bench_facts_t *facts, hbytes_t *out)
 
     hjson_init(&j, out);
     hjson_open_object(&j);
-    hjson_key(&j, "method");
-    hjson_string(&j, facts->method);
-    hjson_key(&j, "url");
-    hjson_string(&j, facts->url);
+    hjson_add_string(&j, "method", facts->method);
+    hjson_add_string(&j, "url", facts->url);
     json_number(&j, "connections", facts->concurrency);
     json_number(&j, "threads", facts->threads);
     json_rates(&j, facts->result);

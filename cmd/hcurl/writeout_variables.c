@@ -402,8 +402,7 @@ int writeout__json(const writeout_facts_t *facts, hbytes_t *out)
         put_json(&value, &json);
         hurl_deinit(&url);
     }
-    hjson_key(&json, "curl_version");
-    hjson_string(&json, facts->version);
+    hjson_add_string(&json, "curl_version", facts->version);
     hjson_close(&json);
     return hjson_finish(&json);
 }

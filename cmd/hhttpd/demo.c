@@ -154,10 +154,8 @@ static void write_request(http_stream_t *stream, hjson_t *json, const hbytes_t *
     hjson_bytes(json, url->data, url->len);
     hjson_key(json, "version");
     hjson_fixed(json, request->version, 1);
-    hjson_key(json, "client");
-    hjson_string(json, haddr_format(&peer->u.sa, peer->len, text, sizeof(text)));
-    hjson_key(json, "origin");
-    hjson_string(json, write_origin(peer, text, sizeof(text)));
+    hjson_add_string(json, "client", haddr_format(&peer->u.sa, peer->len, text, sizeof(text)));
+    hjson_add_string(json, "origin", write_origin(peer, text, sizeof(text)));
 }
 
 static void on_get(http_stream_t *stream, void *userdata)

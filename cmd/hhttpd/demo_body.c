@@ -188,8 +188,7 @@ static void write_token(demo_reply_t *reply)
         for (size_t i = 0; i < sizeof(bytes); i++)
             snprintf(text + 2 * i, 3, "%02x", bytes[i]);
     }
-    hjson_key(&reply->json, "token");
-    hjson_string(&reply->json, text);
+    hjson_add_string(&reply->json, "token", text);
 }
 
 /* The codes are those of libhv's example. */

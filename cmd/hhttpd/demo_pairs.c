@@ -105,8 +105,7 @@ static void write_pair(const demo_pair_t *pair, hjson_t *json)
     hjson_bytes(json, text_of(&pair->filename), pair->filename.len);
     hjson_key(json, "type");
     hjson_bytes(json, text_of(&pair->type), pair->type.len);
-    hjson_key(json, "size");
-    hjson_uint(json, pair->size);
+    hjson_add_uint(json, "size", pair->size);
     hjson_close(json);
 }
 
@@ -145,8 +144,7 @@ void demo_reply_code(demo_reply_t *reply, int code, const char *message)
 {
     hjson_key(&reply->json, "code");
     hjson_int(&reply->json, code);
-    hjson_key(&reply->json, "message");
-    hjson_string(&reply->json, message);
+    hjson_add_string(&reply->json, "message", message);
 }
 
 void demo_reply_send(demo_reply_t *reply, http_stream_t *stream, int status)

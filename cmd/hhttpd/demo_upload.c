@@ -15,8 +15,7 @@ typedef struct sink_s {
 
 static void reply_not_stored(demo_reply_t *reply, http_stream_t *stream)
 {
-    hjson_key(&reply->json, "stored");
-    hjson_bool(&reply->json, false);
+    hjson_add_bool(&reply->json, "stored", false);
     demo_reply_code(reply, 0, "received, and dropped: files are stored with --upload");
     demo_reply_send(reply, stream, 200);
 }

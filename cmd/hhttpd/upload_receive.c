@@ -264,10 +264,8 @@ static void write_answer(const receiving_t *r, hbytes_t *out)
         hbytes_t href = {0};
 
         hjson_open_object(&json);
-        hjson_key(&json, "name");
-        hjson_string(&json, stored->name);
-        hjson_key(&json, "size");
-        hjson_uint(&json, stored->size);
+        hjson_add_string(&json, "name", stored->name);
+        hjson_add_uint(&json, "size", stored->size);
         append_href(r, stored->name, &href);
         hjson_key(&json, "href");
         hjson_bytes(&json, href.data, href.len);

@@ -112,8 +112,7 @@ static int add_base64(hjson_t *j, const hbuf_t *chunk)
         return -ENOMEM;
     len = hbase64_encode(HBASE64_STANDARD, chunk->base, chunk->len, text, size);
     hjson_bytes(j, text, len > 0 ? (size_t)len : 0);
-    hjson_key(j, "encoding");
-    hjson_string(j, "base64");
+    hjson_add_string(j, "encoding", "base64");
     hmem_free(text);
     return 0;
 }
@@ -126,12 +125,9 @@ static int add_json(dump_direction_e direction, const hbuf_t *chunk, uint64_t no
 
     hjson_init(&j, out);
     hjson_open_object(&j);
-    hjson_key(&j, "time");
-    hjson_string(&j, htime_iso_utc(now_ms, time, sizeof(time)));
-    hjson_key(&j, "direction");
-    hjson_string(&j, direction_names[direction]);
-    hjson_key(&j, "length");
-    hjson_uint(&j, chunk->len);
+    hjson_add_string(&j, "time", htime_iso_utc(now_ms, time, sizeof(time)));
+    hjson_add_string(&j, "direction", direction_names[direction]);
+    hjson_add_uint(&j, "length", chunk->len);
     hjson_key(&j, "data");
     if (is_utf8(chunk->base, chunk->len))
         hjson_bytes(&j, chunk->base, chunk->len);

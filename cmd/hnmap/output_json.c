@@ -14,14 +14,7 @@ static void put_string(hjson_t *j, const char *key, const char *text)
 {
     if (text == NULL)
         return;
-    hjson_key(j, key);
-    hjson_string(j, text);
-}
-
-static void put_uint(hjson_t *j, const char *key, uint64_t value)
-{
-    hjson_key(j, key);
-    hjson_uint(j, value);
+    hjson_add_string(j, key, text);
 }
 
 static void put_time(hjson_t *j, const char *key, time_t value)
@@ -67,7 +60,7 @@ static int begin(hbytes_t *out, const run_t *run)
         hjson_open_object(&j);
         put_string(&j, "type", run->infos[i].type);
         put_string(&j, "protocol", protocol_name(run->infos[i].protocol));
-        put_uint(&j, "count", run->infos[i].count);
+        hjson_add_uint(&j, "count", run->infos[i].count);
         put_string(&j, "ports", run->infos[i].ports);
         hjson_close(&j);
     }
@@ -97,8 +90,7 @@ static void put_service(hjson_t *j, const port_result_t *port)
     put_string(j, "service", port_service_name(port));
     if (port->service == NULL)
         return;
-    hjson_key(j, "tls");
-    hjson_bool(j, s->is_tls);
+    hjson_add_bool(j, "tls", s->is_tls);
     put_string(j, "product", s->product);
     put_string(j, "version", s->version);
     put_string(j, "extra", s->extra);
@@ -106,7 +98,7 @@ static void put_service(hjson_t *j, const port_result_t *port)
     put_string(j, "os", s->os);
     put_string(j, "device", s->device);
     put_cpes(j, s);
-    put_uint(j, "confidence", s->confidence);
+    hjson_add_uint(j, "confidence", s->confidence);
     put_string(j, "tls_details", s->tls);
     put_string(j, "banner", s->banner);
 }
@@ -119,12 +111,12 @@ static void put_ports(hjson_t *j, const host_result_t *host)
         const port_result_t *port = &host->ports[i];
 
         hjson_open_object(j);
-        put_uint(j, "port", port->number);
+        hjson_add_uint(j, "port", port->number);
         put_string(j, "protocol", protocol_name(port->protocol));
         put_string(j, "state", port_state_name(port->state));
         put_string(j, "reason", reason_name(port->reason));
         if (port->ttl > 0)
-            put_uint(j, "ttl", port->ttl);
+            hjson_add_uint(j, "ttl", port->ttl);
         put_service(j, port);
         hjson_close(j);
     }
@@ -142,7 +134,7 @@ static void put_groups(hjson_t *j, const host_result_t *host)
         put_string(j, "state", port_state_name(group->state));
         put_string(j, "protocol", protocol_name(group->protocol));
         put_string(j, "reason", reason_name(group->reason));
-        put_uint(j, "count", group->count);
+        hjson_add_uint(j, "count", group->count);
         put_string(j, "ports", group->ports);
         hjson_close(j);
     }
@@ -161,17 +153,15 @@ static void put_host(hjson_t *j, const host_result_t *host)
     put_string(j, "state", host_state_name(host->state));
     put_string(j, "reason", reason_name(host->reason));
     if (host->ttl > 0)
-        put_uint(j, "ttl", host->ttl);
+        hjson_add_uint(j, "ttl", host->ttl);
     put_time(j, "start", host->start);
     put_time(j, "end", host->end);
     if (host->srtt_us > 0) {
         put_ms(j, "rtt_ms", host->srtt_us);
         put_ms(j, "rtt_variance_ms", host->rttvar_us);
     }
-    if (host->timed_out) {
-        hjson_key(j, "timed_out");
-        hjson_bool(j, true);
-    }
+    if (host->timed_out)
+        hjson_add_bool(j, "timed_out", true);
 }
 
 static void put_items(hjson_t *j, const char *key, const char *list)
@@ -200,7 +190,7 @@ static void put_os(hjson_t *j, const os_result_t *os)
 
         hjson_open_object(j);
         put_string(j, "name", system->name);
-        put_uint(j, "accuracy", os->guesses[i].accuracy);
+        hjson_add_uint(j, "accuracy", os->guesses[i].accuracy);
         put_string(j, "type", system->type);
         put_string(j, "vendor", system->vendor);
         put_string(j, "family", system->family);
@@ -210,7 +200,7 @@ static void put_os(hjson_t *j, const os_result_t *os)
     }
     hjson_close(j);
     if (os->has_distance)
-        put_uint(j, "distance", os->distance);
+        hjson_add_uint(j, "distance", os->distance);
 }
 
 static void put_trace(hjson_t *j, const host_result_t *host)
@@ -223,7 +213,7 @@ static void put_trace(hjson_t *j, const host_result_t *host)
         const hop_t *hop = &host->hops[i];
 
         hjson_open_object(j);
-        put_uint(j, "hop", hop->ttl);
+        hjson_add_uint(j, "hop", hop->ttl);
         put_string(j, "ip", haddr_ip(&hop->addr.u.sa, ip, sizeof(ip)));
         put_string(j, "name", hop->name);
         put_ms(j, "rtt_ms", hop->rtt_us);
@@ -259,9 +249,9 @@ static int end(hbytes_t *out, const run_t *run, const totals_t *totals)
     put_time(&j, "end", run->end);
     hjson_key(&j, "elapsed_s");
     hjson_fixed(&j, (int64_t)(run->elapsed_s * 1000), 3);
-    put_uint(&j, "up", run->up);
-    put_uint(&j, "down", run->down);
-    put_uint(&j, "total", run->total);
+    hjson_add_uint(&j, "up", run->up);
+    hjson_add_uint(&j, "down", run->down);
+    hjson_add_uint(&j, "total", run->total);
     put_string(&j, "exit", run->error ? "error" : "success");
     put_string(&j, "error", run->error);
     return close_line(&j);

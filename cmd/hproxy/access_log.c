@@ -114,14 +114,7 @@ static void add_string(hjson_t *j, const char *key, const char *text)
     if (!text || !*text)
         return;
     hstr_escape(safe, sizeof(safe), text, strlen(text));
-    hjson_key(j, key);
-    hjson_string(j, safe);
-}
-
-static void add_uint(hjson_t *j, const char *key, uint64_t value)
-{
-    hjson_key(j, key);
-    hjson_uint(j, value);
+    hjson_add_string(j, key, safe);
 }
 
 static void add_ms(hjson_t *j, const char *key, uint64_t us)
@@ -149,8 +142,8 @@ static int append_json(const entry_t *entry, hbytes_t *out)
     if (entry->connected)
         add_ms(&j, "connect_ms", entry->connect_us);
     add_ms(&j, "duration_ms", entry->duration_us);
-    add_uint(&j, "sent_bytes", entry->sent_bytes);
-    add_uint(&j, "received_bytes", entry->received_bytes);
+    hjson_add_uint(&j, "sent_bytes", entry->sent_bytes);
+    hjson_add_uint(&j, "received_bytes", entry->received_bytes);
     add_string(&j, "end", entry->end);
     add_string(&j, "why", entry->why);
     hjson_close(&j);

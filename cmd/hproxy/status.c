@@ -14,29 +14,11 @@
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static void add_string(hjson_t *j, const char *key, const char *value)
-{
-    hjson_key(j, key);
-    hjson_string(j, value);
-}
-
-static void add_uint(hjson_t *j, const char *key, uint64_t value)
-{
-    hjson_key(j, key);
-    hjson_uint(j, value);
-}
-
-static void add_bool(hjson_t *j, const char *key, bool value)
-{
-    hjson_key(j, key);
-    hjson_bool(j, value);
-}
-
 static void add_time(hjson_t *j, const char *key, uint64_t ms)
 {
     char text[HTIME_ISO_SIZE];
 
-    add_string(j, key, htime_iso_utc(ms, text, sizeof(text)));
+    hjson_add_string(j, key, htime_iso_utc(ms, text, sizeof(text)));
 }
 
 static void add_target(const htarget_info_t *info, void *arg)
@@ -44,22 +26,22 @@ static void add_target(const htarget_info_t *info, void *arg)
     hjson_t *j = arg;
 
     hjson_open_object(j);
-    add_string(j, "name", info->name);
-    add_string(j, "address", info->address);
-    add_string(j, "state", htarget_state_name(info->state));
+    hjson_add_string(j, "name", info->name);
+    hjson_add_string(j, "address", info->address);
+    hjson_add_string(j, "state", htarget_state_name(info->state));
     add_time(j, "since", info->since_ms);
-    add_uint(j, "weight", info->weight);
-    add_bool(j, "backup", info->backup);
-    add_uint(j, "connections_open", info->active);
-    add_uint(j, "connections_total", info->connections);
-    add_uint(j, "failures_total", info->failures);
-    add_uint(j, "ejections_total", info->ejections);
-    add_uint(j, "sent_bytes", info->to_bytes);
-    add_uint(j, "received_bytes", info->from_bytes);
-    add_uint(j, "checks_total", info->checks);
-    add_uint(j, "check_failures_total", info->check_failures);
+    hjson_add_uint(j, "weight", info->weight);
+    hjson_add_bool(j, "backup", info->backup);
+    hjson_add_uint(j, "connections_open", info->active);
+    hjson_add_uint(j, "connections_total", info->connections);
+    hjson_add_uint(j, "failures_total", info->failures);
+    hjson_add_uint(j, "ejections_total", info->ejections);
+    hjson_add_uint(j, "sent_bytes", info->to_bytes);
+    hjson_add_uint(j, "received_bytes", info->from_bytes);
+    hjson_add_uint(j, "checks_total", info->checks);
+    hjson_add_uint(j, "check_failures_total", info->check_failures);
     if (info->why[0])
-        add_string(j, "last_failure", info->why);
+        hjson_add_string(j, "last_failure", info->why);
     hjson_close(j);
 }
 
@@ -68,12 +50,12 @@ static void add_name(const htargets_name_info_t *info, void *arg)
     hjson_t *j = arg;
 
     hjson_open_object(j);
-    add_string(j, "name", info->name);
-    add_bool(j, "srv", info->srv);
-    add_uint(j, "addresses", info->addresses);
-    add_uint(j, "next_ms", info->next_ms);
+    hjson_add_string(j, "name", info->name);
+    hjson_add_bool(j, "srv", info->srv);
+    hjson_add_uint(j, "addresses", info->addresses);
+    hjson_add_uint(j, "next_ms", info->next_ms);
     if (info->why[0])
-        add_string(j, "last_failure", info->why);
+        hjson_add_string(j, "last_failure", info->why);
     hjson_close(j);
 }
 
@@ -83,14 +65,14 @@ static void add_ends(hjson_t *j, const stats_sum_t *sum)
     hjson_open_object(j);
     for (int end = 0; end < SESSION_ENDS; end++) {
         if (sum->ends[end] > 0)
-            add_uint(j, session_end_name((session_end_e)end), sum->ends[end]);
+            hjson_add_uint(j, session_end_name((session_end_e)end), sum->ends[end]);
     }
     hjson_close(j);
 }
 
 static void add_targets(hjson_t *j, const htargets_t *targets)
 {
-    add_uint(j, "targets_usable", htargets_usable(targets));
+    hjson_add_uint(j, "targets_usable", htargets_usable(targets));
     hjson_key(j, "targets");
     hjson_open_array(j);
     htargets_each(targets, add_target, j);
@@ -107,16 +89,16 @@ static void add_service(hjson_t *j, const service_t *service)
 
     stats_sum(service->stats, &sum);
     hjson_open_object(j);
-    add_string(j, "name", service->settings->name);
+    hjson_add_string(j, "name", service->settings->name);
     hjson_key(j, "listen");
     hjson_open_array(j);
     for (const listen_settings_t *l = service->settings->listens; l; l = l->next)
         hjson_string(j, l->text);
     hjson_close(j);
-    add_uint(j, "connections_open", sum.open);
-    add_uint(j, "connections_total", sum.begun);
-    add_uint(j, "sent_bytes", sum.sent_bytes);
-    add_uint(j, "received_bytes", sum.received_bytes);
+    hjson_add_uint(j, "connections_open", sum.open);
+    hjson_add_uint(j, "connections_total", sum.begun);
+    hjson_add_uint(j, "sent_bytes", sum.sent_bytes);
+    hjson_add_uint(j, "received_bytes", sum.received_bytes);
     add_ends(j, &sum);
     if (service->targets)
         add_targets(j, service->targets);
@@ -132,10 +114,10 @@ int status_write_json(lane_t *lane, hbytes_t *out)
     lane_publish(lane);
     hjson_init(&j, out);
     hjson_open_object(&j);
-    add_string(&j, "version", HNET_VERSION);
+    hjson_add_string(&j, "version", HNET_VERSION);
     add_time(&j, "started", stats_started_ms(env->stats));
-    add_uint(&j, "generation", env->generation);
-    add_uint(&j, "workers", env->worker_count);
+    hjson_add_uint(&j, "generation", env->generation);
+    hjson_add_uint(&j, "workers", env->worker_count);
     hjson_key(&j, "listeners");
     hjson_open_array(&j);
     for (const service_t *s = lane->services; s; s = s->next)

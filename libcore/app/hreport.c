@@ -28,10 +28,8 @@ static void emit_json(const hreport_t *report, const char *event, const hreport_
     hbytes_init(&line, JSON_MAX);
     hjson_init(&j, &line);
     hjson_open_object(&j);
-    hjson_key(&j, "time");
-    hjson_string(&j, htime_iso_utc(htime_real_ms(), now, sizeof(now)));
-    hjson_key(&j, "event");
-    hjson_string(&j, event);
+    hjson_add_string(&j, "time", htime_iso_utc(htime_real_ms(), now, sizeof(now)));
+    hjson_add_string(&j, "event", event);
     for (; fields && fields->key; fields++) {
         hjson_key(&j, fields->key);
         if (fields->text)

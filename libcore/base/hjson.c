@@ -213,3 +213,23 @@ void hjson_fixed(hjson_t *j, int64_t value, unsigned decimals)
         j->error =
             hbytes_printf(j->out, ".%0*llu", (int)decimals, (unsigned long long)(size % unit));
 }
+
+/* ---- members --------------------------------------------------------------------------------- */
+
+void hjson_add_string(hjson_t *j, const char *key, const char *text)
+{
+    hjson_key(j, key);
+    hjson_string(j, text);
+}
+
+void hjson_add_uint(hjson_t *j, const char *key, uint64_t value)
+{
+    hjson_key(j, key);
+    hjson_uint(j, value);
+}
+
+void hjson_add_bool(hjson_t *j, const char *key, bool value)
+{
+    hjson_key(j, key);
+    hjson_bool(j, value);
+}

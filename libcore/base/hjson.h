@@ -58,6 +58,11 @@ void hjson_null(hjson_t *j);
 /* value / 10^decimals, exactly: (1234567, 6) gives 1.234567. At most 18 decimals. */
 void hjson_fixed(hjson_t *j, int64_t value, unsigned decimals);
 
+/* A member of an object: key and value. */
+void hjson_add_string(hjson_t *j, const char *key, const char *text);
+void hjson_add_uint(hjson_t *j, const char *key, uint64_t value);
+void hjson_add_bool(hjson_t *j, const char *key, bool value);
+
 #ifdef __cplusplus
 }
 #endif

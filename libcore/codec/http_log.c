@@ -129,8 +129,7 @@ static int write_json(const http_log_t *entry, hbytes_t *out)
 
     hjson_init(&j, out);
     hjson_open_object(&j);
-    hjson_key(&j, "time");
-    hjson_string(&j, htime_iso_utc(time_ms, date, sizeof(date)));
+    hjson_add_string(&j, "time", htime_iso_utc(time_ms, date, sizeof(date)));
     put_member(&j, "client", entry->client);
     put_member(&j, "user", entry->user);
     put_member(&j, "method", entry->method);
@@ -139,8 +138,7 @@ static int write_json(const http_log_t *entry, hbytes_t *out)
     put_member(&j, "version", entry->version);
     hjson_key(&j, "status");
     hjson_int(&j, entry->status);
-    hjson_key(&j, "bytes");
-    hjson_uint(&j, entry->bytes);
+    hjson_add_uint(&j, "bytes", entry->bytes);
     hjson_key(&j, "duration"); /* in seconds */
     hjson_fixed(&j, (int64_t)(entry->duration_us & INT64_MAX), 6);
     put_member(&j, "referer", entry->referer);

@@ -152,22 +152,14 @@ static int entry_json(const http_listing_entry_t *entry, hbytes_t *scratch, hbyt
     http_listing__utc(entry->mtime_s, time);
     hjson_init(&j, out);
     hjson_open_object(&j);
-    hjson_key(&j, "name");
-    hjson_string(&j, entry->name);
-    hjson_key(&j, "type");
-    hjson_string(&j, entry->is_dir ? "directory" : "file");
-    if (!entry->is_dir) {
-        hjson_key(&j, "size");
-        hjson_uint(&j, entry->size);
-    }
-    hjson_key(&j, "modified");
-    hjson_string(&j, time);
-    hjson_key(&j, "href");
-    hjson_string(&j, scratch->data);
-    if (entry->is_link) {
-        hjson_key(&j, "link");
-        hjson_bool(&j, true);
-    }
+    hjson_add_string(&j, "name", entry->name);
+    hjson_add_string(&j, "type", entry->is_dir ? "directory" : "file");
+    if (!entry->is_dir)
+        hjson_add_uint(&j, "size", entry->size);
+    hjson_add_string(&j, "modified", time);
+    hjson_add_string(&j, "href", scratch->data);
+    if (entry->is_link)
+        hjson_add_bool(&j, "link", true);
     hjson_close(&j);
     return hjson_finish(&j);
 }
@@ -181,12 +173,9 @@ static int head_json(const http_listing_page_t *page, hbytes_t *out)
 
     hjson_init(&j, out);
     hjson_open_object(&j);
-    hjson_key(&j, "path");
-    hjson_string(&j, page->path);
-    if (page->listing->truncated) {
-        hjson_key(&j, "truncated");
-        hjson_bool(&j, true);
-    }
+    hjson_add_string(&j, "path", page->path);
+    if (page->listing->truncated)
+        hjson_add_bool(&j, "truncated", true);
     hjson_close(&j);
     err = hjson_finish(&j);
     if (err)

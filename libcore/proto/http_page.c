@@ -209,12 +209,9 @@ static int error_json(const http_page_error_t *error, hbytes_t *out)
     hjson_open_object(&j);
     hjson_key(&j, "status");
     hjson_int(&j, error->status);
-    hjson_key(&j, "error");
-    hjson_string(&j, error->reason);
-    if (error->detail) {
-        hjson_key(&j, "detail");
-        hjson_string(&j, error->detail);
-    }
+    hjson_add_string(&j, "error", error->reason);
+    if (error->detail)
+        hjson_add_string(&j, "detail", error->detail);
     hjson_close(&j);
     err = hjson_finish(&j);
     return err ? err : hbytes_append_char(out, '\n');

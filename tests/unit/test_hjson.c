@@ -57,12 +57,11 @@ static void nested_values_get_their_commas(void **state)
     hjson_close(&j);
     hjson_null(&j);
     hjson_close(&j);
-    hjson_key(&j, "b");
-    hjson_bool(&j, true);
-    hjson_key(&j, "c \"q\"");
-    hjson_string(&j, NULL);
+    hjson_add_bool(&j, "b", true);
+    hjson_add_string(&j, "c \"q\"", NULL);
+    hjson_add_uint(&j, "d", 7);
     hjson_close(&j);
-    expect("{\"a\":[1,{},[],null],\"b\":true,\"c \\\"q\\\"\":null}");
+    expect("{\"a\":[1,{},[],null],\"b\":true,\"c \\\"q\\\"\":null,\"d\":7}");
 }
 
 static void numbers_are_exact_to_64_bits(void **state)
