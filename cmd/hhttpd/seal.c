@@ -14,32 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATHS_MAX (SETTINGS_HOSTS_MAX + 32)
-
-/* What a worker reads beside the document roots: libraries that are loaded when they are needed,
- * and what finds names and types. */
-static const char *const system_paths[] = {"/usr/lib",
-                                           "/usr/lib64",
-                                           "/usr/local/lib",
-                                           "/usr/share/zoneinfo",
-                                           "/usr/share/publicsuffix",
-                                           "/lib",
-                                           "/lib64",
-                                           "/dev/null",
-                                           "/etc/ld.so.cache",
-                                           "/etc/localtime",
-                                           "/etc/mime.types",
-                                           "/etc/resolv.conf",
-                                           "/etc/hosts",
-                                           "/etc/host.conf",
-                                           "/etc/nsswitch.conf",
-                                           "/etc/services",
-                                           "/etc/gai.conf",
-                                           "/etc/ssl",
-                                           "/etc/pki",
-                                           "/run/systemd/resolve"};
-
-#define SYSTEM_COUNT (sizeof(system_paths) / sizeof(system_paths[0]))
+#define PATHS_MAX (SETTINGS_HOSTS_MAX + 3)
 
 /* ---- who it is ------------------------------------------------------------------------------- */
 
@@ -113,8 +88,7 @@ static int collect(const settings_t *s, paths_t *paths)
 
     for (const site_settings_t *site = s->hosts; !err && site; site = site->next)
         err = add_site(paths, site);
-    for (size_t i = 0; i < SYSTEM_COUNT; i++)
-        paths->read[paths->read_count++] = system_paths[i];
+    paths->read[paths->read_count++] = "/etc/mime.types";
     return err;
 }
 
@@ -124,7 +98,7 @@ static int enter_sandbox(const generation_t *g, hbytes_t *why)
     int err = paths ? collect(g->settings, paths) : -ENOMEM;
 
     if (!err) {
-        const hsandbox_options_t options = {paths->read, paths->write};
+        const hsandbox_options_t options = {paths->read, paths->write, true};
 
         err = hsandbox_enter(&options, why);
     }

@@ -33,27 +33,6 @@ typedef struct worker_s {
 
 /* ---- shut in --------------------------------------------------------------------------------- */
 
-/* What it reads later: libraries that are loaded when they are needed, and what finds names. */
-static const char *const read_paths[] = {"/usr/lib",
-                                         "/usr/lib64",
-                                         "/usr/local/lib",
-                                         "/usr/share/zoneinfo",
-                                         "/lib",
-                                         "/lib64",
-                                         "/dev/null",
-                                         "/etc/ld.so.cache",
-                                         "/etc/localtime",
-                                         "/etc/resolv.conf",
-                                         "/etc/hosts",
-                                         "/etc/host.conf",
-                                         "/etc/nsswitch.conf",
-                                         "/etc/services",
-                                         "/etc/gai.conf",
-                                         "/etc/ssl",
-                                         "/etc/pki",
-                                         "/run/systemd/resolve",
-                                         NULL};
-
 static int change_identity(const worker_t *worker, hbytes_t *why)
 {
     const hmain_options_t *o = &worker->generation->settings->main;
@@ -72,7 +51,7 @@ static int change_identity(const worker_t *worker, hbytes_t *why)
 static int seal(const worker_t *worker, hbytes_t *why)
 {
     const generation_t *g = worker->generation;
-    const hsandbox_options_t options = {.read = read_paths};
+    const hsandbox_options_t options = {.system = true};
     int err = change_identity(worker, why);
 
     if (err || g->settings->no_sandbox)

@@ -86,15 +86,48 @@ static int allow_path(int ruleset, const char *path, uint64_t rights)
     return err;
 }
 
-static int allow_all(int ruleset, const hsandbox_options_t *options, uint64_t handled,
-                     hbytes_t *note)
+static const char *const system_paths[] = {"/usr/lib",
+                                           "/usr/lib64",
+                                           "/usr/local/lib",
+                                           "/usr/share/zoneinfo",
+                                           "/usr/share/publicsuffix",
+                                           "/lib",
+                                           "/lib64",
+                                           "/dev/null",
+                                           "/etc/ld.so.cache",
+                                           "/etc/localtime",
+                                           "/etc/resolv.conf",
+                                           "/etc/hosts",
+                                           "/etc/host.conf",
+                                           "/etc/nsswitch.conf",
+                                           "/etc/services",
+                                           "/etc/gai.conf",
+                                           "/etc/ssl",
+                                           "/etc/pki",
+                                           "/run/systemd/resolve",
+                                           NULL};
+
+/* Those that do not exist are left out. */
+static int allow_reading(int ruleset, const char *const *paths, uint64_t handled)
 {
-    for (const char *const *path = options->read; path != NULL && *path != NULL; path++) {
-        int err = allow_path(ruleset, *path, FS_READ & handled);
+    for (; paths != NULL && *paths != NULL; paths++) {
+        int err = allow_path(ruleset, *paths, FS_READ & handled);
 
         if (err == -ENOMEM)
             return err;
     }
+    return 0;
+}
+
+static int allow_all(int ruleset, const hsandbox_options_t *options, uint64_t handled,
+                     hbytes_t *note)
+{
+    int status = allow_reading(ruleset, options->read, handled);
+
+    if (status == 0 && options->system)
+        status = allow_reading(ruleset, system_paths, handled);
+    if (status != 0)
+        return status;
     for (const char *const *path = options->write; path != NULL && *path != NULL; path++) {
         int err = allow_path(ruleset, *path, FS_WRITE & handled);
 

@@ -5,6 +5,8 @@
 #ifndef HNET_APP_HSANDBOX_H
 #define HNET_APP_HSANDBOX_H
 
+#include <stdbool.h>
+
 #include "../base/hbuf.h"
 
 #ifdef __cplusplus
@@ -15,6 +17,8 @@ extern "C" {
 typedef struct hsandbox_options_s {
     const char *const *read;  /* may be read; those that do not exist are left out */
     const char *const *write; /* files may also be made, written, renamed and removed there */
+    bool system;              /* libraries that are loaded later, and what finds names and times,
+                                 may be read */
 } hsandbox_options_t;
 
 /* What is in force; a set. */

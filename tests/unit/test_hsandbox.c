@@ -82,7 +82,7 @@ static int enter(hbytes_t *note)
 {
     char read_path[128], write_path[128], file_path[128];
     const char *read[] = {read_path, file_path, "/nosuch", NULL}, *write[] = {write_path, NULL};
-    const hsandbox_options_t options = {read, write};
+    const hsandbox_options_t options = {.read = read, .write = write};
 
     snprintf(read_path, sizeof(read_path), "%s", at("read"));
     snprintf(write_path, sizeof(write_path), "%s", at("write"));
@@ -148,7 +148,7 @@ static void calls_that_a_server_does_not_make_are_refused(void **state)
 static int miss_a_path(void)
 {
     const char *write[] = {"/nosuch/folder", NULL};
-    const hsandbox_options_t options = {NULL, write};
+    const hsandbox_options_t options = {.write = write};
     hbytes_t note = {0};
     int err = hsandbox_enter(&options, &note);
     bool named = note.len > 0;
