@@ -229,11 +229,6 @@ static int find_tls(bench_t *b)
     return err < 0 ? say(b, status_of_fault(fault), why[0] ? why : herr_str(err)) : 0;
 }
 
-static uint32_t or_default(uint32_t value, uint32_t otherwise)
-{
-    return value > 0 ? value : otherwise;
-}
-
 static void fill(const bench_t *b, load_options_t *load)
 {
     const bench_options_t *options = b->options;
@@ -245,13 +240,13 @@ static void fill(const bench_t *b, load_options_t *load)
         .request = {b->request.data, b->request.len},
         .method = http_method_of(http_span(b->method)),
         .count = options->count,
-        .concurrency = or_default(options->concurrency, BENCH_CONCURRENCY),
-        .threads = or_default(options->threads, 1),
-        .timeout_ms = or_default(limit_ms, BENCH_TIMEOUT_MS),
+        .concurrency = options->concurrency ?: BENCH_CONCURRENCY,
+        .threads = options->threads ?: 1,
+        .timeout_ms = limit_ms ?: BENCH_TIMEOUT_MS,
         .duration_ms = options->duration_ms,
     };
     if (options->count == 0)
-        load->duration_ms = or_default(options->duration_ms, BENCH_DURATION_MS);
+        load->duration_ms = options->duration_ms ?: BENCH_DURATION_MS;
     load->dial.dns = NULL; /* of another loop */
     load->dial.tls = b->tls;
     load->dial.tls_name = b->host;

@@ -8,11 +8,6 @@ static const service_settings_t *settings_of(const reach_t *reach)
     return reach->session->service->settings;
 }
 
-static int or_default(uint32_t value, uint32_t usual)
-{
-    return (int)(value ? value : usual);
-}
-
 bool reach_is_shortage(int err)
 {
     return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS;
@@ -79,8 +74,8 @@ static int dial(reach_t *reach)
     const hendpoint_t *to = htarget_endpoint(session->target);
     hdial_options_t options = {
         .timeout_ms = -1,
-        .address_timeout_ms = or_default(s->connect_ms, SETTINGS_CONNECT_MS),
-        .talk_timeout_ms = or_default(s->handshake_ms, SETTINGS_HANDSHAKE_MS),
+        .address_timeout_ms = s->connect_ms ?: SETTINGS_CONNECT_MS,
+        .talk_timeout_ms = s->handshake_ms ?: SETTINGS_HANDSHAKE_MS,
         .attempt_delay_ms = -1,
         .addrs = htarget_addr(session->target),
         .addr_count = 1,

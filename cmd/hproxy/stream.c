@@ -49,19 +49,14 @@ static const service_settings_t *settings_of(const stream_t *stream)
     return stream->session.service->settings;
 }
 
-static uint32_t or_default(uint32_t value, uint32_t usual)
-{
-    return value ? value : usual;
-}
-
 /* Datagrams have no end of data: their silence is it. */
 static uint32_t idle_ms_of(const stream_t *stream)
 {
     const htarget_t *target = stream->session.target;
     bool datagrams = target && hendpoint_socktype(htarget_endpoint(target)) == SOCK_DGRAM;
 
-    return or_default(settings_of(stream)->idle_ms,
-                      datagrams ? SETTINGS_DATAGRAM_IDLE_MS : SETTINGS_IDLE_MS);
+    return settings_of(stream)->idle_ms
+               ?: (datagrams ? SETTINGS_DATAGRAM_IDLE_MS : SETTINGS_IDLE_MS);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -424,8 +419,7 @@ static void start_tls(stream_t *stream)
     hevent_set_userdata(io, stream);
     hio_setcb_connect(io, on_tls_done);
     hio_setcb_close(io, on_tls_close);
-    hio_set_connect_timeout(
-        io, (int)or_default(service->settings->handshake_ms, SETTINGS_HANDSHAKE_MS));
+    hio_set_connect_timeout(io, (int)service->settings->handshake_ms ?: SETTINGS_HANDSHAKE_MS);
     err = htls_server(io, service->tls);
     if (err)
         end_because(stream, err);
@@ -488,8 +482,8 @@ static void read_header(stream_t *stream)
         return;
     }
     err = hproxy_header_read(stream->client,
-                             or_default(settings_of(stream)->handshake_ms, SETTINGS_HANDSHAKE_MS),
-                             on_header, stream);
+                             settings_of(stream)->handshake_ms ?: SETTINGS_HANDSHAKE_MS, on_header,
+                             stream);
     if (err)
         end_because(stream, err);
     else

@@ -320,27 +320,22 @@ const char *htargets_name(const htargets_t *group)
 
 /* ---- the group ------------------------------------------------------------------------------- */
 
-static uint32_t or_default(uint32_t value, uint32_t usual)
-{
-    return value ? value : usual;
-}
-
 static void set_options(htargets_t *group, const htargets_options_t *options)
 {
     htargets_options_t *o = &group->options;
 
     *o = *options;
-    o->dns_min_ms = or_default(o->dns_min_ms, HTARGETS_DNS_MIN_MS);
-    o->dns_max_ms = or_default(o->dns_max_ms, HTARGETS_DNS_MAX_MS);
+    o->dns_min_ms = o->dns_min_ms ?: HTARGETS_DNS_MIN_MS;
+    o->dns_max_ms = o->dns_max_ms ?: HTARGETS_DNS_MAX_MS;
     if (o->eject_failures >= 0)
-        group->eject.failures = or_default((uint32_t)o->eject_failures, HTARGETS_EJECT_FAILURES);
-    group->eject.out_ms = or_default(o->eject_ms, HTARGETS_EJECT_MS);
-    group->eject.out_max_ms = or_default(o->eject_max_ms, HTARGETS_EJECT_MAX_MS);
+        group->eject.failures = (uint32_t)o->eject_failures ?: HTARGETS_EJECT_FAILURES;
+    group->eject.out_ms = o->eject_ms ?: HTARGETS_EJECT_MS;
+    group->eject.out_max_ms = o->eject_max_ms ?: HTARGETS_EJECT_MAX_MS;
     if (!o->check)
         return;
     group->check = *o->check;
-    group->check.rise = or_default(group->check.rise, HCHECK_RISE);
-    group->check.fall = or_default(group->check.fall, HCHECK_FALL);
+    group->check.rise = group->check.rise ?: HCHECK_RISE;
+    group->check.fall = group->check.fall ?: HCHECK_FALL;
     if (group->check.tls)
         htls_ctx_ref(group->check.tls);
 }
@@ -366,8 +361,7 @@ static int validate(const htargets_options_t *o)
     if (o->eject_failures > HEJECT_FAILURES_MAX || o->method > HBALANCE_SOURCE_HASH)
         return -EINVAL;
     if (o->dns_min_ms > INT32_MAX || o->dns_max_ms > INT32_MAX ||
-        or_default(o->dns_min_ms, HTARGETS_DNS_MIN_MS) >
-            or_default(o->dns_max_ms, HTARGETS_DNS_MAX_MS))
+        (o->dns_min_ms ?: HTARGETS_DNS_MIN_MS) > (o->dns_max_ms ?: HTARGETS_DNS_MAX_MS))
         return -EINVAL;
     if (o->share && !htarget__is_worker(o->share, o->worker))
         return -EINVAL;
