@@ -81,11 +81,11 @@ void announce(void *master, const hmaster_generation_t *generation)
     (void)master;
     auth_warn(g, set);
     if (g->tls && g->settings->tls_self_signed)
-        hlogfile_say(&g->log, HLOG_INFO, "self-signed certificate, %s, %s",
+        hlogfile_say(&g->logs.messages, HLOG_INFO, "self-signed certificate, %s, %s",
                      htls_ctx_fingerprint(g->tls, print, sizeof(print)),
                      htls_ctx_pin(g->tls, pin, sizeof(pin)));
     for (size_t i = 0; i < set->count; i++)
-        hlogfile_say(&g->log, HLOG_INFO, "serving %s on %s", g->settings->site.root_shown,
+        hlogfile_say(&g->logs.messages, HLOG_INFO, "serving %s on %s", g->settings->site.root_shown,
                      url_of(&set->items[i], g->settings, url, sizeof(url)));
     if (g->settings->qr && set->count > 0)
         site_show_qr(url_of(&set->items[0], g->settings, url, sizeof(url)));

@@ -331,6 +331,6 @@ void auth_warn(const generation_t *g, const hlisteners_set_t *listeners)
     for (const site_settings_t *s = g->settings->hosts; s && !has_auth; s = s->next)
         has_auth = s->auths != NULL;
     if (has_auth && is_open(listeners))
-        hlogfile_say(&g->log, HLOG_WARN,
+        hlogfile_say(&g->logs.messages, HLOG_WARN,
                      "passwords can be read by everybody on the way: there is no TLS");
 }

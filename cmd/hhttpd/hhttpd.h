@@ -33,10 +33,8 @@
 /* What the workers of one generation live by. */
 typedef struct generation_s {
     settings_t *settings;
-    hlogfile_t log;
-    hlogfile_t access; /* if that is a file of its own */
-    int access_fd;     /* -1: none */
-    htls_ctx_t *tls;   /* NULL: plain */
+    hlogs_t logs;
+    htls_ctx_t *tls; /* NULL: plain */
     hlisteners_want_t *wanted;
     size_t wanted_count;
 } generation_t;

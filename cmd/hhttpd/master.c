@@ -13,8 +13,7 @@
 static void free_generation(generation_t *g)
 {
     htls_ctx_free(g->tls);
-    hlogfile_close(&g->access);
-    hlogfile_close(&g->log);
+    hlogs_close(&g->logs);
     settings_free(g->settings);
     hmem_free(g->wanted);
     hmem_free(g);
@@ -22,14 +21,10 @@ static void free_generation(generation_t *g)
 
 static int check_user(const settings_t *s, hbytes_t *errors)
 {
-    const char *user = s->main.user, *group = s->main.group, *wrong = group;
+    const char *wrong = NULL;
     hbytes_t why = {0};
-    int err = hprivilege_check(NULL, group, &why);
+    int err = hprivilege_check(s->main.user, s->main.group, &wrong, &why);
 
-    if (!err) {
-        wrong = user;
-        err = hprivilege_check(user, group, &why);
-    }
     if (err) {
         settings_where(s, wrong, errors);
         hbytes_printf(errors, "%s\n", why.len > 0 ? why.data : herr_str(err));
@@ -38,38 +33,22 @@ static int check_user(const settings_t *s, hbytes_t *errors)
     return err;
 }
 
-static int open_log(const settings_t *s, const hlogfile_options_t *options, hlogfile_t *log,
-                    hbytes_t *errors)
-{
-    int err = hlogfile_open(log, options);
-
-    if (err) {
-        settings_where(s, options->path, errors);
-        hbytes_printf(errors, "cannot open %s: %s\n", options->path, herr_str(err));
-    }
-    return err;
-}
-
 static int open_logs(generation_t *g, hbytes_t *errors)
 {
     const settings_t *s = g->settings;
-    hlogfile_options_t options = {.prefix = HHTTPD_NAME,
-                                  .path = s->logfile,
-                                  .level = s->loglevel,
-                                  .sync = s->log_fsync,
-                                  .size_max = s->log_filesize,
-                                  .keep_days = s->log_remain_days};
-    int err = open_log(s, &options, &g->log, errors);
+    const hlogfile_options_t options = {.prefix = HHTTPD_NAME,
+                                        .path = s->logfile,
+                                        .level = s->loglevel,
+                                        .sync = s->log_fsync,
+                                        .size_max = s->log_filesize,
+                                        .keep_days = s->log_remain_days};
+    const char *wrong;
+    int err = hlogs_open(&g->logs, &options, s->access_log, &wrong);
 
-    if (err || !s->access_log)
-        return err;
-    if (s->access_log[0] == '\0') {
-        g->access_fd = g->log.fd;
-        return 0;
+    if (err) {
+        settings_where(s, wrong, errors);
+        hbytes_printf(errors, "cannot open %s: %s\n", wrong, herr_str(err));
     }
-    options.path = s->access_log;
-    err = open_log(s, &options, &g->access, errors);
-    g->access_fd = g->access.fd;
     return err;
 }
 
@@ -115,8 +94,7 @@ static int make_generation(settings_t *settings, htls_ctx_t **self_signed, gener
         settings_free(settings);
         return -ENOMEM;
     }
-    *g = (generation_t){
-        .settings = settings, .log = HLOGFILE_NONE, .access = HLOGFILE_NONE, .access_fd = -1};
+    *g = (generation_t){.settings = settings, .logs = HLOGS_NONE};
     err = try_out(g, self_signed, errors);
     if (err)
         free_generation(g);
@@ -156,8 +134,8 @@ static int load(void *userdata, hmaster_plan_t *plan, hbytes_t *errors)
     if (err)
         return err;
     *plan = (hmaster_plan_t){.settings = g,
-                             .log = &g->log,
-                             .access = &g->access,
+                             .log = &g->logs.messages,
+                             .access = &g->logs.access,
                              .wanted = g->wanted,
                              .wanted_count = g->wanted_count,
                              .workers = (int)s->worker_processes,

@@ -106,7 +106,7 @@ static int enter_sandbox(const generation_t *g, hbytes_t *why)
     if (err < 0)
         return err;
     if (why->len > 0 && g->settings->verbose > 0)
-        hlogfile_say(&g->log, HLOG_INFO, "sandbox: %s", why->data);
+        hlogfile_say(&g->logs.messages, HLOG_INFO, "sandbox: %s", why->data);
     hbytes_clear(why);
     return 0;
 }

@@ -92,12 +92,7 @@ void settings_free(settings_t *settings)
 
 void settings_where(const settings_t *s, const char *value, hbytes_t *errors)
 {
-    unsigned line = hconf_line(s->conf, value);
-
-    if (line > 0)
-        hbytes_printf(errors, "%s:%u: ", s->conf_path, line);
-    else if (!value && s->conf_path)
-        hbytes_printf(errors, "%s: ", s->conf_path);
+    hconf_where(s->conf, s->conf_path, value, errors);
 }
 
 /* value: the one that is wrong, or NULL: none in particular. */

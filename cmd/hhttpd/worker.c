@@ -35,8 +35,8 @@ static int open_lane(lane_t *lane)
     const generation_t *g = lane->worker->generation;
     const hmaster_worker_t *process = lane->worker->process;
     site_env_t env = {.settings = g->settings,
-                      .log = &g->log,
-                      .access_fd = g->access_fd,
+                      .log = &g->logs.messages,
+                      .access_fd = g->logs.access_fd,
                       .metrics = lane->worker->metrics,
                       .generation = process->generation->number,
                       .slot = process->slot,
@@ -48,7 +48,7 @@ static int open_lane(lane_t *lane)
     int err = site_new(lane->loop, &env, &lane->site, &why);
 
     if (err)
-        hlogfile_say(&g->log, HLOG_ERROR, "worker %d: %s", process->index,
+        hlogfile_say(&g->logs.messages, HLOG_ERROR, "worker %d: %s", process->index,
                      why.len > 0 ? why.data : herr_str(err));
     hbytes_deinit(&why);
     if (!err)
@@ -152,7 +152,7 @@ static int run(worker_t *worker)
     worker->lane_count = g->settings->worker_threads;
     worker->lanes = hmem_array(worker->lane_count, sizeof(*worker->lanes));
     if (!loop || !worker->lanes) {
-        hlogfile_say(&g->log, HLOG_ERROR, "worker %d: %s", worker->process->index,
+        hlogfile_say(&g->logs.messages, HLOG_ERROR, "worker %d: %s", worker->process->index,
                      loop ? herr_str(-ENOMEM) : why);
         return -ENOMEM;
     }
@@ -172,11 +172,11 @@ int worker_main(const hmaster_worker_t *process, void *userdata)
     int err = seal_process(g, process->parent, &why);
 
     if (err)
-        hlogfile_say(&g->log, HLOG_ERROR, "worker %d: %s", process->index,
+        hlogfile_say(&g->logs.messages, HLOG_ERROR, "worker %d: %s", process->index,
                      why.len > 0 ? why.data : herr_str(err));
     hbytes_deinit(&why);
     if (!err)
-        err = hlognotes_init(&worker.notes, &g->log);
+        err = hlognotes_init(&worker.notes, &g->logs.messages);
     if (!err)
         err = run(&worker);
     hlognotes_deinit(&worker.notes);

@@ -51,7 +51,7 @@ static void say_certificate(const generation_t *g)
     for (const service_settings_t *s = g->settings->services; s; s = s->next) {
         if (!s->tls.self_signed || !s->tls_ctx)
             continue;
-        hlogfile_say(&g->log, HLOG_INFO, "self-signed certificate, %s, %s",
+        hlogfile_say(&g->logs.messages, HLOG_INFO, "self-signed certificate, %s, %s",
                      htls_ctx_fingerprint(s->tls_ctx, print, sizeof(print)),
                      htls_ctx_pin(s->tls_ctx, pin, sizeof(pin)));
         return;
@@ -73,15 +73,15 @@ void announce(void *master, const hmaster_generation_t *generation)
 
         if (!service) {
             url_of(item, HENDPOINT_TCP, url, sizeof(url));
-            hlogfile_say(&g->log, HLOG_INFO, "status on %s%s", strchr(url, '/') ? "" : "http://",
-                         url);
+            hlogfile_say(&g->logs.messages, HLOG_INFO, "status on %s%s",
+                         strchr(url, '/') ? "" : "http://", url);
             continue;
         }
         url_of(item, way->listen->endpoint.scheme, url, sizeof(url));
         if (service != &g->settings->command)
             hbytes_printf(&text, " as %s", service->name);
         append_targets(service, &text);
-        hlogfile_say(&g->log, HLOG_INFO, "serving %s%s", url, text.data ? text.data : "");
+        hlogfile_say(&g->logs.messages, HLOG_INFO, "serving %s%s", url, text.data ? text.data : "");
         hbytes_deinit(&text);
     }
 }

@@ -15,9 +15,7 @@ typedef struct way_s {
 
 typedef struct generation_s {
     settings_t *settings;
-    hlogfile_t log;
-    hlogfile_t access; /* if that is a file of its own */
-    int access_fd;     /* -1: none */
+    hlogs_t logs;
     hlisteners_want_t *wanted;
     way_t *ways; /* of each, by its tag */
     size_t way_count;

@@ -61,7 +61,7 @@ static int seal(const worker_t *worker, hbytes_t *why)
     if (err < 0)
         return err;
     if (why->len > 0 && g->settings->verbose > 0)
-        hlogfile_say(&g->log, HLOG_INFO, "sandbox: %s", why->data);
+        hlogfile_say(&g->logs.messages, HLOG_INFO, "sandbox: %s", why->data);
     hbytes_clear(why);
     return 0;
 }
@@ -145,8 +145,8 @@ int worker_main(const hmaster_worker_t *process, void *userdata)
     worker_t worker = {.process = process,
                        .generation = g,
                        .env = {.settings = g->settings,
-                               .log = &g->log,
-                               .access_fd = g->access_fd,
+                               .log = &g->logs.messages,
+                               .access_fd = g->logs.access_fd,
                                .stats = master->stats,
                                .targets = master->targets,
                                .slot = (unsigned)process->slot,
@@ -156,14 +156,14 @@ int worker_main(const hmaster_worker_t *process, void *userdata)
     char reason[HSTART_WHY_SIZE] = "";
     hbytes_t why = {0};
     hlognotes_t notes;
-    int err = hlognotes_init(&notes, &g->log);
+    int err = hlognotes_init(&notes, &g->logs.messages);
 
     if (!err) {
         worker.loop = hstart_loop(&(hloop_options_t){.log = notes.log}, reason, sizeof(reason));
         err = worker.loop ? serve(&worker, &why) : -ENOMEM;
     }
     if (err)
-        hlogfile_say(&g->log, HLOG_ERROR, "worker %d: %s", process->index,
+        hlogfile_say(&g->logs.messages, HLOG_ERROR, "worker %d: %s", process->index,
                      reason[0]     ? reason
                      : why.len > 0 ? why.data
                                    : herr_str(err));

@@ -55,6 +55,16 @@ unsigned hconf_line(const hconf_t *conf, const char *string)
     return 0;
 }
 
+void hconf_where(const hconf_t *conf, const char *path, const char *string, hbytes_t *errors)
+{
+    unsigned line = hconf_line(conf, string);
+
+    if (line > 0)
+        hbytes_printf(errors, "%s:%u: ", path, line);
+    else if (string == NULL && path != NULL)
+        hbytes_printf(errors, "%s: ", path);
+}
+
 void hconf_deinit(const hconf_schema_t *schema, void *target)
 {
     for (const hconf_section_t *s = schema->sections; s->name != NULL; s++) {

@@ -77,6 +77,10 @@ int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *ta
  * file. For mistakes that show only when all is read. NULL conf is legal. */
 unsigned hconf_line(const hconf_t *conf, const char *string);
 
+/* Appends the place of a string in the file of this path, before what is wrong with it: "PATH:LINE:
+ * ", or "PATH: " of NULL; nothing where it is not of this file. conf and path may be NULL. */
+void hconf_where(const hconf_t *conf, const char *path, const char *string, hbytes_t *errors);
+
 /* The version of inih, for a hopt_feature_t; NULL built without it. */
 const char *hconf_inih_version(void);
 

@@ -265,3 +265,30 @@ bool hlogfile_rotate(const hlogfile_t *log, const hlogfile_t *report)
     remove_old(log);
     return true;
 }
+
+/* ---- those of a server ----------------------------------------------------------------------- */
+
+int hlogs_open(hlogs_t *logs, const hlogfile_options_t *options, const char *access,
+               const char **wrong)
+{
+    hlogfile_options_t others = *options;
+    int err = hlogfile_open(&logs->messages, options);
+
+    *wrong = options->path;
+    if (err || !access)
+        return err;
+    if (access[0] == '\0') {
+        logs->access_fd = logs->messages.fd;
+        return 0;
+    }
+    others.path = *wrong = access;
+    err = hlogfile_open(&logs->access, &others);
+    logs->access_fd = logs->access.fd;
+    return err;
+}
+
+void hlogs_close(hlogs_t *logs)
+{
+    hlogfile_close(&logs->access);
+    hlogfile_close(&logs->messages);
+}

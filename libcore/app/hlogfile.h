@@ -74,6 +74,21 @@ bool hlogfile_rotates(const hlogfile_t *log);
  * has to be opened. report (may be log itself) gets what went wrong. */
 bool hlogfile_rotate(const hlogfile_t *log, const hlogfile_t *report);
 
+/* Those of a server. */
+typedef struct hlogs_s {
+    hlogfile_t messages;
+    hlogfile_t access; /* a line for each request, if that is a file of its own */
+    int access_fd;     /* where these lines go, whichever it is; -1: nowhere */
+} hlogs_t;
+
+#define HLOGS_NONE ((hlogs_t){.messages.fd = -1, .access.fd = -1, .access_fd = -1})
+
+/* Opens the messages of these options, and with all else the same the access log: NULL: none, "":
+ * where messages go. 0, or -errno, and *wrong is the path; to be closed in either case. */
+int hlogs_open(hlogs_t *logs, const hlogfile_options_t *options, const char *access,
+               const char **wrong);
+void hlogs_close(hlogs_t *logs);
+
 #ifdef __cplusplus
 }
 #endif

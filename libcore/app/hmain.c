@@ -331,7 +331,7 @@ static int check_names(const char *name, const hmain_options_t *options)
     if (options->action != HMAIN_NONE && options->action != HMAIN_START &&
         options->action != HMAIN_RESTART)
         return 0;
-    return told(name, hprivilege_check(options->user, options->group, &why), &why);
+    return told(name, hprivilege_check(options->user, options->group, NULL, &why), &why);
 }
 
 int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app)

@@ -94,11 +94,17 @@ static int find(const char *user, const char *group, identity_t *id, hbytes_t *w
     return 0;
 }
 
-int hprivilege_check(const char *user, const char *group, hbytes_t *why)
+int hprivilege_check(const char *user, const char *group, const char **wrong, hbytes_t *why)
 {
     identity_t id = {0};
+    int status = find(NULL, group, &id, why);
+    bool has_group = status == 0;
 
-    return find(user, group, &id, why);
+    if (has_group)
+        status = find(user, group, &id, why);
+    if (status < 0 && wrong != NULL)
+        *wrong = has_group ? user : group;
+    return status;
 }
 
 int hprivilege_drop(const char *user, const char *group, hbytes_t *why)

@@ -8,9 +8,9 @@
 extern "C" {
 #endif
 
-/* Whether these names exist, which changes nothing: 0, or HERR_RESOLVE and the words of
- * hprivilege_drop. */
-int hprivilege_check(const char *user, const char *group, hbytes_t *why);
+/* Whether these names exist, which changes nothing: 0, or HERR_RESOLVE, the words of
+ * hprivilege_drop, and in *wrong (may be NULL) the one of them that does not. */
+int hprivilege_check(const char *user, const char *group, const char **wrong, hbytes_t *why);
 
 /* Takes the user (a name or a number) and the group (NULL: the user's own) with no other groups
  * than the user's, irrevocably. Does nothing when the process is that user already, and both may be

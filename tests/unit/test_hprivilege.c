@@ -60,14 +60,14 @@ static void a_name_that_does_not_exist_is_told_in_words(void **state)
     hbytes_t why = {0};
 
     (void)state;
-    assert_int_equal(hprivilege_check("no-such-user", NULL, &why), HERR_RESOLVE);
+    assert_int_equal(hprivilege_check("no-such-user", NULL, NULL, &why), HERR_RESOLVE);
     assert_string_equal(why.data, "unknown user 'no-such-user'");
     hbytes_deinit(&why);
     assert_int_equal(hprivilege_drop(NULL, "no-such-group", &why), HERR_RESOLVE);
     assert_string_equal(why.data, "unknown group 'no-such-group'");
     hbytes_deinit(&why);
-    assert_int_equal(hprivilege_check("4000000001", "0", &why), 0);
-    assert_int_equal(hprivilege_check(NULL, NULL, &why), 0);
+    assert_int_equal(hprivilege_check("4000000001", "0", NULL, &why), 0);
+    assert_int_equal(hprivilege_check(NULL, NULL, NULL, &why), 0);
     assert_int_equal(why.len, 0);
 }
 
@@ -116,7 +116,7 @@ static int refuse_both(void *arg)
     hbytes_t why = {0};
 
     (void)arg;
-    assert_int_equal(hprivilege_check("no-such-user", NULL, &why), HERR_RESOLVE);
+    assert_int_equal(hprivilege_check("no-such-user", NULL, NULL, &why), HERR_RESOLVE);
     hbytes_deinit(&why);
     assert_int_equal(hprivilege_drop("0", "no-such-group", &why), HERR_RESOLVE);
     hbytes_deinit(&why);
