@@ -322,11 +322,9 @@ def test_a_life_that_is_over(hproxy, datagrams, log):
 
 
 def leave_no_descriptors(worker):
-    """The limit to go back to."""
     _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     used = {int(fd) for fd in os.listdir(f"/proc/{worker}/fd")}
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (min(set(range(len(used) + 1)) - used), hard))
-    return hard, hard
 
 
 def test_without_descriptors_the_one_that_was_silent_longest_makes_room(hproxy, datagrams, log):
@@ -342,13 +340,17 @@ def test_without_descriptors_the_one_that_was_silent_longest_makes_room(hproxy, 
 
 
 def test_without_descriptors_it_goes_on_when_there_are_some(hproxy, datagrams, log):
-    proxy = hproxy("udp://0", datagrams().endpoint, *log.options)
+    proxy = hproxy("udp://0", datagrams().endpoint, "--lifetime=500ms", *log.options)
     worker, = proxy.workers(1)
-    limit = leave_no_descriptors(worker)
+    with proxy.connect() as client:  # a worker that has just begun raises its limit
+        assert ask(client, b"x") == b"udp:x"
+    log.lines()
+    limit = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (0, limit[1]))
     clients = [proxy.connect() for _ in range(100)]
     for client in clients:
         client.send(b"lost")
-    assert log.lines()[0]["end"] == "no_resources"
+    assert log.lines(2)[1]["end"] == "no_resources"
     resource.prlimit(worker, resource.RLIMIT_NOFILE, limit)
     with proxy.connect() as client:
         assert ask(client, b"x") == b"udp:x"
