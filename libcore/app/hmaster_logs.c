@@ -43,17 +43,19 @@ void hmaster__take_logs(const generation_t *g)
                              .msg_controllen = sizeof(rights.space)};
     const struct cmsghdr *head;
     hlogfile_t *files[FILES_MAX];
-    size_t n = files_of(&g->plan, files);
+    size_t n = files_of(&g->plan, files), came;
     int fds[FILES_MAX];
 
     if (recvmsg(g->shelf[1], &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
         return;
     head = CMSG_FIRSTHDR(&message);
-    if (!head || head->cmsg_len != CMSG_LEN(n * sizeof(int)))
+    if (!head)
         return;
-    memcpy(fds, CMSG_DATA(head), n * sizeof(int));
-    for (size_t i = 0; i < n; i++) {
-        dup3(fds[i], files[i]->fd, O_CLOEXEC);
+    came = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int); /* fewer where descriptors are wanting */
+    memcpy(fds, CMSG_DATA(head), came * sizeof(int));
+    for (size_t i = 0; i < came; i++) {
+        if (came == n)
+            dup3(fds[i], files[i]->fd, O_CLOEXEC);
         close(fds[i]);
     }
 }
