@@ -68,9 +68,11 @@ class Servers:
 
 
 def in_turns(servers, i):
-    """Round i begins with another server: who comes after a heavy one finds the caches cold."""
+    """Round i begins with another server, and every second time round they go backwards: who comes
+    after a heavy one finds the caches cold."""
     first = i % len(servers)
-    return servers[first:] + servers[:first]
+    order = servers[first:] + servers[:first]
+    return order[::-1] if i // len(servers) % 2 else order
 
 
 def output(command, cpu=None, timeout=WAIT_S):
