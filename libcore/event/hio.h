@@ -222,8 +222,10 @@ int hio_close(hio_t *io);
 
 /* A word for a peer that does not read: when the close timeout ends before all is sent, the rest of
  * the queue is dropped, and the word follows what the kernel has, whose buffer is made larger for
- * it; it may come in the middle of a message. For plain stream sockets, else it does nothing. word
- * is borrowed until the close callback; NULL: none. 0, HERR_CLOSED, -ENOMEM. */
+ * it; it may come in the middle of a message. For plain stream sockets whose send buffer was set,
+ * to less than half of what the system lets one set (net.core.wmem_max): one that the kernel has
+ * made large by itself takes nothing more. word is borrowed until the close callback; NULL: none.
+ * 0, HERR_CLOSED, -ENOMEM. */
 int hio_set_last_word(hio_t *io, const char *word);
 
 /* Closes without sending what is queued and without lingering; err (0 or negative) is the cause
