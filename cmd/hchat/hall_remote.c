@@ -169,11 +169,15 @@ static void take_in_room(hall_t *hall, const event_t *event, room_t *room)
 static void take_about(hall_t *hall, const event_t *event)
 {
     room_t *room = hall_find_room(hall, event->room);
+    bool had_topic;
     int err;
 
     if (!room || room->topic_ms >= event->time_ms)
         return;
+    had_topic = room->topic != NULL;
     room_set_topic(room, event->text, event->text_len, event->time_ms);
+    if (!had_topic && !room->topic)
+        return;
     hbytes_clear(&hall->line);
     err = room->topic ? hbytes_printf(&hall->line, "* the topic: %s\n", room->topic)
                       : hbytes_append_str(&hall->line, "* there is no topic\n");

@@ -213,6 +213,9 @@ static void the_last_topic_counts(void **state)
     hall_remote(&s.hall, &about);
     expect(&s, &s.a, "* there is no topic\n");
     assert_null(hall_find_room(&s.hall, "lobby")->topic);
+    about.time_ms++;
+    hall_remote(&s.hall, &about); /* nothing new */
+    expect(&s, &s.a, "");
     end(&s);
 }
 
