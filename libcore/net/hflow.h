@@ -98,7 +98,7 @@ void hflow_close(hflow_t *flow, int err);
 
 /* For a program that finds out after open that it has no descriptor for this flow: ends the one
  * that was silent longest of the others that are joined (HFLOW_EVICTED). Its upstream is closed in
- * this iteration of the loop. False: there is none. */
+ * this iteration of the loop; a stream, once what was sent has arrived. False: there is none. */
 bool hflow_make_room(hflow_t *flow);
 
 /* Who sends; len 0: a UNIX client without a name. */
