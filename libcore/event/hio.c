@@ -114,38 +114,13 @@ void hio__want(hio_t *io, int on, int off)
         io->loop->always_n += (io->want ? 1u : 0u) - (old ? 1u : 0u);
     else if (io->want != io->polled)
         hloop__add_work(io->loop, io, HIO_WORK_INTEREST);
-    /* The poller does not hear of the pause, and has told already of what came in it. */
-    if (io->edge && (io->want & ~old & io->polled & HV_READ))
-        hloop__add_work(io->loop, io, HIO_WORK_READ);
-}
-
-void hio_read_edges(hio_t *io)
-{
-    if (io->loop->poller->tells_edges && io->type == HIO_TYPE_TCP && !io->transport &&
-        !(io->polled & HV_READ) && io->state < HIO_STATE_CLOSING)
-        io->edge = true;
-}
-
-void hio__read_levels(hio_t *io)
-{
-    if (!io->edge)
-        return;
-    io->edge = false;
-    if (io->polled)
-        io->loop->poller->update(io->loop, io, io->polled, io->polled);
-}
-
-/* After its end has been read nothing more is told. */
-static bool is_silent(const hio_t *io)
-{
-    return io->edge && io->want == 0 && io->polled == HV_READ && hio__is(io, HIO_FLAG_EOF);
 }
 
 static void update_interest(hio_t *io)
 {
     int rc;
 
-    if (io->want == io->polled || hio__is(io, HIO_FLAG_ALWAYS) || is_silent(io))
+    if (io->want == io->polled || hio__is(io, HIO_FLAG_ALWAYS))
         return;
     rc = io->loop->poller->update(io->loop, io, io->polled, io->want);
     if (rc == 0)

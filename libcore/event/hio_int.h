@@ -208,9 +208,6 @@ struct hio_s {
     bool first_bytes : 1; /* accepted with them, and not read yet */
     bool fresh : 1;       /* a socket of ours, non-blocking and without Nagle's delay */
     bool unshared : 1;    /* ... whose descriptor nobody else has */
-    bool edge : 1;        /* see hio_read_edges */
-    bool read_on : 1;     /* a short read may leave an end, or bytes behind urgent ones */
-    bool drained : 1;     /* the last read has left nothing */
     bool paused;          /* the program was reading, stopped, and may go on */
     bool has_sent;
     bool awaits_writable; /* somebody has bytes for it that are not queued here */
@@ -242,7 +239,6 @@ hio_t *hio__new(hloop_t *loop, int fd, hio_type_e type);
 hio_ext_t *hio__ext(hio_t *io); /* made if needed; NULL: out of memory */
 int hio__register(hloop_t *loop, hio_t *io);
 void hio__unregister(hio_t *io);
-void hio__read_levels(hio_t *io); /* the end of hio_read_edges */
 void hio__want(hio_t *io, int on, int off);
 void hio__on_ready(hio_t *io, int events);
 void hio__do_work(hio_t *io);

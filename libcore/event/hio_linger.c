@@ -49,7 +49,6 @@ bool hio__linger(hio_t *io)
     linger = &io->ext->linger;
     linger->unacknowledged = unacknowledged(io);
     io->state = HIO_STATE_LINGER;
-    hio__read_levels(io);
     hio__want(io, HV_READ, HV_WRITE);
     return true;
 }

@@ -12,7 +12,6 @@ static int set_transport(hio_t *io, const hio_transport_t *transport, void *ctx,
         return -ENOMEM;
     if (io->transport && io->transport->free && !keep)
         io->transport->free(io, io->transport_ctx);
-    hio__read_levels(io); /* a transport may leave bytes in the socket */
     io->transport = transport;
     io->transport_ctx = ctx;
     if (begins) {

@@ -80,12 +80,6 @@ hio_t *hio_of_socket(hloop_t *loop, int fd, hio_type_e type);
  * taken from the poller before it is closed. No effect on any other. */
 void hio_set_unshared(hio_t *io);
 
-/* A plain TCP connection, not read so far, is told of by the poller when something has come, and
- * not again while that is not read: one look less at each message. The loop reads all that there
- * is, so the program does not notice; nothing but the loop may read the descriptor. Ends with a
- * transport. No effect on any other, and where the poller cannot do that (all but epoll). */
-void hio_read_edges(hio_t *io);
-
 /* An accepted connection whose first bytes may have come already, while it was not read: they are
  * read without asking the poller once reading starts. No effect on any other. */
 void hio_expect_bytes(hio_t *io);

@@ -79,7 +79,6 @@ static ssize_t read_plain(hio_t *io, char *buf, size_t size)
         n = recv(io->fd, buf, size, MSG_DONTWAIT);
     else
         n = read(io->fd, buf, size);
-    io->drained = n < (ssize_t)size && !(io->read_on && n > 0);
     if (n >= 0)
         return n;
     if (errno == EINTR || errno == EWOULDBLOCK)
@@ -246,16 +245,12 @@ void hio__read_ready(hio_t *io)
         hio__datagram_read(io);
         return;
     }
-    io->drained = false;
     for (int i = 0; i < HIO_READS_PER_EVENT && read_once(io); i++) {
         if (!(io->type & HIO_TYPE_SOCKET) && !io->transport)
             break; /* a blocking descriptor must not be read again without being ready */
     }
-    if (!hio_is_reading(io))
-        return;
-    hio__read_pending(io);
-    if (io->edge && !io->drained && (io->want & HV_READ))
-        hloop__add_work(io->loop, io, HIO_WORK_READ); /* the poller does not tell of the rest */
+    if (hio_is_reading(io))
+        hio__read_pending(io);
 }
 
 void hio__resume(hio_t *io)

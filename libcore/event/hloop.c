@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define READY_CAP_MIN 256 /* as many as a poller tells of at once: none may get lost */
+#define READY_CAP_MIN 64
 
 /* ---- readiness ------------------------------------------------------------------------------- */
 

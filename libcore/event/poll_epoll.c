@@ -46,8 +46,6 @@ static int epoll_update(hloop_t *loop, hio_t *io, int old, int events)
     int op = old == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
 
     event.events = (events & HV_READ ? EPOLLIN : 0u) | (events & HV_WRITE ? EPOLLOUT : 0u);
-    if (io->edge && events == HV_READ)
-        event.events |= EPOLLET | EPOLLRDHUP | EPOLLPRI;
     if (epoll_ctl(ctx->fd, op, io->fd, &event) == 0)
         return 0;
     return -errno;
@@ -80,11 +78,8 @@ static int epoll_wait_ready(hloop_t *loop, int64_t timeout_ns)
     for (int i = 0; i < n; i++) {
         uint32_t events = ctx->events[i].events;
         bool broken = events & (EPOLLERR | EPOLLHUP);
-        hio_t *io = ctx->events[i].data.ptr;
 
-        if (broken || (events & (EPOLLRDHUP | EPOLLPRI)))
-            io->read_on = true;
-        hloop__ready(loop, io,
+        hloop__ready(loop, ctx->events[i].data.ptr,
                      (broken || (events & EPOLLIN) ? HV_READ : 0) |
                          (broken || (events & EPOLLOUT) ? HV_WRITE : 0));
     }
@@ -98,6 +93,5 @@ const hpoller_t hpoller_epoll = {
     .update = epoll_update,
     .wait = epoll_wait_ready,
     .tells_broken = true,
-    .tells_edges = true,
     .forgets_closed = true,
 };

@@ -28,10 +28,6 @@ typedef struct hpoller_s {
     /* A descriptor that broke or was hung up is reported with both, whatever is wanted of it, and
      * one that did not with no more than that. */
     bool tells_broken;
-    /* Where only HV_READ is wanted of an hio with `edge` set, it is reported when bytes or an end
-     * have come since, and not again for those that were there; `read_on` is set for an end and
-     * for urgent bytes. */
-    bool tells_edges;
     /* A descriptor that nobody else has is forgotten when it is closed. */
     bool forgets_closed;
 } hpoller_t;

@@ -142,7 +142,6 @@ int hcarry_start(hio_t *from, hio_t *to, hcarry_cb cb)
                                 .cb = cb,
                                 .read_cb = hio_getcb_read(from),
                                 .by_kernel = hio_can_sendfile(from, to)};
-    hio_read_edges(from);
     return 0;
 }
 
