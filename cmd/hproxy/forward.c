@@ -170,13 +170,6 @@ static int read_via(struct forward_s *forward, hdial_options_t *dial, hbytes_t *
     return err;
 }
 
-static int ms(uint32_t value, uint32_t usual)
-{
-    uint32_t chosen = value ? value : usual;
-
-    return chosen < INT32_MAX ? (int)chosen : INT32_MAX;
-}
-
 static int make_server(struct forward_s *forward, hbytes_t *why)
 {
     const service_t *service = forward->service;
@@ -185,8 +178,8 @@ static int make_server(struct forward_s *forward, hbytes_t *why)
         .realm = HPROXY_NAME,
         .users = forward->users,
         .destinations = forward->destinations,
-        .timeout_ms = ms(s->handshake_ms, SETTINGS_HANDSHAKE_MS),
-        .udp_idle_ms = ms(s->idle_ms, SETTINGS_DATAGRAM_IDLE_MS),
+        .timeout_ms = s->handshake_ms ?: SETTINGS_HANDSHAKE_MS,
+        .udp_idle_ms = s->idle_ms ?: SETTINGS_DATAGRAM_IDLE_MS,
         .session = on_session,
         .arg = forward,
     };
@@ -197,7 +190,7 @@ static int make_server(struct forward_s *forward, hbytes_t *why)
     if (s->forward.http)
         options.serve |= HPROXY_SERVE_HTTP;
     options.dial.dns = service->lane->dns;
-    options.dial.address_timeout_ms = ms(s->connect_ms, SETTINGS_CONNECT_MS);
+    options.dial.address_timeout_ms = s->connect_ms ?: SETTINGS_CONNECT_MS;
     if (service->source.len > 0)
         options.dial.socket.source = &service->source;
     return err ? err : hproxy_server_new(service->lane->loop, &options, &forward->server);

@@ -248,7 +248,7 @@ static int set_limits(stream_t *stream)
         err = limit_direction(stream, stream->upstream, stream->client, service->rate_out);
     if (err)
         return err;
-    hio_set_keepalive_timeout(stream->client, (int)(idle_ms < INT32_MAX ? idle_ms : INT32_MAX));
+    hio_set_keepalive_timeout(stream->client, (int)idle_ms);
     if (lifetime_ms == 0)
         return 0;
     stream->lifetime = htimer_add(service->lane->loop, on_lifetime, lifetime_ms, 1);
