@@ -57,7 +57,7 @@ static const hopt_term_t examples[] = {{"hxx -w 3 localhost 80", "Talk to a web 
 static const char *const own_words[] = {"One.", "Two.", NULL};
 static const hopt_term_t own_names[] = {{"%{x}", "a name of ours"}, {NULL, NULL}};
 static const hopt_section_t sections[] = {
-    {"WORDS", own_words, NULL}, {"NAMES", NULL, own_names}, {NULL, NULL, NULL}};
+    {"WORDS", own_words, NULL, NULL}, {"NAMES", NULL, own_names, NULL}, {NULL, NULL, NULL, NULL}};
 static const hopt_term_t exit_status[] = {{"0", "all went well"}, {"1", "a fault"}, {NULL, NULL}};
 static const hopt_term_t signals[] = {{"SIGHUP", "reads it again"}, {NULL, NULL}};
 static const hopt_term_t environment[] = {{"NO_COLOR", "switches colour off"}, {NULL, NULL}};
