@@ -1,3 +1,4 @@
+# No sanitizer: what the browser asks for is asked with them in test_hhttpd_upload, _reload, _demo and _site.
 """hhttpd in a real browser: listings, uploads, live reload, server-sent events."""
 
 import http.client
