@@ -157,6 +157,8 @@ def test_a_long_line_is_told_and_an_endless_one_ends_it(room):
 
 def test_ctrl_c_says_good_bye(room):
     t = room.terminal()
+    room.send(GREETING)  # one who hears it knows that the connection is there
+    t.wait(lambda: "alone" in t.last(), "it is connected")
     t.type(CTRL_C)
     room.expect("/quit\n")
     room.socket.close()
