@@ -254,7 +254,8 @@ static const hopt_term_t environment[] = {
 
 static const hopt_term_t exit_status[] = {
     {"0", "It was stopped, or did what -s or -t asked for."},
-    {"1", "It could not start: an address in use, no permission, a broken certificate."},
+    {"1", "It could not start, or (-t) would not: an address in use, no permission, a broken "
+          "certificate."},
     {"2", "Bad usage: an unknown option, or a configuration with mistakes."},
     {"3", "-s status: it does not run."},
     {NULL, NULL},
@@ -305,7 +306,7 @@ static int test(settings_t *settings)
     hlogfile_complain(HPROXY_NAME, &errors);
     hbytes_deinit(&errors);
     if (err)
-        return 2;
+        return 1;
     printf("hproxy: the configuration is good\n");
     return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -131,10 +131,8 @@ destination = allow *
     (GOOD + "tls-self-signed = yes\n", ["2: [listen web]: tls-self-signed: no end point speaks TLS: listen on tls://PORT"]),
     (GOOD + "listen = tls://0\ntls-self-signed = yes\ntls-cert = /x\n", ["7: [listen web]: tls-cert and tls-self-signed: choose"]),
     (GOOD + "listen = tls://0\ntls-self-signed = yes\ntls-key = /x\n", ["7: [listen web]: tls-key: a key without a certificate"]),
-    (GOOD + "listen = tls://0\ntls-cert = /nosuch\n", ["6: TLS: /nosuch: No such file or directory"]),
     (GOOD + "target-name = x\n", ["5: [listen web]: target-cert, target-key, target-ca, target-name, target-alpn: no"]),
     (GOOD + "target = tls://a:1\ntarget-insecure = yes\ntarget-ca = /x\n", ["7: [listen web]: target-insecure takes any"]),
-    (GOOD + "target = tls://a:1\ntarget-ca = /nosuch\n", ["6: TLS: /nosuch: No such file or directory"]),
     (GOOD + "auth = a:b\n", ["5: [listen web]: auth goes with a forward proxy: socks or http"]),
     (GOOD + "via = http://a:1\n", ["5: [listen web]: via goes with a forward proxy: socks or http"]),
     (GOOD + "accept-proxy-from = 10.0.0.1\n", ["5: [listen web]: accept-proxy-from goes with accept-proxy"]),
@@ -159,8 +157,6 @@ destination = allow *
     ("[listen f]\nlisten = 1\nsocks = yes\ndestination = perhaps x\n", ["4: [listen f]: destination: neither allow nor deny"]),
     ("[listen f]\nlisten = 1\nsocks = yes\nvia = ftp://x\n", ["4: [listen f]: via: "]),
     ("[listen f]\nlisten = 1\nsocks = yes\nsend-proxy = 1\n", ["1: [listen f]: send-proxy: a forward proxy tells nobody"]),
-    ("log-file = /nosuch/a\n" + GOOD, ["1: cannot open /nosuch/a: No such file or directory"]),
-    ("user = nosuchuser\n" + GOOD, ["1: unknown user 'nosuchuser'"]),
     ("log-level = loud\n" + GOOD, ["1: log-level: 'loud': it takes debug, info, warn, error or silent"]),
     ("log-format = xml\n" + GOOD, ["1: log-format: 'xml': it takes text or json"]),
     ("workers = 2\n", [" nothing to do: hproxy LISTEN TARGET, or a section [listen NAME] in a file (-c)"]),
@@ -170,6 +166,17 @@ def test_mistakes_are_told_with_their_line(check, text, expected):
     assert len(lines) == len(expected), lines
     for line, start in zip(lines, expected):
         assert line.startswith(start), (line, start)
+
+
+@pytest.mark.parametrize("text,expected", [
+    (GOOD + "listen = tls://0\ntls-cert = /nosuch\n", "6: TLS: /nosuch: No such file or directory"),
+    (GOOD + "target = tls://a:1\ntarget-ca = /nosuch\n", "6: TLS: /nosuch: No such file or directory"),
+    ("log-file = /nosuch/a\n" + GOOD, "1: cannot open /nosuch/a: No such file or directory"),
+    ("user = nosuchuser\n" + GOOD, "1: unknown user 'nosuchuser'"),
+])
+def test_what_would_hinder_a_start_is_told_with_its_line(check, text, expected):
+    (line,) = check(text, status=1)
+    assert line.startswith(expected), line
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(check):
@@ -222,6 +229,16 @@ def test_control_characters_are_escaped(lab):
 def test_a_password_is_not_told(lab):
     process = lab.run("hproxy", "0", "127.0.0.1:1", "--auth", "joe:secret")
     assert process.wait() == 2 and "secret" not in process.err()
+
+
+@pytest.mark.parametrize("args", [
+    ["tls://127.0.0.1:0", "--tls-cert", "/nosuch.pem"], ["127.0.0.1:0", "--user", "nosuchuser"],
+    ["127.0.0.1:0", "--log-file", "/nosuch/log"]])
+def test_a_trial_ends_like_a_start(lab, args):
+    """With 1, as the manual has it: nothing is wrong with the usage."""
+    start, trial = lab.run("hproxy", *args, "127.0.0.1:1"), lab.run("hproxy", "-t", *args, "127.0.0.1:1")
+    assert (start.wait(), trial.wait()) == (1, 1)
+    assert start.err() == trial.err() != ""
 
 
 def test_end_points_of_the_command_line_are_one_more_service(hproxy, conf, target):  # noqa: F811
