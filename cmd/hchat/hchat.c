@@ -70,44 +70,15 @@ static const hopt_term_t exit_status[] = {
 
 static const char *const see_also[] = {"hnc(1)", "nc(1)", "redis-server(1)", "telnet(1)", NULL};
 
-static const char *openssl_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
-}
-
-static const char *cares_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_libcares);
-}
-
-#if HNET_WITH_READLINE
-static const char *readline_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_readline);
-}
-#endif
-
-#if HNET_WITH_HIREDIS && HNET_WITH_JANSSON
-static const char *hiredis_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_hiredis);
-}
-
-static const char *jansson_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_jansson);
-}
-#endif
-
 static const hopt_feature_t features[] = {
-    {"OpenSSL", openssl_version},
-    {"c-ares", cares_version},
+    {"OpenSSL", HOPT_VERSION_TEXT(HNET_VERSION_openssl)},
+    {"c-ares", HOPT_VERSION_TEXT(HNET_VERSION_libcares)},
 #if HNET_WITH_READLINE
-    {"readline", readline_version},
+    {"readline", HOPT_VERSION_TEXT(HNET_VERSION_readline)},
 #endif
 #if HNET_WITH_HIREDIS && HNET_WITH_JANSSON /* --broker */
-    {"hiredis", hiredis_version},
-    {"jansson", jansson_version},
+    {"hiredis", HOPT_VERSION_TEXT(HNET_VERSION_hiredis)},
+    {"jansson", HOPT_VERSION_TEXT(HNET_VERSION_jansson)},
 #endif
     {NULL, NULL},
 };

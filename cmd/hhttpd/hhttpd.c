@@ -1,8 +1,6 @@
 #include "hhttpd.h"
 
-#include "app/hconf.h"
 #include "app/hopt_doc.h"
-#include "proto/http_coding.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -161,15 +159,21 @@ static const hopt_term_t exit_status[] = {
     {NULL, NULL},
 };
 
-static const char *openssl_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
-}
-
 static const hopt_feature_t features[] = {
-    {"OpenSSL", openssl_version},       {"inih", hconf_inih_version},
-    {"zlib", http_coding_zlib_version}, {"brotli", http_coding_brotli_version},
-    {"zstd", http_coding_zstd_version}, {NULL, NULL},
+    {"OpenSSL", HOPT_VERSION_TEXT(HNET_VERSION_openssl)},
+#if HNET_WITH_INIH
+    {"inih", HOPT_VERSION_TEXT(HNET_VERSION_inih)},
+#endif
+#if HNET_WITH_ZLIB
+    {"zlib", HOPT_VERSION_TEXT(HNET_VERSION_zlib)},
+#endif
+#if HNET_WITH_BROTLI
+    {"brotli", HOPT_VERSION_TEXT(HNET_VERSION_libbrotlienc)},
+#endif
+#if HNET_WITH_ZSTD
+    {"zstd", HOPT_VERSION_TEXT(HNET_VERSION_libzstd)},
+#endif
+    {NULL, NULL},
 };
 
 static const char *const see_also[] = {"hecho(1)", "hnc(1)", NULL};

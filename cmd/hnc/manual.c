@@ -1,28 +1,11 @@
 /* What --help and the manual say about hnc, beside the rows of its options. */
 #include "options.h"
 
-#if HNET_WITH_READLINE
-static const char *readline_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_readline);
-}
-#endif
-
-static const char *openssl_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
-}
-
-static const char *cares_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_libcares);
-}
-
 static const hopt_feature_t features[] = {
-    {"OpenSSL", openssl_version},
-    {"c-ares", cares_version},
+    {"OpenSSL", HOPT_VERSION_TEXT(HNET_VERSION_openssl)},
+    {"c-ares", HOPT_VERSION_TEXT(HNET_VERSION_libcares)},
 #if HNET_WITH_READLINE
-    {"readline", readline_version},
+    {"readline", HOPT_VERSION_TEXT(HNET_VERSION_readline)},
 #endif
     {NULL, NULL},
 };

@@ -1,28 +1,11 @@
 /* What hnmap says about itself: --help, the manual page, the completions. */
 #include "options.h"
 
-static const char *openssl_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
-}
-
-static const char *cares_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_libcares);
-}
-
-#if HNET_WITH_PCRE2
-static const char *pcre2_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_libpcre2_8);
-}
-#endif
-
 static const hopt_feature_t features[] = {
-    {"OpenSSL", openssl_version},
-    {"c-ares", cares_version},
+    {"OpenSSL", HOPT_VERSION_TEXT(HNET_VERSION_openssl)},
+    {"c-ares", HOPT_VERSION_TEXT(HNET_VERSION_libcares)},
 #if HNET_WITH_PCRE2
-    {"PCRE2", pcre2_version},
+    {"PCRE2", HOPT_VERSION_TEXT(HNET_VERSION_libpcre2_8)},
 #endif
     {NULL, NULL},
 };

@@ -1,6 +1,5 @@
 #include "hproxy.h"
 
-#include "app/hconf.h"
 #include "app/hopt_doc.h"
 #include "master.h"
 
@@ -261,20 +260,12 @@ static const hopt_term_t exit_status[] = {
     {NULL, NULL},
 };
 
-static const char *openssl_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_openssl);
-}
-
-static const char *cares_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_libcares);
-}
-
 static const hopt_feature_t features[] = {
-    {"OpenSSL", openssl_version},
-    {"c-ares", cares_version},
-    {"inih", hconf_inih_version},
+    {"OpenSSL", HOPT_VERSION_TEXT(HNET_VERSION_openssl)},
+    {"c-ares", HOPT_VERSION_TEXT(HNET_VERSION_libcares)},
+#if HNET_WITH_INIH
+    {"inih", HOPT_VERSION_TEXT(HNET_VERSION_inih)},
+#endif
     {NULL, NULL},
 };
 

@@ -14,7 +14,6 @@
 #include "../base/hfile.h"
 #include "../base/hmem.h"
 #include "../base/hstr.h"
-#include "hopt_doc.h"
 #include "hopt_int.h"
 #include "hsuggest.h"
 
@@ -518,15 +517,6 @@ int hconf_parse(const hconf_text_t *text, const hconf_schema_t *schema, void *ta
 }
 
 #endif
-
-const char *hconf_inih_version(void)
-{
-#ifdef HNET_WITH_INIH
-    return HOPT_VERSION_TEXT(HNET_VERSION_inih);
-#else
-    return NULL;
-#endif
-}
 
 int hconf_load(const char *path, const hconf_schema_t *schema, void *target, hconf_t **conf,
                hbytes_t *errors)

@@ -81,9 +81,6 @@ unsigned hconf_line(const hconf_t *conf, const char *string);
  * ", or "PATH: " of NULL; nothing where it is not of this file. conf and path may be NULL. */
 void hconf_where(const hconf_t *conf, const char *path, const char *string, hbytes_t *errors);
 
-/* The version of inih, for a hopt_feature_t; NULL built without it. */
-const char *hconf_inih_version(void);
-
 /* Frees the lists in target (those of a section with `open` are its caller's), and the strings.
  * NULL conf is legal. */
 void hconf_deinit(const hconf_schema_t *schema, void *target);

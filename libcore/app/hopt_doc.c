@@ -382,16 +382,9 @@ static void write_text(const hopt_doc_t *doc, hopt_writer_t *w, size_t width)
 
 /* ---- --version ---- */
 
-#ifdef HNET_WITH_URING
-static const char *uring_version(void)
-{
-    return HOPT_VERSION_TEXT(HNET_VERSION_liburing);
-}
-#endif
-
 static const hopt_feature_t core_features[] = {
-#ifdef HNET_WITH_URING
-    {"liburing", uring_version},
+#if HNET_WITH_URING
+    {"liburing", HOPT_VERSION_TEXT(HNET_VERSION_liburing)},
 #endif
     {NULL, NULL},
 };
@@ -399,11 +392,7 @@ static const hopt_feature_t core_features[] = {
 static void put_features(hopt_writer_t *w, const hopt_feature_t *features, bool *any)
 {
     for (; features != NULL && features->name != NULL; features++) {
-        const char *version = features->version();
-
-        if (version == NULL)
-            continue;
-        hopt__printf(w, "%s%s %s", *any ? ", " : "built with ", features->name, version);
+        hopt__printf(w, "%s%s %s", *any ? ", " : "built with ", features->name, features->version);
         *any = true;
     }
 }

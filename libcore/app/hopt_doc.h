@@ -31,11 +31,10 @@ typedef struct hopt_section_s {
     const char *literal; /* without the last newline */
 } hopt_section_t;
 
-/* A library that may be built in; version is called by --version only and returns a static string,
- * or NULL when it is not in. The last of an array has no name. */
+/* A library that was built in, for --version. The last of an array has no name. */
 typedef struct hopt_feature_s {
     const char *name;
-    const char *(*version)(void);
+    const char *version; /* HOPT_VERSION_TEXT(HNET_VERSION_x) */
 } hopt_feature_t;
 
 /* "2.3" of the build's HNET_VERSION_x, which has no quotes. */

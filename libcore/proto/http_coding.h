@@ -63,11 +63,6 @@ int http_coding_choose(http_span_t accept_encoding, unsigned offers);
  * (with about as much to send as gzip, in a sixth of the time), br, gzip, deflate, identity. */
 int http_coding_choose_live(http_span_t accept_encoding, unsigned offers);
 
-/* The versions that were built in, for --version; NULL built without. */
-const char *http_coding_zlib_version(void);
-const char *http_coding_brotli_version(void);
-const char *http_coding_zstd_version(void);
-
 /* ---- streams --------------------------------------------------------------------------------- */
 
 typedef struct http_coding_s http_coding_t;

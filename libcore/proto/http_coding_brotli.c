@@ -268,11 +268,6 @@ http_coder_t *http_coding__brotli_decoder(void)
     return NULL;
 }
 
-const char *http_coding_brotli_version(void)
-{
-    return HTTP_CODING_VERSION(HNET_VERSION_libbrotlienc);
-}
-
 #else
 
 int http_coding__load_brotli(void)
@@ -288,11 +283,6 @@ http_coder_t *http_coding__brotli_encoder(int level, int window_log)
 }
 
 http_coder_t *http_coding__brotli_decoder(void)
-{
-    return NULL;
-}
-
-const char *http_coding_brotli_version(void)
 {
     return NULL;
 }

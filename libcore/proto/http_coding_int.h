@@ -17,10 +17,6 @@ struct http_coder_s {
     void (*free)(http_coder_t *coder);
 };
 
-/* "1.2" of the build's HNET_VERSION_x, which has no quotes. */
-#define HTTP_CODING_VERSION_OF(number) #number
-#define HTTP_CODING_VERSION(number) HTTP_CODING_VERSION_OF(number)
-
 /* Loads the library: 0, or HERR_UNSUPPORTED. */
 int http_coding__load_zlib(void);
 int http_coding__load_brotli(void);

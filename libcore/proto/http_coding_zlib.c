@@ -223,11 +223,6 @@ http_coder_t *http_coding__inflater(http_inflate_e format)
     return NULL;
 }
 
-const char *http_coding_zlib_version(void)
-{
-    return HTTP_CODING_VERSION(HNET_VERSION_zlib);
-}
-
 #else
 
 int http_coding__load_zlib(void)
@@ -246,11 +241,6 @@ http_coder_t *http_coding__deflater(http_coding_e coding, int level, int window_
 http_coder_t *http_coding__inflater(http_inflate_e format)
 {
     (void)format;
-    return NULL;
-}
-
-const char *http_coding_zlib_version(void)
-{
     return NULL;
 }
 

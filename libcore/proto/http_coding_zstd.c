@@ -174,11 +174,6 @@ http_coder_t *http_coding__zstd_decoder(void)
     return &d->coder;
 }
 
-const char *http_coding_zstd_version(void)
-{
-    return HTTP_CODING_VERSION(HNET_VERSION_libzstd);
-}
-
 #else
 
 int http_coding__load_zstd(void)
@@ -194,11 +189,6 @@ http_coder_t *http_coding__zstd_encoder(int level, int window_log)
 }
 
 http_coder_t *http_coding__zstd_decoder(void)
-{
-    return NULL;
-}
-
-const char *http_coding_zstd_version(void)
 {
     return NULL;
 }
