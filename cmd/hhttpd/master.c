@@ -141,8 +141,17 @@ static int load(void *userdata, hmaster_plan_t *plan, hbytes_t *errors)
                              .workers = (int)s->worker_processes,
                              .lanes = (uint64_t)s->worker_processes * s->worker_threads,
                              .drain_ms = s->drain_ms,
-                             .tells = s->verbose > 0};
+                             .tells = s->verbose > 0,
+                             .main = &s->main};
     return 0;
+}
+
+static void where(void *userdata, const hmaster_plan_t *plan, const char *value, hbytes_t *place)
+{
+    const generation_t *g = plan->settings;
+
+    (void)userdata;
+    settings_where(g->settings, value, place);
 }
 
 static void discard(void *userdata, hmaster_plan_t *plan, uint64_t number)
@@ -181,6 +190,7 @@ int master_serve(int argc, char *const argv[], settings_t *settings, htitle_t *t
                                                   hlogfile_is_path(settings->logfile) ||
                                                   hlogfile_is_path(settings->access_log),
                                        .load = load,
+                                       .where = where,
                                        .announce = announce,
                                        .discard = discard,
                                        .work = worker_main,

@@ -217,8 +217,17 @@ static int load(void *userdata, hmaster_plan_t *plan, hbytes_t *errors)
                              .workers = (int)s->workers,
                              .drain_ms = s->drain_ms,
                              .stop_ms = s->stop_ms,
-                             .tells = s->verbose > 0};
+                             .tells = s->verbose > 0,
+                             .main = &s->main};
     return 0;
+}
+
+static void where(void *userdata, const hmaster_plan_t *plan, const char *value, hbytes_t *place)
+{
+    const generation_t *g = plan->settings;
+
+    (void)userdata;
+    settings_where(g->settings, value, place);
 }
 
 static void discard(void *userdata, hmaster_plan_t *plan, uint64_t number)
@@ -258,6 +267,7 @@ static int run(master_t *master, const settings_t *settings, htitle_t *title)
                                                   hlogfile_is_path(settings->logfile) ||
                                                   hlogfile_is_path(settings->access_log),
                                        .load = load,
+                                       .where = where,
                                        .check = check_ways,
                                        .announce = announce,
                                        .discard = discard,

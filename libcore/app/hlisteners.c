@@ -20,6 +20,7 @@ typedef struct listener_s {
     hsocket_path_t path;
     hlisteners_item_t item;
     bool *gone;          /* in shared memory */
+    mode_t mode;         /* of a path, as the last request wants it; 0: as it is */
     int fd_count_before; /* the last request has opened those behind them */
     bool is_wanted;      /* the last request names it */
     bool is_new;         /* opened for that, which is not in force yet */
@@ -288,6 +289,7 @@ static int open_one(hlisteners_t *all, const hlisteners_want_t *want, uint64_t l
         l->item.gone = l->gone;
         l->item.datagram = hendpoint_socktype(&want->endpoint) == SOCK_DGRAM;
     }
+    l->mode = want->socket.unix_mode;
     *opened = l;
     return hendpoint_is_unix(&want->endpoint) ? open_path(l, want) : open_several(l, want, lanes);
 }
@@ -361,8 +363,13 @@ static bool is_new(const listener_t *l)
 void hlisteners_commit(hlisteners_t *all)
 {
     sweep(all, is_unwanted);
-    for (size_t i = 0; i < all->count; i++)
-        all->open[i]->is_new = false;
+    for (size_t i = 0; i < all->count; i++) {
+        listener_t *l = all->open[i];
+
+        if (!l->is_new && l->mode)
+            hsocket_path_chmod(&l->path, l->mode);
+        l->is_new = false;
+    }
 }
 
 void hlisteners_undo(hlisteners_t *all)

@@ -89,7 +89,8 @@ int hlisteners_take_over(hlisteners_t *all, hbytes_t *errors);
 int hlisteners_open(hlisteners_t *all, const hlisteners_request_t *request, hlisteners_set_t *set,
                     hbytes_t *errors);
 
-/* The last request is in force: closes what it does not name, and removes such UNIX paths. */
+/* The last request is in force: closes what it does not name, and removes such UNIX paths;
+ * those that stay get the rights that it names. */
 void hlisteners_commit(hlisteners_t *all);
 
 /* The last request is not: closes what was opened for it. */

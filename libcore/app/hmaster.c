@@ -1,5 +1,6 @@
 #include "hmaster_int.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,6 +17,34 @@ static void refuse(const hmaster_t *master, const hbytes_t *errors)
     hlogfile_say_lines(hmaster__log(master), HLOG_ERROR, errors);
     hlogfile_say(hmaster__log(master), HLOG_ERROR,
                  "the new configuration is not used: the old one stays");
+}
+
+static void tell_what_stays(const hmaster_t *master, const char *value, const char *what)
+{
+    const hmaster_options_t *options = master->options;
+    hbytes_t place = {0};
+
+    if (options->where)
+        options->where(options->userdata, &master->current->plan, value, &place);
+    hlogfile_say(hmaster__log(master), HLOG_WARN,
+                 "%s%s stays as it was at the start: a restart changes it",
+                 place.len > 0 ? place.data : "", what);
+    hbytes_deinit(&place);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static void compare_with_start(const hmaster_t *master)
+{
+    const hmain_options_t *now = master->current->plan.main, *then = &master->main;
+
+    if (now && !is_same(now->pid_file, then->pid_file))
+        tell_what_stays(master, now->pid_file, "the pid file");
+    if (now && now->daemon != then->daemon)
+        tell_what_stays(master, NULL, "daemon");
 }
 
 /* 0, or a negative error: the old one stays. */
@@ -55,11 +84,13 @@ static void on_reload(hmain_t *app, void *userdata)
         err = replace(master, g);
     if (g && err)
         hbytes_printf(&errors, "cannot start workers: %s\n", herr_str(err));
-    if (err)
+    if (err) {
         refuse(master, &errors);
-    else
+    } else {
+        compare_with_start(master);
         hlogfile_say(hmaster__log(master), HLOG_INFO, "reloaded: generation %llu serves",
                      (unsigned long long)master->current->shown.number);
+    }
     hbytes_deinit(&errors);
 }
 

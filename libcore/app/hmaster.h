@@ -44,6 +44,8 @@ typedef struct hmaster_plan_s {
     uint32_t drain_ms; /* what the old workers get at the next reload; 0: all the time they want */
     uint32_t stop_ms;  /* ... at the end; 0: HMASTER_STOP_MS */
     bool tells;        /* of each worker that starts */
+    const hmain_options_t *main; /* as a start would have them now; NULL: as they were. What a
+                                    reload cannot change of them is told, if it is another */
 } hmaster_plan_t;
 
 typedef struct hmaster_s hmaster_t;
@@ -77,6 +79,10 @@ typedef struct hmaster_options_s {
     /* Fills *plan (zeroed). 0, or a negative error and lines in errors, with nothing to discard. In
      * the master; at the first start before the loop is made. */
     int (*load)(void *userdata, hmaster_plan_t *plan, hbytes_t *errors);
+
+    /* May be NULL: appends what stands before a message about a value of the plan's main, NULL for
+     * one that is not there: "hproxy.conf:12: ". */
+    void (*where)(void *userdata, const hmaster_plan_t *plan, const char *value, hbytes_t *place);
 
     /* May be NULL: the sockets of a loaded plan are open. 0, or a negative error and lines: then
      * it is discarded. */

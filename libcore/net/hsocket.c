@@ -459,12 +459,24 @@ void hsocket_path_remember(hsocket_path_t *saved, const haddr_t *addr)
     saved->inode = st.st_ino;
 }
 
-void hsocket_path_remove(hsocket_path_t *saved)
+static bool is_there(const hsocket_path_t *saved)
 {
     struct stat st;
 
-    if (saved->device != 0 && saved->owner == getpid() && lstat(saved->path, &st) == 0 &&
-        st.st_dev == saved->device && st.st_ino == saved->inode)
+    return saved->device != 0 && lstat(saved->path, &st) == 0 && st.st_dev == saved->device &&
+           st.st_ino == saved->inode;
+}
+
+int hsocket_path_chmod(const hsocket_path_t *saved, mode_t mode)
+{
+    if (!is_there(saved))
+        return -ENOENT;
+    return fchmodat(AT_FDCWD, saved->path, mode, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
+}
+
+void hsocket_path_remove(hsocket_path_t *saved)
+{
+    if (saved->owner == getpid() && is_there(saved))
         unlink(saved->path);
     memset(saved, 0, sizeof(*saved));
 }

@@ -82,6 +82,9 @@ typedef struct hsocket_path_s {
  * another family. */
 void hsocket_path_remember(hsocket_path_t *saved, const haddr_t *addr);
 
+/* Gives the path this mode if it is still that file. 0, or -errno: -ENOENT if it is not. */
+int hsocket_path_chmod(const hsocket_path_t *saved, mode_t mode);
+
 /* Removes the path if it is still that file and this process remembered it; forgets it. */
 void hsocket_path_remove(hsocket_path_t *saved);
 

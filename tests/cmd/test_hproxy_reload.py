@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import sys
 import tempfile
 import threading
@@ -203,6 +204,33 @@ def test_a_reload_opens_and_closes_end_points(hproxy, lab, conf, target):
         assert not os.path.exists(path)
         wait_until(lambda: not lab.is_bound(a), "nobody listens at the old one")
         assert exchange(sock, b"still served")
+    proxy.stop()
+
+
+def test_what_a_reload_cannot_change_is_told(hproxy, lab, conf, target):
+    one, pid_file = target("A"), lab.path("pid")
+    path = conf(service([one], top=f"pid-file = {pid_file}\n"))
+    proxy = hproxy("-c", path)
+    assert "stays" not in proxy.reload()
+    conf(service([one], top=f"workers = 2\npid-file = {lab.path('other')}\ndaemon = yes\n"))
+    said = proxy.reload()
+    assert f"hproxy: {path}:2: the pid file stays as it was at the start: a restart changes it" in said
+    assert f"hproxy: {path}: daemon stays as it was at the start: a restart changes it" in said
+    assert "generation 3 serves" in said and os.path.exists(pid_file) and not os.path.exists(lab.path("other"))
+    conf(service([one]))
+    assert f"hproxy: {path}: the pid file stays as it was" in proxy.reload()
+    proxy.stop()
+    assert not os.path.exists(pid_file)
+
+
+def test_a_socket_that_stays_gets_its_new_rights(hproxy, lab, conf, target):
+    one, path = target("A"), lab.path("s")
+    text = f"[listen web]\nlisten = unix:{path}\ntarget = {one.address}\n"
+    proxy = hproxy("-c", conf(text + "unix-mode = 666\n"))
+    for mode, line in [(0o660, "unix-mode = 660\n"), (0o600, "unix-mode = 600\n"), (0o600, "")]:
+        conf(text + line)
+        assert "reloaded" in proxy.reload()
+        assert stat.S_IMODE(os.stat(path).st_mode) == mode
     proxy.stop()
 
 

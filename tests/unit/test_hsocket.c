@@ -418,6 +418,7 @@ static void only_the_path_that_was_bound_is_removed(void **state)
     assert_int_equal(unlink(addr.u.sun.sun_path), 0);
     other = open(addr.u.sun.sun_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     assert_true(other >= 0);
+    assert_int_equal(hsocket_path_chmod(&saved, 0666), -ENOENT);
     hsocket_path_remove(&saved);
     assert_int_equal(access(addr.u.sun.sun_path, F_OK), 0);
     assert_int_equal(unlink(addr.u.sun.sun_path), 0);
