@@ -63,6 +63,16 @@ static inline void settle(hloop_t *loop)
     }
 }
 
+static inline uint64_t events_of_settling(hloop_t *loop)
+{
+    hloop_stats_t before, after;
+
+    hloop_stats(loop, &before);
+    settle(loop);
+    hloop_stats(loop, &after);
+    return after.events - before.events;
+}
+
 static inline uint64_t now_ms(void)
 {
     return htime_monotonic_ns() / HTIME_NS_PER_MS;

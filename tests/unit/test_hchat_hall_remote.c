@@ -12,13 +12,32 @@
 
 #include "hchat_hall_fixture.h"
 
+static void begin_with_one(scene_t *s)
+{
+    begin(s, "m", 20);
+    hall_welcome(&s->hall, &s->a.person);
+}
+
+/* Who is at server z. */
+static void begin_beside_alice(scene_t *s)
+{
+    begin_with_one(s);
+    happens(s, EVENT_JOIN, "z", "alice", "");
+    forget_all(s);
+}
+
+static void happens_in(scene_t *s, const char *room, event_t *event)
+{
+    hstr_copy(event->room, sizeof(event->room), room);
+    hall_remote(&s->hall, event);
+}
+
 static void what_happens_here_is_published(void **state)
 {
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
+    begin_with_one(&s);
     say(&s, &s.a, "x");
     assert_null(hall_rename(&s.hall, &s.a.person, "bob"));
     hall_leave(&s.hall, &s.a.person, "", 0);
@@ -32,8 +51,7 @@ static void people_of_other_servers_are_there_too(void **state)
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
+    begin_with_one(&s);
     forget_all(&s);
     happens(&s, EVENT_JOIN, "z", "alice", "");
     happens(&s, EVENT_JOIN, "z", "alice", "");
@@ -62,20 +80,14 @@ static void a_line_from_afar_is_heard_where_it_was_said(void **state)
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
-    happens(&s, EVENT_JOIN, "z", "alice", "");
-    forget_all(&s);
-    hstr_copy(event.room, sizeof(event.room), "kitchen"); /* her way there was not heard of */
-    hall_remote(&s.hall, &event);
+    begin_beside_alice(&s);
+    happens_in(&s, "kitchen", &event); /* her way there was not heard of */
     expect(&s, &s.a, "* alice has left lobby\n");
     assert_string_equal(hall_find(&s.hall, "alice")->room->name, "kitchen");
-    hstr_copy(event.room, sizeof(event.room), "lobby");
-    event.kind = EVENT_LEAVE; /* late */
-    hall_remote(&s.hall, &event);
+    event.kind = EVENT_LEAVE;
+    happens_in(&s, "lobby", &event); /* late */
     assert_non_null(hall_find(&s.hall, "alice"));
-    hstr_copy(event.room, sizeof(event.room), "cellar");
-    hall_remote(&s.hall, &event);
+    happens_in(&s, "cellar", &event);
     assert_null(hall_find_room(&s.hall, "cellar"));
     end(&s);
 }
@@ -85,10 +97,7 @@ static void nobody_speaks_for_another_servers_people(void **state)
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
-    happens(&s, EVENT_JOIN, "z", "alice", "");
-    forget_all(&s);
+    begin_beside_alice(&s);
     happens(&s, EVENT_LEAVE, "y", "alice", "");
     happens(&s, EVENT_LEAVE, "y", "guest1", "");
     happens(&s, EVENT_JOIN, "zz", "alice", "");
@@ -102,8 +111,7 @@ static void of_two_names_the_first_server_keeps_its_own(void **state)
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
+    begin_with_one(&s);
     assert_null(hall_rename(&s.hall, &s.a.person, "bob"));
     forget_all(&s);
     happens(&s, EVENT_JOIN, "z", "Bob", "");
@@ -124,8 +132,7 @@ static void of_many_who_leave_at_once_the_rest_is_counted(void **state)
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
+    begin_with_one(&s);
     for (int i = 0; i < HALL_LEAVES_SHOWN + 3; i++) {
         snprintf(name, sizeof(name), "p%d", i);
         happens(&s, EVENT_HERE, "z", name, "");
@@ -146,8 +153,7 @@ static void of_two_names_elsewhere_the_first_server_keeps_its_own(void **state)
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
+    begin_with_one(&s);
     forget_all(&s);
     happens(&s, EVENT_HERE, "z", "bob", "");
     happens(&s, EVENT_HERE, "y", "bob", "");
@@ -172,16 +178,13 @@ static void who_is_forgotten_may_take_the_room_he_was_told_of_along(void **state
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
+    begin_with_one(&s);
     happens(&s, EVENT_JOIN, "y", "alice", "");
     leave_rooms_behind(&s);
-    hstr_copy(event.room, sizeof(event.room), "den");
-    hall_remote(&s.hall, &event);
+    happens_in(&s, "den", &event);
     event.kind = EVENT_NICK;
     hstr_copy(event.other, sizeof(event.other), "alice"); /* who is another server's */
-    hstr_copy(event.room, sizeof(event.room), "room1");   /* where he is not */
-    hall_remote(&s.hall, &event);
+    happens_in(&s, "room1", &event);                      /* where he is not */
     assert_null(hall_find(&s.hall, "bob"));
     assert_non_null(hall_find_room(&s.hall, "den"));
     assert_null(hall_find_room(&s.hall, "room1"));
@@ -194,8 +197,7 @@ static void the_last_topic_counts(void **state)
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
+    begin_with_one(&s);
     hall_say(&s.hall, &s.a.person, EVENT_TOPIC, "cats", 4);
     forget_all(&s);
     hall_tell_who_is_here(&s.hall);
@@ -224,10 +226,7 @@ static void who_is_here_is_told_on_request(void **state)
     scene_t s;
 
     (void)state;
-    begin(&s, "m", 20);
-    hall_welcome(&s.hall, &s.a.person);
-    happens(&s, EVENT_JOIN, "z", "alice", "");
-    forget_all(&s);
+    begin_beside_alice(&s);
     hall_tell_who_is_here(&s.hall);
     assert_string_equal(s.published, "here lobby guest1 ;");
     end(&s);

@@ -89,16 +89,6 @@ int __wrap_hio_read(hio_t *io)
     return __real_hio_read(io);
 }
 
-static uint64_t events_of_settling(hloop_t *loop)
-{
-    hloop_stats_t before, after;
-
-    hloop_stats(loop, &before);
-    settle(loop);
-    hloop_stats(loop, &after);
-    return after.events - before.events;
-}
-
 static void plain_passwords_are_answered_at_once(void **state)
 {
     lab_t lab;

@@ -241,21 +241,33 @@ static int finish(void)
     return WEXITSTATUS(status);
 }
 
+/* The first generation stays as long as it wants, with a newer one beside it. */
+static void start_two_generations(int workers, pid_t *pids)
+{
+    server.holds = true;
+    server.drain_ms = 0;
+    server.workers = workers;
+    start();
+    workers_begin(workers, 1, pids);
+    kill(child, SIGHUP);
+    workers_begin(workers, 2, pids);
+}
+
+static void stop(void)
+{
+    kill(child, SIGTERM);
+    while (next()[0])
+        ;
+    assert_int_equal(finish(), 0);
+}
+
 static void a_slot_is_the_smallest_that_is_free(void **state)
 {
     pid_t pids[8] = {0};
 
     (void)state;
-    server.holds = true;
-    server.drain_ms = 0; /* the first generation stays as long as it wants */
-    start();
-    wait_for("announce\n");
-    workers_begin(2, 1, pids);
-    assert_true(pids[0] && pids[1]);
-
-    kill(child, SIGHUP);
-    workers_begin(2, 2, pids);
-    assert_true(pids[2] && pids[3]);
+    start_two_generations(2, pids);
+    assert_true(pids[0] && pids[1] && pids[2] && pids[3]);
 
     kill(pids[2], SIGKILL);
     wait_for("ended 2\n");
@@ -280,6 +292,7 @@ static void an_old_generation_drains_and_its_settings_go(void **state)
     (void)state;
     server.workers = 1;
     start();
+    wait_for("announce\n");
     workers_begin(1, 1, pids);
     kill(child, SIGHUP);
     wait_for("discard 1 of generation 1\n");
@@ -346,23 +359,14 @@ static void log_files_are_opened_anew_in_all_workers(void **state)
     snprintf(old, sizeof(old), "%s/old", ((folder_t *)folder)->path);
     assert_int_equal(hlogfile_open(&server.log, &(hlogfile_options_t){.prefix = "x", .path = path}),
                      0);
-    server.holds = true;
-    server.drain_ms = 0;
-    server.workers = 1;
-    start();
-    workers_begin(1, 1, pids);
-    kill(child, SIGHUP);
-    workers_begin(1, 2, pids);
+    start_two_generations(1, pids);
     assert_int_equal(rename(path, old), 0);
     kill(child, SIGUSR1);
     for (int i = 0; i < WAIT_MS / 10 && access(path, F_OK) < 0; i++)
         poll(NULL, 0, 10);
     kill(pids[1], SIGKILL);
     workers_begin(1, 2, pids); /* its successor */
-    kill(child, SIGTERM);
-    while (next()[0])
-        ;
-    assert_int_equal(finish(), 0);
+    stop();
     fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(read(fd, text, sizeof(text) - 1) > 0);
     close(fd);
@@ -377,19 +381,11 @@ static void there_is_room_for_the_newest_generation(void **state)
     pid_t pids[8] = {0};
 
     (void)state;
-    server.holds = true;
-    server.drain_ms = 0;
     options.slots_max = 4;
-    start();
-    workers_begin(2, 1, pids);
-    kill(child, SIGHUP);
-    workers_begin(2, 2, pids);
+    start_two_generations(2, pids);
     kill(child, SIGHUP); /* the first ones have to make room, whatever they were promised */
     wait_for("discard 1 of generation 1\n");
-    kill(child, SIGTERM);
-    while (next()[0])
-        ;
-    assert_int_equal(finish(), 0);
+    stop();
 }
 
 static void a_start_that_fails_ends_with_1(void **state)
