@@ -268,7 +268,7 @@ def test_wrk_pipelines(lab, url, work):
     script = work / "pipeline.lua"
     script.write_text('init = function() local r = {}\n for i = 1, 16 do r[i] = wrk.format("GET", "/data.bin") end\n'
                       ' req = table.concat(r) end\nrequest = function() return req end\n')
-    out = run(lab, "wrk", "-t1", "-c4", "-d1", "-s", script, url).out().decode()
+    out = run(lab, "wrk", "-t1", "-c4", "-d1", "--timeout", "60s", "-s", script, url).out().decode()
     assert "Socket errors" not in out and "Non-2xx" not in out and int(re.search(r"(\d+) requests in", out)[1]) > 0
 
 

@@ -81,7 +81,7 @@ def test_stop_works_with_a_broken_configuration(lab, www):
     assert not os.path.exists(pid_file)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_signals_that_stop(hhttpd, www, number):
     server = hhttpd(www, "0")
     server.workers()
@@ -614,7 +614,7 @@ def test_what_the_user_cannot_read_is_refused_before_anybody_serves(hhttpd, lab,
 def test_fifty_reloads_under_wrk_lose_no_request(hhttpd, lab, www, conf, headers):
     conf("worker_processes = 2\n")
     server = hhttpd("-c", conf.path)
-    load = lab.spawn("wrk", "-t1", "-c30", "-d60", *headers, server.urls[0] + "a.txt")
+    load = lab.spawn("wrk", "-t1", "-c30", "-d600", "--timeout", "60s", *headers, server.urls[0] + "a.txt")
     for _ in range(50):
         server.reload()
         assert load.running() and server.get("/a.txt").status == 200
