@@ -52,7 +52,7 @@ static const hopt_term_t examples[] = {
 };
 
 static const hopt_term_t signals[] = {
-    {"SIGTERM, SIGINT", "Stop: everybody is told and closed, for at most 3 seconds."},
+    {"SIGTERM, SIGINT, SIGQUIT", "Stop: everybody is told and closed, for at most 3 seconds."},
     {"SIGHUP", "Reload: read the certificate and --motd again, open the log file anew. Without any "
                "of these, a pid file and -d: stop."},
     {"SIGUSR1", "Write a summary of connections, rooms and lines."},

@@ -83,8 +83,9 @@ static const hopt_term_t examples[] = {
 };
 
 static const hopt_term_t signals[] = {
-    {"SIGTERM, SIGINT", "Stop: nobody new is accepted, the answers that are queued are sent for at "
-                        "most 5 seconds, the summary is written. A second one stops at once."},
+    {"SIGTERM, SIGINT, SIGQUIT",
+     "Stop: nobody new is accepted, the answers that are queued are sent for at "
+     "most 5 seconds, the summary is written. A second one stops at once."},
     {"SIGUSR1", "Write the summary of connections, datagrams and bytes."},
     {"SIGHUP", "Reload: open the log file anew. Without a log file, a pid file and -d: stop."},
     {NULL, NULL},

@@ -16,6 +16,7 @@ static sigset_t own_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGQUIT);
     sigaddset(&set, SIGUSR1);
     return set;
 }
@@ -68,6 +69,7 @@ static int worker_main(int index, void *userdata)
 
     htitle_set(service->title, "hecho: worker process");
     signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
     service->loop = NULL;
     err = service_with_loop(service, index, run_worker);

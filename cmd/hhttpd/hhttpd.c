@@ -130,8 +130,9 @@ static const hopt_term_t examples[] = {
 };
 
 static const hopt_term_t signals[] = {
-    {"SIGTERM, SIGINT", "Stop: nobody new is accepted, requests that have come are answered, for "
-                        "at most 5 seconds. A second one stops at once."},
+    {"SIGTERM, SIGINT, SIGQUIT",
+     "Stop: nobody new is accepted, requests that have come are answered, for "
+     "at most 5 seconds. A second one stops at once."},
     {"SIGHUP",
      "Reload: read the configuration, certificates and the like again, open the log "
      "files anew. Without a configuration, log or pid file: stop (a terminal was closed)."},

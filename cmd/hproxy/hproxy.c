@@ -231,8 +231,9 @@ static const hopt_term_t examples[] = {
 };
 
 static const hopt_term_t signals[] = {
-    {"SIGTERM, SIGINT", "Stop: nobody new is accepted, connections get --stop-time (5 seconds) to "
-                        "end. A second one stops at once."},
+    {"SIGTERM, SIGINT, SIGQUIT",
+     "Stop: nobody new is accepted, connections get --stop-time (5 seconds) to "
+     "end. A second one stops at once."},
     {"SIGHUP",
      "Reload: read the configuration, certificates and the like again, open the log files "
      "anew. Without a configuration, log or pid file: stop (a terminal was closed)."},

@@ -19,10 +19,13 @@
 #define EXIT_NOT_RUNNING 3 /* of -s status, as init scripts define it */
 #define MESSAGE_SIZE (PATH_MAX + 256)
 
-enum { ON_TERM, ON_INT, ON_HUP, ON_USR1, SIGNAL_COUNT };
+enum { ON_TERM, ON_INT, ON_QUIT, ON_HUP, ON_USR1, SIGNAL_COUNT };
 
-static const int signal_numbers[SIGNAL_COUNT] = {
-    [ON_TERM] = SIGTERM, [ON_INT] = SIGINT, [ON_HUP] = SIGHUP, [ON_USR1] = SIGUSR1};
+static const int signal_numbers[SIGNAL_COUNT] = {[ON_TERM] = SIGTERM,
+                                                 [ON_INT] = SIGINT,
+                                                 [ON_QUIT] = SIGQUIT,
+                                                 [ON_HUP] = SIGHUP,
+                                                 [ON_USR1] = SIGUSR1};
 
 struct hmain_s {
     const char *name;
@@ -411,8 +414,11 @@ static void on_user(hsignal_t *signal)
 
 int hmain_watch(hmain_t *app, hloop_t *loop, const hmain_callbacks_t *callbacks)
 {
-    static const hsignal_cb watches[SIGNAL_COUNT] = {
-        [ON_TERM] = on_stop, [ON_INT] = on_stop, [ON_HUP] = on_reload, [ON_USR1] = on_user};
+    static const hsignal_cb watches[SIGNAL_COUNT] = {[ON_TERM] = on_stop,
+                                                     [ON_INT] = on_stop,
+                                                     [ON_QUIT] = on_stop,
+                                                     [ON_HUP] = on_reload,
+                                                     [ON_USR1] = on_user};
 
     app->loop = loop;
     app->watcher = getpid();

@@ -6,7 +6,7 @@
  *         return status;
  *     ... listen; on a fault print it and   return hmain_end(app, 1);
  *     status = hmain_ready(app);                         user dropped, invoking terminal told
- *     hmain_watch(app, loop, &callbacks);                SIGTERM, SIGINT, SIGHUP, SIGUSR1
+ *     hmain_watch(app, loop, &callbacks);                SIGTERM, SIGHUP, SIGUSR1 ...
  *     hloop_run(loop);
  *     hmain_unwatch(app);
  *     return hmain_end(app, 0);
@@ -60,8 +60,8 @@ typedef struct hmain_s hmain_t;
  * the process, *app is NULL: 0 done; 1 failed; status gives 0 when it runs and 3 when not, as
  * service managers expect. A pid file is held when -d, -s or --pid-file was given. name and options
  * are borrowed until hmain_end. SIGPIPE is ignored from here on, and SIGHUP and SIGUSR1 wait until
- * hmain_watch or hmain_end: a reload during the start is no end. SIGTERM and SIGINT do not: there
- * is nothing to finish yet, and a start that hangs has to be stoppable. */
+ * hmain_watch or hmain_end: a reload during the start is no end. Those that stop do not: there is
+ * nothing to finish yet, and a start that hangs has to be stoppable. */
 #define HMAIN_RUN (-1)
 int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app);
 
@@ -70,14 +70,14 @@ int hmain_begin(const char *name, const hmain_options_t *options, hmain_t **app)
  * message. */
 int hmain_drop(hmain_t *app);
 
-/* Does hmain_drop, and tells the invoking process of a daemon that it runs. SIGTERM and SIGINT,
+/* Does hmain_drop, and tells the invoking process of a daemon that it runs. The signals that stop,
  * unless they are watched already, wait from here on as the others do. A master has to watch before
  * it makes workers: they would inherit the waiting. 0, or an exit status for hmain_end after a
  * message. */
 int hmain_ready(hmain_t *app);
 
 /* Called in the loop.
- *   on_stop    SIGTERM or SIGINT (NULL: hloop_stop); a second one stops the loop at once
+ *   on_stop    SIGTERM, SIGINT or SIGQUIT (NULL: hloop_stop); a second one stops the loop at once
  *   on_reload  SIGHUP (NULL: as on_stop, since the terminal went away; a daemon ignores it)
  *   on_user    SIGUSR1 (NULL: not watched) */
 typedef struct hmain_callbacks_s {

@@ -10,7 +10,7 @@
  * when it has moved one (see hlogfile).
  *
  *     main      hmaster_run(&options): -s, the background, the pid file, the first start, until
- *               SIGTERM or SIGINT
+ *               SIGTERM, SIGINT or SIGQUIT
  *     load      settings read and tried out, into a plan
  *     work      the body of a worker; hmaster_watch tells it to drain
  *
@@ -95,9 +95,9 @@ typedef struct hmaster_options_s {
     /* A plan is not used any more, or never was (number 0): no worker lives by it. */
     void (*discard)(void *userdata, hmaster_plan_t *plan, uint64_t number);
 
-    /* The body of a worker process: its exit status. SIGINT and SIGHUP are ignored there (a
-     * terminal sends its signals to the whole group), SIGTERM waits for hmaster_watch; the limit of
-     * descriptors is raised to the hard one; of the sockets it has those of its generation. */
+    /* The body of a worker process: its exit status. SIGINT, SIGQUIT and SIGHUP are ignored there
+     * (a terminal sends its signals to the whole group), SIGTERM waits for hmaster_watch; the limit
+     * of descriptors is raised to the hard one; of the sockets it has those of its generation. */
     int (*work)(const hmaster_worker_t *worker, void *userdata);
 
     /* May be NULL. In the master: the worker that had this slot has ended, well or not. */

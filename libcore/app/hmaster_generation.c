@@ -61,6 +61,7 @@ static sigset_t worker_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGQUIT);
     sigaddset(&set, SIGUSR1);
     return set;
 }
@@ -96,6 +97,7 @@ static int be_worker(int index, void *userdata)
 
     htitle_set(options->title, "%s: worker process", options->name);
     signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGUSR1, SIG_IGN); /* what it would tell is seen by hmaster_watch */
     close_shelves(g);

@@ -227,7 +227,7 @@ def test_log_file_is_opened_anew_by_reload(lab, args):
 # ---- stopping ----
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_stopping_ends_idle_connections_and_tells_the_summary(hecho, number):
     server = hecho("0")
     with server.connect() as sock:

@@ -380,6 +380,22 @@ def test_a_stop_gives_connections_their_time(hproxy, conf, target):
     assert proxy.process.wait() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_a_stop_by_the_terminal_leaves_no_files(hproxy, lab, target, number):
+    """Which tells it to the whole group: the workers wait for their master's word."""
+    files = [lab.path("s"), lab.path("pid")]
+    proxy = hproxy("--pid-file", files[1], f"unix:{files[0]}", target("A").address, start_new_session=True)
+    proxy.workers()
+    with proxy.connect() as sock:
+        assert exchange(sock, b"x")
+        os.killpg(proxy.pid, number)
+        wait_until(lambda: not os.path.exists(files[0]), "nobody listens any more")
+        assert exchange(sock, b"still served")
+    assert proxy.process.wait() == 0
+    assert not any(map(os.path.exists, files))
+    assert "killed" not in proxy.process.err()
+
+
 def is_cut(sock):
     try:
         return sock.recv(1) == b""
