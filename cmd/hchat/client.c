@@ -354,7 +354,7 @@ static void has_quit(client_t *c)
     else if (!c->heard)
         why = "the server has closed the connection without a word";
     else if (c->lost)
-        why = "the server has not passed on all lines: they came too fast";
+        why = "the server has not passed on all lines: they came too fast (--rate, --burst)";
     if (c->input.line)
         why = NULL;
     if (why)
@@ -512,6 +512,8 @@ static int open_input(client_t *c)
     c->input.ended_cb = on_input_ended;
     c->input.long_cb = on_input_long;
     c->input.words = &c->words;
+    c->input.rate = c->options->rate;
+    c->input.burst = c->options->burst;
     err = input_open(&c->input, c->loop, c->view.out, !c->options->no_history, why, sizeof(why));
     c->view.line = c->input.line;
     if (why[0])

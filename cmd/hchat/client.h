@@ -23,6 +23,7 @@ typedef struct client_options_s {
     /* From options that the server has, too. */
     bool timestamps;
     const char *password; /* where it is kept */
+    uint32_t rate, burst; /* of what is piped in */
 } client_options_t;
 
 /* Rows for HOPT_INCLUDE(client_rows, hchat_options_t, client, client_options_t). */

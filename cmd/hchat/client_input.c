@@ -76,47 +76,117 @@ static int open_terminal(input_t *input, hio_t *output, bool history, char *why,
 
 /* ---- something else -------------------------------------------------------------------------- */
 
-static void give(input_t *input, hbuf_t data)
+static bool waits(const input_t *input)
 {
-    line_result_e result;
-    hbuf_t text;
-    int rc;
+    return input->held || input->turn;
+}
 
-    while ((rc = line_next(&input->cut, CLIENT_LINE_MAX, &data, &text)) > 0) {
-        result = (line_result_e)rc;
+static void on_turn(htimer_t *timer);
+
+/* Half a burst is kept for lines that meet on their way, and for those that nobody typed. */
+static void wait_turn(input_t *input)
+{
+    uint32_t burst = (input->burst + 1) / 2;
+    uint64_t now_us, wait_us;
+
+    if (!input->loop) /* that line was the end */
+        return;
+    now_us = hloop_now_hrtime(input->loop);
+    flood_take(&input->said, now_us, input->rate, burst);
+    wait_us = flood_wait_us(&input->said, now_us, input->rate, burst);
+    if (wait_us > 0)
+        input->turn = htimer_add(input->loop, on_turn, (uint32_t)(wait_us / 1000) + 1, 1);
+    if (!input->turn)
+        return;
+    hevent_set_userdata(input->turn, input);
+    if (input->io)
+        hio_read_stop(input->io);
+}
+
+/* Endless, or no memory. */
+static void fail(input_t *input, int err)
+{
+    input->rest = (hbuf_t){0};
+    if (input->io)
+        hio_abort(input->io, err);
+}
+
+/* All that is there, until lines are to wait. */
+static void give(input_t *input)
+{
+    hbuf_t text;
+
+    while (!waits(input)) {
+        int what = line_next(&input->cut, CLIENT_LINE_MAX, &input->rest, &text);
+
+        if (what == LINE_NONE)
+            return;
         input_secret(input, false);
-        if (result == LINE_WHOLE)
-            input->line_cb(input, text.base, text.len);
-        else if (result == LINE_LONG)
+        if (what == LINE_LONG)
             input->long_cb(input);
-        else
-            break;
+        else if (what != LINE_WHOLE)
+            fail(input, what < 0 ? what : -EMSGSIZE);
+        else if (text.len > 0) {
+            input->line_cb(input, text.base, text.len);
+            wait_turn(input);
+        }
     }
-    if (rc != 0) /* endless, or no memory */
-        hio_abort(input->io, rc < 0 ? rc : -EMSGSIZE);
+}
+
+/* The last line may lack its end. */
+static void give_last(input_t *input)
+{
+    static char lf[] = "\n";
+
+    if (input->cut.unended > 0 && !input->cut.skipping) {
+        input->rest = (hbuf_t){lf, 1};
+        give(input);
+    }
+    if (!waits(input))
+        end(input);
+}
+
+static void go_on(input_t *input)
+{
+    give(input);
+    if (!waits(input) && input->closed)
+        give_last(input);
+    if (!waits(input) && input->io)
+        hio_read(input->io);
+}
+
+static void on_turn(htimer_t *timer)
+{
+    input_t *input = hevent_userdata(timer);
+
+    input->turn = NULL;
+    go_on(input);
 }
 
 static void on_read(hio_t *io, void *buf, int len)
 {
-    give(hevent_userdata(io), (hbuf_t){buf, (size_t)len});
+    input_t *input = hevent_userdata(io);
+    int err = 0;
+
+    input->rest = (hbuf_t){buf, (size_t)len};
+    give(input);
+    hbytes_clear(&input->kept);
+    if (input->rest.len > 0)
+        err = hbytes_append(&input->kept, input->rest.base, input->rest.len);
+    input->rest = (hbuf_t){input->kept.data, input->kept.len};
+    if (err < 0)
+        fail(input, err);
 }
 
-/* The last line may lack its end. */
 static void on_close(hio_t *io)
 {
-    static char lf[] = "\n";
     input_t *input = hevent_userdata(io);
 
     input->io = NULL;
     if (hio_error(io) == -ECANCELED)
         return;
-    if (input->cut.unended > 0 && !input->cut.skipping) {
-        hbuf_t data = {lf, 1}, text;
-
-        if (line_next(&input->cut, CLIENT_LINE_MAX, &data, &text) == LINE_WHOLE)
-            input->line_cb(input, text.base, text.len);
-    }
-    end(input);
+    input->closed = true;
+    go_on(input);
 }
 
 static int open_other(input_t *input, hloop_t *loop, char *why, size_t size)
@@ -137,6 +207,7 @@ static int open_other(input_t *input, hloop_t *loop, char *why, size_t size)
 int input_open(input_t *input, hloop_t *loop, hio_t *output, bool history, char *why, size_t size)
 {
     why[0] = '\0';
+    input->loop = loop;
     if (hline_is_useful(STDIN_FILENO, STDOUT_FILENO))
         return open_terminal(input, output, history, why, size);
     return open_other(input, loop, why, size);
@@ -144,12 +215,13 @@ int input_open(input_t *input, hloop_t *loop, hio_t *output, bool history, char 
 
 void input_hold(input_t *input, bool hold)
 {
-    if (!input->io)
+    if (input->line)
         return;
-    if (hold)
+    input->held = hold;
+    if (!hold)
+        go_on(input);
+    else if (input->io)
         hio_read_stop(input->io);
-    else
-        hio_read(input->io);
 }
 
 void input_secret(input_t *input, bool secret)
@@ -177,6 +249,11 @@ int input_close(input_t *input)
     if (input->io)
         hio_abort(input->io, -ECANCELED);
     input->io = NULL;
+    htimer_del(input->turn);
+    input->turn = NULL;
+    input->loop = NULL;
+    input->rest = (hbuf_t){0};
+    hbytes_deinit(&input->kept);
     line_deinit(&input->cut);
     return err;
 }

@@ -26,4 +26,7 @@ typedef struct flood_s {
 /* One line at this time (us, of a clock that does not go back). rate 0: no limit. */
 flood_e flood_take(flood_t *flood, uint64_t now_us, uint32_t rate, uint32_t burst);
 
+/* The time until a line would pass, us; 0: it would now. */
+uint64_t flood_wait_us(const flood_t *flood, uint64_t now_us, uint32_t rate, uint32_t burst);
+
 #endif

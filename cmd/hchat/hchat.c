@@ -149,6 +149,8 @@ static int run(const hchat_options_t *options, const hopt_list_t *words)
         return 2;
     client.timestamps = options->timestamps;
     client.password = options->password;
+    client.rate = options->rate;
+    client.burst = options->burst;
     if (rc > 0) {
         rc = options_check_client(options);
         return rc ? rc : client_main(&client, &endpoint);

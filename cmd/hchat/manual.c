@@ -27,7 +27,10 @@ static const char *const client[] = {
     "and the names that were seen last; names have colours (not "
     "with NO_COLOR); control characters of the server do nothing. Ctrl-D and Ctrl-C say /quit.",
     "Without a terminal it sends the lines of its stdin, says /quit at their end, and ends when "
-    "the server has closed the connection. --nick and --join are said first, once the server has "
+    "the server has closed the connection. It says no more than half of --burst at once and --rate "
+    "a second, so that a server with these limits, which are the usual ones, passes everything on; "
+    "for one that takes more, say so, or --rate 0. --nick and --join are said first, once the "
+    "server has "
     "greeted; with --password it is what the server's question is answered with.",
     "When the server asks for a password (its line ends with \"password: \"), the line that is "
     "typed "

@@ -52,7 +52,7 @@ const hopt_t options_table[] = {
     HOPT_UINT(0, "max-clients", hchat_options_t, max_clients, 1, OPTIONS_MEMBERS_MAX,
               "NUMBER clients (10000) at a time; further ones are told and closed"),
     HOPT_UINT(0, "max-per-address", hchat_options_t, max_per_address, 1, OPTIONS_MEMBERS_MAX,
-              "NUMBER clients at a time from one address"),
+              "NUMBER clients at a time from one address (no limit: many may share one)"),
     HOPT_FLAG(0, "accept-proxy", hchat_options_t, accept_proxy,
               "take clients' addresses from a PROXY header, which has to come first",
               .alias = "proxy-protocol"),
@@ -62,8 +62,9 @@ const hopt_t options_table[] = {
     HOPT_GROUP("Limits"),
     HOPT_SIZE(0, "line-max", hchat_options_t, line_max, EVENT_TEXT_MAX / 4,
               "lines of at most SIZE bytes (4096); longer ones are not passed on", .min = 64),
-    HOPT_UINT(0, "rate", hchat_options_t, rate, 0, 1000000,
-              "NUMBER lines a second (5) from one member; 0: no limit"),
+    HOPT_UINT(
+        0, "rate", hchat_options_t, rate, 0, 1000000,
+        "NUMBER lines a second (5) from one member, or, a client, out of a pipe; 0: no limit"),
     HOPT_UINT(0, "burst", hchat_options_t, burst, 1, 1000000,
               "NUMBER lines (20) at once, after a pause"),
     HOPT_SPAN(0, "idle-timeout", hchat_options_t, idle_ms,
@@ -132,6 +133,8 @@ int options_check_client(const hchat_options_t *options)
     servers.client = options_default.client;
     servers.timestamps = options_default.timestamps;
     servers.password = options_default.password;
+    servers.rate = options_default.rate;
+    servers.burst = options_default.burst;
     option = find_changed(options_table, &servers, &options_default);
     if (option)
         return is_only_for(option, "server, and HOST PORT or --connect makes a client");

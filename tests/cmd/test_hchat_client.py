@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -317,7 +318,29 @@ def test_a_pipe_that_was_too_fast_has_failed(room):
     room.send("* you write too fast: that was not passed on\n")
     room.socket.close()
     assert hchat.wait() == 1
-    assert hchat.err() == "hchat: the server has not passed on all lines: they came too fast\n"
+    assert hchat.err() == "hchat: the server has not passed on all lines: they came too fast " \
+        "(--rate, --burst)\n"
+
+
+def test_a_pipe_is_said_at_the_servers_pace(room):
+    hchat = room.pipe("--rate", "10", "--burst", "2")
+    room.send(GREETING)
+    begin = time.monotonic()
+    hchat.send(b"1\n2\n3\n4\n5\n6\n7\n8\n\n\n/quit")
+    hchat.end_input()
+    room.expect("1\n2\n3\n4\n5\n6\n7\n8\n/quit\n")
+    assert time.monotonic() - begin > 0.7  # slowness makes it longer only
+    room.socket.close()
+    assert hchat.wait() == 0 and hchat.err() == ""
+
+
+def test_a_pipe_that_waits_loses_nothing(room):
+    hchat = room.pipe("--rate", "1000000")
+    lines = [b"%d " % i + b"x" * 100 + b"\n" for i in range(2000)]
+    room.send(GREETING)
+    hchat.send(b"".join(lines) + b"unended")
+    hchat.end_input()
+    room.expect(b"".join(lines).decode() + "unended\n/quit\n")
 
 
 def test_a_question_without_an_end_is_shown(room):

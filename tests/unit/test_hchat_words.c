@@ -213,6 +213,25 @@ static void so_many_at_once_and_so_many_a_second(void **state)
     assert_int_equal(flood_take(&flood, now + S, 2, 10), FLOOD_PASS);
 }
 
+static void the_time_until_a_line_would_pass_is_known(void **state)
+{
+    flood_t flood = {0};
+    uint64_t now = 5 * S;
+
+    (void)state;
+    assert_int_equal(flood_wait_us(&flood, now, 2, 3), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(flood_wait_us(&flood, now, 2, 3), 0);
+        flood_take(&flood, now, 2, 3);
+    }
+    assert_int_equal(flood_wait_us(&flood, now, 2, 3), S / 2);
+    assert_int_equal(flood_wait_us(&flood, now + S / 2 - 1, 2, 3), 1);
+    assert_int_equal(flood_wait_us(&flood, now + S / 2, 2, 3), 0);
+    assert_int_equal(flood_take(&flood, now + S / 2, 2, 3), FLOOD_PASS);
+    assert_int_equal(flood_wait_us(&flood, now + S / 2, 2, 3), S / 2);
+    assert_int_equal(flood_wait_us(&flood, now, 0, 3), 0);
+}
+
 static void who_goes_on_is_out(void **state)
 {
     flood_t flood = {0};
@@ -263,6 +282,7 @@ int main(void)
         cmocka_unit_test(what_strangers_write_is_made_harmless),
         cmocka_unit_test(lack_of_memory_is_an_error),
         cmocka_unit_test(so_many_at_once_and_so_many_a_second),
+        cmocka_unit_test(the_time_until_a_line_would_pass_is_known),
         cmocka_unit_test(who_goes_on_is_out),
         cmocka_unit_test(a_pause_makes_good),
         cmocka_unit_test(without_a_rate_everything_passes),
