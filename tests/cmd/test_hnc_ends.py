@@ -364,13 +364,15 @@ def test_an_idle_connection_ends_silently(lab, role):
 
 def test_waiting_for_a_client_is_not_being_idle(lab):
     port = lab.port()
-    listener = lab.spawn("hnc", "-l", "-w", "200ms", "127.0.0.1", port)
+    listener = lab.spawn("hnc", "-l", "-w", "1", "127.0.0.1", port)
     lab.wait_bound(port)
     idle = Conversation(lab, "connects", "-w", "1", stdin=subprocess.PIPE)
-    assert idle.hnc.wait() == 0  # more than 200 ms have passed
+    assert idle.hnc.wait() == 0  # more than a second has passed
     assert listener.running()
+    listener.pause()  # so that the client and what it says are there at once
     with socket.create_connection(("127.0.0.1", port)) as s:
         s.sendall(b"data")
+        listener.resume()
         listener.wait_out(b"data")
 
 
