@@ -39,11 +39,14 @@ static const hopt_t site_rows[] = {
 };
 
 static const hopt_t top_rows[] = {
-    HOPT_STRING(0, "logfile", settings_t, logfile, "messages go there"),
+    HOPT_STRING(0, "logfile", settings_t, base.logs.messages.path, "messages go there"),
     HOPT_CALL(0, "loglevel", settings_take_loglevel, "the least that is told", .arg_name = "L"),
-    HOPT_INT(0, "log_remain_days", settings_t, log_remain_days, -1, 36500, "how long to keep"),
-    HOPT_SIZE(0, "log_filesize", settings_t, log_filesize, INT64_MAX, "bytes of a log"),
-    HOPT_FLAG(0, "log_fsync", settings_t, log_fsync, "messages are on the disk at once"),
+    HOPT_INT(0, "log_remain_days", settings_t, base.logs.messages.keep_days, -1, 36500,
+             "how long to keep"),
+    HOPT_SIZE(0, "log_filesize", settings_t, base.logs.messages.size_max, INT64_MAX,
+              "bytes of a log"),
+    HOPT_FLAG(0, "log_fsync", settings_t, base.logs.messages.sync,
+              "messages are on the disk at once"),
     HOPT_CALL(0, "access_log", settings_take_access_log, "requests", .arg_name = "FILE"),
     HOPT_CALL(0, "access_log_format", settings_take_format, "its form", .arg_name = "FORMAT"),
 
@@ -70,10 +73,11 @@ static const hopt_t top_rows[] = {
     HOPT_CALL(0, "ssl_ca_certificate", settings_take_ca, "clients need one of it", .arg_name = "F"),
     HOPT_ENUM(0, "ssl_verify_client", settings_t, ssl_verify_client, verify_names, "when"),
 
-    HOPT_FLAG(0, "daemon", settings_t, main.daemon, "run in the background"),
-    HOPT_STRING(0, "pid_file", settings_t, main.pid_file, "the process number", .alias = "pidfile"),
-    HOPT_STRING(0, "user", settings_t, main.user, "of the workers"),
-    HOPT_STRING(0, "group", settings_t, main.group, "of the workers"),
+    HOPT_FLAG(0, "daemon", settings_t, base.main.daemon, "run in the background"),
+    HOPT_STRING(0, "pid_file", settings_t, base.main.pid_file, "the process number",
+                .alias = "pidfile"),
+    HOPT_STRING(0, "user", settings_t, base.main.user, "of the workers"),
+    HOPT_STRING(0, "group", settings_t, base.main.group, "of the workers"),
     HOPT_CALL(0, "chroot", settings_take_chroot, "the workers see only this", .arg_name = "DIR"),
     HOPT_FLAG(0, "no_sandbox", settings_t, no_sandbox, "no Landlock, no seccomp"),
 

@@ -213,7 +213,7 @@ static int test(settings_t *settings)
 /* A broken file is no reason not to stop what runs. */
 static bool can_do_without_file(const settings_t *settings)
 {
-    int action = settings ? settings->main.action : HMAIN_NONE;
+    int action = settings ? settings->base.main.action : HMAIN_NONE;
 
     return action == HMAIN_STOP || action == HMAIN_STATUS || action == HMAIN_REOPEN;
 }

@@ -34,7 +34,7 @@ static void load_libraries(const settings_t *s)
 static int change_identity(const generation_t *g, pid_t parent, hbytes_t *why)
 {
     const settings_t *s = g->settings;
-    const hmain_options_t *o = &s->main;
+    const hmain_options_t *o = &s->base.main;
     const char *root = s->chroot_path;
     int err;
 

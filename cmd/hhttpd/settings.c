@@ -73,7 +73,8 @@ settings_t *settings_new(void)
     settings->site.home_page[0] = SETTINGS_HOME_PAGE;
     settings->worker_processes = 1;
     settings->worker_threads = 1;
-    settings->loglevel = HLOG_INFO;
+    settings->base.logs.messages.prefix = hhttpd_doc.name;
+    settings->base.logs.messages.level = HLOG_INFO;
     settings->access_format = HTTP_LOG_COMBINED;
     settings->drain_ms = DRAIN_MS;
     return settings;
@@ -83,7 +84,7 @@ void settings_free(settings_t *settings)
 {
     if (!settings)
         return;
-    hconf_free(settings->conf);
+    hconf_free(settings->base.conf);
     free_keep(settings->keep);
     hmem_free(settings);
 }
@@ -92,7 +93,7 @@ void settings_free(settings_t *settings)
 
 void settings_where(const settings_t *s, const char *value, hbytes_t *errors)
 {
-    hconf_where(s->conf, s->conf_path, value, errors);
+    hconf_where(s->base.conf, s->base.conf_path, value, errors);
 }
 
 /* value: the one that is wrong, or NULL: none in particular. */
@@ -101,7 +102,7 @@ __attribute__((format(printf, 4, 5))) static int complain(const settings_t *s, c
 {
     va_list ap;
 
-    settings_where(s, hconf_line(s->conf, value) > 0 ? value : NULL, errors);
+    settings_where(s, hconf_line(s->base.conf, value) > 0 ? value : NULL, errors);
     va_start(ap, fmt);
     hbytes_vprintf(errors, fmt, ap);
     va_end(ap);
@@ -304,8 +305,8 @@ static int finish(settings_t *s, hbytes_t *errors)
         err = finish_site(s, &s->site, errors);
     for (site_settings_t *site = s->hosts; !err && site; site = site->next)
         err = finish_site(s, site, errors);
-    if (s->verbose > 0 && !s->access_log)
-        s->access_log = "";
+    if (s->verbose > 0 && !s->base.logs.access)
+        s->base.logs.access = "";
     return err;
 }
 
@@ -350,8 +351,8 @@ static int read_file(settings_t *s, const char *path, hbytes_t *errors)
         return 0;
     }
     s->reading_file = true;
-    s->conf_path = path;
-    err = hconf_load(path, &settings_schema, s, &s->conf, errors);
+    s->base.conf_path = path;
+    err = hconf_load(path, &settings_schema, s, &s->base.conf, errors);
     s->reading_file = false;
     return err;
 }
@@ -364,7 +365,7 @@ int settings_load(int argc, char *const argv[], settings_t **settings, hbytes_t 
 
     *settings = NULL;
     if (!err)
-        err = read_file(s, first->conf_path, errors);
+        err = read_file(s, first->base.conf_path, errors);
     if (!err)
         err = read_arguments(argc, argv, s, errors);
     if (!err)

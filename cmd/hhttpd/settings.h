@@ -13,7 +13,7 @@
 #define HNET_HHTTPD_SETTINGS_H
 
 #include "app/hconf.h"
-#include "app/hmain.h"
+#include "app/hmaster.h"
 #include "app/hopt.h"
 #include "app/hopt_doc.h"
 #include "codec/http_log.h"
@@ -101,13 +101,11 @@ typedef struct settings_s {
     site_settings_t site; /* the default one */
     site_settings_t *hosts;
     keep_t *keep;
-    hconf_t *conf;
+    hmaster_settings_t base;
 
-    const char *conf_path;
     bool test;
     int verbose;
     bool qr;
-    hmain_options_t main;
 
     listen_t *listens;
     bool reading_file; /* while the file is read */
@@ -123,13 +121,7 @@ typedef struct settings_s {
     uint64_t body_max;                  /* bytes; 0: the server's default */
     uint32_t drain_ms;                  /* what old connections get at a reload */
 
-    const char *logfile; /* NULL: stderr */
-    int loglevel;        /* hlog_level_e */
-    int log_remain_days;
-    uint64_t log_filesize;
-    bool log_fsync;
-    const char *access_log; /* NULL: none; "-": stdout; "": where messages go */
-    int access_format;      /* http_log_e */
+    int access_format; /* http_log_e */
 
     bool tls_self_signed;
     const char *ssl_ca_certificate; /* clients have to show a certificate of it */

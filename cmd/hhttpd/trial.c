@@ -95,7 +95,7 @@ int trial_run(const generation_t *g, hbytes_t *errors)
 {
     const settings_t *s = g->settings;
 
-    if (s->main.user || s->main.group || s->chroot_path)
+    if (s->base.main.user || s->base.main.group || s->chroot_path)
         return try_in_process(g, errors);
     return site_test(s, true, errors);
 }

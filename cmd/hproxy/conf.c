@@ -6,10 +6,10 @@
 
 static const hopt_t top_rows[] = {
     {.type = HOPT_TYPE_INCLUDE, .table = settings_common_rows},
-    HOPT_FLAG(0, "daemon", settings_t, main.daemon, "run in the background"),
-    HOPT_STRING(0, "pid-file", settings_t, main.pid_file, "the process number"),
-    HOPT_STRING(0, "user", settings_t, main.user, "of the workers"),
-    HOPT_STRING(0, "group", settings_t, main.group, "of the workers"),
+    HOPT_FLAG(0, "daemon", settings_t, base.main.daemon, "run in the background"),
+    HOPT_STRING(0, "pid-file", settings_t, base.main.pid_file, "the process number"),
+    HOPT_STRING(0, "user", settings_t, base.main.user, "of the workers"),
+    HOPT_STRING(0, "group", settings_t, base.main.group, "of the workers"),
     HOPT_END,
 };
 
@@ -74,7 +74,7 @@ const hconf_schema_t settings_schema = {sections, sizeof(settings_t)};
 /* ---- one key alone --------------------------------------------------------------------------- */
 
 static const hopt_t pid_rows[] = {
-    HOPT_STRING(0, "pid-file", settings_t, main.pid_file, "the process number"),
+    HOPT_STRING(0, "pid-file", settings_t, base.main.pid_file, "the process number"),
     HOPT_END,
 };
 

@@ -307,12 +307,12 @@ static int test(settings_t *settings)
  * file with mistakes would be refused: better tell them to who asks for it. */
 static bool can_do_without_settings(const settings_t *settings)
 {
-    int action = settings ? settings->main.action : HMAIN_NONE;
+    int action = settings ? settings->base.main.action : HMAIN_NONE;
 
     if (action != HMAIN_NONE && settings->test)
         return false;
     return action == HMAIN_STOP || action == HMAIN_STATUS || action == HMAIN_REOPEN ||
-           (action == HMAIN_RELOAD && !settings->conf_path);
+           (action == HMAIN_RELOAD && !settings->base.conf_path);
 }
 
 static int run(int argc, char *const argv[], htitle_t *title)
@@ -323,7 +323,7 @@ static int run(int argc, char *const argv[], htitle_t *title)
 
     if (err && can_do_without_settings(settings))
         err = 0;
-    if (err || !settings->main.pid_file) /* it may not be the one of the file */
+    if (err || !settings->base.main.pid_file) /* it may not be the one of the file */
         hlogfile_complain(HPROXY_NAME, &errors);
     hbytes_deinit(&errors);
     if (err) {

@@ -1,6 +1,5 @@
 #include "master.h"
 
-#include "app/hprivilege.h"
 #include "base/hmem.h"
 
 #include <string.h>
@@ -13,6 +12,8 @@
 
 static void free_generation(generation_t *g)
 {
+    if (!g)
+        return;
     hlogs_close(&g->logs);
     settings_free(g->settings);
     hmem_free(g->wanted);
@@ -20,44 +21,12 @@ static void free_generation(generation_t *g)
     hmem_free(g);
 }
 
-static int check_user(const settings_t *s, hbytes_t *errors)
-{
-    const char *wrong = NULL;
-    hbytes_t why = {0};
-    int err = hprivilege_check(s->main.user, s->main.group, &wrong, &why);
-
-    if (err) {
-        settings_where(s, wrong, errors);
-        hbytes_printf(errors, "%s\n", why.len > 0 ? why.data : herr_str(err));
-    }
-    hbytes_deinit(&why);
-    return err;
-}
-
-static int open_logs(generation_t *g, hbytes_t *errors)
-{
-    const settings_t *s = g->settings;
-    const hlogfile_options_t options = {.prefix = HPROXY_NAME,
-                                        .path = s->logfile,
-                                        .level = s->loglevel,
-                                        .size_max = s->log_filesize,
-                                        .keep_days = s->log_remain_days};
-    const char *wrong;
-    int err = hlogs_open(&g->logs, &options, s->access_log, &wrong);
-
-    if (err) {
-        settings_where(s, wrong, errors);
-        hbytes_printf(errors, "cannot open %s: %s\n", wrong, herr_str(err));
-    }
-    return err;
-}
-
 static const char *where_of(const settings_t *s, keep_t *keep, const char *text)
 {
     hbytes_t where = {0};
     char *kept = NULL;
 
-    settings_where(s, hconf_line(s->conf, text) > 0 ? text : "", &where);
+    settings_where(s, hconf_line(s->base.conf, text) > 0 ? text : "", &where);
     if (where.len > 0)
         kept = settings_keep(keep, where.len + 1);
     if (kept)
@@ -105,50 +74,15 @@ static int collect_ways(generation_t *g)
 /* Everything that can fail without listening. */
 static int try_out(generation_t *g, htls_ctx_t **self_signed, hbytes_t *errors)
 {
-    int err = check_user(g->settings, errors);
+    int err = hmaster_check_user(&g->settings->base, errors);
 
     if (!err)
-        err = open_logs(g, errors);
+        err = hmaster_open_logs(&g->settings->base, &g->logs, errors);
     if (!err)
         err = tls_make(g->settings, self_signed, errors);
     if (!err)
         err = collect_ways(g);
     return err ? err : worker_try(g, errors);
-}
-
-/* Takes the settings in any case. 0 and *out, or a negative error and lines. */
-static int make_generation(settings_t *settings, htls_ctx_t **self_signed, generation_t **out,
-                           hbytes_t *errors)
-{
-    generation_t *g = hmem_zalloc(sizeof(*g));
-    int err;
-
-    *out = NULL;
-    if (!g) {
-        settings_free(settings);
-        return -ENOMEM;
-    }
-    *g = (generation_t){.settings = settings, .logs = HLOGS_NONE};
-    err = try_out(g, self_signed, errors);
-    if (err)
-        free_generation(g);
-    else
-        *out = g;
-    return err;
-}
-
-int master_test(settings_t *settings, hbytes_t *errors)
-{
-    htls_ctx_t *self_signed = NULL;
-    generation_t *g;
-    int err = make_generation(settings, &self_signed, &g, errors);
-
-    if (err && errors->len == 0)
-        hbytes_printf(errors, "%s\n", herr_str(err));
-    if (g)
-        free_generation(g);
-    htls_ctx_free(self_signed);
-    return err;
 }
 
 /* ---- what a socket is for -------------------------------------------------------------------- */
@@ -195,20 +129,29 @@ static int check_ways(void *userdata, const hmaster_generation_t *generation, hb
 
 /* ---- for hmaster ----------------------------------------------------------------------------- */
 
+/* One of the settings that the start is with, or of new ones. */
+static int make_generation(master_t *master, generation_t *g, hbytes_t *errors)
+{
+    int err = 0;
+
+    *g = (generation_t){.settings = master->first, .logs = HLOGS_NONE};
+    master->first = NULL;
+    if (!g->settings)
+        err = settings_load(master->argc, master->argv, &g->settings, errors);
+    return err ? err : try_out(g, &master->self_signed, errors);
+}
+
 static int load(void *userdata, hmaster_plan_t *plan, hbytes_t *errors)
 {
-    master_t *master = userdata;
-    settings_t *s = master->first;
-    generation_t *g = NULL;
-    int err = s ? 0 : settings_load(master->argc, master->argv, &s, errors);
+    generation_t *g = hmem_zalloc(sizeof(*g));
+    const settings_t *s;
+    int err = g ? make_generation(userdata, g, errors) : -ENOMEM;
 
-    master->first = NULL;
-    if (err)
-        settings_free(s);
-    else
-        err = make_generation(s, &master->self_signed, &g, errors);
-    if (err)
+    if (err) {
+        free_generation(g);
         return err;
+    }
+    s = g->settings;
     *plan = (hmaster_plan_t){.settings = g,
                              .log = &g->logs.messages,
                              .access = &g->logs.access,
@@ -218,16 +161,8 @@ static int load(void *userdata, hmaster_plan_t *plan, hbytes_t *errors)
                              .drain_ms = s->drain_ms,
                              .stop_ms = s->stop_ms,
                              .tells = s->verbose > 0,
-                             .main = &s->main};
+                             .base = &s->base};
     return 0;
-}
-
-static void where(void *userdata, const hmaster_plan_t *plan, const char *value, hbytes_t *place)
-{
-    const generation_t *g = plan->settings;
-
-    (void)userdata;
-    settings_where(g->settings, value, place);
 }
 
 static void discard(void *userdata, hmaster_plan_t *plan, uint64_t number)
@@ -235,6 +170,21 @@ static void discard(void *userdata, hmaster_plan_t *plan, uint64_t number)
     (void)userdata;
     (void)number;
     free_generation(plan->settings);
+}
+
+int master_test(settings_t *settings, hbytes_t *errors)
+{
+    master_t master = {.first = settings};
+    hmaster_plan_t plan;
+    int err = load(&master, &plan, errors);
+
+    if (!err)
+        free_generation(plan.settings);
+    else if (errors->len == 0)
+        hbytes_printf(errors, "%s\n", herr_str(err));
+    settings_free(master.first);
+    htls_ctx_free(master.self_signed);
+    return err;
 }
 
 static void on_ended(void *userdata, int slot)
@@ -260,14 +210,10 @@ static int make_shared(master_t *master)
 static int run(master_t *master, const settings_t *settings, htitle_t *title)
 {
     const hmaster_options_t options = {.name = HPROXY_NAME,
-                                       .main = &settings->main,
+                                       .base = &settings->base,
                                        .title = title,
                                        .slots_max = SLOTS_MAX,
-                                       .reloads = settings->conf_path ||
-                                                  hlogfile_is_path(settings->logfile) ||
-                                                  hlogfile_is_path(settings->access_log),
                                        .load = load,
-                                       .where = where,
                                        .check = check_ways,
                                        .announce = announce,
                                        .discard = discard,
@@ -282,7 +228,7 @@ int master_serve(int argc, char *const argv[], settings_t *settings, htitle_t *t
 {
     master_t master = {.argc = argc, .argv = argv, .first = settings};
     hbytes_t errors = {0};
-    int err = check_user(settings, &errors), status = 1;
+    int err = hmaster_check_user(&settings->base, &errors), status = 1;
 
     if (!err)
         err = make_shared(&master);

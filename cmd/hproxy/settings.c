@@ -54,7 +54,8 @@ settings_t *settings_new(void)
     }
     settings_init_service(&settings->command, keep);
     settings->workers = 1;
-    settings->loglevel = HLOG_INFO;
+    settings->base.logs.messages.prefix = hproxy_doc.name;
+    settings->base.logs.messages.level = HLOG_INFO;
     return settings;
 }
 
@@ -90,14 +91,14 @@ void settings_free(settings_t *settings)
     if (!settings)
         return;
     deinit_service(&settings->command);
-    hconf_free(settings->conf);
+    hconf_free(settings->base.conf);
     free_keep(keep);
     hmem_free(settings);
 }
 
 void settings_where(const settings_t *s, const char *value, hbytes_t *errors)
 {
-    hconf_where(s->conf, s->conf_path, value, errors);
+    hconf_where(s->base.conf, s->base.conf_path, value, errors);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -139,8 +140,8 @@ static int read_file(settings_t *s, const char *path, hbytes_t *errors)
 {
     if (!path)
         return 0;
-    s->conf_path = path;
-    return hconf_load(path, &settings_schema, s, &s->conf, errors);
+    s->base.conf_path = path;
+    return hconf_load(path, &settings_schema, s, &s->base.conf, errors);
 }
 
 /* Byte for byte, and those between members too: settings_init_service clears them. */
@@ -180,8 +181,8 @@ static int read_all(int argc, char *const argv[], settings_t *s, const char *con
         err = add_command(s, errors);
     if (!err)
         err = settings_check(s, errors);
-    if (s->verbose > 0 && !s->access_log)
-        s->access_log = "";
+    if (s->verbose > 0 && !s->base.logs.access)
+        s->base.logs.access = "";
     return err;
 }
 
@@ -190,8 +191,8 @@ static void find_pid_file(settings_t *s)
 {
     hbytes_t known = {0};
 
-    if (!s->main.pid_file && s->conf_path)
-        hconf_load(s->conf_path, &settings_pid_schema, s, &s->conf, &known);
+    if (!s->base.main.pid_file && s->base.conf_path)
+        hconf_load(s->base.conf_path, &settings_pid_schema, s, &s->base.conf, &known);
     hbytes_deinit(&known);
 }
 
@@ -206,7 +207,7 @@ int settings_load(int argc, char *const argv[], settings_t **settings, hbytes_t 
         settings_free(s);
         return err;
     }
-    err = read_all(argc, argv, s, first->conf_path, errors);
+    err = read_all(argc, argv, s, first->base.conf_path, errors);
     if (err)
         find_pid_file(first);
     *settings = err ? first : s;

@@ -13,7 +13,7 @@
 #define HPROXY_SETTINGS_H
 
 #include "app/hconf.h"
-#include "app/hmain.h"
+#include "app/hmaster.h"
 #include "app/hopt.h"
 #include "app/hopt_doc.h"
 #include "net/hbalance.h"
@@ -118,26 +118,19 @@ typedef struct service_settings_s {
 typedef struct settings_s {
     service_settings_t *services; /* in the order given */
     service_settings_t command;   /* what the command line says; among services if it listens */
-    hconf_t *conf;
+    hmaster_settings_t base;
 
-    const char *conf_path;
     bool test;
     int verbose;
-    hmain_options_t main;
 
     uint32_t workers;  /* processes */
     uint32_t drain_ms; /* what old connections get at a reload; 0: all the time they want */
     uint32_t stop_ms;  /* ... when it is stopped; 0: 5,000 */
     bool no_sandbox;
 
-    const char *dns;        /* name servers; NULL: the system's */
-    uint32_t dns_min_ms;    /* a name is asked again at the earliest after; 0: 1,000 */
-    uint32_t dns_max_ms;    /* ... at the latest; 0: 300,000 */
-    const char *logfile;    /* NULL: stderr */
-    int loglevel;           /* hlog_level_e */
-    uint64_t log_filesize;  /* see hlogfile; 0: any */
-    int log_remain_days;    /* 0: no file is moved because of its age, or removed */
-    const char *access_log; /* NULL: none; "-": stdout; "": where messages go */
+    const char *dns;     /* name servers; NULL: the system's */
+    uint32_t dns_min_ms; /* a name is asked again at the earliest after; 0: 1,000 */
+    uint32_t dns_max_ms; /* ... at the latest; 0: 300,000 */
     bool access_json;
     const char *status; /* end point of /metrics and /status; NULL: none */
     hendpoint_t status_endpoint;

@@ -3,7 +3,6 @@
 #include "settings.h"
 
 #include "app/hlisteners.h"
-#include "app/hlogfile.h"
 #include "base/hstr.h"
 #include "net/haccess.h"
 #include "net/hdestination.h"
@@ -33,10 +32,10 @@ __attribute__((format(printf, 3, 4))) static void complain(check_t *check, const
 {
     const settings_t *s = check->settings;
     const service_settings_t *service = check->service;
-    const char *place = hconf_line(s->conf, value) > 0 ? value : service->name;
+    const char *place = hconf_line(s->base.conf, value) > 0 ? value : service->name;
     va_list ap;
 
-    if (hconf_line(s->conf, place) > 0)
+    if (hconf_line(s->base.conf, place) > 0)
         settings_where(s, place, check->errors);
     if (service != &s->command)
         hbytes_printf(check->errors, "[listen %s]: ", service->name);
@@ -469,13 +468,13 @@ static int check_process(const settings_t *s, hbytes_t *errors)
 
     if (min_ms > max_ms)
         err = refuse(s, NULL, "dns-min is more than dns-max (5m if it is not given)\n", errors);
-    if (s->access_json && !s->access_log && s->verbose == 0)
+    if (s->access_json && !s->base.logs.access && s->verbose == 0)
         err = refuse(s, NULL, "log-format = json goes with access-log\n", errors);
-    if ((s->log_filesize > 0 || s->log_remain_days > 0) && !hlogfile_is_path(s->logfile) &&
-        !hlogfile_is_path(s->access_log))
+    if ((s->base.logs.messages.size_max > 0 || s->base.logs.messages.keep_days > 0) &&
+        !hlogs_have_path(&s->base.logs))
         err = refuse(s, NULL, "log-filesize and log-remain-days go with log-file or access-log\n",
                      errors);
-    if (s->test && s->main.action != HMAIN_NONE)
+    if (s->test && s->base.main.action != HMAIN_NONE)
         err = refuse(s, "", "-t and -s: choose one\n", errors);
     return err;
 }

@@ -21,7 +21,7 @@ static void say_why(const settings_t *s, const service_settings_t *service,
         if (is_about(error, files[i]))
             culprit = files[i];
     }
-    if (hconf_line(s->conf, culprit) > 0)
+    if (hconf_line(s->base.conf, culprit) > 0)
         settings_where(s, culprit, errors);
     hbytes_printf(errors, "TLS: %s\n", error);
 }

@@ -211,21 +211,17 @@ int settings_take_loglevel(const hopt_t *option, const char *arg, void *settings
     (void)option;
     if (hlog_level_parse(arg, &level) < 0)
         return settings_wrong(why, "'%s': it takes debug, info, warn, error or silent", arg);
-    s->loglevel = (int)level;
+    s->base.logs.messages.level = (int)level;
     return 0;
 }
 
 int settings_take_access_log(const hopt_t *option, const char *arg, void *settings, hbytes_t *why)
 {
     settings_t *s = settings;
-    bool on;
 
     (void)option;
     (void)why;
-    if (hstr_parse_bool(arg, &on) < 0)
-        s->access_log = arg;
-    else
-        s->access_log = on ? "" : NULL;
+    s->base.logs.access = hlogs_access(arg);
     return 0;
 }
 

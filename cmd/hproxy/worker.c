@@ -35,7 +35,7 @@ typedef struct worker_s {
 
 static int change_identity(const worker_t *worker, hbytes_t *why)
 {
-    const hmain_options_t *o = &worker->generation->settings->main;
+    const hmain_options_t *o = &worker->generation->settings->base.main;
     int err;
 
     if (!o->user && !o->group)

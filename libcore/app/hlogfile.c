@@ -36,6 +36,16 @@ void hlogfile_write(int fd, const void *data, size_t len)
     }
 }
 
+const hopt_t hlogfile_rows[] = {
+    HOPT_SIZE(0, "log-filesize", hlogfile_options_t, size_max, INT64_MAX,
+              "move a log file that has grown to SIZE to FILE.DATE-TIME, and begin a new one",
+              .arg_name = "SIZE"),
+    HOPT_INT(
+        0, "log-remain-days", hlogfile_options_t, keep_days, 0, 36500,
+        "move log files every day, and remove those that were moved more than NUMBER days ago"),
+    HOPT_END,
+};
+
 bool hlogfile_is_path(const char *path)
 {
     return path && path[0] != '\0' && strcmp(path, "-") != 0;
@@ -268,20 +278,33 @@ bool hlogfile_rotate(const hlogfile_t *log, const hlogfile_t *report)
 
 /* ---- those of a server ----------------------------------------------------------------------- */
 
-int hlogs_open(hlogs_t *logs, const hlogfile_options_t *options, const char *access,
-               const char **wrong)
+const char *hlogs_access(const char *text)
 {
-    hlogfile_options_t others = *options;
-    int err = hlogfile_open(&logs->messages, options);
+    bool on;
 
-    *wrong = options->path;
-    if (err || !access)
+    if (hstr_parse_bool(text, &on) < 0)
+        return text;
+    return on ? "" : NULL;
+}
+
+bool hlogs_have_path(const hlogs_options_t *options)
+{
+    return hlogfile_is_path(options->messages.path) || hlogfile_is_path(options->access);
+}
+
+int hlogs_open(hlogs_t *logs, const hlogs_options_t *options, const char **wrong)
+{
+    hlogfile_options_t others = options->messages;
+    int err = hlogfile_open(&logs->messages, &options->messages);
+
+    *wrong = options->messages.path;
+    if (err || !options->access)
         return err;
-    if (access[0] == '\0') {
+    if (options->access[0] == '\0') {
         logs->access_fd = logs->messages.fd;
         return 0;
     }
-    others.path = *wrong = access;
+    others.path = *wrong = options->access;
     err = hlogfile_open(&logs->access, &others);
     logs->access_fd = logs->access.fd;
     return err;

@@ -12,6 +12,7 @@
 
 #include "../base/hbuf.h"
 #include "../base/hlog.h"
+#include "hopt.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,6 +27,10 @@ typedef struct hlogfile_options_s {
     uint64_t size_max;  /* bytes; 0: any */
     int keep_days;      /* so long moved files are kept, and one is moved each day; 0 or less: no */
 } hlogfile_options_t;
+
+/* Rows for HOPT_INCLUDE(hlogfile_rows, opts_t, log, hlogfile_options_t): --log-filesize and
+ * --log-remain-days. */
+extern const hopt_t hlogfile_rows[];
 
 typedef struct hlogfile_s {
     hlogfile_options_t options;
@@ -74,7 +79,19 @@ bool hlogfile_rotates(const hlogfile_t *log);
  * has to be opened. report (may be log itself) gets what went wrong. */
 bool hlogfile_rotate(const hlogfile_t *log, const hlogfile_t *report);
 
-/* Those of a server. */
+/* Those of a server. The prefix of the messages and their level are set before options are read. */
+typedef struct hlogs_options_s {
+    hlogfile_options_t messages;
+    const char *access; /* NULL: none; "": where messages go; else as the path of messages */
+} hlogs_options_t;
+
+/* What an option for `access` says by these words: a file, yes (where messages go) or no. */
+const char *hlogs_access(const char *text);
+
+/* Whether one of them is a path: see hlogfile_is_path. */
+bool hlogs_have_path(const hlogs_options_t *options);
+
+/* All of a server. */
 typedef struct hlogs_s {
     hlogfile_t messages;
     hlogfile_t access; /* a line for each request, if that is a file of its own */
@@ -83,10 +100,9 @@ typedef struct hlogs_s {
 
 #define HLOGS_NONE ((hlogs_t){.messages.fd = -1, .access.fd = -1, .access_fd = -1})
 
-/* Opens the messages of these options, and with all else the same the access log: NULL: none, "":
- * where messages go. 0, or -errno, and *wrong is the path; to be closed in either case. */
-int hlogs_open(hlogs_t *logs, const hlogfile_options_t *options, const char *access,
-               const char **wrong);
+/* Opens the messages, and with all else the same the access log. 0, or -errno, and *wrong is the
+ * path; to be closed in either case. */
+int hlogs_open(hlogs_t *logs, const hlogs_options_t *options, const char **wrong);
 void hlogs_close(hlogs_t *logs);
 
 #ifdef __cplusplus

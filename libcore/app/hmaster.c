@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../base/hmem.h"
+#include "hprivilege.h"
 #include "hstart.h"
 
 #define KILL_EXTRA_MS 2000
@@ -21,11 +22,10 @@ static void refuse(const hmaster_t *master, const hbytes_t *errors)
 
 static void tell_what_stays(const hmaster_t *master, const char *value, const char *what)
 {
-    const hmaster_options_t *options = master->options;
+    const hmaster_settings_t *now = master->current->plan.base;
     hbytes_t place = {0};
 
-    if (options->where)
-        options->where(options->userdata, &master->current->plan, value, &place);
+    hconf_where(now->conf, now->conf_path, value, &place);
     hlogfile_say(hmaster__log(master), HLOG_WARN,
                  "%s%s stays as it was at the start: a restart changes it",
                  place.len > 0 ? place.data : "", what);
@@ -39,11 +39,14 @@ static bool is_same(const char *a, const char *b)
 
 static void compare_with_start(const hmaster_t *master)
 {
-    const hmain_options_t *now = master->current->plan.main, *then = &master->main;
+    const hmain_options_t *now, *then = &master->main;
 
-    if (now && !is_same(now->pid_file, then->pid_file))
+    if (!master->current->plan.base)
+        return;
+    now = &master->current->plan.base->main;
+    if (!is_same(now->pid_file, then->pid_file))
         tell_what_stays(master, now->pid_file, "the pid file");
-    if (now && now->daemon != then->daemon)
+    if (now->daemon != then->daemon)
         tell_what_stays(master, NULL, "daemon");
 }
 
@@ -129,16 +132,47 @@ static void on_stop(hmain_t *app, void *userdata)
     }
 }
 
+/* ---- for a load ------------------------------------------------------------------------------ */
+
+int hmaster_check_user(const hmaster_settings_t *settings, hbytes_t *errors)
+{
+    const hmain_options_t *m = &settings->main;
+    const char *wrong = NULL;
+    hbytes_t why = {0};
+    int err = hprivilege_check(m->user, m->group, &wrong, &why);
+
+    if (err) {
+        hconf_where(settings->conf, settings->conf_path, wrong, errors);
+        hbytes_printf(errors, "%s\n", why.len > 0 ? why.data : herr_str(err));
+    }
+    hbytes_deinit(&why);
+    return err;
+}
+
+int hmaster_open_logs(const hmaster_settings_t *settings, hlogs_t *logs, hbytes_t *errors)
+{
+    const char *wrong;
+    int err = hlogs_open(logs, &settings->logs, &wrong);
+
+    if (err) {
+        hconf_where(settings->conf, settings->conf_path, wrong, errors);
+        hbytes_printf(errors, "cannot open %s: %s\n", wrong, herr_str(err));
+    }
+    return err;
+}
+
 /* ---- the beginning --------------------------------------------------------------------------- */
 
 static int serve(hmaster_t *master)
 {
     const hmaster_options_t *options = master->options;
     hmain_callbacks_t callbacks = {.on_stop = on_stop, .on_user = on_user, .userdata = master};
-    const hmain_options_t *m = options->main;
+    const hmaster_settings_t *base = options->base;
+    const hmain_options_t *m = &base->main;
     int err;
 
-    if (options->reloads || m->pid_file || m->daemon || m->action != HMAIN_NONE)
+    if (base->conf_path || hlogs_have_path(&base->logs) || m->pid_file || m->daemon ||
+        m->action != HMAIN_NONE)
         callbacks.on_reload = on_reload;
     htitle_set(options->title, "%s: master process", options->name);
     err = hmain_watch(master->app, master->loop, &callbacks);
@@ -213,7 +247,7 @@ static void clean_up(hmaster_t *master)
 
 static int prepare(hmaster_t *master)
 {
-    const hmain_options_t *given = master->options->main;
+    const hmain_options_t *given = &master->options->base->main;
 
     master->main = *given;
     master->main.user = NULL;

@@ -18,6 +18,7 @@
 #ifndef HNET_APP_HMASTER_H
 #define HNET_APP_HMASTER_H
 
+#include "hconf.h"
 #include "hlisteners.h"
 #include "hlogfile.h"
 #include "hmain.h"
@@ -32,6 +33,19 @@ extern "C" {
 #define HMASTER_SLOTS_MAX 2048     /* workers of all living generations; likewise */
 #define HMASTER_STOP_MS 5000
 
+/* What the settings of every such program have. */
+typedef struct hmaster_settings_s {
+    hmain_options_t main;
+    hlogs_options_t logs;
+    hconf_t *conf;         /* the file that they are from, read; or NULL */
+    const char *conf_path; /* or NULL: the command line alone */
+} hmaster_settings_t;
+
+/* What a load begins with: whether the user and the group exist; and opens the log files, to be
+ * closed in either case. 0, or a negative error and a line. */
+int hmaster_check_user(const hmaster_settings_t *settings, hbytes_t *errors);
+int hmaster_open_logs(const hmaster_settings_t *settings, hlogs_t *logs, hbytes_t *errors);
+
 /* What a program makes of its settings. All that it points at lives until `discard`. */
 typedef struct hmaster_plan_s {
     void *settings;     /* the program's own; not NULL */
@@ -44,8 +58,8 @@ typedef struct hmaster_plan_s {
     uint32_t drain_ms; /* what the old workers get at the next reload; 0: all the time they want */
     uint32_t stop_ms;  /* ... at the end; 0: HMASTER_STOP_MS */
     bool tells;        /* of each worker that starts */
-    const hmain_options_t *main; /* as a start would have them now; NULL: as they were. What a
-                                    reload cannot change of them is told, if it is another */
+    const hmaster_settings_t *base; /* as a start would have them now; NULL: as they were. What a
+                                       reload cannot change of them is told, if it is another */
 } hmaster_plan_t;
 
 typedef struct hmaster_s hmaster_t;
@@ -68,21 +82,18 @@ typedef struct hmaster_worker_s {
 } hmaster_worker_t;
 
 typedef struct hmaster_options_s {
-    const char *name;            /* "hproxy": of messages, titles, the pid file */
-    const hmain_options_t *main; /* until the first reload; user and group are for the workers */
-    htitle_t *title;             /* or NULL */
-    const char *port_option;     /* see hlisteners_request_t */
+    const char *name;               /* "hproxy": of messages, titles, the pid file */
+    const hmaster_settings_t *base; /* until the first reload; user and group are for the workers.
+                                       With a file or a log file SIGHUP reloads even if nothing in
+                                       `main` makes it a service: when a terminal hangs up, a server
+                                       that nobody could find any more ends otherwise */
+    htitle_t *title;                /* or NULL */
+    const char *port_option;        /* see hlisteners_request_t */
     int slots_max; /* twice the workers of a generation, at least; 0: HMASTER_SLOTS_MAX */
-    bool reloads;  /* SIGHUP reloads even if nothing in `main` makes it a service: when a terminal
-                     hangs up, a server that nobody could find any more ends otherwise */
 
     /* Fills *plan (zeroed). 0, or a negative error and lines in errors, with nothing to discard. In
      * the master; at the first start before the loop is made. */
     int (*load)(void *userdata, hmaster_plan_t *plan, hbytes_t *errors);
-
-    /* May be NULL: appends what stands before a message about a value of the plan's main, NULL for
-     * one that is not there: "hproxy.conf:12: ". */
-    void (*where)(void *userdata, const hmaster_plan_t *plan, const char *value, hbytes_t *place);
 
     /* May be NULL: the sockets of a loaded plan are open. 0, or a negative error and lines: then
      * it is discarded. */

@@ -36,7 +36,7 @@ typedef struct server_s {
 
 static server_t server;
 static hmaster_options_t options;
-static hmain_options_t main_options;
+static hmaster_settings_t base;
 static pid_t child;
 static FILE *told;
 
@@ -148,10 +148,9 @@ static int begin(void **state)
 {
     (void)state;
     server = (server_t){.workers = 2, .drain_ms = 1, .log = {.options.prefix = "x", .fd = -1}};
-    main_options = (hmain_options_t){0};
+    base = (hmaster_settings_t){.conf_path = "x.conf"}; /* SIGHUP reloads */
     options = (hmaster_options_t){.name = "x",
-                                  .main = &main_options,
-                                  .reloads = true,
+                                  .base = &base,
                                   .load = load,
                                   .check = check,
                                   .announce = announce,
