@@ -176,19 +176,21 @@ static void greet(client_t *c)
 }
 
 /* What is told again after the connection was lost. */
-static void remember(const char *command, char to[CLIENT_NAME_MAX], const char *text, size_t len)
+static void remember(client_t *c, const command_t *command)
 {
-    size_t n = strlen(command);
+    char *to = command->kind == COMMAND_NICK ? c->nick : c->room;
+    size_t len = command->kind == COMMAND_LEAVE ? 0 : command->text.len;
 
-    if (len <= n || len - n >= CLIENT_NAME_MAX || memcmp(text, command, n) != 0)
+    if (len >= CLIENT_NAME_MAX || (len == 0 && command->kind != COMMAND_LEAVE))
         return;
-    memcpy(to, text + n, len - n);
-    to[len - n] = '\0';
+    memcpy(to, command->text.base, len);
+    to[len] = '\0';
 }
 
 static void on_input(input_t *input, const char *text, size_t len)
 {
     client_t *c = HLIST_ENTRY(input, client_t, input);
+    command_t command = command_parse(text, len);
 
     if (c->quitting || c->done || len == 0)
         return;
@@ -196,12 +198,13 @@ static void on_input(input_t *input, const char *text, size_t len)
         input->long_cb(input);
         return;
     }
-    if (command_parse(text, len).kind == COMMAND_QUIT) {
+    if (command.kind == COMMAND_QUIT) {
         quit(c, text, len);
         return;
     }
-    remember("/nick ", c->nick, text, len);
-    remember("/join ", c->room, text, len);
+    if (command.kind == COMMAND_NICK || command.kind == COMMAND_JOIN ||
+        command.kind == COMMAND_LEAVE)
+        remember(c, &command);
     say(c, "", text, len);
 }
 

@@ -38,6 +38,14 @@ class Room:
             t.wait_editing()
         return t
 
+    def greeted(self, *args):
+        """A terminal that has heard the server, and so knows that its connection is there: what is typed before it
+        does is not sent."""
+        t = self.terminal(*args)
+        self.send(GREETING)
+        t.wait(lambda: "alone" in t.last(), "it is connected")
+        return t
+
     def pipe(self, *args, **options):
         """In a pipe, connected."""
         hchat = self.lab.spawn("hchat", *args, HOST, self.port, stdin=subprocess.PIPE, **options)
@@ -157,9 +165,7 @@ def test_a_long_line_is_told_and_an_endless_one_ends_it(room):
 
 
 def test_ctrl_c_says_good_bye(room):
-    t = room.terminal()
-    room.send(GREETING)  # one who hears it knows that the connection is there
-    t.wait(lambda: "alone" in t.last(), "it is connected")
+    t = room.greeted()
     t.type(CTRL_C)
     room.expect("/quit\n")
     room.socket.close()
@@ -168,7 +174,7 @@ def test_ctrl_c_says_good_bye(room):
 
 
 def test_a_server_that_does_not_let_go_is_left(room):
-    t = room.terminal()
+    t = room.greeted()
     t.type(CTRL_D)
     room.expect("/quit\n")
     assert t.wait_exit() == 1
@@ -177,7 +183,7 @@ def test_a_server_that_does_not_let_go_is_left(room):
 
 def test_with_no_history_nothing_is_kept(room, tmp_path):
     for args, kept in (("--no-history",), False), ((), True):
-        t = room.terminal(*args)
+        t = room.greeted(*args)
         t.type("secret\r")
         room.expect("secret\n")
         t.type(CTRL_D)
@@ -277,8 +283,8 @@ def test_without_a_greeting_they_are_told_after_a_while(room):
 def test_the_password_comes_first(room, tmp_path):
     (tmp_path / "secret").write_text("open sesame\n")
     hchat = room.pipe("--password", f"file:{tmp_path}/secret", "--nick", "bob")
-    hchat.send(b"hello\n")
     room.send("password: ")
+    hchat.send(b"hello\n")
     room.expect("open sesame\n")
     room.send(GREETING)
     room.expect("/nick bob\nhello\n")
@@ -406,6 +412,18 @@ def test_reconnect_goes_back_under_the_last_name(room):
     room.expect("/quit\n")
     room.socket.close()
     assert hchat.wait() == 0
+
+
+def test_reconnect_goes_back_to_no_room_that_was_left(room):
+    hchat = room.pipe("--reconnect", "--join", "cats")
+    room.send(GREETING)
+    room.expect("/join cats\n")
+    hchat.send(b"/Nick  bob\n/leave\n")
+    room.expect("/Nick  bob\n/leave\n")
+    room.accept()
+    room.send(GREETING)
+    hchat.send(b"here again\n")
+    room.expect("/nick bob\nhere again\n")
 
 
 @pytest.mark.parametrize("args, status, words", [
