@@ -120,15 +120,23 @@ static bool is_itself(int fd)
            getpeername(fd, &peer.sa, &peer_len) == 0 && haddr_equal(&local.sa, &peer.sa);
 }
 
-static int outcome_of(int fd, int err)
+/* Of 0 or -errno. A connection that stood, and was reset before anybody looked, was accepted: what
+ * never stood is refused. */
+static int meaning_of(int fd, int err)
 {
+    if (err == -ECONNRESET || err == -EPIPE)
+        return 0;
+    return err == 0 && is_itself(fd) ? -ECONNREFUSED : err;
+}
+
+static int outcome_of(int fd)
+{
+    int err = 0;
     socklen_t len = sizeof(err);
 
-    if (err == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
         err = errno;
-    if (err == 0 && is_itself(fd))
-        err = ECONNREFUSED;
-    return -err;
+    return meaning_of(fd, -err);
 }
 
 /* A new socket, or the one that was refused last: Linux lets it connect again. */
@@ -202,8 +210,7 @@ int connect_start(connect_t *c, const struct sockaddr *addr, void *host, uint32_
     if (*err == -EINPROGRESS)
         *err = -errno;
     is_refused = is_answered && *err == -ECONNREFUSED;
-    if (*err == 0 && is_itself(fd))
-        *err = -ECONNREFUSED;
+    *err = meaning_of(fd, *err);
     if (fd >= 0)
         keep_or_leave(c, addr->sa_family, fd, is_refused);
     free_slot(c, slot);
@@ -246,7 +253,7 @@ bool connect_has_ended(const connect_t *c, uint32_t number, int *err)
     one.fd = c->slots[number].fd;
     if (poll(&one, 1, 0) <= 0)
         return false;
-    *err = outcome_of(one.fd, 0);
+    *err = outcome_of(one.fd);
     return true;
 }
 
@@ -258,7 +265,7 @@ static void finish(connect_t *c, uint64_t key)
 
     if (key != event_key(c, number))
         return; /* cancelled in this turn */
-    err = outcome_of(slot.fd, 0);
+    err = outcome_of(slot.fd);
     leave(slot.fd, err);
     c->open--;
     free_slot(c, number);

@@ -56,7 +56,7 @@ static bool is_by_connect(const scan_t *s, const host_t *host)
 /* What only the far end can have said tells of the way; the rest, this machine may have said. */
 static bool is_answer(int err)
 {
-    return err == 0 || err == -ECONNREFUSED || err == -ECONNRESET;
+    return err == 0 || err == -ECONNREFUSED;
 }
 
 /* With --discovery-ignore-rst a refusal may be a firewall's. */

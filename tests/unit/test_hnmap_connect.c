@@ -211,6 +211,36 @@ static void what_has_ended_can_be_asked_for(void **state)
     free_silent(&silent);
 }
 
+/* Who is slow to look finds that it has ended: what never stood would have been refused. */
+static void a_connection_that_was_accepted_and_reset_shows_an_open_port(void **state)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    uint32_t number = CONNECT_NONE;
+    haddr_t addr, silent_port;
+    int listener = bound(&addr, 5), err = 0, peer;
+    silent_t silent;
+    test_t t;
+
+    (void)state;
+    make_silent(&silent, &silent_port);
+    for (int ended = 0; ended < 2; ended++) { /* with and without an end before it */
+        begin(&t, &(connect_options_t){0});
+        make_slow(t.connects, &silent_port);
+        assert_int_equal(connect_start(t.connects, &addr.u.sa, &t, 7, &number, &err), 0);
+        peer = accept(listener, NULL, NULL);
+        assert_true(peer >= 0);
+        if (ended)
+            assert_int_equal(shutdown(peer, SHUT_WR), 0);
+        assert_int_equal(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+        close(peer);
+        run(&t);
+        assert_int_equal(t.last_err, 0);
+        end(&t);
+    }
+    close(listener);
+    free_silent(&silent);
+}
+
 /* Without the look at who answers, a scan of this machine would now and then find an open port
  * where nobody listens. */
 static void a_port_that_connects_to_itself_is_closed(void **state)
@@ -410,6 +440,7 @@ int main(void)
         cmocka_unit_test(open_and_closed_ports_are_told_apart),
         cmocka_unit_test(what_is_refused_at_once_is_known_at_once),
         cmocka_unit_test(what_has_ended_can_be_asked_for),
+        cmocka_unit_test(a_connection_that_was_accepted_and_reset_shows_an_open_port),
         cmocka_unit_test(a_port_that_connects_to_itself_is_closed),
         cmocka_unit_test(answers_come_from_the_address_that_is_asked_for),
         cmocka_unit_test(there_is_no_room_for_more_than_were_wanted),
