@@ -4,25 +4,17 @@ import contextlib
 import http.client
 import os
 import re
-import signal
 import socket
 import ssl
 
 import pytest
 
-from conftest import BIN, TIMEOUT, wait_until
+from conftest import BIN, TIMEOUT
+from master_lab import Master, children  # noqa: F401
 
 SANITIZED = "address" in str(BIN) or "thread" in str(BIN)
 
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can stop being it")
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
 
 
 class Answer:
@@ -40,18 +32,16 @@ class Answer:
         return self.body.decode()
 
 
-class Server:
+class Server(Master):
     """hhttpd with these arguments; `urls` are those that it says it serves."""
 
     def __init__(self, lab, *args, listeners=1, **options):
-        self.process = lab.spawn("hhttpd", *args, **options)
-        self.pid = self.process.pid
-        wait_until(lambda: len(self.urls) == listeners or not self.process.running(), f"serving: {self.process}")
-        assert len(self.urls) == listeners, self.process
+        super().__init__(lab, "hhttpd", *args, **options)
+        self.serves(lambda: len(self.urls) == listeners)
 
     @property
     def urls(self):
-        return re.findall(r"serving \S+ on (\S+)$", self.process.err(), re.M)
+        return re.findall(r"serving \S+ on (\S+)$", self.told(), re.M)
 
     def address(self, index=0):
         """(family, address) for a socket."""
@@ -128,27 +118,6 @@ class Server:
         except (ConnectionRefusedError, ConnectionResetError):
             return True
         return False
-
-    def workers(self, count=1):
-        """The numbers of the worker processes, once there are so many."""
-        wait_until(lambda: len(children(self.pid)) == count, f"{count} workers")
-        return children(self.pid)
-
-    def reload(self):
-        """SIGHUP, and what the log says about it."""
-        before = self.process.err().count("\n")
-        self.process.signal(signal.SIGHUP)
-
-        def said():
-            lines = self.process.err().splitlines()[before:]
-            return [line for line in lines if "reloaded: " in line or "the old one stays" in line] and lines
-
-        return "\n".join(wait_until(said, "the end of the reload"))
-
-    def stop(self, number=signal.SIGTERM):
-        self.process.signal(number)
-        assert self.process.wait() == 0, self.process
-        assert "Sanitizer: " not in self.process.err(), self.process.err()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import contextlib
 import re
 import selectors
-import signal
 import socket
 import ssl
 import threading
@@ -11,7 +10,7 @@ import threading
 import pytest
 
 from conftest import TIMEOUT, wait_until
-from hhttpd_lab import children
+from master_lab import Master, children  # noqa: F401
 
 __all__ = ["Proxy", "Target", "children", "conf", "hproxy", "target"]
 
@@ -26,27 +25,25 @@ def address_of(endpoint):
     return (socket.AF_INET6 if ":" in host else socket.AF_INET), kind, (host, int(port))
 
 
-class Proxy:
+class Proxy(Master):
     """hproxy with these arguments; `serving` has the end points that it says it serves, in their order."""
 
     def __init__(self, lab, *args, listeners=1, **options):
-        self.process = lab.spawn("hproxy", *args, **options)
-        self.pid = self.process.pid
-        wait_until(lambda: len(self.serving) >= listeners or not self.process.running(), f"serving: {self.process}")
-        assert len(self.serving) >= listeners, self.process
+        super().__init__(lab, "hproxy", *args, **options)
+        self.serves(lambda: len(self.serving) >= listeners)
 
     @property
     def serving(self):
-        return re.findall(r"serving (\S+).*$", self.process.err(), re.M)
+        return re.findall(r"serving (\S+).*$", self.told(), re.M)
 
     def named(self, name):
         """The end point of [listen name]."""
-        return re.search(rf"serving (\S+) as {re.escape(name)}\b", self.process.err())[1]
+        return re.search(rf"serving (\S+) as {re.escape(name)}\b", self.told())[1]
 
     @property
     def status(self):
         """host:port of --status."""
-        return wait_until(lambda: re.search(r"status on http://(\S+)$", self.process.err(), re.M), "the status listener")[1]
+        return wait_until(lambda: re.search(r"status on http://(\S+)$", self.told(), re.M), "the status listener")[1]
 
     @property
     def port(self):
@@ -74,27 +71,6 @@ class Proxy:
                 return sock.recv(1 << 16)
             except (ConnectionResetError, BrokenPipeError):
                 return b""
-
-    def workers(self, count=1):
-        """The numbers of the worker processes, once there are so many."""
-        wait_until(lambda: len(children(self.pid)) == count, f"{count} workers")
-        return children(self.pid)
-
-    def reload(self):
-        """SIGHUP, and what the log says about it."""
-        before = self.process.err().count("\n")
-        self.process.signal(signal.SIGHUP)
-
-        def said():
-            lines = self.process.err().splitlines()[before:]
-            return [line for line in lines if "reloaded: " in line or "the old one stays" in line] and lines
-
-        return "\n".join(wait_until(said, "the end of the reload"))
-
-    def stop(self, number=signal.SIGTERM):
-        self.process.signal(number)
-        assert self.process.wait() == 0, self.process
-        assert "Sanitizer: " not in self.process.err(), self.process.err()
 
 
 class Target:
