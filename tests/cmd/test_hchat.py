@@ -24,9 +24,10 @@ def test_people_hear_each_other_and_not_themselves(hchat):
     bob, alice = server.join("bob"), server.join("alice")
     bob.hears("* guest2 has joined lobby\n", "* guest2 is now alice\n")
     bob.say("hello")
+    assert alice.hears("hello\n") == b"<bob> hello\n"
     alice.say("hi", "/me waves")
     assert bob.hears("*waves*\n") == b"<alice> hi\n<alice> *waves*\n"
-    assert alice.hears("*waves*\n") == b"<bob> hello\n<alice> *waves*\n"
+    assert alice.hears("*waves*\n") == b"<alice> *waves*\n"
 
 
 def test_a_newcomer_is_greeted_and_shown_what_was_said(hchat):
@@ -65,6 +66,15 @@ def test_names_are_unique_and_harmless(hchat):
     alice.hears("* somebody else is called so\n", "* that is no name: letters, digits", "* that is no name",
                 "* how it is used: /nick NAME\n", "* that is no name", "* alice is now Ольга\n")
     bob.hears("* alice is now Ольга\n")
+
+
+def test_nobody_is_called_what_looks_like_another_name(hchat):
+    server = hchat("0")
+    bob, alice = server.join("Zoë"), server.join("alice")
+    bob.say("/nick \u0430lice", "/nick \u0391lice", "/nick ZOË", "/nick Zo\u0451")  # in Cyrillic, in Greek
+    bob.hears("somebody else has a name that looks like that\n", "looks like that\n",
+              "* Zoë is now ZOË\n", "* ZOË is now Zo\u0451\n")
+    alice.hears("is now Zo\u0451\n")
 
 
 def test_a_name_is_one_word(hchat):
@@ -167,8 +177,11 @@ def test_a_pipe_into_a_plain_client(hchat, lab, client):
     server = hchat("0")
     bob = server.join("bob")
     argv = [word.replace("PORT", str(server.port)) for word in client]
-    process = lab.run(*argv, data=b"/nick piper\nhello\r\n/who\nbye")
-    assert b"* in lobby (2): bob, piper\n" in process.out()
+    process = lab.spawn(*argv, stdin=subprocess.PIPE)
+    process.send(b"/nick piper\nhello\r\n/who\nbye")
+    process.wait_out(b"* in lobby (2): bob, piper\n")  # some of them do not wait for long when their input has ended
+    process.end_input()
+    process.wait()
     bob.hears("<piper> hello\n<piper> bye\n* piper has left lobby")
 
 
@@ -455,7 +468,7 @@ def test_comings_and_goings_are_logged(hchat):
     (["0", "--color", "never"], 2, "--color is for a client"),
     (["127.0.0.1", "1", "--motd", "x"], 2, "--motd is for a server"),
     (["127.0.0.1", "1", "--allow", "::1"], 2, "--allow is for a server"),
-    (["127.0.0.1", "1", "--rate", "1", "--nick", "bob"], 2, "--rate is for a server"),
+    (["127.0.0.1", "1", "--max-clients", "1", "--nick", "bob"], 2, "--max-clients is for a server"),
     (["--connect", "127.0.0.1:1", "-d"], 2, "--daemon is for a server"),
     (["--connect", "127.0.0.1:1", "--broker", "redis://h"], 2, "--broker is for a server"),
     (["127.0.0.1", "1", "-s", "stop"], 2, "-s is for a server"),
