@@ -29,6 +29,19 @@ person_t *hall_find(const hall_t *hall, const char *name)
     return NULL;
 }
 
+person_t *hall_find_like(const hall_t *hall, const char *name, const person_t *but)
+{
+    hlist_t *bucket = bucket_of(hall, name);
+
+    for (hlist_t *node = bucket->next; node != bucket; node = node->next) {
+        person_t *person = HLIST_ENTRY(node, person_t, name_link);
+
+        if (person != but && name_looks_same(person->name, name))
+            return person;
+    }
+    return NULL;
+}
+
 void hall__add_name(hall_t *hall, person_t *person)
 {
     hlist_push_back(bucket_of(hall, person->name), &person->name_link);
@@ -333,7 +346,7 @@ void hall__guest_name(hall_t *hall, char name[NAME_SIZE])
 {
     do
         snprintf(name, NAME_SIZE, "guest%" PRIu64, ++hall->guests);
-    while (hall_find(hall, name));
+    while (hall_find_like(hall, name, NULL));
 }
 
 void hall_welcome(hall_t *hall, person_t *person)
@@ -375,10 +388,11 @@ void hall__set_name(hall_t *hall, person_t *person, const char *name)
 
 const char *hall_rename(hall_t *hall, person_t *person, const char *name)
 {
-    const person_t *other = hall_find(hall, name);
+    const person_t *other = hall_find_like(hall, name, person);
 
-    if (other && other != person)
-        return "somebody else is called so";
+    if (other)
+        return name_same(other->name, name) ? "somebody else is called so"
+                                            : "somebody else has a name that looks like that";
     if (strcmp(person->name, name) == 0)
         return "you are called so";
     hall__set_name(hall, person, name);

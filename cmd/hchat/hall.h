@@ -56,6 +56,10 @@ void hall_init(hall_t *hall, const hall_options_t *options, const hall_ops_t *op
 void hall_deinit(hall_t *hall);
 
 person_t *hall_find(const hall_t *hall, const char *name); /* NULL: nobody */
+
+/* Somebody else than `but` (NULL: anybody) whose name could be taken for this one. NULL: nobody. */
+person_t *hall_find_like(const hall_t *hall, const char *name, const person_t *but);
+
 room_t *hall_find_room(const hall_t *hall, const char *name);
 
 /* ---- local people. Texts are harmless already (text.h) --------------------------------------- */

@@ -3,12 +3,12 @@
 static const char *const commands[] = {
     "A line that begins with a slash is for the server; it answers to that person alone. Names of "
     "people and rooms are letters, digits, \"-\" and \"_\" of any script, at most 24; case makes "
-    "no "
-    "difference in ASCII.",
+    "no difference in ASCII.",
     NULL};
 
 static const hopt_term_t command_terms[] = {
-    {"/nick NAME", "Take another name; nobody else may have it."},
+    {"/nick NAME",
+     "Take another name; nobody else may have it, nor one that looks like it in another script."},
     {"/join ROOM", "Go into another room, which is made if there is none."},
     {"/leave", "Go back to the first room; so does /part."},
     {"/who [ROOM]", "Who is there."},

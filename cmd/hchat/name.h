@@ -17,7 +17,11 @@ const char *name_take(char out[NAME_SIZE], const char *text, size_t len);
 /* Whether two names are the same: case makes no difference in ASCII. */
 bool name_same(const char *a, const char *b);
 
-/* Equal for names that are the same. */
+/* Whether one could be taken for the other: they are the same but for case, and for letters that
+ * different scripts write alike (Latin, Greek, Cyrillic and some more). */
+bool name_looks_same(const char *a, const char *b);
+
+/* Equal for names that look the same. Legal for any text. */
 uint32_t name_hash(const char *name);
 
 #endif

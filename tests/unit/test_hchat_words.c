@@ -150,6 +150,34 @@ static void names_differ_by_more_than_case(void **state)
     assert_false(name_same("Zoë", "ZoË"));
 }
 
+static void names_that_look_alike_are_known(void **state)
+{
+    static const char *const alike[][2] = {
+        {"bob", "BOB"},
+        {"alice", "\xD0\xB0lice"},                                /* Cyrillic a */
+        {"Alice", "\xCE\x91lice"},                                /* Greek capital alpha */
+        {"cap", "\xD1\x81\xD0\xB0\xD1\x80"},                      /* all of it Cyrillic */
+        {"\xD0\x9E\xD0\xBB\xD1\x8F", "o\xD0\xBB\xD1\x8F"},        /* a Latin o */
+        {"\xD0\x91\xD0\xBE\xD0\xB1", "\xD0\xB1\xD0\xBE\xD0\xB1"}, /* case in Cyrillic */
+        {"ZO\xC3\x8B", "zo\xD1\x91"},                             /* two with two dots */
+        {"\xE1\x8E\xAA\x6E\x6E", "ann"},                          /* Cherokee */
+        {"\xE1\xB4\x80nn\xE1\xB4\x80", "Anna"},                   /* small capitals */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(alike); i++) {
+        assert_true(name_looks_same(alike[i][0], alike[i][1]));
+        assert_true(name_looks_same(alike[i][1], alike[i][0]));
+        assert_int_equal(name_hash(alike[i][0]), name_hash(alike[i][1]));
+    }
+    assert_false(name_looks_same("bob", "bobby"));
+    assert_false(name_looks_same("bobby", "bob"));
+    assert_false(name_looks_same("zoe", "zo\xC3\xAB"));
+    assert_false(name_looks_same("\xD1\x8F", "r"));
+    assert_false(name_looks_same("", "a"));
+    assert_true(name_looks_same("\xD1", "\xD1")); /* no name, and still an answer */
+}
+
 /* ---- texts ----------------------------------------------------------------------------------- */
 
 static void check_text(const char *given, size_t len, const char *expected)
@@ -279,6 +307,7 @@ int main(void)
         cmocka_unit_test(names_are_letters_and_digits_of_any_script),
         cmocka_unit_test(what_could_deceive_is_no_name),
         cmocka_unit_test(names_differ_by_more_than_case),
+        cmocka_unit_test(names_that_look_alike_are_known),
         cmocka_unit_test(what_strangers_write_is_made_harmless),
         cmocka_unit_test(lack_of_memory_is_an_error),
         cmocka_unit_test(so_many_at_once_and_so_many_a_second),
