@@ -28,6 +28,7 @@ says() { until grep -q "$1" said; do sleep 0.02; done; }
 CASES = {
     (PLAIN,): (
         f"""hecho --prefix 'A ' 127.0.0.1:80 2>/dev/null &
+        listens 127.0.0.1 80
         {PLAIN} 2>/dev/null &
         listens 127.0.0.1 8080
         echo hello | hnc -N 127.0.0.1 8080""",
@@ -35,6 +36,7 @@ CASES = {
     ),
     (TLS,): (
         f"""hecho --prefix 'A ' 8080 2>/dev/null &
+        listens 127.0.0.1 8080
         {TLS} 2>said &
         says serving
         echo hello | hnc -N --ssl --no-ssl-verify 127.0.0.1 8443""",
@@ -44,7 +46,7 @@ CASES = {
         f"""hecho --prefix 'A ' 10.0.0.1:5432 2>/dev/null &
         first=$!
         hecho --prefix 'B ' 10.0.0.2:5432 2>/dev/null &
-        listens 10.0.0.2 5432
+        listens 10.0.0.1 5432 && listens 10.0.0.2 5432
         {BACKUP} 2>said &
         says serving
         echo hello | hnc -N 127.0.0.1 5432
@@ -53,10 +55,11 @@ CASES = {
         r"A hello\nB hello\n",
     ),
     (UDP,): (
-        f"""hecho --prefix 'A ' udp://9.9.9.9:53 2>/dev/null &
-        {UDP} 2>said &
+        f"""hecho --prefix 'A ' udp://9.9.9.9:53 2>said &
+        says listening
+        {UDP} 2>>said &
         says serving
-        echo hello | timeout 10 hnc -u -w 1 127.0.0.1 53""",
+        echo hello | timeout 60 hnc -u -W 1 127.0.0.1 53""",
         r"A hello\n",
     ),
     (FORWARD,): (
