@@ -1,7 +1,7 @@
 /* client: hchat HOST PORT: a chat server at the other end, and the terminal, or a pipe, here.
  *
- *     stdin -> client_input (lines) -> client -> the server
- *     the server -> client -> client_view (harmless, coloured) -> stdout
+ *     stdin -> client_input (lines) -> client -> client_session -> the server
+ *     the server -> client_session -> client_view (harmless, coloured) -> stdout
  */
 #ifndef HNET_HCHAT_CLIENT_H
 #define HNET_HCHAT_CLIENT_H

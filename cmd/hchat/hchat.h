@@ -19,8 +19,8 @@
  *     flood.c       how fast somebody may write
  *     event.c       what happens, as JSON for other servers; render.c as a line for people
  *   the client and the broker:
- *     client.c      hchat HOST PORT: client_input.c what is typed, client_view.c what is shown,
- *                   client_words.c what Tab knows
+ *     client.c      hchat HOST PORT: client_session.c who speaks when, client_input.c what is
+ *                   typed, client_view.c what is shown, client_words.c what Tab knows
  *     link.c        --broker: other servers' rooms and ours are one
  *
  * A person is in one room at a time. A line is rendered once, and every member of the room is sent
