@@ -10,12 +10,16 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import urllib.request
 
 import pytest
 
 from conftest import TIMEOUT, wait_until
 from hproxy_lab import children, conf, hproxy, target  # noqa: F401
+
+
+TRIES = 200  # where answers get lost because the machine is slower than a time limit that is tried out
 
 
 class Datagrams:
@@ -66,12 +70,15 @@ def datagrams():
 
 
 def ask(sock, data, tries=1):
-    """The answer to a datagram. What is lost is asked again, where that may happen."""
+    """The answer to a datagram. What is lost is asked again, where that may happen; an answer to what was asked before
+    may come late then."""
     for left in range(tries, 0, -1):
         sock.settimeout(TIMEOUT if left == 1 else 0.3)
         sock.send(data)
         try:
-            return sock.recv(1 << 17)
+            while not (answer := sock.recv(1 << 17)).endswith(data):
+                assert tries > 1, answer
+            return answer
         except (TimeoutError, ConnectionRefusedError):
             if left == 1:
                 raise
@@ -128,13 +135,16 @@ def test_an_idle_flow_ends(hproxy, datagrams, log):
     server = datagrams()
     proxy = hproxy("udp://0", server.endpoint, "--idle-timeout=200ms", *log.options)
     with proxy.connect() as client:
-        assert ask(client, b"one") == b"udp:one"
-        line = log.lines()[0]
-        assert ask(client, b"two") == b"udp:two"
-    assert len(server.peers) == 2
+        assert ask(client, b"one", tries=TRIES) == b"udp:one"
+        # Where the server is slower than the limit, a flow ends before it has been answered.
+        line = wait_until(lambda: [one for one in log_of(log.path) if one["received_bytes"]], "the line")[0]
+        before = len(server.peers)
+        assert ask(client, b"two", tries=TRIES) == b"udp:two"
+    assert len(server.peers) > before
     assert line["protocol"] == "udp" and line["end"] == "idle" and line["duration_ms"] >= 200
     assert line["client"].startswith("127.0.0.1:") and line["address"] == server.endpoint[6:]
-    assert (line["sent_bytes"], line["received_bytes"]) == (3, 7)
+    times, rest = divmod(line["received_bytes"], len("udp:one"))
+    assert rest == 0 and line["sent_bytes"] >= 3 * times and line["sent_bytes"] % 3 == 0
 
 
 def test_answers_come_from_the_address_that_was_asked(hproxy, datagrams):
@@ -189,13 +199,19 @@ def test_a_stream_to_udp_is_over_when_nothing_comes(hproxy, datagrams, lab):
     """Datagrams have no end: what has come after that of the client still reaches it."""
     log = lab.folder / "access.log"
     proxy = hproxy("0", datagrams().endpoint, "--idle-timeout=300ms", f"--access-log={log}", "--log-format=json")
-    with proxy.connect() as client:
-        client.sendall(b"hello")
-        client.shutdown(socket.SHUT_WR)
-        assert client.recv(100) == b"udp:hello"
-        assert client.recv(100) == b""
-    line = json.loads(wait_until(log.read_text, "the line"))
-    assert line["end"] == "idle" and line["received_bytes"] == len("udp:hello")
+
+    def is_answered():  # unless the server is slower than the limit
+        with proxy.connect() as client:
+            client.sendall(b"hello")
+            client.shutdown(socket.SHUT_WR)
+            answer = client.recv(100)
+            assert answer in (b"udp:hello", b"")
+            assert client.recv(100) == b""
+        return answer
+
+    wait_until(is_answered, "an answer")
+    wait_until(lambda: [line for line in log_of(log) if line["end"] == "idle" and line["received_bytes"] == len("udp:hello")],
+               "the line")
 
 
 def test_a_long_stream_to_udp(hproxy, datagrams):
@@ -316,9 +332,9 @@ def test_past_the_maximum_the_one_that_was_silent_longest_goes(hproxy, datagrams
 def test_a_life_that_is_over(hproxy, datagrams, log):
     proxy = hproxy("udp://0", datagrams().endpoint, "--lifetime=100ms", *log.options)
     with proxy.connect() as client:
-        assert ask(client, b"x") == b"udp:x"
+        assert ask(client, b"x", tries=TRIES) == b"udp:x"
         assert log.lines()[0]["end"] == "expired"
-        assert ask(client, b"y") == b"udp:y"
+        assert ask(client, b"y", tries=TRIES) == b"udp:y"
 
 
 def leave_no_descriptors(worker):
@@ -343,17 +359,17 @@ def test_without_descriptors_it_goes_on_when_there_are_some(hproxy, datagrams, l
     proxy = hproxy("udp://0", datagrams().endpoint, "--lifetime=500ms", *log.options)
     worker, = proxy.workers(1)
     with proxy.connect() as client:  # a worker that has just begun raises its limit
-        assert ask(client, b"x") == b"udp:x"
+        assert ask(client, b"x", tries=TRIES) == b"udp:x"
     log.lines()
     limit = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (0, limit[1]))
     clients = [proxy.connect() for _ in range(100)]
     for client in clients:
         client.send(b"lost")
-    assert log.lines(2)[1]["end"] == "no_resources"
+    wait_until(lambda: "no_resources" in [line["end"] for line in log_of(log.path)], "the shortage")
     resource.prlimit(worker, resource.RLIMIT_NOFILE, limit)
     with proxy.connect() as client:
-        assert ask(client, b"x") == b"udp:x"
+        assert ask(client, b"x", tries=TRIES) == b"udp:x"
     assert proxy.process.err().count("Too many open files") <= 21
     for client in clients:
         client.close()
@@ -368,15 +384,18 @@ def test_a_client_that_may_not_come_fills_no_log(hproxy, datagrams, log):
         with urllib.request.urlopen(f"http://{proxy.status}/metrics", timeout=TIMEOUT) as answer:
             return int(re.search(denied, answer.read().decode())[1])
 
+    began = time.monotonic()
     with proxy.connect() as client:
         for turn in range(10):
             for _ in range(50):  # no more than the socket holds
                 client.send(b"x")
             wait_until(lambda: count() == 50 * (turn + 1), "all of them")  # noqa: B023
-    assert 10 <= len(log.lines()) <= 20
-    assert proxy.process.err().count(": denied") <= 20
     proxy.stop()
-    assert re.search(r": 4[89]\d more clients of datagrams came to nothing\n", proxy.process.err())
+    told = len(log.lines())
+    assert 10 <= told <= 20 * (1 + (time.monotonic() - began) // 10)  # 20 in 10 s
+    assert proxy.process.err().count(": denied") == told
+    more = re.findall(r": (\d+) more clients of datagrams came to nothing\n", proxy.process.err())
+    assert told + sum(map(int, more)) == 500
 
 
 # ---- generations ---------------------------------------------------------------------------------------------------
