@@ -145,6 +145,17 @@ static int render(hall_t *hall, const event_t *event, size_t *stamp)
     return err ? err : render_event(event, &hall->line);
 }
 
+/* Something was put into the room, which had not or had news before. */
+static void make_due(hall_t *hall, room_t *room, bool was_due)
+{
+    if (!room_has_news(room))
+        return;
+    if (!hlist_linked(&room->due_link))
+        hlist_push_back(&hall->due, &room->due_link);
+    if (!was_due)
+        hall->ops.wake(hall->ops.userdata);
+}
+
 void room_event(hall_t *hall, room_t *room, const event_t *event, person_t *by)
 {
     size_t stamp, skip;
@@ -159,10 +170,21 @@ void room_event(hall_t *hall, room_t *room, const event_t *event, person_t *by)
         hall->lost++;
     if (event->kind == EVENT_SAY || event->kind == EVENT_ME)
         history_add(&room->history, hall->options.history_lines, hall->line.data, hall->line.len);
-    if (room->batch && !hlist_linked(&room->due_link))
-        hlist_push_back(&hall->due, &room->due_link);
-    if (room->batch && !was_due)
-        hall->ops.wake(hall->ops.userdata);
+    make_due(hall, room, was_due);
+    hall->ops.happened(event, event->server[0] == '\0', hall->ops.userdata);
+}
+
+void hall__crowd_event(hall_t *hall, room_t *room, const event_t *event)
+{
+    bool was_due = hlist_linked(&room->due_link);
+    char stamp[RENDER_STAMP_SIZE] = "";
+
+    if (hall->options.timestamps)
+        render_stamp(event->time_ms, stamp);
+    if (!room_put_crowd(room, stamp, event->name, event->kind == EVENT_JOIN ? "joined" : "left",
+                        event->text))
+        hall->lost++;
+    make_due(hall, room, was_due);
     hall->ops.happened(event, event->server[0] == '\0', hall->ops.userdata);
 }
 
@@ -181,12 +203,8 @@ void hall__announce(hall_t *hall, room_t *room, const char *line)
 {
     bool was_due = hlist_linked(&room->due_link);
 
-    if (!room_put(room, line, strlen(line), NULL) || !room->batch)
-        return;
-    if (!hlist_linked(&room->due_link))
-        hlist_push_back(&hall->due, &room->due_link);
-    if (!was_due)
-        hall->ops.wake(hall->ops.userdata);
+    if (room_put(room, line, strlen(line), NULL))
+        make_due(hall, room, was_due);
 }
 
 void hall_announce(hall_t *hall, const char *line)
@@ -224,7 +242,7 @@ static int put_names(hbytes_t *out, const hlist_t *list, const person_t *but, si
 
         if (person == but)
             continue;
-        err = hbytes_printf(out, "%s%s", *left < HALL_NAMES_SHOWN ? ", " : "", person->name);
+        err = hbytes_printf(out, "%s%s", *left < ROOM_NAMES_SHOWN ? ", " : "", person->name);
         (*left)--;
     }
     return err;
@@ -233,14 +251,14 @@ static int put_names(hbytes_t *out, const hlist_t *list, const person_t *but, si
 /* "alice, bob and 3 more" */
 static int put_people(hbytes_t *out, const room_t *room, const person_t *but)
 {
-    size_t left = HALL_NAMES_SHOWN;
+    size_t left = ROOM_NAMES_SHOWN;
     size_t count = room_count(room) - (but ? 1 : 0);
     int err = put_names(out, &room->locals, but, &left);
 
     if (!err)
         err = put_names(out, &room->remotes, but, &left);
-    if (!err && count > HALL_NAMES_SHOWN)
-        err = hbytes_printf(out, " and %zu more", count - HALL_NAMES_SHOWN);
+    if (!err && count > ROOM_NAMES_SHOWN)
+        err = hbytes_printf(out, " and %zu more", count - ROOM_NAMES_SHOWN);
     return err;
 }
 

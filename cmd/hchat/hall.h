@@ -14,9 +14,7 @@
 #define HALL_ROOMS_MAX 4096
 #define HALL_EMPTY_MAX 100 /* rooms that only a history is left of */
 #define HALL_REMOTES_MAX 100000
-#define HALL_NAMES_SHOWN 100
 #define HALL_ROOMS_SHOWN 100
-#define HALL_LEAVES_SHOWN 100 /* when many leave at once */
 
 typedef struct hall_ops_s {
     room_ops_t room;
@@ -115,6 +113,9 @@ void hall_tell_who_is_here(hall_t *hall);
 
 /* Everything that happens in a room. `by` is not told what he has done; NULL: everybody is. */
 void room_event(hall_t *hall, room_t *room, const event_t *event, person_t *by);
+
+/* As room_event, of EVENT_JOIN or EVENT_LEAVE with a static text: many of them are told as one. */
+void hall__crowd_event(hall_t *hall, room_t *room, const event_t *event);
 
 /* Of this kind, about a person who is in his room now; without a text. */
 event_t hall__event(const hall_t *hall, event_kind_e kind, const person_t *person);

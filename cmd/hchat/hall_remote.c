@@ -19,20 +19,24 @@ static void forget(hall_t *hall, person_t *person)
         hall__room_left(hall, room);
 }
 
-/* Out of his room, which is told why (may be empty), and forgotten. */
-static void leave(hall_t *hall, person_t *person, const char *why, size_t len)
+/* Out of his room, which is told why (may be empty), and forgotten; many: of more who go at once, and
+ * why is static. */
+static void leave(hall_t *hall, person_t *person, const char *why, size_t len, bool many)
 {
     event_t event = hall__event(hall, EVENT_LEAVE, person);
 
     event.text = why;
     event.text_len = len;
-    if (person->room)
+    if (person->room && many)
+        hall__crowd_event(hall, person->room, &event);
+    else if (person->room)
         room_event(hall, person->room, &event, NULL);
     forget(hall, person);
 }
 
-/* Into another room; both are told, and that is how they know of what was missed. */
-static void move(hall_t *hall, person_t *person, room_t *room)
+/* Into another room; both are told, and that is how they know of what was missed; many: of more who
+ * come at once. */
+static void move(hall_t *hall, person_t *person, room_t *room, bool many)
 {
     room_t *before = person->room;
     event_t event = hall__event(hall, EVENT_LEAVE, person);
@@ -42,7 +46,10 @@ static void move(hall_t *hall, person_t *person, room_t *room)
         room_event(hall, before, &event, NULL);
     room_add(room, person);
     event = hall__event(hall, EVENT_JOIN, person);
-    room_event(hall, room, &event, NULL);
+    if (many)
+        hall__crowd_event(hall, room, &event);
+    else
+        room_event(hall, room, &event, NULL);
     if (before)
         hall__room_left(hall, before);
 }
@@ -109,7 +116,7 @@ static void place(hall_t *hall, const event_t *event, const char *name, room_t *
         return;
     person->doubted = false;
     if (person->room != room)
-        move(hall, person, room);
+        move(hall, person, room, event->kind == EVENT_HERE);
 }
 
 static void take_leave(hall_t *hall, const event_t *event, const room_t *room)
@@ -117,7 +124,7 @@ static void take_leave(hall_t *hall, const event_t *event, const room_t *room)
     person_t *person = find(hall, event);
 
     if (person && person->room == room)
-        leave(hall, person, event->text, event->text_len);
+        leave(hall, person, event->text, event->text_len, false);
 }
 
 /* Who takes a name that somebody has is as good as new. */
@@ -127,7 +134,7 @@ static void take_nick(hall_t *hall, const event_t *event, room_t *room)
     const person_t *holder = hall_find(hall, event->other);
 
     if (person && holder && holder != person) {
-        leave(hall, person, "", 0);
+        leave(hall, person, "", 0, false);
         person = NULL;
         room = hall__room(hall, event->room);
     }
@@ -227,46 +234,19 @@ void hall_remote(hall_t *hall, const event_t *event)
         hall__room_left(hall, room);
 }
 
-/* How many more have left. */
-static void tell_rest(hall_t *hall, const char *why)
-{
-    char line[NAME_SIZE + 128];
-
-    for (hlist_t *node = hall->rooms.next; node != &hall->rooms; node = node->next) {
-        room_t *room = HLIST_ENTRY(node, room_t, link);
-
-        if (room->left_n == 0)
-            continue;
-        snprintf(line, sizeof(line), "* %zu more have left %s%s%s%s\n", room->left_n, room->name,
-                 *why ? " (" : "", why, *why ? ")" : "");
-        room->left_n = 0;
-        hall__announce(hall, room, line);
-    }
-}
-
-/* All its people, or those that are doubted, leave. With a line for each of thousands everybody
- * would read too slowly. */
+/* All its people, or those that are doubted, leave. */
 static void leave_all(hall_t *hall, const char *server, bool doubted, const char *why)
 {
-    size_t shown = 0;
-
     for (size_t i = 0; i < HALL_BUCKETS; i++) {
         hlist_t *node, *next;
 
         HLIST_FOREACH (node, next, &hall->buckets[i]) {
             person_t *person = HLIST_ENTRY(node, person_t, name_link);
 
-            if (strcmp(person->server, server) != 0 || (doubted && !person->doubted))
-                continue;
-            if (shown++ < HALL_LEAVES_SHOWN) {
-                leave(hall, person, why, strlen(why));
-            } else {
-                person->room->left_n++;
-                forget(hall, person);
-            }
+            if (strcmp(person->server, server) == 0 && (person->doubted || !doubted))
+                leave(hall, person, why, strlen(why), true);
         }
     }
-    tell_rest(hall, why);
 }
 
 void hall_server_gone(hall_t *hall, const char *server)

@@ -60,7 +60,8 @@ static const char *const cluster[] = {
     "When the broker is lost, the rooms of each server work on. Members are told so once, and "
     "again when it is back; then the servers tell each other anew who is there, and what the rooms "
     "talk about. A server that is not heard of for --broker-timeout is gone, and its people have "
-    "left; they join again when it is back. If the same name was given twice meanwhile, the server "
+    "left; they join again when it is back, and one line tells of all. If the same name was given "
+    "twice meanwhile, the server "
     "whose name comes first keeps it for its member; the other member is renamed, and told. A "
     "server starts without its broker, and goes on trying.",
     "Three hosts: Redis on 10.79.0.10, with what hnet's sources have in "

@@ -27,6 +27,7 @@ void room_free(room_t *room)
     hlist_remove(&room->due_link);
     history_deinit(&room->history);
     chunk_unref(room->batch);
+    hbytes_deinit(&room->crowd.line);
     hmem_free(room->topic);
     hmem_free(room);
 }
@@ -41,8 +42,12 @@ static bool is_local(const person_t *person)
     return person->server[0] == '\0';
 }
 
+static void settle_crowd(room_t *room);
+
 void room_add(room_t *room, person_t *person)
 {
+    if (is_local(person))
+        settle_crowd(room);
     hlist_push_back(is_local(person) ? &room->locals : &room->remotes, &person->room_link);
     if (is_local(person))
         room->locals_n++;
@@ -69,10 +74,14 @@ void room_remove(person_t *person)
 
 void room_sync(person_t *person)
 {
-    const room_t *room = person->room;
-    size_t from = person->seen;
+    room_t *room = person->room;
+    size_t from;
 
-    if (!room || !room->batch || !is_local(person) || from >= room->batch->len)
+    if (!room || !is_local(person))
+        return;
+    settle_crowd(room);
+    from = person->seen;
+    if (!room->batch || from >= room->batch->len)
         return;
     person->seen = room->batch->len;
     room->ops->tell(person, room->batch->data + from, room->batch->len - from);
@@ -92,6 +101,7 @@ bool room_put(room_t *room, const char *line, size_t len, person_t *by)
 {
     if (room->locals_n == 0)
         return true;
+    settle_crowd(room);
     if (!make_space(room, len))
         return false;
     if (by && by->room == room)
@@ -103,16 +113,63 @@ bool room_put(room_t *room, const char *line, size_t len, person_t *by)
     return true;
 }
 
+/* Without memory the line is lost. */
+static void settle_crowd(room_t *room)
+{
+    crowd_t crowd = room->crowd;
+    int err = 0;
+
+    room->crowd = (crowd_t){0};
+    if (crowd.count > ROOM_NAMES_SHOWN)
+        err = hbytes_printf(&crowd.line, " and %zu more", crowd.count - ROOM_NAMES_SHOWN);
+    if (crowd.count > 0 && !err)
+        err = hbytes_printf(&crowd.line, " %s %s %s%s%s%s\n", crowd.count > 1 ? "have" : "has",
+                            crowd.verb, room->name, *crowd.why ? " (" : "", crowd.why,
+                            *crowd.why ? ")" : "");
+    if (crowd.count > 0 && !err)
+        room_put(room, crowd.line.data, crowd.line.len, NULL);
+    hbytes_deinit(&crowd.line);
+}
+
+bool room_put_crowd(room_t *room, const char *stamp, const char *name, const char *verb,
+                    const char *why)
+{
+    crowd_t *crowd = &room->crowd;
+    int err = 0;
+
+    if (room->locals_n == 0)
+        return true;
+    if (crowd->count > 0 && (strcmp(crowd->verb, verb) != 0 || strcmp(crowd->why, why) != 0))
+        settle_crowd(room);
+    if (crowd->count == 0)
+        err = hbytes_printf(&crowd->line, "%s* %s", stamp, name);
+    else if (crowd->count < ROOM_NAMES_SHOWN)
+        err = hbytes_printf(&crowd->line, ", %s", name);
+    if (err)
+        return false;
+    crowd->verb = verb;
+    crowd->why = why;
+    crowd->count++;
+    return true;
+}
+
+bool room_has_news(const room_t *room)
+{
+    return room->batch || room->crowd.count > 0;
+}
+
 void room_flush(room_t *room, uint64_t now_us)
 {
-    chunk_t *batch = room->batch;
     hlist_t *node, *next;
+    chunk_t *batch;
 
+    settle_crowd(room);
+    batch = room->batch;
+    room->batch = NULL;
+    hlist_remove(&room->due_link);
     if (!batch)
         return;
-    room->batch = NULL;
     room->flushed_us = now_us;
-    hlist_remove(&room->due_link);
     batch = chunk_fit(batch);
     HLIST_FOREACH (node, next, &room->locals) {
         person_t *person = HLIST_ENTRY(node, person_t, room_link);

@@ -20,6 +20,8 @@
 #define ROOM_PAUSE_PER_PERSON_US 20
 #define ROOM_PAUSE_MAX_US 50000
 
+#define ROOM_NAMES_SHOWN 100 /* of many people in one line; the others are counted */
+
 typedef struct room_s room_t;
 
 /* Zeroed before he is in the hall. */
@@ -41,15 +43,22 @@ typedef struct room_ops_s {
     void (*give)(person_t *person, chunk_t *chunk, size_t from);
 } room_ops_t;
 
+/* People who come or go together, for one line. */
+typedef struct crowd_s {
+    hbytes_t line; /* their names, so far */
+    size_t count;
+    const char *verb, *why;
+} crowd_t;
+
 struct room_s {
     const room_ops_t *ops;
     hlist_t link;     /* in the hall */
     hlist_t due_link; /* in the hall, while there is a batch */
     hlist_t locals, remotes;
     size_t locals_n, remotes_n;
-    size_t left_n; /* so many have left, and the room has not been told yet */
     history_t history;
     chunk_t *batch;
+    crowd_t crowd; /* will be the next line of the batch */
     uint64_t flushed_us;
     char *topic;       /* NULL: none */
     uint64_t topic_ms; /* since when; 0: there was none */
@@ -68,6 +77,14 @@ void room_remove(person_t *person);
 
 /* A line for all who are here but for `by` (NULL: all). Without memory it is lost: false. */
 bool room_put(room_t *room, const char *line, size_t len, person_t *by);
+
+/* "* name has joined room (why)", of which many, one behind the other, are one line. The verb and why
+ * (may be empty) are static. False: as room_put. */
+bool room_put_crowd(room_t *room, const char *stamp, const char *name, const char *verb,
+                    const char *why);
+
+/* Whether there is something to be flushed. */
+bool room_has_news(const room_t *room);
 
 /* Sends a person what he has not been sent yet, before something else is. */
 void room_sync(person_t *person);

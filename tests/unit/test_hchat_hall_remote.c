@@ -126,25 +126,59 @@ static void of_two_names_the_first_server_keeps_its_own(void **state)
     end(&s);
 }
 
-static void of_many_who_leave_at_once_the_rest_is_counted(void **state)
+static void many_who_come_or_go_at_once_are_one_line(void **state)
 {
     char name[16];
     scene_t s;
 
     (void)state;
     begin_with_one(&s);
-    for (int i = 0; i < HALL_LEAVES_SHOWN + 3; i++) {
+    forget_all(&s);
+    happens(&s, EVENT_HERE, "z", "ann", "");
+    happens(&s, EVENT_HERE, "z", "bob", "");
+    happens(&s, EVENT_SAY, "z", "bob", "");
+    happens(&s, EVENT_HERE, "z", "carl", "");
+    assert_int_equal(s.wakes, 1);
+    expect(&s, &s.a, "* ann, bob have joined lobby\n<bob> hi\n* carl has joined lobby\n");
+    for (int i = 0; i < ROOM_NAMES_SHOWN; i++) {
         snprintf(name, sizeof(name), "p%d", i);
         happens(&s, EVENT_HERE, "z", name, "");
     }
+    flush(&s);
+    assert_non_null(strstr(s.a.heard, "* p0, p1, p2"));
+    assert_non_null(strstr(s.a.heard, ", p99 have joined lobby\n"));
     forget_all(&s);
     hall_server_again(&s.hall, "z");
+    happens(&s, EVENT_HERE, "z", "ann", "");
     hall_server_told(&s.hall, "z");
     flush(&s);
-    assert_non_null(strstr(s.a.heard, "* p0 has left lobby\n"));
-    assert_string_equal(strstr(s.a.heard, "* 3 more"), "* 3 more have left lobby\n");
+    assert_string_equal(strstr(s.a.heard, " and "), " and 2 more have left lobby\n");
+    hall_server_gone(&s.hall, "z");
+    flush(&s);
+    assert_non_null(strstr(s.a.heard, "\n* ann has left lobby (the server is gone)\n"));
     assert_int_equal(s.hall.remotes_n, 0);
     end(&s);
+}
+
+static void who_comes_behind_a_crowd_is_not_told_of_it(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    begin_with_one(&s);
+    forget_all(&s);
+    happens(&s, EVENT_HERE, "z", "ann", "");
+    hall_welcome(&s.hall, &s.b.person);
+    hall_server_gone(&s.hall, "z");
+    assert_null(hall_who(&s.hall, &s.a.person, NULL));
+    expect(&s, &s.a,
+           "* ann has joined lobby\n* guest2 has joined lobby\n"
+           "* ann has left lobby (the server is gone)\n* in lobby (2): guest1, guest2\n");
+    expect(&s, &s.b,
+           "* you are guest2 in lobby, with guest1, ann\n"
+           "* ann has left lobby (the server is gone)\n");
+    happens(&s, EVENT_HERE, "z", "ann", "");
+    end(&s); /* before it is told */
 }
 
 /* They settle it between themselves, and who looks on comes to the same end. */
@@ -240,7 +274,8 @@ int main(void)
         cmocka_unit_test(a_line_from_afar_is_heard_where_it_was_said),
         cmocka_unit_test(nobody_speaks_for_another_servers_people),
         cmocka_unit_test(of_two_names_the_first_server_keeps_its_own),
-        cmocka_unit_test(of_many_who_leave_at_once_the_rest_is_counted),
+        cmocka_unit_test(many_who_come_or_go_at_once_are_one_line),
+        cmocka_unit_test(who_comes_behind_a_crowd_is_not_told_of_it),
         cmocka_unit_test(of_two_names_elsewhere_the_first_server_keeps_its_own),
         cmocka_unit_test(who_is_forgotten_may_take_the_room_he_was_told_of_along),
         cmocka_unit_test(the_last_topic_counts),
