@@ -19,8 +19,8 @@ static void forget(hall_t *hall, person_t *person)
         hall__room_left(hall, room);
 }
 
-/* Out of his room, which is told why (may be empty), and forgotten; many: of more who go at once, and
- * why is static. */
+/* Out of his room, which is told why (may be empty), and forgotten; many: of more who go at once,
+ * and why is static. */
 static void leave(hall_t *hall, person_t *person, const char *why, size_t len, bool many)
 {
     event_t event = hall__event(hall, EVENT_LEAVE, person);

@@ -78,8 +78,8 @@ void room_remove(person_t *person);
 /* A line for all who are here but for `by` (NULL: all). Without memory it is lost: false. */
 bool room_put(room_t *room, const char *line, size_t len, person_t *by);
 
-/* "* name has joined room (why)", of which many, one behind the other, are one line. The verb and why
- * (may be empty) are static. False: as room_put. */
+/* "* name has joined room (why)", of which many, one behind the other, are one line. The verb and
+ * why (may be empty) are static. False: as room_put. */
 bool room_put_crowd(room_t *room, const char *stamp, const char *name, const char *verb,
                     const char *why);
 
