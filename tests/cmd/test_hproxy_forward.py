@@ -3,7 +3,9 @@
 
 import contextlib
 import http.server
+import os
 import re
+import signal
 import socket
 import ssl
 import struct
@@ -293,12 +295,15 @@ def test_a_slow_hash_holds_up_nobody(lab, hproxy, web):  # noqa: F811
     """That of bob takes for ever: he is sent away, while ann goes on."""
     slow = "$6$rounds=999999999$saltsalt$" + "x" * 86
     (lab.folder / "users").write_text(f"bob:{slow}\nann:{{PLAIN}}secret\n")
-    proxy = forward(hproxy, "--auth-file", lab.path("users"), "--handshake-timeout", "300ms")
+    proxy = forward(hproxy, "--auth-file", lab.path("users"), "--handshake-timeout", "1s")
+
+    def is_ann_answered():  # unless she is slower than the limit
+        return curl(lab, proxy, f"http://{HOST}:{web.port}/", scheme="socks5", user="ann:secret@").out() == b"GET / 0"
+
     with proxy.connect() as bob:
         bob.sendall(b"\5\1\2\1\3bob\6secret")
         for _ in range(3):
-            done = curl(lab, proxy, f"http://{HOST}:{web.port}/", scheme="socks5", user="ann:secret@")
-            assert done.out() == b"GET / 0", done
+            wait_until(is_ann_answered, "an answer for ann")
         assert heard(bob) == b"\5\2"
     assert line(proxy, " slow ")
     proxy.stop()
@@ -352,8 +357,7 @@ def test_mistakes_are_usage(lab, args, words):
 
 
 def test_each_failure_has_its_code(hproxy, names, web):  # noqa: F811
-    proxy = forward(hproxy, "--dns", names, "--connect-timeout", "200ms",
-                    "--destination", "deny forbidden.example 127.0.0.9")
+    proxy = forward(hproxy, "--dns", names, "--destination", "deny forbidden.example 127.0.0.9")
     assert codes(proxy, "here.example", web.port) == (REPLIES["granted"], 90, 200)
     assert codes(proxy, "nowhere.example", web.port) == (REPLIES["host"], 91, 502)
     assert codes(proxy, "forbidden.example", web.port) == (REPLIES["forbidden"], 91, 403)
@@ -369,7 +373,8 @@ def test_each_failure_has_its_code(hproxy, names, web):  # noqa: F811
                 sock = waiting.enter_context(socket.socket())
                 sock.setblocking(False)
                 sock.connect_ex(full.getsockname())
-            assert codes(proxy, HOST, full.getsockname()[1]) == (REPLIES["timeout"], 91, 504)
+            hasty = forward(hproxy, "--connect-timeout", "200ms")
+            assert codes(hasty, HOST, full.getsockname()[1]) == (REPLIES["timeout"], 91, 504)
     for row, end in (("nowhere.example", "no_target"), ("forbidden.example", "denied"), ("127.0.0.9", "denied")):
         assert f" {end} " in line(proxy, row)
     assert re.search(r"client 127\.0\.0\.1:\d+ to forbidden\.example:\d+: forbidden\n", proxy.process.err())
@@ -421,9 +426,12 @@ def test_it_does_not_ask_itself(hproxy):  # noqa: F811
 def test_slow_and_silent_clients_are_sent_away(hproxy):  # noqa: F811
     proxy = forward(hproxy, "--handshake-timeout", "300ms")
     said = {b"": b"", b"\5": b"", b"\5\1\0": b"\5\0", b"CONNECT x": b"HTTP/1.1 408 "}
+    worker, = proxy.workers()
+    os.kill(worker, signal.SIGSTOP)  # who is slow is the client: all is there when the time begins
     socks = [(proxy.connect(), data, answer) for data, answer in said.items()]
     for sock, data, _ in socks:
         sock.sendall(data)
+    os.kill(worker, signal.SIGCONT)
     for sock, data, answer in socks:
         with sock:
             assert heard(sock)[: len(answer)] == answer, data
