@@ -88,7 +88,7 @@ def test_idle_timeout_closes_the_silent_and_nobody_else(hecho):
             return stays_in_use(exchange, done, 0.5) and silent.recv(1) == b""
 
     wait_until(busy_outlives_silent, "the silent one is closed, the other is not")
-    assert "closed: idle, 0 bytes in" in server.process.err()
+    server.process.wait_err("closed: idle, 0 bytes in")
 
 
 def few_files():
@@ -106,7 +106,7 @@ def test_out_of_descriptors_it_sheds_and_recovers(hecho):
         except ConnectionResetError:
             shed += 1
     assert 20 < shed < 60
-    assert "Too many open files" in server.process.err()
+    server.process.wait_err("Too many open files")
     for sock in socks:
         sock.close()
     wait_until(lambda: server.ask_summary()["open"] == 0, "all are closed")

@@ -1,6 +1,7 @@
 # One thread.
 """hhttpd and hproxy: log files that somebody moves away, by hand or with logrotate, are opened anew."""
 
+import contextlib
 import os
 import re
 import resource
@@ -14,6 +15,17 @@ import pytest
 from conftest import BIN, ROOT, TIMEOUT, wait_until
 from hhttpd_lab import hhttpd, www  # noqa: F401
 from hproxy_lab import children, hproxy, target  # noqa: F401
+
+
+def connections_of(pid):
+    """How many TCP connections this process has."""
+    sockets = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            sockets.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return len(sockets.intersection(f"socket:[{row[9]}]" for row in rows if row[3] != "0A"))
 
 
 def has(path, text):
@@ -96,6 +108,7 @@ def test_a_worker_without_descriptors_loses_none_by_it(lab, hproxy, target):
     worker, = children(process.pid)
     folder = f"/proc/{worker}/fd"
     wait_until(lambda: has(access, "done"), "the line")
+    wait_until(lambda: connections_of(worker) == 0, "the end of its connections")
     before = os.listdir(folder)
     _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     free = min(set(range(len(before) + 1)) - {int(fd) for fd in before})

@@ -115,8 +115,8 @@ def test_hecho_serves_or_says_why_not(lab, shim, args):
             continue
         port = int(re.search(r"127\.0\.0\.1:(\d+)", process.err()).group(1))
         with socket.create_connection(("127.0.0.1", port), TIMEOUT) as sock:
-            sock.sendall(b"x\n")
             try:
+                sock.sendall(b"x\n")
                 answer = sock.recv(100)
             except ConnectionResetError:
                 answer = b""
