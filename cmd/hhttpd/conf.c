@@ -149,14 +149,12 @@ static int add_names(settings_t *settings, site_settings_t *site, const char *ar
 
     while (*argument) {
         size_t len = strcspn(argument, " \t,");
-        char *name = len > 0 ? settings_keep(settings->keep, len + 1) : NULL;
+        char *name = len > 0 ? hkeep_text(settings->keep, argument, len) : NULL;
 
-        if (name) {
-            memcpy(name, argument, len);
+        if (name)
             add_name(settings, site, n++, name, why);
-        } else if (len > 0) {
+        else if (len > 0)
             return -ENOMEM;
-        }
         if (why->len > 0)
             return HERR_SYNTAX;
         argument += len + (argument[len] != '\0');
@@ -169,7 +167,7 @@ static int add_names(settings_t *settings, site_settings_t *site, const char *ar
 static void *open_host(const char *argument, void *target, hbytes_t *why)
 {
     settings_t *settings = target;
-    site_settings_t *site = settings_keep(settings->keep, sizeof(*site)), **end = &settings->hosts;
+    site_settings_t *site = hkeep_alloc(settings->keep, sizeof(*site)), **end = &settings->hosts;
     size_t n = 0;
 
     if (!site)

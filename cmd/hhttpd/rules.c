@@ -13,7 +13,7 @@
 /* Several servers may share a path. */
 static int add_rule(site_settings_t *s, rule_t **list, rule_t rule, hbytes_t *why)
 {
-    rule_t *kept = settings_keep(s->keep, sizeof(*kept));
+    rule_t *kept = hkeep_alloc(s->keep, sizeof(*kept));
     bool shared = list == &s->proxies;
     size_t n = 0;
 
@@ -123,11 +123,11 @@ static void release_users(void *users)
     husers_free(users);
 }
 
-static int make_users(keep_t *keep, husers_t **users)
+static int make_users(hkeep_t *keep, husers_t **users)
 {
     int err = husers_new(users);
 
-    return err ? err : settings_keep_object(keep, *users, release_users);
+    return err ? err : hkeep_object(keep, *users, release_users);
 }
 
 /* Several lines of a path are for all users of it. */
@@ -180,7 +180,7 @@ static int take_rule(const char *arg, add_rule_cb add, bool whole, site_settings
         return settings_wrong(why, "it takes FROM=TO, with a path as FROM");
     while (len > 0 && arg[len - 1] == ' ')
         len--;
-    from = settings_keep_text(s->keep, arg, len);
+    from = hkeep_text(s->keep, arg, len);
     return from ? add(from, behind_arrow(equals + 1), s, why) : -ENOMEM;
 }
 

@@ -71,7 +71,7 @@ static int add_site(paths_t *paths, const site_settings_t *site)
         return 0;
     if (site->upload[1] != '\0') {
         size_t len = (size_t)snprintf(path, sizeof(path), "%s%s", site->root_path, site->upload);
-        char *copy = len < sizeof(path) ? settings_keep(site->keep, len + 1) : NULL;
+        char *copy = len < sizeof(path) ? hkeep_alloc(site->keep, len + 1) : NULL;
 
         if (!copy)
             return -ENOMEM;

@@ -6,7 +6,6 @@
 
 #include <limits.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,56 +14,13 @@
 
 #define DRAIN_MS 300000
 
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-struct keep_s {
-    struct keep_s *next;
-    void *object;
-    void (*release)(void *object); /* NULL: there is none */
-    max_align_t data[];
-};
-
-void *settings_keep(keep_t *keep, size_t size)
-{
-    keep_t *piece = hmem_zalloc(sizeof(*piece) + size);
-
-    if (!piece)
-        return NULL;
-    piece->next = keep->next;
-    keep->next = piece;
-    return piece->data;
-}
-
-int settings_keep_object(keep_t *keep, void *object, void (*release)(void *object))
-{
-    if (!settings_keep(keep, 0)) {
-        release(object);
-        return -ENOMEM;
-    }
-    keep->next->object = object;
-    keep->next->release = release;
-    return 0;
-}
-
-static void free_keep(keep_t *keep)
-{
-    while (keep) {
-        keep_t *next = keep->next;
-
-        if (keep->release)
-            keep->release(keep->object);
-        hmem_free(keep);
-        keep = next;
-    }
-}
-
 settings_t *settings_new(void)
 {
     settings_t *settings = hmem_zalloc(sizeof(*settings));
 
     if (!settings)
         return NULL;
-    settings->keep = hmem_zalloc(sizeof(keep_t));
+    settings->keep = hkeep_new();
     if (!settings->keep) {
         hmem_free(settings);
         return NULL;
@@ -85,7 +41,7 @@ void settings_free(settings_t *settings)
     if (!settings)
         return;
     hconf_free(settings->base.conf);
-    free_keep(settings->keep);
+    hkeep_free(settings->keep);
     hmem_free(settings);
 }
 
@@ -132,7 +88,7 @@ static int default_listen(settings_t *s)
 
     if (s->listens)
         return 0;
-    listen = settings_keep(s->keep, sizeof(*listen));
+    listen = hkeep_alloc(s->keep, sizeof(*listen));
     if (!listen)
         return -ENOMEM;
     listen->bare = true;
@@ -206,7 +162,7 @@ static int place_root(const settings_t *s, site_settings_t *site, hbytes_t *erro
 
     if (!real)
         return complain(s, site->root, errors, "%s: %s", name, herr_str(-errno));
-    kept = settings_keep_text(s->keep, real, strlen(real));
+    kept = hkeep_text(s->keep, real, strlen(real));
     free(real);
     if (!kept)
         return -ENOMEM;
@@ -273,7 +229,7 @@ static int place_chroot(settings_t *s, hbytes_t *errors)
     real = realpath(s->chroot, NULL);
     if (!real)
         return complain(s, s->chroot, errors, "%s: %s", s->chroot, herr_str(-errno));
-    s->chroot_path = settings_keep_text(s->keep, real, strcmp(real, "/") == 0 ? 0 : strlen(real));
+    s->chroot_path = hkeep_text(s->keep, real, strcmp(real, "/") == 0 ? 0 : strlen(real));
     free(real);
     return s->chroot_path ? 0 : -ENOMEM;
 }

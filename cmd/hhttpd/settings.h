@@ -16,6 +16,7 @@
 #include "app/hmaster.h"
 #include "app/hopt.h"
 #include "app/hopt_doc.h"
+#include "base/hkeep.h"
 #include "codec/http_log.h"
 #include "net/hendpoint.h"
 #include "net/htls.h"
@@ -37,13 +38,10 @@ typedef struct rule_s {
     struct husers_s *users; /* of a path that wants a password */
 } rule_t;
 
-/* Memory that lives as long as the settings. */
-typedef struct keep_s keep_t;
-
 /* What a virtual host has; the first one is for requests to any other name. A host inherits nothing
  * from another. */
 typedef struct site_settings_s {
-    keep_t *keep;
+    hkeep_t *keep;
     struct site_settings_s *next;
     const char *names[SETTINGS_NAMES_MAX + 1]; /* "www.example.com", "*.example.com" */
 
@@ -100,7 +98,7 @@ typedef struct listen_s {
 typedef struct settings_s {
     site_settings_t site; /* the default one */
     site_settings_t *hosts;
-    keep_t *keep;
+    hkeep_t *keep;
     hmaster_settings_t base;
 
     bool test;
@@ -156,18 +154,9 @@ settings_t *settings_new(void);
 /* conf.c */
 extern const hconf_schema_t settings_schema;
 
-/* Zeroed memory; NULL when there is none. */
-void *settings_keep(keep_t *keep, size_t size);
-
-/* Calls release(object) when the settings are freed; at once on an error. 0 or -ENOMEM. */
-int settings_keep_object(keep_t *keep, void *object, void (*release)(void *object));
-
 /* values.c: words for what is wrong with a value, which may hold anything: control characters are
  * escaped. HERR_SYNTAX or -ENOMEM. */
 int settings_wrong(hbytes_t *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* A copy with a NUL; NULL when out of memory. */
-const char *settings_keep_text(keep_t *keep, const char *text, size_t len);
 
 /* Whether it can be the path of a request. 0 or the error of settings_wrong. */
 int settings_check_path(const char *path, hbytes_t *why);

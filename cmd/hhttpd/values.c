@@ -22,15 +22,6 @@ int settings_wrong(hbytes_t *why, const char *fmt, ...)
     return hbytes_append_str(why, safe) < 0 ? -ENOMEM : HERR_SYNTAX;
 }
 
-const char *settings_keep_text(keep_t *keep, const char *text, size_t len)
-{
-    char *copy = settings_keep(keep, len + 1);
-
-    if (copy)
-        memcpy(copy, text, len);
-    return copy;
-}
-
 /* ---- words ----------------------------------------------------------------------------------- */
 
 static bool is_separator(char c)
@@ -39,7 +30,7 @@ static bool is_separator(char c)
 }
 
 /* Splits at blanks and commas into at most SETTINGS_NAMES_MAX words and a NULL. */
-static int split_words(keep_t *keep, const char *text, const char **words, hbytes_t *why)
+static int split_words(hkeep_t *keep, const char *text, const char **words, hbytes_t *why)
 {
     size_t n = 0;
 
@@ -54,7 +45,7 @@ static int split_words(keep_t *keep, const char *text, const char **words, hbyte
             len++;
         if (n == SETTINGS_NAMES_MAX)
             return settings_wrong(why, "more than %d names", SETTINGS_NAMES_MAX);
-        words[n] = settings_keep_text(keep, text, len);
+        words[n] = hkeep_text(keep, text, len);
         if (!words[n++])
             return -ENOMEM;
         text += len;
@@ -119,7 +110,7 @@ int site_take_base_url(const hopt_t *option, const char *arg, void *site, hbytes
         return err;
     while (len > 0 && arg[len - 1] == '/')
         len--;
-    s->base_url = len > 0 ? settings_keep_text(s->keep, arg, len) : NULL;
+    s->base_url = len > 0 ? hkeep_text(s->keep, arg, len) : NULL;
     return len > 0 && !s->base_url ? -ENOMEM : 0;
 }
 
@@ -361,7 +352,7 @@ static bool is_number(const char *text)
 static int add_listen(settings_t *s, const char *arg, const char *text, listen_kind_e kind,
                       hbytes_t *why)
 {
-    listen_t *listen = settings_keep(s->keep, sizeof(*listen)), **end = &s->listens;
+    listen_t *listen = hkeep_alloc(s->keep, sizeof(*listen)), **end = &s->listens;
     char error[HENDPOINT_FORMAT_SIZE + 64];
     size_t n = 0;
 

@@ -21,16 +21,14 @@ static void free_generation(generation_t *g)
     hmem_free(g);
 }
 
-static const char *where_of(const settings_t *s, keep_t *keep, const char *text)
+static const char *where_of(const settings_t *s, hkeep_t *keep, const char *text)
 {
     hbytes_t where = {0};
     char *kept = NULL;
 
     settings_where(s, hconf_line(s->base.conf, text) > 0 ? text : "", &where);
     if (where.len > 0)
-        kept = settings_keep(keep, where.len + 1);
-    if (kept)
-        memcpy(kept, where.data, where.len);
+        kept = hkeep_text(keep, where.data, where.len);
     hbytes_deinit(&where);
     return kept;
 }

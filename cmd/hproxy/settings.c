@@ -3,50 +3,43 @@
 #include "base/hlog.h"
 #include "base/hmem.h"
 
-#include <stddef.h>
 #include <string.h>
 
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-struct keep_s {
-    struct keep_s *next;
-    bool is_service; /* data is one, with lists of its own */
-    max_align_t data[];
-};
-
-void *settings_keep(keep_t *keep, size_t size)
-{
-    keep_t *piece = hmem_zalloc(sizeof(*piece) + size);
-
-    if (!piece)
-        return NULL;
-    piece->next = keep->next;
-    keep->next = piece;
-    return piece->data;
-}
-
-void settings_init_service(service_settings_t *service, keep_t *keep)
+void settings_init_service(service_settings_t *service, hkeep_t *keep)
 {
     memset(service, 0, sizeof(*service)); /* so that two can be compared */
     service->keep = keep;
     service->retries = UINT32_MAX;
 }
 
-service_settings_t *settings_new_service(keep_t *keep)
+static void deinit_service(void *object)
 {
-    service_settings_t *service = settings_keep(keep, sizeof(*service));
+    service_settings_t *service = object;
+    hopt_list_t *lists[] = {&service->forward.users, &service->forward.destinations,
+                            &service->forward.via,   &service->allow,
+                            &service->deny,          &service->allow_files,
+                            &service->deny_files};
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        hopt_list_deinit(lists[i]);
+    htls_ctx_free(service->tls_ctx);
+    htls_ctx_free(service->target_tls_ctx);
+}
+
+service_settings_t *settings_new_service(hkeep_t *keep)
+{
+    service_settings_t *service = hkeep_alloc(keep, sizeof(*service));
 
     if (!service)
         return NULL;
-    keep->next->is_service = true;
     settings_init_service(service, keep);
-    return service;
+    return hkeep_object(keep, service, deinit_service) == 0 ? service : NULL;
 }
 
 settings_t *settings_new(void)
 {
     settings_t *settings = hmem_zalloc(sizeof(*settings));
-    keep_t *keep = settings ? hmem_zalloc(sizeof(*keep)) : NULL;
+    hkeep_t *keep = settings ? hkeep_new() : NULL;
 
     if (!keep) {
         hmem_free(settings);
@@ -59,40 +52,16 @@ settings_t *settings_new(void)
     return settings;
 }
 
-static void deinit_service(service_settings_t *service)
-{
-    hopt_list_t *lists[] = {&service->forward.users, &service->forward.destinations,
-                            &service->forward.via,   &service->allow,
-                            &service->deny,          &service->allow_files,
-                            &service->deny_files};
-
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        hopt_list_deinit(lists[i]);
-    htls_ctx_free(service->tls_ctx);
-    htls_ctx_free(service->target_tls_ctx);
-}
-
-static void free_keep(keep_t *keep)
-{
-    while (keep) {
-        keep_t *next = keep->next;
-
-        if (keep->is_service)
-            deinit_service((service_settings_t *)(void *)keep->data);
-        hmem_free(keep);
-        keep = next;
-    }
-}
-
 void settings_free(settings_t *settings)
 {
-    keep_t *keep = settings ? settings->command.keep : NULL;
+    hkeep_t *keep;
 
     if (!settings)
         return;
+    keep = settings->command.keep;
     deinit_service(&settings->command);
     hconf_free(settings->base.conf);
-    free_keep(keep);
+    hkeep_free(keep);
     hmem_free(settings);
 }
 

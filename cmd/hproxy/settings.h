@@ -16,6 +16,7 @@
 #include "app/hmaster.h"
 #include "app/hopt.h"
 #include "app/hopt_doc.h"
+#include "base/hkeep.h"
 #include "net/hbalance.h"
 #include "net/hcheck.h"
 #include "net/hendpoint.h"
@@ -68,13 +69,10 @@ typedef struct tls_settings_s {
     const char *alpn;
 } tls_settings_t;
 
-/* Memory that lives as long as the settings. */
-typedef struct keep_s keep_t;
-
 /* One service: what listens together, and what it leads to. */
 typedef struct service_settings_s {
     struct service_settings_s *next;
-    keep_t *keep;
+    hkeep_t *keep;
     const char *name; /* of the section; of the command line: its first end point */
     listen_settings_t *listens;
     const char *unix_rights; /* of UNIX sockets that are listened on, as given; NULL: by umask */
@@ -158,11 +156,8 @@ settings_t *settings_new(void);
 
 /* A service with the defaults: one that lives as long as the settings, or NULL; and in memory that
  * is there. */
-service_settings_t *settings_new_service(keep_t *keep);
-void settings_init_service(service_settings_t *service, keep_t *keep);
-
-/* Zeroed memory; NULL when there is none. */
-void *settings_keep(keep_t *keep, size_t size);
+service_settings_t *settings_new_service(hkeep_t *keep);
+void settings_init_service(service_settings_t *service, hkeep_t *keep);
 
 /* options.c: the rows of a service, and the rows of all else that the file has too. */
 extern const hopt_t settings_service_rows[];

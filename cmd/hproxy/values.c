@@ -37,7 +37,7 @@ int settings_add_listen(service_settings_t *service, const char *text, hbytes_t 
         n++;
     if (n == SETTINGS_LISTENS_MAX)
         return settings_wrong(why, "more than %d end points to listen on", SETTINGS_LISTENS_MAX);
-    listen = settings_keep(service->keep, sizeof(*listen));
+    listen = hkeep_alloc(service->keep, sizeof(*listen));
     if (!listen)
         return -ENOMEM;
     *listen = (listen_settings_t){.text = text, .endpoint = endpoint};
@@ -58,7 +58,7 @@ int settings_add_target(service_settings_t *service, const char *text, hbytes_t 
         n++;
     if (n == SETTINGS_TARGETS_MAX)
         return settings_wrong(why, "more than %d targets", SETTINGS_TARGETS_MAX);
-    target = settings_keep(service->keep, sizeof(*target));
+    target = hkeep_alloc(service->keep, sizeof(*target));
     if (!target)
         return -ENOMEM;
     *target = (target_settings_t){.text = text,
@@ -149,10 +149,10 @@ int service_take_status_codes(const hopt_t *option, const char *arg, void *servi
 }
 
 /* Bytes that were written with backslashes. */
-static int take_bytes(keep_t *keep, const char *arg, const void **data, size_t *len, hbytes_t *why)
+static int take_bytes(hkeep_t *keep, const char *arg, const void **data, size_t *len, hbytes_t *why)
 {
     size_t size = strlen(arg) + 1;
-    char *copy = settings_keep(keep, size);
+    char *copy = hkeep_alloc(keep, size);
     int n = copy ? hstr_unescape(copy, size, arg) : -ENOMEM;
 
     if (n == -ENOMEM)
