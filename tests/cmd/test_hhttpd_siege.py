@@ -253,14 +253,15 @@ def test_proxy_headers_that_never_end(besieged):
 
 
 def served(connection):
-    connection.request("GET", "/a.txt")
-    return connection.getresponse().read() == b"some text\n"
+    """With what needs no descriptor; a file does, a second after it was looked at last."""
+    connection.request("GET", "/ping")
+    return connection.getresponse().read() == b"pong"
 
 
 def test_more_connections_than_files(hhttpd, www):
     """Those that there is no descriptor for are closed; who was there is served, and later all are again."""
     limit = 64
-    server = hhttpd(www, "0", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+    server = hhttpd("--demo", www, "0", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
     first = server.connection()
     assert served(first)
     crowd = [server.connect() for _ in range(4 * limit)]

@@ -160,7 +160,7 @@ def test_seed_repeats_the_order(lab, lan):
     def order(seed):
         with lan.capture(IPV4) as packets:
             scan(lab, lan, "-sS", "-p1-100", "--seed", seed, "-g", "40000", HOSTS[0].address)
-        return [p[22:24] for _, p in packets if p[9] == 6 and p[33] == 2]
+        return list(dict.fromkeys(p[22:24] for _, p in packets if p[9] == 6 and p[33] == 2))
 
     first = order("7")
     assert len(set(first)) == 100

@@ -76,7 +76,7 @@ def test_trace_is_part_of_the_report_for_people(lab, lan, tmp_path):
         return len(packets(text))
 
     file = tmp_path / "report"
-    args = ["--packet-trace", "-p22", HOST]
+    args = ["--packet-trace", "--max-retries=0", "-p22", HOST]
     assert lines(said(lab, lan, *args, "-oN", str(file))) == 4
     assert lines(file.read_text()) == 4
     assert lines(said(lab, lan, *args, "-oN", "-")) == 4
