@@ -6,11 +6,11 @@
 
 #include "../base/hmem.h"
 #include "../base/hstr.h"
+#include "../base/hthread.h"
 #include "hresolve.h"
 
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -122,22 +122,11 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-/* Signals are the loop's. Locked. */
+/* Locked. */
 static int start_thread(hdns_system_t *system)
 {
-    pthread_attr_t attr;
-    sigset_t all, before;
-    pthread_t id;
-    int err;
+    int err = hthread_detach(run_thread, system);
 
-    if (pthread_attr_init(&attr) != 0)
-        return -ENOMEM;
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    err = -pthread_create(&id, &attr, run_thread, system);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
     if (err == 0)
         system->threads++;
     return err;

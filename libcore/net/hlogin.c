@@ -5,12 +5,12 @@
 
 #include "../base/hlist.h"
 #include "../base/hmem.h"
+#include "../base/hthread.h"
 #include "../event/hio.h"
 #include "hdigest.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -152,22 +152,10 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-/* Signals are the loop's. */
 static int start_thread(hashing_t *hashing)
 {
-    pthread_attr_t attr;
-    sigset_t all, before;
-    pthread_t id;
-    int err;
+    int err = hthread_detach(run_thread, hashing);
 
-    if (pthread_attr_init(&attr) != 0)
-        return -ENOMEM;
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    err = -pthread_create(&id, &attr, run_thread, hashing);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
     hashing->has_thread = err == 0;
     return err;
 }
