@@ -8,15 +8,17 @@ import xml.etree.ElementTree
 
 import pytest
 
+from conftest import TIMEOUT
 from pki import Pki
 
 
 class Server:
-    """A port whose connections a function talks to, each in a thread of its own, or one by one."""
+    """A port whose connections a function talks to, each in a thread of its own, or one by one: so many
+    of them have come (count) and are over (ended), and this was heard."""
 
     def __init__(self, talk, tls=None, one_by_one=False, host="127.0.0.1", port=0):
         self.talk, self.tls, self.one_by_one = talk, tls, one_by_one
-        self.count, self.heard = 0, []
+        self.count, self.ended, self.heard = 0, 0, []
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.socket(family)
         self.listener.bind((host, port))
@@ -39,11 +41,12 @@ class Server:
 
     def serve(self, sock):
         with contextlib.suppress(OSError), sock:
-            sock.settimeout(20)
+            sock.settimeout(TIMEOUT)
             if self.tls:
                 sock = self.tls.wrap_socket(sock, server_side=True)
             self.talk(self, sock)
             sock.close()
+        self.ended += 1
 
     def close(self):
         self.ending.set()

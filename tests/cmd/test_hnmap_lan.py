@@ -2,13 +2,14 @@
 """What hnmap reports of a LAN beside the written truth about it (hnmap_lan.HOSTS): no host and no
 port missed, none invented, and each for the reason that is so."""
 
+import contextlib
 import os
 import socket
 import threading
 
 import pytest
 
-from conftest import IPV6, TIMEOUT
+from conftest import IPV6
 from hnmap_lab import (IPV4, SYN_PORTS, become_nobody, connect_faults, faults,  # noqa: F401
                        lan, public_hnmap, scan)
 from hnmap_lan import (ADDRESSES, BY_ADDRESS, FAR, FAR_HOST, HOSTS, IPV6_HOSTS, NETWORK, PORT_MAX,
@@ -171,9 +172,12 @@ def test_seed_repeats_the_order(lab, lan):
 # ---- UDP -----------------------------------------------------------------------------------------
 
 
-def answer_once(sock):
-    _, peer = sock.recvfrom(2000)
-    sock.sendto(b"here", peer)
+def answer(sock, over):
+    """Whatever comes, as often as it comes."""
+    while not over.is_set():
+        with contextlib.suppress(TimeoutError):
+            _, peer = sock.recvfrom(2000)
+            sock.sendto(b"here", peer)
 
 
 @pytest.mark.parametrize("port", [53, 5353, 7777])
@@ -186,11 +190,15 @@ def test_udp(lab, lan, port):
     with open_one, silent:
         open_one.bind((address, port))
         silent.bind((address, 1000))
-        open_one.settimeout(TIMEOUT)
-        thread = threading.Thread(target=answer_once, args=(open_one,))
+        open_one.settimeout(0.1)
+        over = threading.Event()
+        thread = threading.Thread(target=answer, args=(open_one, over))
         thread.start()
-        found = scan(lab, lan, "-sU", "-p", f"1000,2000-2010,{port}", address)[address]
-        thread.join()
+        try:
+            found = scan(lab, lan, "-sU", "-p", f"1000,2000-2010,{port}", address)[address]
+        finally:
+            over.set()
+            thread.join()
     assert found.ports[port] == ("open", "udp-response")
     assert found.ports[1000] == ("open|filtered", "no-response")
     assert {found.ports[p] for p in range(2000, 2011)} == {("closed", "port-unreach")}
