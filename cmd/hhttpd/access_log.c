@@ -16,7 +16,7 @@
 struct access_log_s {
     site_t *site;
     http_log_e format;
-    int fd;
+    hloglines_t out;
     bool at_once; /* a person is watching */
     hbytes_t lines;
     htimer_t *timer; /* NULL: there are none */
@@ -26,7 +26,7 @@ struct access_log_s {
 
 static void flush(access_log_t *log)
 {
-    hlogfile_write(log->fd, log->lines.data, log->lines.len);
+    hloglines_write(&log->out, log->lines.data, log->lines.len);
     hbytes_clear(&log->lines);
     htimer_del(log->timer);
     log->timer = NULL;
@@ -123,7 +123,7 @@ int access_log_new(site_t *site, access_log_t **out)
         return -ENOMEM;
     *log = (access_log_t){.site = site,
                           .format = (http_log_e)site->settings->access_format,
-                          .fd = site->env.access_fd,
+                          .out = {.fd = site->env.access_fd, .report = site->env.log},
                           .at_once = isatty(site->env.access_fd)};
     hbytes_init(&log->lines, KEPT_MAX);
     *out = log;
@@ -135,6 +135,7 @@ void access_log_free(access_log_t *log)
     if (!log)
         return;
     flush(log);
+    hloglines_finish(&log->out);
     hbytes_deinit(&log->lines);
     hmem_free(log);
 }

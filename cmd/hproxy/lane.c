@@ -178,6 +178,7 @@ int lane_new(hloop_t *loop, const env_t *env, lane_t **out, hbytes_t *why)
         return -ENOMEM;
     lane->loop = loop;
     lane->env = env;
+    lane->access = (hloglines_t){.fd = env->access_fd, .report = env->log};
     err = hdns_new(loop, &dns, &lane->dns);
     if (!err)
         err = make_services(lane, why);
@@ -203,6 +204,7 @@ void lane_free(lane_t *lane)
         lane->services = service->next;
         service_free(service);
     }
+    hloglines_finish(&lane->access);
     hdns_free(lane->dns);
     htimer_del(lane->drain_timer);
     htimer_del(lane->idle_timer);

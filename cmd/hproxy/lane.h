@@ -44,6 +44,7 @@ void lane_count(lane_t *lane, int change);
 struct lane_s {
     hloop_t *loop;
     const env_t *env;
+    hloglines_t access;
     hdns_t *dns;
     struct service_s *services;
     struct admin_s *admin; /* NULL: none */

@@ -109,14 +109,14 @@ static void tell(const session_t *session, session_end_e end, const char *why)
 
 static void write_line(const session_t *session, session_end_e end, const char *why)
 {
-    const env_t *env = session->service->lane->env;
+    lane_t *lane = session->service->lane;
     hbytes_t line = {0};
 
-    if (env->access_fd < 0)
+    if (lane->access.fd < 0)
         return;
-    if (access_log_format(session, end, why, htime_real_ms(), env->settings->access_json, &line) ==
-        0)
-        hlogfile_write(env->access_fd, line.data, line.len);
+    if (access_log_format(session, end, why, htime_real_ms(), lane->env->settings->access_json,
+                          &line) == 0)
+        hloglines_write(&lane->access, line.data, line.len);
     hbytes_deinit(&line);
 }
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,29 +12,68 @@
 #include <unistd.h>
 
 #include "../base/herr.h"
+#include "../base/hmem.h"
 #include "../base/hstr.h"
 #include "../base/htime.h"
 
 #define LINE_SIZE_MAX (PATH_MAX + 1024)
 #define STAMP_LEN 16 /* ".20261121-164501" */
 #define DAY_S 86400
+#define TELL_NS 1000000000U
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-void hlogfile_write(int fd, const void *data, size_t len)
+/* Somebody may read it, and may have stopped. */
+static bool is_read_by_others(int fd)
 {
+    struct stat st;
+
+    return fstat(fd, &st) < 0 || !S_ISREG(st.st_mode);
+}
+
+/* stdout and stderr are others', too: they cannot be told not to wait. */
+static bool has_room(int fd)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+    return poll(&room, 1, 0) == 1;
+}
+
+/* Lines that a pipe takes as a whole or not at all. */
+static size_t next_piece(const char *at, size_t len)
+{
+    const char *newline = len > PIPE_BUF ? memrchr(at, '\n', PIPE_BUF) : NULL;
+
+    if (newline)
+        return (size_t)(newline - at) + 1;
+    return len < PIPE_BUF ? len : PIPE_BUF;
+}
+
+static size_t count_lines(const char *at, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        n += at[i] == '\n';
+    return n;
+}
+
+size_t hlogfile_write(int fd, const void *data, size_t len)
+{
+    bool others = is_read_by_others(fd);
     const char *at = data;
 
-    while (len > 0) {
-        ssize_t n = write(fd, at, len);
+    while (len > 0 && (!others || has_room(fd))) {
+        ssize_t n = write(fd, at, others ? next_piece(at, len) : len);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return;
+            break;
         at += n;
         len -= (size_t)n;
     }
+    return count_lines(at, len);
 }
 
 const hopt_t hlogfile_rows[] = {
@@ -57,7 +97,8 @@ bool hlogfile_is_file(const hlogfile_t *log)
 }
 
 /* People at a terminal know who speaks to them and what time it is; a file has to say when. */
-static void write_line(const hlogfile_t *log, hlog_level_e level, const char *text, size_t text_len)
+static size_t write_line(const hlogfile_t *log, hlog_level_e level, const char *text,
+                         size_t text_len)
 {
     char line[LINE_SIZE_MAX], now[HTIME_ISO_SIZE];
     size_t len;
@@ -70,7 +111,32 @@ static void write_line(const hlogfile_t *log, hlog_level_e level, const char *te
     len = strlen(line);
     len += hstr_escape(line + len, sizeof(line) - len - 1, text, text_len);
     line[len++] = '\n';
-    hlogfile_write(log->fd, line, len);
+    return hlogfile_write(log->fd, line, len);
+}
+
+static void add_lost(const hlogfile_t *log, size_t n)
+{
+    if (n > 0 && log->lost)
+        __atomic_fetch_add(log->lost, n, __ATOMIC_RELAXED);
+}
+
+/* Once there is room again. */
+static void tell_lost(const hlogfile_t *log)
+{
+    size_t n = log->lost ? __atomic_exchange_n(log->lost, 0, __ATOMIC_RELAXED) : 0;
+    char text[64];
+
+    if (n == 0)
+        return;
+    snprintf(text, sizeof(text), "%zu lines before this one were lost", n);
+    if (write_line(log, HLOG_WARN, text, strlen(text)) > 0)
+        add_lost(log, n);
+}
+
+static void put_message(const hlogfile_t *log, hlog_level_e level, const char *text, size_t len)
+{
+    tell_lost(log);
+    add_lost(log, write_line(log, level, text, len));
     if (log->options.sync)
         fdatasync(log->fd);
 }
@@ -90,7 +156,7 @@ void hlogfile_say(const hlogfile_t *log, hlog_level_e level, const char *fmt, ..
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    write_line(log, level, text, strlen(text));
+    put_message(log, level, text, strlen(text));
 }
 
 void hlogfile_say_lines(const hlogfile_t *log, hlog_level_e level, const hbytes_t *lines)
@@ -102,7 +168,7 @@ void hlogfile_say_lines(const hlogfile_t *log, hlog_level_e level, const hbytes_
         size_t len = newline ? (size_t)(newline - at) : (size_t)(end - at);
 
         if (len > 0)
-            write_line(log, level, at, len);
+            put_message(log, level, at, len);
         at += len + 1;
     }
 }
@@ -112,6 +178,35 @@ void hlogfile_complain(const char *prefix, const hbytes_t *lines)
     const hlogfile_t terminal = {.options.prefix = prefix, .fd = STDERR_FILENO};
 
     hlogfile_say_lines(&terminal, HLOG_ERROR, lines);
+}
+
+/* ---- lines of requests ----------------------------------------------------------------------- */
+
+void hloglines_finish(hloglines_t *lines)
+{
+    if (lines->lost > 0)
+        hlogfile_say(lines->report, HLOG_WARN, "%zu lines of the access log were lost",
+                     lines->lost);
+    lines->lost = 0;
+}
+
+void hloglines_write(hloglines_t *lines, const void *data, size_t len)
+{
+    uint64_t now_ns;
+
+    if (lines->fd == lines->report->fd) {
+        tell_lost(lines->report);
+        add_lost(lines->report, hlogfile_write(lines->fd, data, len));
+        return;
+    }
+    lines->lost += hlogfile_write(lines->fd, data, len);
+    if (lines->lost == 0)
+        return;
+    now_ns = htime_monotonic_ns();
+    if (lines->told_ns && now_ns - lines->told_ns < TELL_NS)
+        return;
+    hloglines_finish(lines);
+    lines->told_ns = now_ns;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -131,14 +226,11 @@ static int day_of_file(int fd)
     return fstat(fd, &st) == 0 && st.st_size > 0 ? day_of(st.st_mtime) : day_of(time(NULL));
 }
 
-/* A pipe that nobody reads from is an error at once, not waited for. */
-static int open_path(const char *path)
+int hlogfile_open_path(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 
-    if (fd >= 0)
-        fcntl(fd, F_SETFL, O_APPEND);
-    return fd;
+    return fd < 0 ? -errno : fd;
 }
 
 static int open_file(hlogfile_t *log)
@@ -150,9 +242,9 @@ static int open_file(hlogfile_t *log)
     else if (strcmp(path, "-") == 0)
         log->fd = STDOUT_FILENO;
     else
-        log->fd = open_path(path);
+        log->fd = hlogfile_open_path(path);
     if (log->fd < 0)
-        return -errno;
+        return log->fd;
     log->day = day_of_file(log->fd);
     return 0;
 }
@@ -161,12 +253,14 @@ int hlogfile_open(hlogfile_t *log, const hlogfile_options_t *options)
 {
     int err;
 
-    *log = (hlogfile_t){.options = *options, .fd = -1};
-    err = open_file(log);
+    *log = (hlogfile_t){.options = *options, .fd = -1, .lost = hmem_zalloc(sizeof(*log->lost))};
+    err = log->lost ? open_file(log) : -ENOMEM;
     if (!err && hlogfile_rotate(log, log)) {
-        hlogfile_close(log);
+        close(log->fd);
         err = open_file(log);
     }
+    if (err)
+        hlogfile_close(log);
     return err;
 }
 
@@ -176,13 +270,14 @@ int hlogfile_reopen(hlogfile_t *log)
 
     if (!hlogfile_is_file(log))
         return 0;
-    fd = open_path(log->options.path);
-    if (fd < 0 || dup3(fd, log->fd, O_CLOEXEC) < 0)
+    fd = hlogfile_open_path(log->options.path);
+    if (fd < 0)
+        return fd;
+    if (dup3(fd, log->fd, O_CLOEXEC) < 0)
         err = -errno;
     else
         log->day = day_of_file(fd);
-    if (fd >= 0)
-        close(fd);
+    close(fd);
     return err;
 }
 
@@ -190,6 +285,8 @@ void hlogfile_close(hlogfile_t *log)
 {
     if (hlogfile_is_file(log))
         close(log->fd);
+    hmem_free(log->lost);
+    log->lost = NULL;
     log->fd = -1;
 }
 

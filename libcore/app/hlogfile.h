@@ -34,8 +34,9 @@ extern const hopt_t hlogfile_rows[];
 
 typedef struct hlogfile_s {
     hlogfile_options_t options;
-    int fd;  /* -1: not open, or wanted by nobody: what is written is dropped */
-    int day; /* on which it was begun: of the year, and the year */
+    int fd;       /* -1: not open, or wanted by nobody: what is written is dropped */
+    int day;      /* on which it was begun: of the year, and the year */
+    size_t *lost; /* messages that nobody has been told of; NULL: they are not counted */
 } hlogfile_t;
 
 /* What a hlogfile_t is without a file. */
@@ -62,9 +63,26 @@ void hlogfile_say_lines(const hlogfile_t *log, hlog_level_e level, const hbytes_
 /* The same on stderr alone: before there is a log. */
 void hlogfile_complain(const char *prefix, const hbytes_t *lines);
 
-/* Lines as they are: all of it, or what the disk takes. What cannot be written is lost, serving
- * goes on. */
-void hlogfile_write(int fd, const void *data, size_t len);
+/* Lines as they are. It never waits for who reads them (a pipe, a terminal), and so what has no
+ * room is lost, as what the disk does not take: how many lines. Messages that were lost are told
+ * with the next one that is not; lines of others have to be told by their writer. */
+size_t hlogfile_write(int fd, const void *data, size_t len);
+
+/* Lines of a writer that are no messages: of requests. Zeroed but for fd and report. */
+typedef struct hloglines_s {
+    int fd;                   /* -1: nowhere */
+    const hlogfile_t *report; /* borrowed: how many were lost, once a second at most;
+                                 it may be for the same file */
+    size_t lost;              /* not told yet */
+    uint64_t told_ns;
+} hloglines_t;
+
+void hloglines_write(hloglines_t *lines, const void *data, size_t len);
+void hloglines_finish(hloglines_t *lines); /* tells what is left to tell */
+
+/* A file to be written to like this, made if need be; of a pipe that nobody reads from it is an
+ * error. The descriptor or -errno. */
+int hlogfile_open_path(const char *path);
 
 /* Whether a path of the options is one: not NULL, "-" or "". */
 bool hlogfile_is_path(const char *path);

@@ -3,11 +3,11 @@
 #include "../base/hbuf.h"
 #include "../base/herr.h"
 #include "../base/hjson.h"
+#include "../base/hmem.h"
 #include "../base/hstr.h"
 #include "../base/htime.h"
 #include "hlogfile.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,11 +17,12 @@
 #define SENTENCE_SIZE ((size_t)PATH_MAX + 512)
 #define JSON_MAX ((size_t)1 << 20)
 
-/* ---- one line; one that cannot be written is lost: serving goes on --------------------------- */
+/* ---- one line; how many were lost ------------------------------------------------------------ */
 
-static void emit_json(const hreport_t *report, const char *event, const hreport_field_t *fields)
+static size_t emit_json(const hreport_t *report, const char *event, const hreport_field_t *fields)
 {
     char now[HTIME_ISO_SIZE];
+    size_t lost = 1;
     hbytes_t line;
     hjson_t j;
 
@@ -41,12 +42,13 @@ static void emit_json(const hreport_t *report, const char *event, const hreport_
     }
     hjson_close(&j);
     if (hjson_finish(&j) == 0 && hbytes_append_char(&line, '\n') == 0)
-        hlogfile_write(report->fd, line.data, line.len);
+        lost = hlogfile_write(report->fd, line.data, line.len);
     hbytes_deinit(&line);
+    return lost;
 }
 
 /* People at a terminal know who speaks to them and what time it is; a file has to say when. */
-static void emit_text(const hreport_t *report, const char *text)
+static size_t emit_text(const hreport_t *report, const char *text)
 {
     char line[SENTENCE_SIZE + HTIME_ISO_SIZE], now[HTIME_ISO_SIZE];
     size_t len;
@@ -58,23 +60,47 @@ static void emit_text(const hreport_t *report, const char *text)
     len = strlen(line);
     len += hstr_escape(line + len, sizeof(line) - len - 1, text, strlen(text));
     line[len++] = '\n';
-    hlogfile_write(report->fd, line, len);
+    return hlogfile_write(report->fd, line, len);
+}
+
+static size_t emit(const hreport_t *report, const char *event, const hreport_field_t *fields,
+                   const char *text)
+{
+    return report->json ? emit_json(report, event, fields) : emit_text(report, text);
+}
+
+static void add_lost(const hreport_t *report, size_t n)
+{
+    if (n > 0 && report->lost)
+        __atomic_fetch_add(report->lost, n, __ATOMIC_RELAXED);
+}
+
+/* Once there is room again. */
+static void tell_lost(const hreport_t *report)
+{
+    size_t n = report->lost ? __atomic_exchange_n(report->lost, 0, __ATOMIC_RELAXED) : 0;
+    const hreport_field_t fields[] = {{.key = "lines", .number = n}, {0}};
+    char text[64];
+
+    if (n == 0)
+        return;
+    snprintf(text, sizeof(text), "%zu lines before this one were lost", n);
+    if (emit(report, "lost", fields, text) > 0)
+        add_lost(report, n);
 }
 
 void hreport_event(const hreport_t *report, const char *event, const hreport_field_t *fields,
                    const char *fmt, ...)
 {
-    char text[SENTENCE_SIZE];
+    char text[SENTENCE_SIZE] = "";
     va_list ap;
 
-    if (report->json) {
-        emit_json(report, event, fields);
-        return;
-    }
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    if (!report->json)
+        vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    emit_text(report, text);
+    tell_lost(report);
+    add_lost(report, emit(report, event, fields, text));
 }
 
 void hreport_note(const hreport_t *report, const char *event, const char *fmt, ...)
@@ -103,25 +129,35 @@ void hreport_say(const char *name, const char *fmt, ...)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
+static int open_file(hreport_t *report)
+{
+    report->fd = report->path ? hlogfile_open_path(report->path) : STDERR_FILENO;
+    return report->fd < 0 ? report->fd : 0;
+}
+
 int hreport_open(hreport_t *report, const char *name, const char *path, bool json)
 {
-    *report = (hreport_t){.name = name, .path = path, .json = json, .fd = STDERR_FILENO};
-    if (path)
-        report->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    return report->fd < 0 ? -errno : 0;
+    int err;
+
+    *report = (hreport_t){.name = name, .path = path, .json = json, .fd = -1};
+    err = open_file(report);
+    if (!err) {
+        report->lost = hmem_zalloc(sizeof(*report->lost));
+        err = report->lost ? 0 : -ENOMEM;
+    }
+    if (err)
+        hreport_close(report);
+    return err;
 }
 
 int hreport_reopen(hreport_t *report)
 {
-    hreport_t fresh;
-    int err;
+    hreport_t fresh = *report;
+    int err = report->path ? open_file(&fresh) : 0;
 
-    if (!report->path)
-        return 0;
-    err = hreport_open(&fresh, report->name, report->path, report->json);
-    if (err)
+    if (err || !report->path)
         return err;
-    hreport_close(report);
+    close(report->fd);
     *report = fresh;
     return 0;
 }
@@ -130,5 +166,7 @@ void hreport_close(hreport_t *report)
 {
     if (report->path && report->fd >= 0)
         close(report->fd);
+    hmem_free(report->lost);
+    report->lost = NULL;
     report->fd = -1;
 }

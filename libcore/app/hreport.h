@@ -1,6 +1,6 @@
 /* hreport: what the operator of a server is told, one line an event, as text or as JSON. A line is
- * one write, so that the lines of several processes do not mix; one that cannot be written is lost:
- * serving goes on. */
+ * one write, so that the lines of several processes do not mix; one that cannot be written, or that who
+ * reads them has left no room for, is lost: serving goes on. How many were, tells the next one. */
 #ifndef HNET_APP_HREPORT_H
 #define HNET_APP_HREPORT_H
 
@@ -17,6 +17,7 @@ typedef struct hreport_s {
     const char *path; /* NULL: stderr */
     bool json;
     int fd;
+    size_t *lost; /* lines that nobody has been told of; NULL: they are not counted */
 } hreport_t;
 
 /* A member of a JSON line; text is NULL for a number. */

@@ -114,6 +114,78 @@ static void on_stderr_and_stdout_the_name_is_in_front(void **state)
     close(fd);
 }
 
+/* What can be read now; text in static memory. */
+static const char *drain(int fd)
+{
+    static char text[1 << 18];
+    size_t len = 0;
+    ssize_t n;
+
+    while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+        len += (size_t)n;
+    text[len] = '\0';
+    return text;
+}
+
+static void a_pipe_that_nobody_reads_holds_nobody_up(void **state)
+{
+    const hlogfile_options_t options = {.prefix = "x", .path = path};
+    char lost[80];
+    unsigned told;
+    const char *text;
+    hlogfile_t log;
+    int fd;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_int_equal(hlogfile_open(&log, &options), 0);
+    alarm(60);
+    for (int i = 0; i < 10000; i++)
+        hlogfile_say(&log, HLOG_INFO, "message");
+    alarm(0);
+    text = drain(fd);
+    for (told = 0; (text = strstr(text, " INFO message\n")) != NULL; told++)
+        text++;
+    assert_in_range(told, 1, 9999);
+    hlogfile_say(&log, HLOG_INFO, "the next");
+    snprintf(lost, sizeof(lost), " WARN %u lines before this one were lost\n", 10000 - told);
+    text = strstr(drain(fd), lost);
+    assert_non_null(text);
+    assert_non_null(strstr(text, " INFO the next\n"));
+    hlogfile_say(&log, HLOG_INFO, "and one more");
+    assert_null(strstr(drain(fd), "lost"));
+    hlogfile_close(&log);
+    close(fd);
+}
+
+/* A descriptor that others have, too: it stays as it is. */
+static void lines_for_a_pipe_are_written_whole_or_lost(void **state)
+{
+    char lines[100 * 1000];
+    const char *text;
+    size_t lost, len;
+    int fds[2];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines); i++)
+        lines[i] = i % 100 == 99 ? '\n' : 'x';
+    assert_int_equal(pipe(fds), 0);
+    alarm(60);
+    lost = hlogfile_write(fds[1], lines, sizeof(lines));
+    alarm(0);
+    assert_in_range(lost, 1, 999);
+    assert_int_equal(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    text = drain(fds[0]);
+    len = strlen(text);
+    assert_int_equal(len, (1000 - lost) * 100);
+    assert_int_equal(text[len - 1], '\n');
+    assert_int_equal(hlogfile_write(fds[1], "a\n", 2), 0);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void what_cannot_be_opened_is_told(void **state)
 {
     const hlogfile_options_t options = {.prefix = "x", .path = "/nosuch/x.log"};
@@ -212,6 +284,8 @@ int main(void)
         TEST(a_message_is_one_line_with_time_and_level),
         TEST(a_long_message_is_cut_and_still_a_line),
         TEST(on_stderr_and_stdout_the_name_is_in_front),
+        TEST(a_pipe_that_nobody_reads_holds_nobody_up),
+        TEST(lines_for_a_pipe_are_written_whole_or_lost),
         TEST(what_cannot_be_opened_is_told),
         TEST(a_large_file_is_moved_and_opened_anew),
         TEST(a_file_opened_anew_has_the_old_ones_descriptor),
