@@ -62,7 +62,8 @@ static void check_line(const hbuf_t *line)
     if (command.word.len > 0)
         check(command.word.base >= line->base && command.word.base + command.word.len <= end);
     if (!name_take(name, command.word.base ? command.word.base : "", command.word.len)) {
-        check(strlen(name) == command.word.len && name_same(name, name));
+        check(strlen(name) == command.word.len && name_same(name, name) &&
+              name_looks_same(name, name));
         check_harmless(name, strlen(name));
         check(!strpbrk(name, " *<>"));
     }
