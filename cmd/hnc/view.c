@@ -90,18 +90,6 @@ static int add_hex(view_t *view, dump_direction_e direction, const hbuf_t *chunk
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static bool is_utf8(const char *data, size_t len)
-{
-    size_t n;
-
-    for (; len > 0; data += n, len -= n) {
-        n = (unsigned char)*data < 0x80 ? 1 : hstr_utf8_len(data, len);
-        if (n == 0)
-            return false;
-    }
-    return true;
-}
-
 static int add_base64(hjson_t *j, const hbuf_t *chunk)
 {
     size_t size = HBASE64_ENCODED_SIZE(chunk->len);
@@ -129,7 +117,7 @@ static int add_json(dump_direction_e direction, const hbuf_t *chunk, uint64_t no
     hjson_add_string(&j, "direction", direction_names[direction]);
     hjson_add_uint(&j, "length", chunk->len);
     hjson_key(&j, "data");
-    if (is_utf8(chunk->base, chunk->len))
+    if (hstr_is_utf8(chunk->base, chunk->len))
         hjson_bytes(&j, chunk->base, chunk->len);
     else
         err = add_base64(&j, chunk);

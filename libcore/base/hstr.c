@@ -258,6 +258,18 @@ size_t hstr_utf8_len(const void *src, size_t len)
     return n;
 }
 
+bool hstr_is_utf8(const void *src, size_t len)
+{
+    const unsigned char *s = src;
+
+    for (size_t i = 0, n; i < len; i += n) {
+        n = hstr_utf8_len(s + i, len - i);
+        if (n == 0)
+            return false;
+    }
+    return true;
+}
+
 size_t hstr_escape(char *dst, size_t size, const void *src, size_t len)
 {
     const unsigned char *s = src;

@@ -44,6 +44,9 @@ bool hstr_starts(const char *s, const char *prefix);
  * overlong); 0 if there is none within len bytes. */
 size_t hstr_utf8_len(const void *src, size_t len);
 
+/* Whether all of it is such characters. */
+bool hstr_is_utf8(const void *src, size_t len);
+
 /* Makes untrusted bytes safe for a terminal or a log line: printable ASCII and valid UTF-8 stay,
  * anything else becomes \xNN (\n, \r, \t as such). Characters that command a terminal or turn the
  * direction of text (C1 controls, U+2028..202E, U+2066..2069) count as anything else. Writes at

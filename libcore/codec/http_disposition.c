@@ -7,16 +7,6 @@
 
 #include <string.h>
 
-static bool is_utf8(const char *text, size_t len)
-{
-    for (size_t i = 0, n; i < len; i += n) {
-        n = hstr_utf8_len(text + i, len - i);
-        if (n == 0)
-            return false;
-    }
-    return true;
-}
-
 static bool has_controls(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -50,7 +40,7 @@ static int put_name(const char *text, size_t len, bool latin1, char *dst)
 {
     if (has_controls(text, len))
         return HERR_SYNTAX;
-    if (latin1 || !is_utf8(text, len))
+    if (latin1 || !hstr_is_utf8(text, len))
         return put_latin1(text, len, dst);
     if (len >= HTTP_DISPOSITION_NAME_SIZE)
         return HERR_FRAME_SIZE;
@@ -85,7 +75,7 @@ static bool read_extended(http_span_t value, char *dst)
         return false;
     len = hurl_decode(text, sizeof(text), second + 1, (size_t)(value.data + value.len - second) - 1,
                       false);
-    if (len < 0 || (!latin1 && !is_utf8(text, (size_t)len)))
+    if (len < 0 || (!latin1 && !hstr_is_utf8(text, (size_t)len)))
         return false;
     return put_name(text, (size_t)len, latin1, dst) == 0;
 }
@@ -209,8 +199,8 @@ ssize_t http_disposition_write(const char *type, const char *name, const char *f
     http_writer_t w = {.buf = buf, .size = size};
     int err = 0;
 
-    if (!http_is_token(http_span(type)) || (name && !is_utf8(name, strlen(name))) ||
-        (filename && !is_utf8(filename, strlen(filename))) ||
+    if (!http_is_token(http_span(type)) || (name && !hstr_is_utf8(name, strlen(name))) ||
+        (filename && !hstr_is_utf8(filename, strlen(filename))) ||
         (filename && !name && has_controls(filename, strlen(filename))))
         return -EINVAL;
     http_text__put(&w, type);

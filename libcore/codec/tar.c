@@ -94,16 +94,6 @@ static bool is_ascii(const char *text, size_t len)
     return true;
 }
 
-static bool is_utf8(const char *text, size_t len)
-{
-    for (size_t i = 0, n; i < len; i += n) {
-        n = hstr_utf8_len(text + i, len - i);
-        if (n == 0)
-            return false;
-    }
-    return true;
-}
-
 static void put_octal(char *field, size_t size, uint64_t value)
 {
     field[--size] = '\0';
@@ -213,9 +203,10 @@ static int check(const tar_entry_t *e)
 
 static bool all_utf8(const tar_entry_t *e, bool link)
 {
-    return is_utf8(e->name, strlen(e->name)) && (!link || is_utf8(e->target, strlen(e->target))) &&
-           (!e->user || is_utf8(e->user, strlen(e->user))) &&
-           (!e->group || is_utf8(e->group, strlen(e->group)));
+    return hstr_is_utf8(e->name, strlen(e->name)) &&
+           (!link || hstr_is_utf8(e->target, strlen(e->target))) &&
+           (!e->user || hstr_is_utf8(e->user, strlen(e->user))) &&
+           (!e->group || hstr_is_utf8(e->group, strlen(e->group)));
 }
 
 static void put_entry(ustar_t *u, records_t *r, const tar_entry_t *e)

@@ -263,9 +263,14 @@ static void malformed_utf8_is_refused(void **state)
                            "\xf0\x9f\x98("};
 
     (void)state;
-    for (size_t i = 0; i < COUNT(wrong); i++)
+    for (size_t i = 0; i < COUNT(wrong); i++) {
         assert_int_equal(hstr_utf8_len(wrong[i], strlen(wrong[i])), 0);
+        assert_false(hstr_is_utf8(wrong[i], strlen(wrong[i])));
+    }
     assert_int_equal(hstr_utf8_len("", 0), 0);
+    assert_true(hstr_is_utf8("", 0));
+    assert_true(hstr_is_utf8("a\0\xc3\xa4", 4));
+    assert_false(hstr_is_utf8("a\0\xc3\xa4", 3));
 }
 
 static void assert_escaped(const char *text, size_t len, const char *expected)
