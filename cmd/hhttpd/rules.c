@@ -22,11 +22,11 @@ static int add_rule(site_settings_t *s, rule_t **list, rule_t rule, hbytes_t *wh
     for (; *list; list = &(*list)->next) {
         if (strcmp((*list)->from, rule.from) == 0 && (*list)->status == rule.status &&
             (!shared || strcmp((*list)->to, rule.to) == 0))
-            return settings_wrong(why, "it is there twice");
+            return hopt_wrong(why, "it is there twice");
         n++;
     }
     if (n == SETTINGS_RULES_MAX)
-        return settings_wrong(why, "more than %d of them", SETTINGS_RULES_MAX);
+        return hopt_wrong(why, "more than %d of them", SETTINGS_RULES_MAX);
     *kept = rule;
     *list = kept;
     return 0;
@@ -45,10 +45,10 @@ static const char *behind_arrow(const char *to)
 static int check_target(const char *to, hbytes_t *why)
 {
     if (to[0] == '\0')
-        return settings_wrong(why, "nothing behind the arrow");
+        return hopt_wrong(why, "nothing behind the arrow");
     for (const char *c = to; *c; c++) {
         if ((unsigned char)*c <= ' ' || *c == 0x7f)
-            return settings_wrong(why, "'%s': a blank in a URL", to);
+            return hopt_wrong(why, "'%s': a blank in a URL", to);
     }
     return 0;
 }
@@ -72,14 +72,14 @@ int site_add_redirect(const char *from, const char *to, void *site, hbytes_t *wh
                 rule.status = statuses[i];
         }
         if (!rule.status)
-            return settings_wrong(why, "'%s': a redirect is 301, 302, 303, 307 or 308", rule.to);
+            return hopt_wrong(why, "'%s': a redirect is 301, 302, 303, 307 or 308", rule.to);
         rule.to = behind_arrow(rule.to + 4);
     }
     if (!err)
         err = check_target(rule.to, why);
     known = rule.to[0] == '/' || strstr(rule.to, "://");
     if (!err && !known)
-        err = settings_wrong(why, "'%s': neither a path nor a URL", rule.to);
+        err = hopt_wrong(why, "'%s': neither a path nor a URL", rule.to);
     return err ? err : add_rule(s, &s->redirects, rule, why);
 }
 
@@ -113,8 +113,8 @@ int site_add_proxy(const char *from, const char *to, void *site, hbytes_t *why)
     if (!err)
         err = check_target(rule.to, why);
     if (!err && !starts_with_any(rule.to, schemes))
-        err = settings_wrong(why, "'%s': it takes http://HOST[:PORT]/..., https:// or unix:PATH",
-                             rule.to);
+        err = hopt_wrong(why, "'%s': it takes http://HOST[:PORT]/..., https:// or unix:PATH",
+                         rule.to);
     return err ? err : add_rule(s, &s->proxies, rule, why);
 }
 
@@ -139,7 +139,7 @@ int site_add_auth(const char *from, const char *to, void *site, hbytes_t *why)
     int err = settings_check_path(from, why);
 
     if (!err && rule.to[0] == '\0')
-        err = settings_wrong(why, "USER:PASSWORD or a file is missing");
+        err = hopt_wrong(why, "USER:PASSWORD or a file is missing");
     while (same && strcmp(same->from, from) != 0)
         same = same->next;
     if (!err && !same)
@@ -158,8 +158,7 @@ int site_add_error_page(const char *from, const char *to, void *site, hbytes_t *
     int err;
 
     if (hstr_parse_u64(from, ERROR_STATUS_MIN, ERROR_STATUS_MAX, &status) < 0)
-        return settings_wrong(why, "not a status from %d to %d", ERROR_STATUS_MIN,
-                              ERROR_STATUS_MAX);
+        return hopt_wrong(why, "not a status from %d to %d", ERROR_STATUS_MIN, ERROR_STATUS_MAX);
     rule.status = (int)status;
     err = settings_take_page(&rule.to, behind_arrow(to), why);
     return err ? err : add_rule(s, &s->error_pages, rule, why);
@@ -177,7 +176,7 @@ static int take_rule(const char *arg, add_rule_cb add, bool whole, site_settings
     if (!equals && whole)
         return add("/", arg, s, why);
     if (!equals)
-        return settings_wrong(why, "it takes FROM=TO, with a path as FROM");
+        return hopt_wrong(why, "it takes FROM=TO, with a path as FROM");
     while (len > 0 && arg[len - 1] == ' ')
         len--;
     from = hkeep_text(s->keep, arg, len);

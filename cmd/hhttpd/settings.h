@@ -154,11 +154,7 @@ settings_t *settings_new(void);
 /* conf.c */
 extern const hconf_schema_t settings_schema;
 
-/* values.c: words for what is wrong with a value, which may hold anything: control characters are
- * escaped. HERR_SYNTAX or -ENOMEM. */
-int settings_wrong(hbytes_t *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* Whether it can be the path of a request. 0 or the error of settings_wrong. */
+/* Whether it can be the path of a request. 0 or the error of hopt_wrong. */
 int settings_check_path(const char *path, hbytes_t *why);
 
 /* A file below the document root: with or without a slash in front. */

@@ -4,23 +4,9 @@
 #include "net/hworkers.h"
 #include "settings.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int settings_wrong(hbytes_t *why, const char *fmt, ...)
-{
-    char text[512], safe[512];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    hstr_escape(safe, sizeof(safe), text, strlen(text));
-    return hbytes_append_str(why, safe) < 0 ? -ENOMEM : HERR_SYNTAX;
-}
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
@@ -44,7 +30,7 @@ static int split_words(hkeep_t *keep, const char *text, const char **words, hbyt
         while (text[len] != '\0' && !is_separator(text[len]))
             len++;
         if (n == SETTINGS_NAMES_MAX)
-            return settings_wrong(why, "more than %d names", SETTINGS_NAMES_MAX);
+            return hopt_wrong(why, "more than %d names", SETTINGS_NAMES_MAX);
         words[n] = hkeep_text(keep, text, len);
         if (!words[n++])
             return -ENOMEM;
@@ -61,7 +47,7 @@ static int check_text(const char *text, hbytes_t *why)
 {
     for (const char *c = text; *c; c++) {
         if ((unsigned char)*c < ' ' || *c == 0x7f)
-            return settings_wrong(why, "a control character in '%s'", text);
+            return hopt_wrong(why, "a control character in '%s'", text);
     }
     return 0;
 }
@@ -82,11 +68,11 @@ int site_take_cache_control(const hopt_t *option, const char *arg, void *site, h
 int settings_check_path(const char *path, hbytes_t *why)
 {
     if (path[0] != '/')
-        return settings_wrong(why, "'%s': a path begins with a slash", path);
+        return hopt_wrong(why, "'%s': a path begins with a slash", path);
     if (strchr(path, '?') || strchr(path, '#'))
-        return settings_wrong(why, "'%s': a path without a query", path);
+        return hopt_wrong(why, "'%s': a path without a query", path);
     if (strstr(path, "/../") || strstr(path, "//"))
-        return settings_wrong(why, "'%s': not a path that a request may have", path);
+        return hopt_wrong(why, "'%s': not a path that a request may have", path);
     return check_text(path, why);
 }
 
@@ -164,9 +150,9 @@ static int take_file(const char **member, const char *arg, hbytes_t *why)
     struct stat st;
 
     if (stat(arg, &st) < 0 || access(arg, R_OK) < 0)
-        return settings_wrong(why, "'%s': %s", arg, herr_str(-errno));
+        return hopt_wrong(why, "'%s': %s", arg, herr_str(-errno));
     if (S_ISDIR(st.st_mode))
-        return settings_wrong(why, "'%s': %s", arg, herr_str(-EISDIR));
+        return hopt_wrong(why, "'%s': %s", arg, herr_str(-EISDIR));
     *member = arg;
     return 0;
 }
@@ -176,11 +162,11 @@ static int take_folder(const char **member, const char *arg, hbytes_t *why)
     struct stat st;
 
     if (stat(arg, &st) < 0)
-        return settings_wrong(why, "'%s': %s", arg, herr_str(-errno));
+        return hopt_wrong(why, "'%s': %s", arg, herr_str(-errno));
     if (!S_ISDIR(st.st_mode))
-        return settings_wrong(why, "'%s': %s", arg, herr_str(-ENOTDIR));
+        return hopt_wrong(why, "'%s': %s", arg, herr_str(-ENOTDIR));
     if (access(arg, R_OK | X_OK) < 0)
-        return settings_wrong(why, "'%s': %s", arg, herr_str(-errno));
+        return hopt_wrong(why, "'%s': %s", arg, herr_str(-errno));
     *member = arg;
     return 0;
 }
@@ -199,7 +185,7 @@ int settings_take_chroot(const hopt_t *option, const char *arg, void *settings, 
 
     (void)option;
     if (geteuid() != 0)
-        return settings_wrong(why, "only root can change the root");
+        return hopt_wrong(why, "only root can change the root");
     return take_folder(&s->chroot, arg, why);
 }
 
@@ -230,9 +216,9 @@ int site_take_privatekey(const hopt_t *option, const char *arg, void *site, hbyt
 int settings_take_page(const char **member, const char *arg, hbytes_t *why)
 {
     if (arg[0] == '\0' || strcmp(arg, "/") == 0)
-        return settings_wrong(why, "the name of a file is missing");
+        return hopt_wrong(why, "the name of a file is missing");
     if (strstr(arg, ".."))
-        return settings_wrong(why, "'%s': a file below the document root", arg);
+        return hopt_wrong(why, "'%s': a file below the document root", arg);
     *member = arg + (arg[0] == '/');
     return 0;
 }
@@ -265,7 +251,7 @@ int site_take_home_page(const hopt_t *option, const char *arg, void *site, hbyte
     (void)option;
     for (size_t i = 0; !err && s->home_page[i]; i++) {
         if (strchr(s->home_page[i], '/'))
-            err = settings_wrong(why, "'%s': a name without a slash", s->home_page[i]);
+            err = hopt_wrong(why, "'%s': a name without a slash", s->home_page[i]);
     }
     return err;
 }
@@ -284,8 +270,8 @@ static int take_count(const settings_t *s, uint32_t *member, const char *arg, ui
         return 0;
     }
     if (hstr_parse_u64(arg, min, max, &n) < 0)
-        return settings_wrong(why, "'%s': it takes auto or a number from %u to %llu", arg, min,
-                              (unsigned long long)max);
+        return hopt_wrong(why, "'%s': it takes auto or a number from %u to %llu", arg, min,
+                          (unsigned long long)max);
     *member = n > 0 ? (uint32_t)n : 1;
     return 0;
 }
@@ -313,8 +299,8 @@ int settings_take_loglevel(const hopt_t *option, const char *arg, void *settings
 
     (void)option;
     if (hlog_level_parse(arg, &level) < 0)
-        return settings_wrong(
-            why, "'%s': it takes VERBOSE, DEBUG, INFO, WARN, ERROR, FATAL or SILENT", arg);
+        return hopt_wrong(why, "'%s': it takes VERBOSE, DEBUG, INFO, WARN, ERROR, FATAL or SILENT",
+                          arg);
     s->base.logs.messages.level = (int)level;
     return 0;
 }
@@ -336,7 +322,7 @@ int settings_take_format(const hopt_t *option, const char *arg, void *settings, 
 
     (void)option;
     if (format < 0)
-        return settings_wrong(why, "'%s': it takes common, combined or json", arg);
+        return hopt_wrong(why, "'%s': it takes common, combined or json", arg);
     s->access_format = format;
     return 0;
 }
@@ -359,14 +345,13 @@ static int add_listen(settings_t *s, const char *arg, const char *text, listen_k
     if (!listen)
         return -ENOMEM;
     if (hendpoint_parse(&listen->endpoint, arg, error, sizeof(error)) < 0)
-        return settings_wrong(why, "%s", error);
+        return hopt_wrong(why, "%s", error);
     if (hendpoint_socktype(&listen->endpoint) != SOCK_STREAM)
-        return settings_wrong(why, "'%s': HTTP is spoken over TCP, TLS or a UNIX stream socket",
-                              arg);
+        return hopt_wrong(why, "'%s': HTTP is spoken over TCP, TLS or a UNIX stream socket", arg);
     for (; *end; end = &(*end)->next)
         n++;
     if (n == SETTINGS_LISTENS_MAX)
-        return settings_wrong(why, "more than %d end points", SETTINGS_LISTENS_MAX);
+        return hopt_wrong(why, "more than %d end points", SETTINGS_LISTENS_MAX);
     listen->kind = listen->endpoint.scheme == HENDPOINT_TLS ? LISTEN_TLS : kind;
     if (listen->kind == LISTEN_ANY && hstr_starts(arg, "tcp://"))
         listen->kind = LISTEN_PLAIN;

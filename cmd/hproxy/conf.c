@@ -29,14 +29,14 @@ static bool is_name(const char *text)
 static int check_name(const settings_t *s, const char *name, hbytes_t *why)
 {
     if (name[0] == '\0')
-        return settings_wrong(why, "it needs a name: [listen web]");
+        return hopt_wrong(why, "it needs a name: [listen web]");
     if (strlen(name) >= SETTINGS_NAME_SIZE)
-        return settings_wrong(why, "a name has at most %d characters", SETTINGS_NAME_SIZE - 1);
+        return hopt_wrong(why, "a name has at most %d characters", SETTINGS_NAME_SIZE - 1);
     if (!is_name(name))
-        return settings_wrong(why, "'%s': a name has letters, digits and . _ : -", name);
+        return hopt_wrong(why, "'%s': a name has letters, digits and . _ : -", name);
     for (const service_settings_t *other = s->services; other; other = other->next) {
         if (strcmp(other->name, name) == 0)
-            return settings_wrong(why, "'%s' is there twice", name);
+            return hopt_wrong(why, "'%s' is there twice", name);
     }
     return 0;
 }
@@ -52,7 +52,7 @@ static void *open_service(const char *argument, void *target, hbytes_t *why)
     for (; *end; end = &(*end)->next)
         n++;
     if (n == SETTINGS_SERVICES_MAX) {
-        settings_wrong(why, "more than %d services", SETTINGS_SERVICES_MAX);
+        hopt_wrong(why, "more than %d services", SETTINGS_SERVICES_MAX);
         return NULL;
     }
     service = settings_new_service(s->command.keep);

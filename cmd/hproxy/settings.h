@@ -170,10 +170,6 @@ extern const hconf_schema_t settings_pid_schema; /* main.pid_file alone, whateve
 /* settings_check.c: what only the whole can tell. 0, or a negative error and lines. */
 int settings_check(settings_t *settings, hbytes_t *errors);
 
-/* values.c: words for what is wrong with a value, which may hold anything: control characters are
- * escaped. HERR_SYNTAX or -ENOMEM. */
-int settings_wrong(hbytes_t *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
 int settings_add_listen(service_settings_t *service, const char *text, hbytes_t *why);
 int settings_add_target(service_settings_t *service, const char *text, hbytes_t *why);
 

@@ -4,23 +4,9 @@
 
 #include "net/htargets.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-int settings_wrong(hbytes_t *why, const char *fmt, ...)
-{
-    char text[512], safe[512];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    hstr_escape(safe, sizeof(safe), text, strlen(text));
-    return hbytes_append_str(why, safe) < 0 ? -ENOMEM : HERR_SYNTAX;
-}
 
 /* ---- end points ------------------------------------------------------------------------------ */
 
@@ -32,11 +18,11 @@ int settings_add_listen(service_settings_t *service, const char *text, hbytes_t 
     size_t n = 0;
 
     if (hendpoint_parse(&endpoint, text, error, sizeof(error)) < 0)
-        return settings_wrong(why, "%s", error);
+        return hopt_wrong(why, "%s", error);
     for (; *end; end = &(*end)->next)
         n++;
     if (n == SETTINGS_LISTENS_MAX)
-        return settings_wrong(why, "more than %d end points to listen on", SETTINGS_LISTENS_MAX);
+        return hopt_wrong(why, "more than %d end points to listen on", SETTINGS_LISTENS_MAX);
     listen = hkeep_alloc(service->keep, sizeof(*listen));
     if (!listen)
         return -ENOMEM;
@@ -53,11 +39,11 @@ int settings_add_target(service_settings_t *service, const char *text, hbytes_t 
     size_t n = 0;
 
     if (htarget_spec_parse(&spec, text, error, sizeof(error)) < 0)
-        return settings_wrong(why, "%s", error);
+        return hopt_wrong(why, "%s", error);
     for (; *end; end = &(*end)->next)
         n++;
     if (n == SETTINGS_TARGETS_MAX)
-        return settings_wrong(why, "more than %d targets", SETTINGS_TARGETS_MAX);
+        return hopt_wrong(why, "more than %d targets", SETTINGS_TARGETS_MAX);
     target = hkeep_alloc(service->keep, sizeof(*target));
     if (!target)
         return -ENOMEM;
@@ -89,9 +75,9 @@ int settings_take_status(const hopt_t *option, const char *arg, void *settings, 
 
     (void)option;
     if (hendpoint_parse(&s->status_endpoint, arg, error, sizeof(error)) < 0)
-        return settings_wrong(why, "%s", error);
+        return hopt_wrong(why, "%s", error);
     if (s->status_endpoint.scheme != HENDPOINT_TCP && s->status_endpoint.scheme != HENDPOINT_UNIX)
-        return settings_wrong(why, "'%s': it is served by plain HTTP alone", arg);
+        return hopt_wrong(why, "'%s': it is served by plain HTTP alone", arg);
     s->status = arg;
     return 0;
 }
@@ -105,10 +91,10 @@ int service_take_unix_mode(const hopt_t *option, const char *arg, void *service,
 
     (void)option;
     if (digits < 3 || digits > 4 || arg[digits] != '\0')
-        return settings_wrong(why, "'%s': it takes rights such as 660", arg);
+        return hopt_wrong(why, "'%s': it takes rights such as 660", arg);
     s->unix_mode = (unsigned)strtoul(arg, NULL, 8);
     if (s->unix_mode == 0 || s->unix_mode > 0777)
-        return settings_wrong(why, "'%s': it takes rights from 001 to 777", arg);
+        return hopt_wrong(why, "'%s': it takes rights from 001 to 777", arg);
     s->unix_rights = arg;
     return 0;
 }
@@ -121,7 +107,7 @@ int service_take_send_proxy(const hopt_t *option, const char *arg, void *service
     if (arg[0] == 'v')
         arg++;
     if (strcmp(arg, "1") != 0 && strcmp(arg, "2") != 0)
-        return settings_wrong(why, "'%s': it takes 1 or 2", arg);
+        return hopt_wrong(why, "'%s': it takes 1 or 2", arg);
     s->send_proxy = arg[0] - '0';
     return 0;
 }
@@ -133,7 +119,7 @@ int service_take_eject(const hopt_t *option, const char *arg, void *service, hby
 
     (void)option;
     if (hstr_parse_u64(arg, 0, HEJECT_FAILURES_MAX, &n) < 0)
-        return settings_wrong(why, "'%s': it takes a number up to %d", arg, HEJECT_FAILURES_MAX);
+        return hopt_wrong(why, "'%s': it takes a number up to %d", arg, HEJECT_FAILURES_MAX);
     s->eject_failures = n > 0 ? (uint32_t)n : UINT32_MAX;
     return 0;
 }
@@ -144,7 +130,7 @@ int service_take_status_codes(const hopt_t *option, const char *arg, void *servi
 
     (void)option;
     if (hcheck_parse_status(arg, &s->check.http_first, &s->check.http_last) < 0)
-        return settings_wrong(why, "'%s': it takes 200, 2xx or 200-399", arg);
+        return hopt_wrong(why, "'%s': it takes 200, 2xx or 200-399", arg);
     return 0;
 }
 
@@ -158,9 +144,9 @@ static int take_bytes(hkeep_t *keep, const char *arg, const void **data, size_t 
     if (n == -ENOMEM)
         return n;
     if (n < 0)
-        return settings_wrong(why, "'%s': behind a backslash stands r, n, t, 0, \\ or xNN", arg);
+        return hopt_wrong(why, "'%s': behind a backslash stands r, n, t, 0, \\ or xNN", arg);
     if (n == 0 || n > HCHECK_SEND_MAX)
-        return settings_wrong(why, "it takes 1 to %d bytes", HCHECK_SEND_MAX);
+        return hopt_wrong(why, "it takes 1 to %d bytes", HCHECK_SEND_MAX);
     *data = copy;
     *len = (size_t)n;
     return 0;
@@ -196,8 +182,8 @@ int settings_take_workers(const hopt_t *option, const char *arg, void *settings,
         n = processors < 1 ? 1 : (uint64_t)processors;
         n = n < SETTINGS_WORKERS_MAX ? n : SETTINGS_WORKERS_MAX;
     } else if (hstr_parse_u64(arg, 1, SETTINGS_WORKERS_MAX, &n) < 0) {
-        return settings_wrong(why, "'%s': it takes a number from 1 to %d, or auto", arg,
-                              SETTINGS_WORKERS_MAX);
+        return hopt_wrong(why, "'%s': it takes a number from 1 to %d, or auto", arg,
+                          SETTINGS_WORKERS_MAX);
     }
     s->workers = (uint32_t)n;
     return 0;
@@ -210,7 +196,7 @@ int settings_take_loglevel(const hopt_t *option, const char *arg, void *settings
 
     (void)option;
     if (hlog_level_parse(arg, &level) < 0)
-        return settings_wrong(why, "'%s': it takes debug, info, warn, error or silent", arg);
+        return hopt_wrong(why, "'%s': it takes debug, info, warn, error or silent", arg);
     s->base.logs.messages.level = (int)level;
     return 0;
 }
@@ -231,7 +217,7 @@ int settings_take_format(const hopt_t *option, const char *arg, void *settings, 
 
     (void)option;
     if (strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0)
-        return settings_wrong(why, "'%s': it takes text or json", arg);
+        return hopt_wrong(why, "'%s': it takes text or json", arg);
     s->access_json = strcmp(arg, "json") == 0;
     return 0;
 }

@@ -72,6 +72,10 @@ struct hopt_s;
 typedef int (*hopt_call_cb)(const struct hopt_s *option, const char *arg, void *opts,
                             hbytes_t *why);
 
+/* For such a callback: appends words about a value, which may hold anything: control characters are
+ * escaped, and it is cut at some 500 bytes. HERR_SYNTAX or -ENOMEM. */
+int hopt_wrong(hbytes_t *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 typedef struct hopt_s {
     hopt_type_e type;
     char short_name;          /* 0: none */

@@ -1,5 +1,8 @@
 /* hopt_value: from the text of one option (or of one line of a config file) to the bound member. */
+#include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/hmem.h"
@@ -9,6 +12,7 @@
 #include "hsuggest.h"
 
 #define QUOTE_MAX 80
+#define WRONG_SIZE 512
 
 void hopt__quote(hbytes_t *to, const char *text, size_t len)
 {
@@ -17,6 +21,18 @@ void hopt__quote(hbytes_t *to, const char *text, size_t len)
 
     hstr_escape(safe, sizeof(safe), text, shown);
     hbytes_printf(to, "'%s%s'", safe, shown < len ? "..." : "");
+}
+
+int hopt_wrong(hbytes_t *why, const char *fmt, ...)
+{
+    char text[WRONG_SIZE], safe[WRONG_SIZE];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    hstr_escape(safe, sizeof(safe), text, strlen(text));
+    return hbytes_append_str(why, safe) < 0 ? -ENOMEM : HERR_SYNTAX;
 }
 
 static int complain(hbytes_t *why, int error, const char *text, const char *fault)

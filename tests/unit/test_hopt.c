@@ -474,6 +474,22 @@ static void a_very_long_word_is_cut_in_the_message(void **state)
     release(r);
 }
 
+static void what_is_wrong_is_told_harmlessly(void **state)
+{
+    char text[2000];
+    hbytes_t why = {0};
+
+    (void)state;
+    assert_int_equal(hopt_wrong(&why, "'%s': it takes %d", "a\033[m\n", 3), HERR_SYNTAX);
+    assert_string_equal(why.data, "'a\\x1b[m\\n': it takes 3");
+    memset(text, '\n', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    hbytes_clear(&why);
+    assert_int_equal(hopt_wrong(&why, "%s", text), HERR_SYNTAX);
+    assert_true(why.len < 512);
+    hbytes_deinit(&why);
+}
+
 static int parse_everything(void *arg)
 {
     run_t *r = RUN("-H", "a", "one", "--header=b", "two", "-w", "1x");
@@ -517,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_bad_value_is_quoted_with_what_was_expected),
         cmocka_unit_test(a_refused_option_is_refused_by_name),
         cmocka_unit_test(a_very_long_word_is_cut_in_the_message),
+        cmocka_unit_test(what_is_wrong_is_told_harmlessly),
         cmocka_unit_test(out_of_memory_is_an_error_at_every_allocation),
     };
 
