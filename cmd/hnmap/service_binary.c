@@ -13,15 +13,6 @@ static uint32_t read_u32_little(cursor_t *c)
     return v >> 24 | (v >> 8 & 0xff00) | (v << 8 & 0xff0000) | v << 24;
 }
 
-static bool all_of(match_t *m, const char *name, const char *product)
-{
-    match_named(m, name);
-    if (product)
-        hstr_copy(m->product, sizeof(m->product), product);
-    m->level = MATCH_VERSION;
-    return true;
-}
-
 /* Up to a NUL. */
 static cursor_t take_string(cursor_t *c)
 {
@@ -63,14 +54,14 @@ static bool mysql(const reply_t *reply, match_t *m)
     if (c.left < 4 || head > 0x00ffffff || (head & 0xffffff) > 4096)
         return false;
     if (kind == 10 && c.at[0] >= '0' && c.at[0] <= '9' && (head & 0xffffff) > 20) {
-        all_of(m, "mysql", NULL);
+        match_whole(m, "mysql", NULL);
         take_mysql_version(m, take_string(&c));
         return true;
     }
     if (kind == 0xff && match_find(c, "MariaDB", &behind))
-        all_of(m, "mysql", "MariaDB");
+        match_whole(m, "mysql", "MariaDB");
     else if (kind == 0xff && match_find(c, "MySQL", &behind))
-        all_of(m, "mysql", "MySQL");
+        match_whole(m, "mysql", "MySQL");
     else
         return false;
     hstr_copy(m->extra, sizeof(m->extra), "unauthorized");
@@ -92,7 +83,7 @@ static bool postgres(const reply_t *reply, match_t *m)
     m->waits = is_let_in && !has_version && !reply->is_whole; /* it will be told */
     if (m->waits)
         return false;
-    all_of(m, "postgresql", "PostgreSQL DB");
+    match_whole(m, "postgresql", "PostgreSQL DB");
     if (has_version) {
         cursor_take(&version, 1);
         match_text(m->version, sizeof(m->version), match_version_span(version));
@@ -115,7 +106,7 @@ static bool mongodb(const reply_t *reply, match_t *m)
     m->waits = c.left + 16 < len && !reply->is_whole && reply->len < 4096;
     if (m->waits)
         return false;
-    all_of(m, "mongodb", "MongoDB");
+    match_whole(m, "mongodb", "MongoDB");
     if (match_find(c, key, &value)) {
         cursor_take(&value, 5);
         match_text(m->version, sizeof(m->version), match_version_span(value));
@@ -137,7 +128,7 @@ static bool cassandra(const reply_t *reply, match_t *m)
     if (reply->probe != PROBE_CASSANDRA || first < 0x83 || first > 0x86 ||
         (opcode != 6 && opcode != 0) || reply->len < 9)
         return false;
-    all_of(m, "cassandra", "Apache Cassandra");
+    match_whole(m, "cassandra", "Apache Cassandra");
     match_cpe(m, "cpe:/a:apache:cassandra", NULL);
     if (match_find(c, "CQL_VERSION", &version)) {
         cursor_take(&version, 4); /* how many, and the length of the first */
@@ -161,7 +152,7 @@ static bool mssql(const reply_t *reply, match_t *m)
     cursor_take(&version, cursor_u16(&c));
     major = cursor_u8(&version);
     minor = cursor_u8(&version);
-    all_of(m, "ms-sql-s", "Microsoft SQL Server");
+    match_whole(m, "ms-sql-s", "Microsoft SQL Server");
     snprintf(m->version, sizeof(m->version), "%u.%02u.%u", major, minor, cursor_u16(&version));
     match_cpe(m, "cpe:/a:microsoft:sql_server", NULL);
     return true;
@@ -204,7 +195,7 @@ static bool amqp(const reply_t *reply, match_t *m)
     uint32_t size;
 
     if (match_starts(c, "AMQP") && reply->len >= 8) { /* another version is wanted */
-        all_of(m, "amqp", NULL);
+        match_whole(m, "amqp", NULL);
         snprintf(m->extra, sizeof(m->extra), "AMQP %u.%u", c.at[5], c.at[6]);
         return true;
     }
@@ -231,7 +222,7 @@ static bool kafka(const reply_t *reply, match_t *m)
     cursor_u32(&c);
     if (reply->probe != PROBE_KAFKA || !match_starts(c, "hnmp") || c.left < 10)
         return false;
-    return all_of(m, "kafka", "Apache Kafka");
+    return match_whole(m, "kafka", "Apache Kafka");
 }
 
 static bool activemq(const reply_t *reply, match_t *m)
@@ -241,7 +232,7 @@ static bool activemq(const reply_t *reply, match_t *m)
     cursor_u32(&c);
     if (cursor_u8(&c) != 1 || !match_starts(c, "ActiveMQ"))
         return false;
-    all_of(m, "apachemq", "ActiveMQ OpenWire transport");
+    match_whole(m, "apachemq", "ActiveMQ OpenWire transport");
     if (match_find(c, "ProviderVersion", &version)) {
         cursor_take(&version, 3);
         match_text(m->version, sizeof(m->version), match_version_span(version));
@@ -286,7 +277,7 @@ bool match_ldap(const reply_t *reply, match_t *m)
     tag = cursor_element(&message, &part);
     if (tag != 0x64 && tag != 0x65)
         return false;
-    all_of(m, "ldap", NULL);
+    match_whole(m, "ldap", NULL);
     if (tag == 0x64 && cursor_element(&part, &attribute) == 0x04 &&
         cursor_element(&part, &attributes) == 0x30)
         while (cursor_element(&attributes, &attribute) == 0x30) {
@@ -314,7 +305,7 @@ static bool rdp(const reply_t *reply, match_t *m)
     if (reply->probe != PROBE_RDP || version != 0x0300 || cursor_u8(&c) != 0xd0)
         return false;
     cursor_take(&c, 5);
-    all_of(m, "ms-wbt-server", NULL);
+    match_whole(m, "ms-wbt-server", NULL);
     kind = cursor_u8(&c);
     cursor_take(&c, 3);
     protocol = read_u32_little(&c);
@@ -333,14 +324,14 @@ static bool smb(const reply_t *reply, match_t *m)
         return false;
     cursor_take(&c, 3);
     if (c.left > 4 && c.at[0] == 0xff && memcmp(c.at + 1, "SMB", 3) == 0)
-        return all_of(m, "microsoft-ds", NULL);
+        return match_whole(m, "microsoft-ds", NULL);
     if (c.left < 70 || c.at[0] != 0xfe || memcmp(c.at + 1, "SMB", 3) != 0)
         return false;
     body = c;
     cursor_take(&body, 64 + 2);
     security = cursor_u16(&body) >> 8;
     dialect = cursor_u16(&body);
-    all_of(m, "microsoft-ds", NULL);
+    match_whole(m, "microsoft-ds", NULL);
     snprintf(m->extra, sizeof(m->extra), "SMB %u.%u.%u, signing %s", dialect & 0xff,
              dialect >> 12 & 0xf, dialect >> 8 & 0xf, security & 2 ? "required" : "not required");
     return true;
@@ -375,7 +366,7 @@ bool match_dns(match_t *m, cursor_t c)
     if (c.left < 12 || c.at[0] != 'h' || c.at[1] != 'n' || !(c.at[2] & 0x80))
         return false;
     cursor_take(&c, 4);
-    all_of(m, "domain", NULL);
+    match_whole(m, "domain", NULL);
     if (c.at[2] == 0 && c.at[3] == 0) /* no answer */
         return true;
     text = dns_text(c);
@@ -407,7 +398,7 @@ static bool x11(const reply_t *reply, match_t *m)
     if (reply->probe != PROBE_X11 || c.left < 8 || c.at[0] > 2 ||
         (c.at[0] != 2 && (c.at[2] != 11 || c.at[3] != 0)))
         return false;
-    all_of(m, "X11", NULL);
+    match_whole(m, "X11", NULL);
     if (c.at[0] != 1) {
         hstr_copy(m->extra, sizeof(m->extra), "access denied");
     } else if (c.left > 40) {
@@ -426,7 +417,7 @@ static bool socks5(const reply_t *reply, match_t *m)
     if (reply->probe != PROBE_SOCKS5 || reply->len != 2 || b[0] != 5 ||
         (b[1] != 0 && b[1] != 2 && b[1] != 0xff))
         return false;
-    all_of(m, "socks5", NULL);
+    match_whole(m, "socks5", NULL);
     hstr_copy(m->extra, sizeof(m->extra),
               b[1] == 0   ? "no authentication"
               : b[1] == 2 ? "username/password authentication required"
@@ -442,7 +433,7 @@ static bool rpc(const reply_t *reply, match_t *m)
     if (reply->probe != PROBE_RPC || !match_starts(c, "hnmp"))
         return false;
     cursor_u32(&c);
-    return cursor_u32(&c) == 1 && all_of(m, "rpcbind", NULL);
+    return cursor_u32(&c) == 1 && match_whole(m, "rpcbind", NULL);
 }
 
 static bool ajp(const reply_t *reply, match_t *m)
@@ -450,7 +441,7 @@ static bool ajp(const reply_t *reply, match_t *m)
     cursor_t c = {reply->data, reply->len};
 
     return reply->probe == PROBE_AJP && match_starts(c, "AB") && reply->len >= 5 && c.at[4] == 9 &&
-           all_of(m, "ajp13", "Apache Jserv");
+           match_whole(m, "ajp13", "Apache Jserv");
 }
 
 /* RFC 854: a command, and an option that is offered or asked for. */

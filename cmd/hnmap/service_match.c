@@ -140,6 +140,15 @@ void match_named(match_t *m, const char *name)
         m->level = MATCH_NAMED;
 }
 
+bool match_whole(match_t *m, const char *name, const char *product)
+{
+    match_named(m, name);
+    if (product)
+        hstr_copy(m->product, sizeof(m->product), product);
+    m->level = MATCH_VERSION;
+    return true;
+}
+
 /* A version as a CPE has it: lower case, what a URI would not take left out (NISTIR 7695, 6.1). */
 void match_cpe(match_t *m, const char *format, const char *version)
 {

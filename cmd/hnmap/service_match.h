@@ -72,6 +72,9 @@ void match_text(char *dst, size_t size, cursor_t text);
 cursor_t match_version_span(cursor_t c);
 void match_named(match_t *m, const char *name);
 
+/* All that such a service tells: its name and a product (NULL: none). Returns true. */
+bool match_whole(match_t *m, const char *name, const char *product);
+
 /* Looks for a program that is known to name itself in a text, for a service of this name: product,
  * version, CPE, OS. False: none. */
 bool match_product(match_t *m, const char *service, cursor_t text);

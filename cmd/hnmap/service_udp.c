@@ -7,15 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool all_of(match_t *m, const char *name, const char *product)
-{
-    match_named(m, name);
-    if (product)
-        hstr_copy(m->product, sizeof(m->product), product);
-    m->level = MATCH_VERSION;
-    return true;
-}
-
 static bool begins(cursor_t c, const char *bytes, size_t len)
 {
     return c.left >= len && memcmp(c.at, bytes, len) == 0;
@@ -50,7 +41,7 @@ static bool mdns(match_t *m, cursor_t c)
     flags = cursor_u16(&at);
     if (c.left < 12 || !(flags & 0x8000) || !match_find(c, "_services", &label))
         return false;
-    all_of(m, "mdns", "DNS-based service discovery");
+    match_whole(m, "mdns", "DNS-based service discovery");
     while (match_find(label, "\xc0\x0c", &label)) { /* a record of the name asked for */
         uint32_t type = cursor_u16(&label);
         cursor_t data;
@@ -74,7 +65,7 @@ static bool netbios(match_t *m, cursor_t c)
         return false;
     cursor_take(&behind, 12 + 34 + 10); /* head, name, type to length */
     count = cursor_u8(&behind);
-    all_of(m, "netbios-ns", NULL);
+    match_whole(m, "netbios-ns", NULL);
     for (; count > 0 && behind.left >= 18; count--) {
         cursor_t name = cursor_take(&behind, 15);
         uint32_t use = cursor_u8(&behind), flags = cursor_u16(&behind);
@@ -104,7 +95,7 @@ static bool ssdp(match_t *m, cursor_t c)
 
     if (!match_starts(c, "HTTP/1.1 200") && !match_starts(c, "NOTIFY "))
         return false;
-    all_of(m, "upnp", NULL);
+    match_whole(m, "upnp", NULL);
     if (!match_find(c, "\nSERVER:", &c) || !cursor_line(&c, true, &line))
         return true;
     match_text(m->extra, sizeof(m->extra), line);
@@ -129,7 +120,7 @@ static bool ntp(match_t *m, cursor_t c)
 
     if (c.left < 46 || (head & 7) != 4 || stratum > 16)
         return false;
-    all_of(m, "ntp", "NTP");
+    match_whole(m, "ntp", "NTP");
     snprintf(m->version, sizeof(m->version), "v%u", head >> 3 & 7);
     hstr_copy(m->extra, sizeof(m->extra),
               stratum == 0 || stratum == 16 ? "unsynchronized"
@@ -146,7 +137,7 @@ static bool snmp(match_t *m, cursor_t c)
     if (cursor_element(&c, &message) != 0x30 || cursor_element(&message, &part) != 0x02 ||
         cursor_element(&message, &part) != 0x04 || cursor_element(&message, &pdu) != 0xa2)
         return false;
-    all_of(m, "snmp", "SNMPv1 server");
+    match_whole(m, "snmp", "SNMPv1 server");
     for (int i = 0; i < 3; i++)
         cursor_element(&pdu, &part);
     if (cursor_element(&pdu, &list) != 0x30 || cursor_element(&list, &binding) != 0x30 ||
@@ -170,7 +161,7 @@ static bool rpc(match_t *m, cursor_t c)
     cursor_take(&c, 16);
     verifier = cursor_u32(&c);
     cursor_take(&c, verifier);
-    return all_of(m, c.left >= 4 && cursor_u32(&c) == 0 ? "rpcbind" : "rpc", NULL);
+    return match_whole(m, c.left >= 4 && cursor_u32(&c) == 0 ? "rpcbind" : "rpc", NULL);
 }
 
 /* ASF 2.0, 3.2.4.3: presence pong; bit 7 of the entities is IPMI. */
@@ -178,7 +169,7 @@ static bool rmcp(match_t *m, cursor_t c)
 {
     if (!BEGINS(c, "\x06") || c.left < 21 || c.at[3] != 0x06 || c.at[8] != 0x40)
         return false;
-    all_of(m, "asf-rmcp", NULL);
+    match_whole(m, "asf-rmcp", NULL);
     if (c.at[20] & 0x80)
         hstr_copy(m->extra, sizeof(m->extra), "IPMI");
     return true;
@@ -192,7 +183,7 @@ static bool xdmcp(match_t *m, cursor_t c)
     cursor_u16(&c);
     if (version != 1 || (opcode != 5 && opcode != 6))
         return false;
-    all_of(m, "xdmcp", NULL);
+    match_whole(m, "xdmcp", NULL);
     if (opcode == 5)
         cursor_take(&c, cursor_u16(&c)); /* how it wants to know who asks */
     match_text(m->hostname, sizeof(m->hostname), cursor_take(&c, cursor_u16(&c)));
@@ -209,7 +200,7 @@ static bool tftp(match_t *m, cursor_t c)
 
     if (c.left < 2 || (opcode != 3 && opcode != 5 && opcode != 6))
         return false;
-    all_of(m, "tftp", NULL);
+    match_whole(m, "tftp", NULL);
     if (opcode == 5) {
         cursor_u16(&c);
         match_text(m->extra, sizeof(m->extra), c);
@@ -225,7 +216,7 @@ static bool memcached(match_t *m, cursor_t c)
     if (!match_starts(c, "VERSION "))
         return false;
     cursor_take(&c, strlen("VERSION "));
-    all_of(m, "memcached", "Memcached");
+    match_whole(m, "memcached", "Memcached");
     match_text(m->version, sizeof(m->version), match_version_span(c));
     match_cpe(m, "cpe:/a:memcached:memcached", m->version);
     return true;
@@ -240,7 +231,7 @@ static bool stun(match_t *m, cursor_t c)
     if ((type != 0x0101 && type != 0x0111) || !BEGINS(c, "\x21\x12\xa4\x42hnmap-asks-u"))
         return false;
     cursor_take(&c, 16);
-    all_of(m, "stun", NULL);
+    match_whole(m, "stun", NULL);
     while (c.left >= 4) {
         uint32_t attribute = cursor_u16(&c), len = cursor_u16(&c);
         cursor_t value = cursor_take(&c, len);
@@ -259,7 +250,7 @@ static bool coap(match_t *m, cursor_t c)
 
     if (c.left < 4 || c.at[0] >> 6 != 1 || c.at[2] != 'h' || c.at[3] != 'n')
         return false;
-    all_of(m, "coap", NULL);
+    match_whole(m, "coap", NULL);
     cursor_take(&links, 4);
     if (match_find(links, "\xff", &links))
         match_text(m->extra, sizeof(m->extra), links);
@@ -273,7 +264,7 @@ static bool ike(match_t *m, cursor_t c)
 {
     if (c.left < 28 || !BEGINS(c, "hnmapask"))
         return false;
-    all_of(m, "isakmp", NULL);
+    match_whole(m, "isakmp", NULL);
     snprintf(m->extra, sizeof(m->extra), "IKEv%u.%u", (unsigned)c.at[17] >> 4, c.at[17] & 15u);
     return true;
 }
@@ -284,7 +275,7 @@ static bool openvpn(match_t *m, cursor_t c)
     cursor_t behind;
 
     return c.left >= 14 && c.at[0] >> 3 == 8 && match_find(c, "hnmapask", &behind) &&
-           all_of(m, "openvpn", "OpenVPN");
+           match_whole(m, "openvpn", "OpenVPN");
 }
 
 /* RFC 9000 section 17.2.1: version 0, our name for ourselves, then what is spoken. */
@@ -297,7 +288,7 @@ static bool quic(match_t *m, cursor_t c)
         return false;
     cursor_take(&c, 9);
     cursor_take(&c, cursor_u8(&c));
-    all_of(m, "quic", NULL);
+    match_whole(m, "quic", NULL);
     while (c.left >= 4) {
         version = cursor_u32(&c);
         if ((version & 0x0f0f0f0f) == 0x0a0a0a0a) /* means nothing: section 15 */
@@ -321,7 +312,7 @@ static bool a2s(match_t *m, cursor_t c)
     if (!BEGINS(c, "\xff\xff\xff\xffI") && !BEGINS(c, "\xff\xff\xff\xff"
                                                       "A"))
         return false;
-    all_of(m, "steam", "Valve server queries");
+    match_whole(m, "steam", "Valve server queries");
     if (c.at[4] == 'A')
         return true;
     cursor_take(&c, 6);
@@ -334,12 +325,12 @@ static bool a2s(match_t *m, cursor_t c)
 static bool bacnet(match_t *m, cursor_t c)
 {
     return c.left >= 6 && c.at[0] == 0x81 && (c.at[1] == 0x0a || c.at[1] == 0x0b) && c.at[4] == 1 &&
-           all_of(m, "bacnet", NULL);
+           match_whole(m, "bacnet", NULL);
 }
 
 static bool echo(match_t *m, cursor_t c)
 {
-    return c.left == 7 && BEGINS(c, "hnmap\r\n") && all_of(m, "echo", NULL);
+    return c.left == 7 && BEGINS(c, "hnmap\r\n") && match_whole(m, "echo", NULL);
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
