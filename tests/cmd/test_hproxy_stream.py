@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import resource
+import select
 import socket
 import ssl
 import struct
@@ -132,21 +133,29 @@ def is_closed(sock):
         return True
 
 
+def echoed(sock, data):
+    """Sends all of it while as much is heard. By one thread: that two use a socket with TLS Python does not bear."""
+    sent, back = 0, bytearray()
+    later = BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError
+    sock.setblocking(False)
+    while len(back) < len(data):
+        with contextlib.suppress(*later):
+            sent += sock.send(data[sent : sent + (1 << 16)]) if sent < len(data) else 0
+        try:
+            back += (piece := sock.recv(1 << 18))
+            assert piece, f"it ended after {len(back)} of {sent} bytes"
+        except later:
+            assert any(select.select([sock], [sock] if sent < len(data) else [], [], TIMEOUT))
+    return back
+
+
 @pytest.mark.parametrize("target", KINDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_byte_goes_both_ways(lab, hproxy, pki, peers, kind, target):
     data = os.urandom(3 << 20)
     proxy = start(lab, hproxy, pki, kind, peers(target, echo).endpoint)
     with proxy.connect() as sock:
-        sender = threading.Thread(target=sock.sendall, args=(data,))
-        sender.start()
-        back = b""
-        while len(back) < len(data):
-            piece = sock.recv(1 << 18)
-            assert piece, "it ended early"
-            back += piece
-        sender.join(TIMEOUT)
-        assert back == data
+        assert echoed(sock, data) == data
     line(proxy, rf" {kind} .* {len(data)} {len(data)} done ")
 
 
@@ -342,17 +351,23 @@ def test_who_begins_with_something_else_is_sent_away(hproxy, target):
 
 def test_an_idle_connection_ends_and_a_busy_one_does_not(hproxy, target):
     proxy = hproxy("--access-log=-", "--idle-timeout=300ms", "0", target().address)
-    with proxy.connect() as idle, proxy.connect() as busy:
-        idle.sendall(b"a")
-        assert idle.recv(100) == b"target:a"
 
-        def exchange():
-            busy.sendall(b"b")
-            return busy.recv(100) == b"target:b"
+    def is_told():
+        return ' 1 8 idle "nobody has said anything for 300 ms"' in proxy.process.out().decode()
 
-        stays_in_use(exchange, lambda: " 1 8 idle " in proxy.process.out().decode(), 0.3)
-        assert is_closed(idle)
-    line(proxy, ' 1 8 idle "nobody has said anything for 300 ms"')
+    def busy_outlives_idle():
+        with proxy.connect() as idle, proxy.connect() as busy:
+            idle.sendall(b"a")
+            if idle.recv(100) != b"target:a":
+                return False  # we were slower than the limit
+
+            def exchange():
+                busy.sendall(b"b")
+                return busy.recv(100) == b"target:b"
+
+            return stays_in_use(exchange, is_told, 0.3) and is_closed(idle)
+
+    wait_until(busy_outlives_idle, "the idle one is closed, the other is not")
 
 
 def test_a_connection_has_a_lifetime(hproxy, target):
@@ -394,9 +409,8 @@ def test_so_many_connections_of_a_client(hproxy, target):
 
 def test_so_many_new_connections_of_a_client(hproxy, target):
     proxy = hproxy("--access-log=-", "--max-new-per-client=1", "0", target().address)
-    answers = [proxy.ask() for _ in range(20)]
-    assert answers[0] == b"target:ping"
-    assert b"" in answers
+    assert proxy.ask() == b"target:ping"
+    wait_until(lambda: proxy.ask() == b"", "two within a second")
     line(proxy, ' limited "too many new connections a second of this client"')
 
 
@@ -438,7 +452,7 @@ def test_without_descriptors_it_sheds_and_recovers(hproxy, target):
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 
-    proxy = hproxy("--access-log=-", "0", target().address, preexec_fn=few)
+    proxy, start = hproxy("--access-log=-", "0", target().address, preexec_fn=few), time.monotonic()
     workers = proxy.workers()
     with contextlib.ExitStack() as stack:
         socks = [stack.enter_context(proxy.connect()) for _ in range(100)]
@@ -460,7 +474,7 @@ def test_without_descriptors_it_sheds_and_recovers(hproxy, target):
     assert proxy.ask() == b"target:ping"
     assert proxy.workers() == workers
     said = re.findall(r"Too many open files.*: connection shed.*", proxy.process.err())
-    assert 1 <= len(said) <= 5  # one a second at most
+    assert 1 <= len(said) <= 1 + time.monotonic() - start  # one a second at most
 
 
 def test_what_is_under_way_is_told_when_it_is_stopped(hproxy, target):
