@@ -11,6 +11,7 @@
 
 #define PORT_DIGITS_MAX 5
 #define HTTP_PORT 80
+#define FORWARDS_MAX 1000000000
 #define STATUS_AT 9 /* in a status line */
 
 /* The length that snprintf tells, if it was all written. */
@@ -231,6 +232,24 @@ static int check_fields(http_request_t *request)
     return request->connect && (request->chunked || request->body_length > 0) ? 400 : 0;
 }
 
+/* RFC 9110 section 7.6.2. What is no number is nobody's limit. */
+static int forwards_left(const http_request_t *request)
+{
+    http_span_t value;
+    int left = 0;
+
+    if ((!http_span_ieq(request->method, "OPTIONS") && !http_span_ieq(request->method, "TRACE")) ||
+        !http_field_find(request->fields, "Max-Forwards", &value) || value.len == 0)
+        return -1;
+    for (size_t i = 0; i < value.len; i++) {
+        if (!is_digit(value.data[i]))
+            return -1;
+        if (left < FORWARDS_MAX)
+            left = left * 10 + (value.data[i] - '0');
+    }
+    return left < FORWARDS_MAX ? left : FORWARDS_MAX;
+}
+
 int http_request_parse(http_request_t *request, const void *head, size_t len)
 {
     http_span_t rest = {head, len}, line;
@@ -249,6 +268,7 @@ int http_request_parse(http_request_t *request, const void *head, size_t len)
         status = parse_url(request);
     else if (!parse_authority(request, request->target) || request->port == 0)
         status = 400;
+    request->forwards = forwards_left(request);
     return status != 0 ? status : check_fields(request);
 }
 
@@ -285,21 +305,38 @@ static bool ends_here(const http_request_t *request, http_span_t name)
     return false;
 }
 
-/* One of several that agree, for the server could read "3, 3" otherwise (RFC 9110 section 8.6). */
-static void put_length(http1_writer_t *w, const http_request_t *request)
+static void put_number(http1_writer_t *w, const char *name, int64_t value)
 {
     char number[24];
 
-    snprintf(number, sizeof(number), "%" PRId64, request->body_length);
-    http1_write_field(w, HTTP_SPAN("Content-Length"), http_span(number));
+    snprintf(number, sizeof(number), "%" PRId64, value);
+    http1_write_field(w, http_span(name), http_span(number));
+}
+
+/* Its fields but for those that are written once, whatever was there. A server could read "3, 3" as
+ * another length (RFC 9110 section 8.6). */
+static void put_fields(http1_writer_t *w, const http_request_t *request)
+{
+    http_span_t rest = request->fields, name, value;
+    bool has_length = false;
+
+    while (http_field_next(&rest, &name, &value) > 0) {
+        if (http_span_ieq(name, "Content-Length"))
+            has_length = true;
+        else if (!ends_here(request, name) &&
+                 (request->forwards < 0 || !http_span_ieq(name, "Max-Forwards")))
+            http1_write_field(w, name, value);
+    }
+    if (has_length)
+        put_number(w, "Content-Length", request->body_length);
+    if (request->forwards > 0)
+        put_number(w, "Max-Forwards", request->forwards - 1);
 }
 
 ssize_t http_request_forward(const http_request_t *request, char *buf, size_t size)
 {
-    http_span_t rest = request->fields, name, value;
     char authority[HTTP_AUTHORITY_SIZE];
     http1_writer_t w;
-    bool has_length = false;
     ssize_t len = http_authority(request->host, request->port, authority, sizeof(authority));
 
     if (len < 0)
@@ -312,15 +349,7 @@ ssize_t http_request_forward(const http_request_t *request, char *buf, size_t si
     http1_write_raw(&w, request->path);
     http1_write_raw(&w, request->minor ? HTTP_SPAN(" HTTP/1.1\r\n") : HTTP_SPAN(" HTTP/1.0\r\n"));
     http1_write_field(&w, HTTP_SPAN("Host"), http_span(authority));
-    while (http_field_next(&rest, &name, &value) > 0) {
-        bool is_length = http_span_ieq(name, "Content-Length");
-
-        if (is_length && !has_length)
-            put_length(&w, request);
-        else if (!is_length && !ends_here(request, name))
-            http1_write_field(&w, name, value);
-        has_length = has_length || is_length;
-    }
+    put_fields(&w, request);
     http1_write_field(&w, HTTP_SPAN("Via"),
                       request->minor ? HTTP_SPAN("1.1 hnet") : HTTP_SPAN("1.0 hnet"));
     http1_write_field(&w, HTTP_SPAN("Connection"), HTTP_SPAN("close"));

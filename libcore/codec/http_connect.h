@@ -61,6 +61,8 @@ typedef struct http_request_s {
     int64_t body_length; /* 0: there is no body; of one in chunks, too */
     bool chunked;        /* there is one in chunks */
     int minor;           /* HTTP/1.minor */
+    int forwards;        /* OPTIONS and TRACE: through how many proxies it may still go
+                            (Max-Forwards); 0: the one that has it answers. -1: through all */
 } http_request_t;
 
 /* Reads a whole head. 0; or the status to answer with, positive: 400 (broken), 501 (another scheme
@@ -70,8 +72,9 @@ int http_request_parse(http_request_t *request, const void *head, size_t len);
 
 /* Writes the head that the origin server gets for a request with a whole URL: origin form, the
  * client's version, Host from the target, "Connection: close", a Via, one Content-Length of several
- * that agree, and without the fields that end here (RFC 9110 section 7.6.1). Returns its length or
- * -ENOBUFS (HTTP_FORWARD_SIZE of the head is enough), HERR_PROTOCOL. */
+ * that agree, one less of Max-Forwards where it counts, and without the fields that end here (RFC
+ * 9110 section 7.6.1). Returns its length or -ENOBUFS (HTTP_FORWARD_SIZE of the head is enough),
+ * HERR_PROTOCOL. */
 ssize_t http_request_forward(const http_request_t *request, char *buf, size_t size);
 #define HTTP_FORWARD_SIZE(head_len) ((head_len) + HTTP_AUTHORITY_SIZE + 128 + 2 * HTTP_FIELDS_MAX)
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ANSWER_SIZE 4096
+#define METHODS "CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 #define FIELD_NAME "Proxy-Authenticate: "
 
 static void answer(hproxy__session_t *s, int status, bool keep, const char *extra)
@@ -94,8 +95,28 @@ static int check_digest(hproxy__session_t *s, const http_request_t *request,
     return user && user->kind == HUSERS_PLAIN ? verdict : HTTP_AUTH_REFUSED;
 }
 
+/* RFC 9110 section 7.6.2. Nothing is reflected: that would show what browsers hide. */
+static void answer_as_the_last(hproxy__session_t *s, const http_request_t *request)
+{
+    static const char can[] = "Allow: " METHODS "\r\n";
+    static const char options[] = "HTTP/1.1 204 No Content\r\n"
+                                  "Allow: " METHODS "\r\n"
+                                  "Connection: close\r\n"
+                                  "\r\n";
+
+    if (http_span_ieq(request->method, "OPTIONS"))
+        hio_write(s->pub.io, options, sizeof(options) - 1);
+    else
+        answer(s, 405, false, can);
+    hproxy__end(s, HERR_UNSUPPORTED, "answered by the proxy: Max-Forwards is 0");
+}
+
 static void proceed(hproxy__session_t *s, const http_request_t *request)
 {
+    if (request->forwards == 0) {
+        answer_as_the_last(s, request);
+        return;
+    }
     hproxy__request(s, request->host, request->port, request->method);
 }
 

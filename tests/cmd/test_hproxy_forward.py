@@ -49,7 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_POST = do_PUT = answer
+    do_GET = do_POST = do_PUT = do_OPTIONS = do_TRACE = answer
 
     def log_message(self, *args):
         pass
@@ -462,6 +462,19 @@ def test_a_request_behind_another_goes_nowhere(hproxy, web):  # noqa: F811
         with proxy.connect() as sock:
             sock.sendall(f"POST {url}/ HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\nabc".encode())
             assert heard(sock).startswith(b"HTTP/1.1 4")
+
+
+def test_who_asks_no_further_gets_an_answer_of_the_proxy(hproxy, web):  # noqa: F811
+    """RFC 9110 section 7.6.2."""
+    proxy = forward(hproxy)
+    for method, left, answer in [("OPTIONS", 0, "204 No Content"), ("TRACE", 0, "405 Method Not Allowed"), ("OPTIONS", 2, "200")]:
+        with proxy.connect() as sock:
+            sock.sendall(f"{method} http://{HOST}:{web.port}/{method}{left} HTTP/1.1\r\nHost: x\r\n"
+                         f"Max-Forwards: {left}\r\n\r\n".encode())
+            got = heard(sock).decode()
+            assert got.startswith(f"HTTP/1.1 {answer}") and (left or "\r\nAllow: " in got), got
+    head, = web.heads
+    assert head.startswith("OPTIONS /OPTIONS2 ") and "\nMax-Forwards: 1\n" in head
 
 
 # ---- datagrams -----------------------------------------------------------------------------------

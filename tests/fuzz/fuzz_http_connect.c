@@ -42,13 +42,16 @@ static void check_forward(const http_request_t *request, const char *head, size_
     char *out = malloc(size);
     ssize_t out_len = http_request_forward(request, out, size);
     http_scan_t scan = {0};
-    http_span_t value;
+    http_span_t rest = {out, out_len > 0 ? (size_t)out_len : 0}, line, value;
 
     check(lies_in(request->target, head, len));
     check(out_len > 0);
+    check(http_line_next(&rest, &line));
     check(http_head_end(&scan, out, (size_t)out_len) == out_len || out_len > HTTP_HEAD_MAX ||
           len > HTTP_LINE_MAX - 512);
-    check(!http_field_find((http_span_t){out, (size_t)out_len}, "Proxy-Authorization", &value));
+    check(http_field_find(rest, "Host", &value));
+    check(!http_field_find(rest, "Proxy-Authorization", &value));
+    check(request->forwards != 0 || !http_field_find(rest, "Max-Forwards", &value));
     free(out);
 }
 

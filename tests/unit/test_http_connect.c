@@ -304,6 +304,47 @@ static void lengths_that_agree_are_forwarded_as_one(void **state)
     }
 }
 
+/* RFC 9110 section 7.6.2. */
+static void the_way_of_options_and_trace_is_counted(void **state)
+{
+    static const struct {
+        const char *method, *value, *forwarded;
+        int left;
+    } cases[] = {
+        {"OPTIONS", "5", "4", 5},
+        {"TRACE", "010", "9", 10},
+        {"OPTIONS", "0", "", 0},
+        {"OPTIONS", "1\r\nMax-Forwards: 7", "0", 1},
+        {"TRACE", "99999999999999999999999", "999999999", 1000000000},
+        {"OPTIONS", "x", "x", -1},
+        {"OPTIONS", "-1", "-1", -1},
+        {"OPTIONS", "", "", -1},
+        {"GET", "5", "5", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char head[256], buf[HTTP_FORWARD_SIZE(sizeof(head))];
+        http_span_t rest, line, value = {"", 0};
+        http_request_t r;
+        ssize_t len;
+
+        snprintf(head, sizeof(head), "%s http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: %s\r\n\r\n",
+                 cases[i].method, cases[i].value);
+        r = request_of(head, 0);
+        assert_int_equal(r.forwards, cases[i].left);
+        if (r.forwards == 0)
+            continue;
+        len = http_request_forward(&r, buf, sizeof(buf));
+        rest = (http_span_t){buf, (size_t)len};
+        assert_true(http_line_next(&rest, &line));
+        assert_true(http_field_find(rest, "Max-Forwards", &value));
+        assert_span(value, cases[i].forwarded);
+        for (size_t size = 0; size < (size_t)len; size++)
+            assert_int_equal(http_request_forward(&r, buf, size), -ENOBUFS);
+    }
+}
+
 static void answers_are_composed(void **state)
 {
     char buf[256];
@@ -336,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_long_host_name_is_refused),
         cmocka_unit_test(a_request_is_forwarded_without_what_ends_here),
         cmocka_unit_test(lengths_that_agree_are_forwarded_as_one),
+        cmocka_unit_test(the_way_of_options_and_trace_is_counted),
         cmocka_unit_test(answers_are_composed),
     };
 
