@@ -1,6 +1,7 @@
 /* hreport: what the operator of a server is told, one line an event, as text or as JSON. A line is
- * one write, so that the lines of several processes do not mix; one that cannot be written, or that who
- * reads them has left no room for, is lost: serving goes on. How many were, tells the next one. */
+ * one write, so that the lines of several processes do not mix; one that cannot be written, or
+ * that who reads them has left no room for, is lost: serving goes on. How many were, the next one
+ * tells. */
 #ifndef HNET_APP_HREPORT_H
 #define HNET_APP_HREPORT_H
 
