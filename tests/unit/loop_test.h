@@ -141,6 +141,32 @@ static inline void small_buffers(int fd)
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
 }
 
+static inline bool is_between(int fd, const struct sockaddr_in *from, const struct sockaddr_in *to)
+{
+    struct sockaddr_in ends[2];
+    socklen_t len[2] = {sizeof(ends[0]), sizeof(ends[1])};
+
+    return getsockname(fd, (struct sockaddr *)&ends[0], &len[0]) == 0 &&
+           getpeername(fd, (struct sockaddr *)&ends[1], &len[1]) == 0 &&
+           memcmp(&ends[0], from, sizeof(*from)) == 0 && memcmp(&ends[1], to, sizeof(*to)) == 0;
+}
+
+/* The other end of a connection, in this process, has buffers of a few hundred KiB, however large the
+ * kernel would let them grow. */
+static inline void bound_other_end(int fd)
+{
+    struct sockaddr_in from, to;
+    socklen_t len = sizeof(from);
+    int other = 0, size = 1 << 18;
+
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&to, &len), 0);
+    assert_int_equal(getpeername(fd, (struct sockaddr *)&from, &len), 0);
+    while (other < 1024 && !is_between(other, &from, &to))
+        other++;
+    assert_int_equal(setsockopt(other, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+    assert_int_equal(setsockopt(other, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+}
+
 /* Waits for len bytes; how many came before the end. MSG_WAITALL may do with less. */
 static inline size_t plain_receive(int fd, char *buf, size_t len)
 {

@@ -210,7 +210,11 @@ static void what_is_expected_comes_or_not(void **state)
     expect(&w, HERR_TRUNCATED, "closed without a reply");
     w.hangs_up = false;
     w.options.timeout_ms = 50;
-    expect(&w, -ETIMEDOUT, "no reply within 0.05 s");
+    do /* until this machine is quick enough to connect within it */
+        check_once(&w);
+    while (strstr(w.why, "connect to "));
+    assert_int_equal(w.err, -ETIMEDOUT);
+    assert_string_equal(w.why, "no reply within 0.05 s");
     w.options.timeout_ms = 5000;
     w.in_pieces = false;
     memset(flood, 'x', sizeof(flood) - 1);

@@ -344,9 +344,8 @@ static void a_broken_body_ends_the_request_behind(void **state)
     SERVER_UNTIL(&lab, "abc");
     web_say_text(lab.client, "nonsense\r\n");
     CLIENT_UNTIL(&lab, "HTTP/1.1 400 ");
-    for (uint64_t until = now_ms() + 5000; http_proxy_active(lab.proxy) > 0 && now_ms() < until;)
+    while (http_proxy_active(lab.proxy) > 0)
         web_turn(&lab.web, lab.client);
-    assert_int_equal(http_proxy_active(lab.proxy), 0);
     lab_close(&lab);
 }
 
@@ -366,6 +365,8 @@ static void a_slow_client_slows_the_server_down(void **state)
     accept_server(&lab);
     SERVER_UNTIL(&lab, "\r\n\r\n");
     small_buffers(lab.server);
+    bound_other_end(lab.client);
+    bound_other_end(lab.server);
     server_says(&lab, "HTTP/1.1 200 OK\r\nContent-Length: 25165824\r\n\r\n");
     for (int quiet = 0; quiet < 50;) { /* until nobody takes any more */
         ssize_t n = send(lab.server, data + sent, BODY_LEN - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -408,6 +409,8 @@ static void a_slow_server_slows_the_client_down(void **state)
     web_say_text(lab.client, "PUT / HTTP/1.1\r\nHost: front\r\nContent-Length: 25165824\r\n\r\n");
     accept_server(&lab);
     small_buffers(lab.server);
+    bound_other_end(lab.client);
+    bound_other_end(lab.server);
     for (int quiet = 0; quiet < 50;) {
         ssize_t n = send(lab.client, data + sent, BODY_LEN - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -456,7 +459,7 @@ static void failures_have_their_status(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        lab_open(&lab, "", (http_proxy_options_t){.response_ms = 100});
+        lab_open(&lab, "", (http_proxy_options_t){.response_ms = cases[i].response ? 100000 : 100});
         web_say_text(lab.client, "GET / HTTP/1.1\r\nHost: front\r\n\r\n");
         accept_server(&lab);
         SERVER_UNTIL(&lab, "\r\n\r\n");
