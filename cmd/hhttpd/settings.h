@@ -154,7 +154,7 @@ settings_t *settings_new(void);
 /* conf.c */
 extern const hconf_schema_t settings_schema;
 
-/* Whether it can be the path of a request. 0 or the error of hopt_wrong. */
+/* values.c: whether it can be the path of a request. 0 or the error of hopt_wrong. */
 int settings_check_path(const char *path, hbytes_t *why);
 
 /* A file below the document root: with or without a slash in front. */

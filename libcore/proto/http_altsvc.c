@@ -1,5 +1,5 @@
-/* An alternative hangs in two lists: in the bucket of its origin's host, and in the order in which
- * they came. Those of one origin stand in both in the order of its preference. */
+/* An alternative is stored by its origin's host. Those of one origin stand in both lists in the
+ * order of its preference. */
 #include "http_altsvc.h"
 
 #include "../base/herr.h"
@@ -10,15 +10,12 @@
 #include <string.h>
 
 typedef struct entry_s {
-    hlist_t node, order;
+    http_store_entry_t place;
     http_alternative_t alternative;
 } entry_t;
 
 struct http_altsvc_s {
     http_store_table_t table;
-    hlist_t order;
-    size_t count;
-    uint64_t changes;
 };
 
 int http_altsvc_new(http_altsvc_t **altsvc)
@@ -27,36 +24,32 @@ int http_altsvc_new(http_altsvc_t **altsvc)
     if (!*altsvc)
         return -ENOMEM;
     http_store__init(&(*altsvc)->table);
-    hlist_init(&(*altsvc)->order);
     return 0;
 }
 
 static void drop(http_altsvc_t *altsvc, entry_t *entry)
 {
-    hlist_remove(&entry->node);
-    hlist_remove(&entry->order);
+    http_store__remove(&altsvc->table, &entry->place);
     hmem_free(entry);
-    altsvc->count--;
-    altsvc->changes++;
 }
 
 void http_altsvc_free(http_altsvc_t *altsvc)
 {
     if (!altsvc)
         return;
-    while (!hlist_empty(&altsvc->order))
-        drop(altsvc, HLIST_ENTRY(altsvc->order.next, entry_t, order));
+    while (!hlist_empty(&altsvc->table.order))
+        drop(altsvc, HLIST_ENTRY(altsvc->table.order.next, entry_t, place.order));
     hmem_free(altsvc);
 }
 
 size_t http_altsvc_count(const http_altsvc_t *altsvc)
 {
-    return altsvc->count;
+    return altsvc->table.count;
 }
 
 uint64_t http_altsvc_changes(const http_altsvc_t *altsvc)
 {
-    return altsvc->changes;
+    return altsvc->table.changes;
 }
 
 static bool same_place(const http_place_t *a, const http_place_t *b)
@@ -69,7 +62,7 @@ static void forget(http_altsvc_t *altsvc, const http_place_t *origin)
     hlist_t *pos, *tmp;
 
     HLIST_FOREACH (pos, tmp, http_store__bucket(&altsvc->table, origin->host)) {
-        entry_t *entry = HLIST_ENTRY(pos, entry_t, node);
+        entry_t *entry = HLIST_ENTRY(pos, entry_t, place.node);
 
         if (same_place(&entry->alternative.from, origin))
             drop(altsvc, entry);
@@ -82,13 +75,10 @@ static int add(http_altsvc_t *altsvc, const http_alternative_t *alternative)
 
     if (!entry)
         return -ENOMEM;
-    if (altsvc->count >= HTTP_ALTSVC_MAX)
-        drop(altsvc, HLIST_ENTRY(altsvc->order.next, entry_t, order));
+    if (altsvc->table.count >= HTTP_ALTSVC_MAX)
+        drop(altsvc, HLIST_ENTRY(altsvc->table.order.next, entry_t, place.order));
     entry->alternative = *alternative;
-    hlist_push_back(http_store__bucket(&altsvc->table, alternative->from.host), &entry->node);
-    hlist_push_back(&altsvc->order, &entry->order);
-    altsvc->count++;
-    altsvc->changes++;
+    http_store__add(&altsvc->table, alternative->from.host, &entry->place);
     return 0;
 }
 
@@ -138,7 +128,7 @@ const http_alternative_t *http_altsvc_find(http_altsvc_t *altsvc, http_alpn_e al
     if (make_origin(alpn, host, port, &origin) < 0)
         return NULL;
     HLIST_FOREACH (pos, tmp, http_store__bucket(&altsvc->table, origin.host)) {
-        const http_alternative_t *found = &HLIST_ENTRY(pos, entry_t, node)->alternative;
+        const http_alternative_t *found = &HLIST_ENTRY(pos, entry_t, place.node)->alternative;
 
         if (same_place(&found->from, &origin) && found->expires_s > now_s &&
             (protocols & 1U << found->to.alpn))
@@ -177,9 +167,10 @@ int http_altsvc_write(const http_altsvc_t *altsvc, int64_t now_s, hbytes_t *text
     char line[HTTP_ALTERNATIVE_LINE_SIZE];
     int err = hbytes_append_str(text, head);
 
-    for (const hlist_t *pos = altsvc->order.next; err == 0 && pos != &altsvc->order;
+    for (const hlist_t *pos = altsvc->table.order.next; err == 0 && pos != &altsvc->table.order;
          pos = pos->next) {
-        const http_alternative_t *alternative = &HLIST_ENTRY(pos, entry_t, order)->alternative;
+        const http_alternative_t *alternative =
+            &HLIST_ENTRY(pos, entry_t, place.order)->alternative;
 
         if (alternative->expires_s <= now_s ||
             http_alternative_line_write(alternative, line, sizeof(line)) < 0)

@@ -1,6 +1,5 @@
-/* A cookie hangs in two lists: in the bucket of its domain, and in the order in which they were
- * created, oldest first in both. A request looks into the buckets of its host and of the domains
- * above it.
+/* A cookie is stored by its domain, oldest first in both lists. A request looks into the buckets of
+ * its host and of the domains above it.
  *
  * A file of heads may have a cookie without a domain. It is an orphan, with the domain "", until a
  * request tells which host is meant: the first one that asks. One without a path is for all, and
@@ -20,7 +19,7 @@
 #define FIELD_LEN (sizeof("Cookie: ") - 1)
 
 typedef struct cookie_s {
-    hlist_t node, order;
+    http_store_entry_t place;
     http_cookie_t c; /* its spans point to text */
     uint64_t created;
     bool live; /* came with a response, not out of a file */
@@ -29,9 +28,8 @@ typedef struct cookie_s {
 
 struct http_cookie_jar_s {
     http_store_table_t table;
-    hlist_t order;
-    size_t count, secure, orphans;
-    uint64_t created, changes;
+    size_t secure, orphans;
+    uint64_t created;
     char orphan_host[HTTP_COOKIE_DOMAIN_SIZE]; /* "": nobody has asked yet */
 };
 
@@ -68,18 +66,14 @@ int http_cookie_jar_new(http_cookie_jar_t **jar)
     if (!*jar)
         return -ENOMEM;
     http_store__init(&(*jar)->table);
-    hlist_init(&(*jar)->order);
     return 0;
 }
 
 static void drop(http_cookie_jar_t *jar, cookie_t *cookie)
 {
-    jar->count--;
     jar->secure -= cookie->c.secure;
     jar->orphans -= !cookie->c.domain[0];
-    jar->changes++;
-    hlist_remove(&cookie->node);
-    hlist_remove(&cookie->order);
+    http_store__remove(&jar->table, &cookie->place);
     hmem_free(cookie);
 }
 
@@ -87,19 +81,19 @@ void http_cookie_jar_free(http_cookie_jar_t *jar)
 {
     if (!jar)
         return;
-    while (!hlist_empty(&jar->order))
-        drop(jar, HLIST_ENTRY(jar->order.next, cookie_t, order));
+    while (!hlist_empty(&jar->table.order))
+        drop(jar, HLIST_ENTRY(jar->table.order.next, cookie_t, place.order));
     hmem_free(jar);
 }
 
 size_t http_cookie_jar_count(const http_cookie_jar_t *jar)
 {
-    return jar->count;
+    return jar->table.count;
 }
 
 uint64_t http_cookie_jar_changes(const http_cookie_jar_t *jar)
 {
-    return jar->changes;
+    return jar->table.changes;
 }
 
 static http_span_t copy_span(char **text, http_span_t span)
@@ -136,7 +130,7 @@ static void look_around(http_cookie_jar_t *jar, adding_t *adding)
     hlist_t *bucket = http_store__bucket(&jar->table, adding->c->domain), *pos, *tmp;
 
     HLIST_FOREACH (pos, tmp, bucket) {
-        cookie_t *old = HLIST_ENTRY(pos, cookie_t, node);
+        cookie_t *old = HLIST_ENTRY(pos, cookie_t, place.node);
 
         if (strcmp(old->c.domain, adding->c->domain) != 0)
             continue;
@@ -152,8 +146,7 @@ static void look_around(http_cookie_jar_t *jar, adding_t *adding)
 static void replace(http_cookie_jar_t *jar, cookie_t *cookie, cookie_t *old)
 {
     cookie->created = old->created;
-    hlist_push_back(&old->node, &cookie->node); /* a node is a head to those around it */
-    hlist_push_back(&old->order, &cookie->order);
+    http_store__add_before(&jar->table, &old->place, &cookie->place);
     drop(jar, old);
 }
 
@@ -161,11 +154,10 @@ static void append(http_cookie_jar_t *jar, cookie_t *cookie, const adding_t *add
 {
     if (adding->domain_count >= HTTP_COOKIE_JAR_DOMAIN_MAX)
         drop(jar, adding->oldest);
-    else if (jar->count >= HTTP_COOKIE_JAR_MAX)
-        drop(jar, HLIST_ENTRY(jar->order.next, cookie_t, order));
+    else if (jar->table.count >= HTTP_COOKIE_JAR_MAX)
+        drop(jar, HLIST_ENTRY(jar->table.order.next, cookie_t, place.order));
     cookie->created = ++jar->created;
-    hlist_push_back(http_store__bucket(&jar->table, cookie->c.domain), &cookie->node);
-    hlist_push_back(&jar->order, &cookie->order);
+    http_store__add(&jar->table, cookie->c.domain, &cookie->place);
 }
 
 /* 1: replaced, 0: new or gone, -EEXIST: what came with a response is not replaced, -ENOMEM. */
@@ -190,10 +182,8 @@ static int add(http_cookie_jar_t *jar, const http_cookie_t *c, bool live, int64_
         replace(jar, cookie, adding.same);
     else
         append(jar, cookie, &adding);
-    jar->count++;
     jar->secure += c->secure;
     jar->orphans += !c->domain[0];
-    jar->changes++;
     return adding.same != NULL;
 }
 
@@ -223,8 +213,9 @@ static bool hides_secure(const http_cookie_jar_t *jar, const http_cookie_t *c)
 {
     const hlist_t *pos;
 
-    for (pos = jar->order.next; jar->secure > 0 && pos != &jar->order; pos = pos->next) {
-        const http_cookie_t *old = &HLIST_ENTRY(pos, cookie_t, order)->c;
+    for (pos = jar->table.order.next; jar->secure > 0 && pos != &jar->table.order;
+         pos = pos->next) {
+        const http_cookie_t *old = &HLIST_ENTRY(pos, cookie_t, place.order)->c;
 
         if (old->secure && same_span(old->name, c->name) &&
             (http_cookie_domain_match(c->domain, false, old->domain) ||
@@ -322,7 +313,7 @@ static void collect(http_cookie_jar_t *jar, const char *domain, const http_cooki
     hlist_t *bucket = http_store__bucket(&jar->table, domain), *pos, *tmp;
 
     HLIST_FOREACH (pos, tmp, bucket) {
-        cookie_t *cookie = HLIST_ENTRY(pos, cookie_t, node);
+        cookie_t *cookie = HLIST_ENTRY(pos, cookie_t, place.node);
 
         if (found->count == HTTP_COOKIE_JAR_SEND_MAX)
             return;
@@ -393,7 +384,7 @@ int http_cookie_jar_get(http_cookie_jar_t *jar, const http_cookie_site_t *site, 
     size_t n, len = 0;
     int err;
 
-    if (jar->count == 0)
+    if (jar->table.count == 0)
         return 0;
     for (const char *d = site->host; d; d = site->host_is_address ? NULL : http_store__parent(d)) {
         if (*d)
@@ -473,8 +464,8 @@ static void drop_expired(http_cookie_jar_t *jar, int64_t now_s)
 {
     hlist_t *pos, *tmp;
 
-    HLIST_FOREACH (pos, tmp, &jar->order) {
-        cookie_t *cookie = HLIST_ENTRY(pos, cookie_t, order);
+    HLIST_FOREACH (pos, tmp, &jar->table.order) {
+        cookie_t *cookie = HLIST_ENTRY(pos, cookie_t, place.order);
 
         if (expired(&cookie->c, now_s))
             drop(jar, cookie);
@@ -491,8 +482,9 @@ int http_cookie_jar_write(http_cookie_jar_t *jar, int64_t now_s, hbytes_t *text)
     int err = hbytes_append_str(text, head);
 
     drop_expired(jar, now_s);
-    for (hlist_t *pos = jar->order.prev; err == 0 && pos != &jar->order; pos = pos->prev) {
-        const http_cookie_t *c = &HLIST_ENTRY(pos, cookie_t, order)->c;
+    for (hlist_t *pos = jar->table.order.prev; err == 0 && pos != &jar->table.order;
+         pos = pos->prev) {
+        const http_cookie_t *c = &HLIST_ENTRY(pos, cookie_t, place.order)->c;
         ssize_t len = http_cookie_line_write(c, line, sizeof(line) - 1);
 
         if (len < 0)

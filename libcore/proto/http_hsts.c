@@ -1,4 +1,3 @@
-/* A host hangs in two lists: in the bucket of its name, and in the order in which they came. */
 #include "http_hsts.h"
 
 #include "../base/herr.h"
@@ -9,15 +8,12 @@
 #include <string.h>
 
 typedef struct entry_s {
-    hlist_t node, order;
+    http_store_entry_t place;
     http_sts_host_t host;
 } entry_t;
 
 struct http_hsts_s {
     http_store_table_t table;
-    hlist_t order;
-    size_t count;
-    uint64_t changes;
 };
 
 int http_hsts_new(http_hsts_t **hsts)
@@ -26,36 +22,32 @@ int http_hsts_new(http_hsts_t **hsts)
     if (!*hsts)
         return -ENOMEM;
     http_store__init(&(*hsts)->table);
-    hlist_init(&(*hsts)->order);
     return 0;
 }
 
 static void drop(http_hsts_t *hsts, entry_t *entry)
 {
-    hlist_remove(&entry->node);
-    hlist_remove(&entry->order);
+    http_store__remove(&hsts->table, &entry->place);
     hmem_free(entry);
-    hsts->count--;
-    hsts->changes++;
 }
 
 void http_hsts_free(http_hsts_t *hsts)
 {
     if (!hsts)
         return;
-    while (!hlist_empty(&hsts->order))
-        drop(hsts, HLIST_ENTRY(hsts->order.next, entry_t, order));
+    while (!hlist_empty(&hsts->table.order))
+        drop(hsts, HLIST_ENTRY(hsts->table.order.next, entry_t, place.order));
     hmem_free(hsts);
 }
 
 size_t http_hsts_count(const http_hsts_t *hsts)
 {
-    return hsts->count;
+    return hsts->table.count;
 }
 
 uint64_t http_hsts_changes(const http_hsts_t *hsts)
 {
-    return hsts->changes;
+    return hsts->table.changes;
 }
 
 /* The entry of this very name; one that is over is gone then. */
@@ -64,7 +56,7 @@ static entry_t *find(http_hsts_t *hsts, const char *name, int64_t now_s)
     hlist_t *pos, *tmp;
 
     HLIST_FOREACH (pos, tmp, http_store__bucket(&hsts->table, name)) {
-        entry_t *entry = HLIST_ENTRY(pos, entry_t, node);
+        entry_t *entry = HLIST_ENTRY(pos, entry_t, place.node);
 
         if (strcmp(entry->host.name, name) != 0)
             continue;
@@ -82,13 +74,10 @@ static int add(http_hsts_t *hsts, const http_sts_host_t *host)
 
     if (!entry)
         return -ENOMEM;
-    if (hsts->count >= HTTP_HSTS_MAX)
-        drop(hsts, HLIST_ENTRY(hsts->order.next, entry_t, order));
+    if (hsts->table.count >= HTTP_HSTS_MAX)
+        drop(hsts, HLIST_ENTRY(hsts->table.order.next, entry_t, place.order));
     entry->host = *host;
-    hlist_push_back(http_store__bucket(&hsts->table, host->name), &entry->node);
-    hlist_push_back(&hsts->order, &entry->order);
-    hsts->count++;
-    hsts->changes++;
+    http_store__add(&hsts->table, host->name, &entry->place);
     return 0;
 }
 
@@ -114,7 +103,7 @@ int http_hsts_set(http_hsts_t *hsts, const char *host, http_span_t value, int64_
     if (!entry)
         return add(hsts, &said);
     entry->host = said;
-    hsts->changes++;
+    hsts->table.changes++;
     return 0;
 }
 
@@ -122,7 +111,7 @@ bool http_hsts_match(http_hsts_t *hsts, const char *host, int64_t now_s)
 {
     char name[HTTP_STS_HOST_SIZE];
 
-    if (hsts->count == 0 || http_store__is_address(host) ||
+    if (hsts->table.count == 0 || http_store__is_address(host) ||
         http_sts_name(http_span(host), name) < 0)
         return false;
     if (find(hsts, name, now_s))
@@ -149,7 +138,7 @@ static int merge(http_hsts_t *hsts, const http_sts_host_t *host, int64_t now_s)
     if (host->expires_s > entry->host.expires_s)
         entry->host.expires_s = host->expires_s;
     entry->host.subdomains |= host->subdomains;
-    hsts->changes++;
+    hsts->table.changes++;
     return 0;
 }
 
@@ -181,8 +170,9 @@ int http_hsts_write(const http_hsts_t *hsts, int64_t now_s, hbytes_t *text)
     char line[HTTP_STS_LINE_SIZE];
     int err = hbytes_append_str(text, head);
 
-    for (const hlist_t *pos = hsts->order.next; err == 0 && pos != &hsts->order; pos = pos->next) {
-        const http_sts_host_t *host = &HLIST_ENTRY(pos, entry_t, order)->host;
+    for (const hlist_t *pos = hsts->table.order.next; err == 0 && pos != &hsts->table.order;
+         pos = pos->next) {
+        const http_sts_host_t *host = &HLIST_ENTRY(pos, entry_t, place.order)->host;
 
         if (host->expires_s <= now_s || http_sts_line_write(host, line, sizeof(line)) < 0)
             continue;

@@ -7,13 +7,28 @@
 
 #define HTTP_STORE_BUCKETS 512
 
-/* Where entries with this name are, among others. */
+/* An entry hangs in two lists: in the bucket of its name, among others, and in the order in which
+ * they came. */
+typedef struct http_store_entry_s {
+    hlist_t node, order;
+} http_store_entry_t;
+
 typedef struct http_store_table_s {
     hlist_t buckets[HTTP_STORE_BUCKETS];
+    hlist_t order;
+    size_t count;
+    uint64_t changes;
 } http_store_table_t;
 
 void http_store__init(http_store_table_t *table);
 hlist_t *http_store__bucket(http_store_table_t *table, const char *name);
+
+/* As the newest one; or in front of one with the same name, in both lists. */
+void http_store__add(http_store_table_t *table, const char *name, http_store_entry_t *entry);
+void http_store__add_before(http_store_table_t *table, http_store_entry_t *old,
+                            http_store_entry_t *entry);
+
+void http_store__remove(http_store_table_t *table, http_store_entry_t *entry);
 
 /* The domain above: "b.c" of "a.b.c"; NULL behind the last one. */
 const char *http_store__parent(const char *name);
