@@ -151,8 +151,8 @@ static inline bool is_between(int fd, const struct sockaddr_in *from, const stru
            memcmp(&ends[0], from, sizeof(*from)) == 0 && memcmp(&ends[1], to, sizeof(*to)) == 0;
 }
 
-/* The other end of a connection, in this process, has buffers of a few hundred KiB, however large the
- * kernel would let them grow. */
+/* The other end of a connection, in this process, has buffers of a few hundred KiB, however large
+ * the kernel would let them grow. */
 static inline void bound_other_end(int fd)
 {
     struct sockaddr_in from, to;
