@@ -130,8 +130,8 @@ int hmaster_watch(const hmaster_worker_t *worker, hloop_t *loop, void (*drain)(v
     worker->master->drain = drain;
     worker->master->drain_arg = arg;
     hevent_set_userdata(term, worker->master);
-    hevent_set_userdata(user, (void *)worker->master->own);
-    hmaster__take_logs(worker->master->own);
+    hevent_set_userdata(user, worker->master);
+    hmaster__take_logs(worker->master);
     sigprocmask(SIG_UNBLOCK, &held, NULL);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "../net/hworkers.h"
 
 #define HMASTER__NO_SLOT (-1)
+#define HMASTER__FILES_MAX 2 /* logs of a plan */
 
 typedef struct generation_s {
     struct generation_s *next; /* an older one */
@@ -38,7 +39,9 @@ struct hmaster_s {
     size_t slots_taken;
     _Atomic bool *stopping; /* in memory that all processes see: not a reload, the end is near */
 
-    const generation_t *own; /* in a worker */
+    const generation_t *own;        /* in a worker */
+    int spares[HMASTER__FILES_MAX]; /* ... descriptors for new log files when there are no more */
+    size_t spare_count;
     void (*drain)(void *arg);
     void *drain_arg;
 };
@@ -63,7 +66,7 @@ uint32_t hmaster__stop_ms(const hmaster_plan_t *plan);
 void hmaster__reopen_logs(hmaster_t *master);
 
 /* ... In a worker: those that were, if there are any. */
-void hmaster__take_logs(const generation_t *g);
+void hmaster__take_logs(hmaster_t *master);
 
 /* ... After each change of the plan: moves them when that is due, if that is wanted. */
 void hmaster__watch_logs(hmaster_t *master);

@@ -10,20 +10,19 @@
 #include <unistd.h>
 
 #define ROTATE_MS 60000
-#define FILES_MAX 2
 
 typedef union rights_s {
     struct cmsghdr head;
-    char space[CMSG_SPACE(FILES_MAX * sizeof(int))];
+    char space[CMSG_SPACE(HMASTER__FILES_MAX * sizeof(int))];
 } rights_t;
 
 /* Always in the same order: what is no file never becomes one. */
-static size_t files_of(const hmaster_plan_t *plan, hlogfile_t *files[FILES_MAX])
+static size_t files_of(const hmaster_plan_t *plan, hlogfile_t *files[HMASTER__FILES_MAX])
 {
-    hlogfile_t *const logs[FILES_MAX] = {plan->log, plan->access};
+    hlogfile_t *const logs[HMASTER__FILES_MAX] = {plan->log, plan->access};
     size_t n = 0;
 
-    for (size_t i = 0; i < FILES_MAX; i++) {
+    for (size_t i = 0; i < HMASTER__FILES_MAX; i++) {
         if (logs[i] && hlogfile_is_file(logs[i]))
             files[n++] = logs[i];
     }
@@ -32,7 +31,25 @@ static size_t files_of(const hmaster_plan_t *plan, hlogfile_t *files[FILES_MAX])
 
 /* ---- in a worker ----------------------------------------------------------------------------- */
 
-void hmaster__take_logs(const generation_t *g)
+/* A worker that is out of descriptors gives every one that comes free to a client. */
+static void hold_spares(hmaster_t *master, hlogfile_t *const *files, size_t n)
+{
+    while (master->spare_count < n) {
+        int fd = fcntl(files[master->spare_count]->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+        if (fd < 0)
+            return;
+        master->spares[master->spare_count++] = fd;
+    }
+}
+
+static void release_spares(hmaster_t *master)
+{
+    while (master->spare_count > 0)
+        close(master->spares[--master->spare_count]);
+}
+
+static void take(int shelf, hlogfile_t *const *files, size_t n)
 {
     rights_t rights;
     char byte;
@@ -42,11 +59,10 @@ void hmaster__take_logs(const generation_t *g)
                              .msg_control = &rights,
                              .msg_controllen = sizeof(rights.space)};
     const struct cmsghdr *head;
-    hlogfile_t *files[FILES_MAX];
-    size_t n = files_of(&g->plan, files), came;
-    int fds[FILES_MAX];
+    int fds[HMASTER__FILES_MAX];
+    size_t came;
 
-    if (recvmsg(g->shelf[1], &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+    if (recvmsg(shelf, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
         return;
     head = CMSG_FIRSTHDR(&message);
     if (!head)
@@ -58,6 +74,16 @@ void hmaster__take_logs(const generation_t *g)
             dup3(fds[i], files[i]->fd, O_CLOEXEC);
         close(fds[i]);
     }
+}
+
+void hmaster__take_logs(hmaster_t *master)
+{
+    hlogfile_t *files[HMASTER__FILES_MAX];
+    size_t n = files_of(&master->own->plan, files);
+
+    release_spares(master);
+    take(master->own->shelf[1], files, n);
+    hold_spares(master, files, n);
 }
 
 /* ---- in the master --------------------------------------------------------------------------- */
@@ -90,7 +116,7 @@ static void show(const generation_t *g, hlogfile_t *const *files, size_t n)
 void hmaster__reopen_logs(hmaster_t *master)
 {
     const hlogfile_t *log = hmaster__log(master);
-    hlogfile_t *files[FILES_MAX];
+    hlogfile_t *files[HMASTER__FILES_MAX];
     size_t all = 0;
 
     for (const generation_t *g = master->current; g; g = g->next) {
@@ -115,7 +141,7 @@ static void on_rotate_timer(htimer_t *timer)
 {
     hmaster_t *master = hevent_userdata(timer);
     const hmaster_plan_t *plan = &master->current->plan;
-    hlogfile_t *files[FILES_MAX];
+    hlogfile_t *files[HMASTER__FILES_MAX];
     size_t n = files_of(plan, files);
     bool moved = false;
 

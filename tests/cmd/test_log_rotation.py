@@ -83,8 +83,7 @@ def test_a_file_that_cannot_be_opened_is_told_and_the_old_one_stays(lab, hproxy,
     proxy.stop()
 
 
-def test_a_worker_without_descriptors_loses_none_by_it(lab, hproxy, target):
-    """... and finds the new files the next time."""
+def test_a_worker_without_descriptors_has_its_new_files(lab, hproxy, target):
     log, access = lab.folder / "log", lab.folder / "access"
     process = lab.spawn("hproxy", "0", target().address, "--log-file", log, f"--access-log={access}")
     port = int(wait_until(lambda: log.exists() and re.search(r"serving \S+:(\d+)", log.read_text()), "the proxy")[1])
@@ -100,9 +99,9 @@ def test_a_worker_without_descriptors_loses_none_by_it(lab, hproxy, target):
         process.signal(signal.SIGUSR1)
         wait_until(lambda: has(log, "log files opened anew"), "the new file")
 
-    def logs_anew():
-        ask(b"x")
-        return access.read_text()
+    def is_anew():
+        names = [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+        return str(log) in names and str(access) in names and not any("deleted" in name for name in names)
 
     ask(b"x")  # it is there, and has its limit
     worker, = children(process.pid)
@@ -112,12 +111,13 @@ def test_a_worker_without_descriptors_loses_none_by_it(lab, hproxy, target):
     before = os.listdir(folder)
     _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     free = min(set(range(len(before) + 1)) - {int(fd) for fd in before})
-    resource.prlimit(worker, resource.RLIMIT_NOFILE, (free + 1, hard))
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (free, hard))
     for _ in range(3):
         reopen()
+        wait_until(is_anew, "the worker's new files")
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (hard, hard))
-    reopen()
-    wait_until(logs_anew, "a line in the new file")
+    ask(b"x")
+    wait_until(access.read_text, "a line in the new file")
     wait_until(lambda: len(os.listdir(folder)) == len(before), "as many descriptors as there were")
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
