@@ -21,6 +21,7 @@ from hnmap_lan import SCANNER, Lan, read_report
 
 SYN, RST_ACK, SYN_ACK = 0x02, 0x14, 0x12
 PORT = 40000  # that a scan with -g sends from
+PATIENT = [f"--{name}-rtt-timeout=2s" for name in ("min", "initial", "max")]  # of who counts the probes in flight
 JUNK = 15000  # packets: more than the 4 MiB for what is not looked at yet have room for
 
 
@@ -203,7 +204,7 @@ def test_what_the_kernel_dropped_is_asked_again(lab, lan):
     with somebody(lan, flags=RST_ACK, holds=True) as other:
         with lan.scanner.inside():
             process = lab.spawn("hnmap", "-n", "-Pn", "-sS", "-p1-100", "-g", str(PORT), "--max-retries",
-                                "0", "-oX", "-", "10.77.0.100")
+                                "0", *PATIENT, "-oX", "-", "10.77.0.100")
         wait_until(lambda: len(other.held) >= 50, "probes in flight")
         os.kill(process.popen.pid, signal.SIGSTOP)
         wait_until(lambda: is_stopped(process.popen.pid), "a process that stands still")
