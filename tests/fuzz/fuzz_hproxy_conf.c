@@ -32,9 +32,9 @@ static void check_service(const settings_t *s, const service_settings_t *service
     size_t n = 0;
 
     check(service->name[0] != '\0' && strlen(service->name) < SETTINGS_NAME_SIZE);
-    check(hconf_line(s->conf, service->name) > 0);
+    check(hconf_line(s->base.conf, service->name) > 0);
     for (const listen_settings_t *l = service->listens; l; l = l->next, n++)
-        check(hconf_line(s->conf, l->text) > 0);
+        check(hconf_line(s->base.conf, l->text) > 0);
     check(n >= 1 && n <= SETTINGS_LISTENS_MAX);
     n = 0;
     for (const target_settings_t *t = service->targets; t; t = t->next, n++)
@@ -55,8 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!s)
         return 0;
-    s->conf_path = "fuzz";
-    err = hconf_parse(&text, &settings_schema, s, &s->conf, &errors);
+    s->base.conf_path = "fuzz";
+    err = hconf_parse(&text, &settings_schema, s, &s->base.conf, &errors);
     check((err == 0) == (errors.len == 0));
     if (!err) {
         for (service_settings_t *service = s->services; service; service = service->next)
