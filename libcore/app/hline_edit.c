@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <readline/history.h>
@@ -19,6 +20,7 @@
 #include "htty.h"
 
 #define BACKGROUND_MS 200
+#define COLUMNS_MIN 8 /* of fewer readline may take so many off that it divides by 0 */
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 
@@ -37,6 +39,7 @@ typedef struct readline_lib_s {
     HLIB_FUNCTION(rl_clear_visible_line);
     HLIB_FUNCTION(rl_resize_terminal);
     HLIB_FUNCTION(rl_reset_screen_size);
+    HLIB_FUNCTION(rl_set_screen_size);
     HLIB_FUNCTION(rl_tty_set_echoing);
     HLIB_FUNCTION(rl_bind_key_in_map);
     HLIB_FUNCTION(rl_get_keymap_by_name);
@@ -78,7 +81,7 @@ static const hlib_symbol_t symbols[] = {
     SYMBOL(rl_callback_handler_remove), SYMBOL(rl_callback_read_char),
     SYMBOL(rl_callback_sigcleanup), SYMBOL(rl_set_prompt), SYMBOL(rl_on_new_line),
     SYMBOL(rl_redisplay), SYMBOL(rl_clear_visible_line), SYMBOL(rl_resize_terminal),
-    SYMBOL(rl_reset_screen_size), SYMBOL(rl_free),
+    SYMBOL(rl_reset_screen_size), SYMBOL(rl_set_screen_size), SYMBOL(rl_free),
     SYMBOL(rl_tty_set_echoing), SYMBOL(rl_bind_key_in_map), SYMBOL(rl_get_keymap_by_name),
     SYMBOL(rl_variable_value), SYMBOL(rl_insert), SYMBOL(using_history), SYMBOL(stifle_history),
     SYMBOL(add_history), SYMBOL(clear_history), SYMBOL(rl_catch_signals),
@@ -201,6 +204,28 @@ static void set_background(hline_t *line, bool background)
     hline__update_reading(line);
 }
 
+/* The rows; 0: it is as wide as it has to be. */
+static int rows_if_narrow(const hline_t *line)
+{
+    struct winsize size;
+
+    if (ioctl(fileno(line->keyboard), TIOCGWINSZ, &size) < 0 || size.ws_col == 0 ||
+        size.ws_col >= COLUMNS_MIN)
+        return 0;
+    return size.ws_row ? size.ws_row : 1;
+}
+
+/* One that is too narrow is drawn as if it were not. */
+static void size_screen(const hline_t *line)
+{
+    int rows = rows_if_narrow(line);
+
+    if (rows)
+        rl.rl_set_screen_size(rows, COLUMNS_MIN);
+    else
+        rl.rl_reset_screen_size();
+}
+
 /* Takes the terminal, unless the process is in the background. */
 static void activate(hline_t *line)
 {
@@ -212,7 +237,7 @@ static void activate(hline_t *line)
     if (err < 0)
         return;
     line->active = true;
-    rl.rl_reset_screen_size();
+    size_screen(line);
     draw(line);
 }
 
@@ -274,8 +299,8 @@ static void on_resize(hsignal_t *sig)
 {
     hline_t *line = hevent_userdata(sig);
 
-    if (!line->shown)
-        rl.rl_reset_screen_size();
+    if (!line->shown || rows_if_narrow(line))
+        size_screen(line);
     else
         rl.rl_resize_terminal();
     fflush(line->screen);
@@ -436,6 +461,7 @@ static void configure(hline_t *line)
     choose_redisplay(line);
     *rl.rl_completion_entry_function = no_completion;
     rl.rl_initialize();
+    size_screen(line);
     rl.rl_tty_set_echoing(1);
     if (line->options.complete_cb)
         use_completion();

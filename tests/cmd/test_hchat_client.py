@@ -237,6 +237,13 @@ def test_half_a_password_is_dropped_when_nobody_asks_any_more(room):
     assert b"ses" not in t.raw
 
 
+def test_a_terminal_that_is_nearly_too_narrow_for_a_letter(room):
+    """Readline divided by the width that it had left."""
+    t = room.terminal(columns=3, TERM="nosuch")
+    t.type("hello\r")
+    room.expect("hello\n")
+
+
 # ---- in a pipe -----------------------------------------------------------------------------------
 
 
