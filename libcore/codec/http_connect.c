@@ -236,7 +236,7 @@ static int check_fields(http_request_t *request)
 static int forwards_left(const http_request_t *request)
 {
     http_span_t value;
-    int left = 0;
+    int64_t left = 0;
 
     if ((!http_span_ieq(request->method, "OPTIONS") && !http_span_ieq(request->method, "TRACE")) ||
         !http_field_find(request->fields, "Max-Forwards", &value) || value.len == 0)
@@ -247,7 +247,7 @@ static int forwards_left(const http_request_t *request)
         if (left < FORWARDS_MAX)
             left = left * 10 + (value.data[i] - '0');
     }
-    return left < FORWARDS_MAX ? left : FORWARDS_MAX;
+    return left < FORWARDS_MAX ? (int)left : FORWARDS_MAX;
 }
 
 int http_request_parse(http_request_t *request, const void *head, size_t len)
