@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define GREETING "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"
-#define LIMIT_MS 10000
+#define LIMIT_MS 100000
 
 typedef struct server_s {
     pid_t pid;
