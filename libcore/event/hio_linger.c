@@ -80,7 +80,8 @@ void hio__linger_tick(hio_t *io)
 {
     hio_linger_t *linger = &io->ext->linger;
     int left = unacknowledged(io);
-    bool came = linger->came;
+    /* Where the loop was held up, what came waits to be read. */
+    bool came = linger->came || (linger->input < HIO_LINGER_INPUT_MAX && ask(io, FIONREAD) > 0);
 
     linger->came = false;
     linger->idle_ms = left < linger->unacknowledged ? 0 : linger->idle_ms + HIO_LINGER_TICK_MS;

@@ -24,6 +24,14 @@ static int unacknowledged(void)
     return n;
 }
 
+static int unread(void)
+{
+    int n = -1;
+
+    assert_int_equal(ioctl(hio_fd(io), FIONREAD, &n), 0);
+    return n;
+}
+
 /* As much as the kernel takes from the peer now. False: the connection is reset. */
 static bool peer_sends(void)
 {
@@ -235,6 +243,27 @@ static void a_flood_is_not_read_for_ever(void **state)
     hio_finish();
 }
 
+static void what_came_while_the_loop_was_held_up_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(hio_write(io, data, 100), 100);
+    assert_true(peer_sends());
+    hio_close(io);
+    while (unread() > 0)
+        run_once();
+    usleep(60000); /* longer than a tick, which still has what came before it */
+    run_once();
+    assert_int_equal(seen.closes, 0);
+    assert_true(peer_sends());
+    usleep(60000);
+    run_once();
+    assert_int_equal(seen.closes, 0);
+    assert_int_equal(shutdown(peer, SHUT_WR), 0);
+    RUN_UNTIL(loop, seen.closes == 1);
+    assert_int_equal(seen.error, 0);
+    hio_finish();
+}
+
 static void a_reset_meanwhile_is_the_cause(void **state)
 {
     (void)state;
@@ -333,6 +362,7 @@ int main(void)
         TEST(the_close_timeout_ends_it),
         TEST(a_peer_that_is_stuck_is_given_up),
         TEST(a_flood_is_not_read_for_ever),
+        TEST(what_came_while_the_loop_was_held_up_counts),
         TEST(a_reset_meanwhile_is_the_cause),
         TEST(an_abort_ends_it_at_once),
         TEST(the_end_of_the_loop_ends_it),
