@@ -201,7 +201,7 @@ static void links_are_not_followed(void **state)
 
 static void many_changes_are_one_call(void **state)
 {
-    const hwatch_options_t options = {.quiet_ms = 20};
+    const hwatch_options_t options = {.quiet_ms = 200}; /* they are read within it */
     watched_t w = begin(state, &options);
     char name[32];
 
@@ -371,7 +371,8 @@ static void it_may_be_deleted_in_its_callback(void **state)
 
 static void the_loop_frees_it(void **state)
 {
-    watched_t w = begin(state, NULL);
+    const hwatch_options_t options = {.quiet_ms = 100000};
+    watched_t w = begin(state, &options);
 
     folder_write(w.folder, "file", "1");
     settle(w.loop); /* its timer runs */
