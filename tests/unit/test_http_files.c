@@ -73,10 +73,12 @@ static void a_file_that_changes_is_seen(void **state)
     begin((http_files_options_t){.recheck_ms = 1});
     get_text("/a.txt", "0123456789");
     snprintf(tag, sizeof(tag), "%s", field("ETag"));
-    write_at("a.txt", "9876543210", 10, 0); /* of the same size, now */
-    while (strcmp(body(), "9876543210") != 0)
-        get("/a.txt", 200);
-    assert_memory_equal(field("ETag"), "W/\"", 3); /* it might change again in this second */
+    do { /* again, where that second is over before it is looked at */
+        write_at("a.txt", "9876543210", 10, 0); /* of the same size, now */
+        do
+            get("/a.txt", 200);
+        while (strcmp(body(), "9876543210") != 0);
+    } while (memcmp(field("ETag"), "W/\"", 3) != 0); /* it might change again in this second */
     write_at("a.txt", "short", 5, PAST);
     while (body_len() != 5)
         get("/a.txt", 200);
