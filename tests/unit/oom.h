@@ -76,12 +76,21 @@ static inline void oom_end(void)
     hmem_set_allocator(NULL);
 }
 
+/* How often a run without a failure has not got through so far. */
+static int oom_tries;
+
+/* The time limit of a scenario that would wait for ever when an allocation has failed: so long, and
+ * twice as long each time that it was too short for this machine, where none has. */
+static inline int oom_limit_ms(int ms)
+{
+    return ms << (oom_tries < 10 ? oom_tries : 10);
+}
+
 /* One pass; returns how many allocations a run without a failure makes. Where none has failed a
  * scenario with a time limit may have met that on a slow machine: it is tried again. */
 static inline long oom_run_pass(oom_scenario_cb scenario, void *arg, bool for_good)
 {
-    int tries = 0;
-
+    oom_tries = 0;
     for (long fail_at = 1; fail_at < OOM_ALLOCATIONS_MAX; fail_at++) {
         oom_t oom;
         int result;
@@ -92,7 +101,7 @@ static inline long oom_run_pass(oom_scenario_cb scenario, void *arg, bool for_go
         if (oom.live != 0)
             print_error("allocation %ld failed: %ld blocks are left over\n", fail_at, oom.live);
         assert_int_equal(oom.live, 0);
-        if (oom.count < fail_at && result != 0 && ++tries < OOM_TRIES_MAX) {
+        if (oom.count < fail_at && result != 0 && ++oom_tries < OOM_TRIES_MAX) {
             fail_at--;
             continue;
         }

@@ -293,7 +293,7 @@ static void the_broker_is_lost_and_found(void **state)
 static int scenario(void *arg)
 {
     world_t *w = arg;
-    uint64_t limit_ms = now_ms() + 50;
+    uint64_t limit_ms = now_ms() + (uint64_t)oom_limit_ms(50);
     int err = begin(w);
 
     while (err == 0 && !strstr(w->told, "gone s1")) {

@@ -535,7 +535,7 @@ static int one_check(void *arg)
         return -ENOMEM;
     }
     w.options.kind = HCHECK_HTTP;
-    w.options.timeout_ms = 200;
+    w.options.timeout_ms = (uint32_t)oom_limit_ms(200);
     w.answer = "HTTP/1.1 200 OK\r\n\r\n";
     w.answer_len = strlen(w.answer);
     err = hcheck_new(w.loop, &w.addr, &w.options, on_check_oom, &w, &w.check);

@@ -252,7 +252,7 @@ static int oom_scenario(void *arg)
     hproxy_parse(&w->proxies[1], "http://a:b@second:1", HPROXY_HTTP, NULL, 0);
     w->options.proxies = w->proxies;
     w->options.proxy_count = 2;
-    w->options.timeout_ms = 150; /* the proxy may want memory, and has none */
+    w->options.timeout_ms = oom_limit_ms(150); /* the proxy may want memory, and has none */
     w->steps = steps;
     w->step_count = 4;
     {

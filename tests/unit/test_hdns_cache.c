@@ -350,9 +350,9 @@ static int oom_scenario(void *arg)
     world_t *files = arg;
     hdns_options_t options = {.hosts_file = files->hosts,
                               .resolv_conf = files->conf,
-                              .timeout_ms = 20,
+                              .timeout_ms = oom_limit_ms(20),
                               .tries = 1,
-                              .total_timeout_ms = 200};
+                              .total_timeout_ms = oom_limit_ms(200)};
     hloop_options_t loop_options = {.flags = HLOOP_FLAG_RUN_ONCE, .poller = test_poller};
     hloop_t *loop = hloop_new_with(&loop_options);
     static const char *const names[] = {"both.test", "in.hosts", "trunc.test", "127.0.0.1"};

@@ -371,7 +371,7 @@ static void it_may_be_deleted_in_its_callback(void **state)
 
 static void the_loop_frees_it(void **state)
 {
-    const hwatch_options_t options = {.quiet_ms = 100000};
+    const hwatch_options_t options = {.quiet_ms = 100000, .delay_max_ms = 100000};
     watched_t w = begin(state, &options);
 
     folder_write(w.folder, "file", "1");

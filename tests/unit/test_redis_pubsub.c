@@ -395,7 +395,7 @@ static int scenario(void *arg)
 {
     world_t *w = arg;
     int err = begin(w);
-    uint64_t limit_ms = now_ms() + 50;
+    uint64_t limit_ms = now_ms() + (uint64_t)oom_limit_ms(50);
 
     if (err == 0)
         err = start(w, "topsecret@");
