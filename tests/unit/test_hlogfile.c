@@ -110,6 +110,7 @@ static void on_stderr_and_stdout_the_name_is_in_front(void **state)
     assert_int_equal(hlogfile_open(&log, &options), 0);
     assert_int_equal(log.fd, STDOUT_FILENO);
     assert_false(hlogfile_is_file(&log));
+    hlogfile_close(&log);
     close(saved);
     close(fd);
 }
