@@ -118,6 +118,42 @@ static void what_a_unix_peer_has_left_is_read(void **state)
     hloop_free(&loop);
 }
 
+static hio_t *stopped;
+
+static void on_read_watch_other(hio_t *io, void *buf, int len)
+{
+    seen_on_read(io, buf, len);
+    hio_read_stop(stopped);
+    hio_watch_hangup(stopped);
+}
+
+/* It was told to be readable before it was watched, and has ended its side only. */
+static void what_is_told_late_is_no_hangup(void **state)
+{
+    hloop_t *loop = new_loop();
+    seen_t seen[2];
+    int peer[2];
+    hio_t *io = observed_tcp(loop, &seen[0], &peer[0]);
+
+    (void)state;
+    stopped = observed_tcp(loop, &seen[1], &peer[1]);
+    hio_setcb_read(io, on_read_watch_other);
+    hio_read(io);
+    hio_read(stopped);
+    settle(loop);
+    assert_int_equal(write(peer[0], "x", 1), 1);
+    shutdown(peer[1], SHUT_WR);
+    RUN_UNTIL(loop, seen[0].reads > 0);
+    settle(loop);
+    assert_int_equal(seen[1].closes, 0);
+    hio_read(stopped);
+    RUN_UNTIL(loop, seen[1].closes > 0);
+    assert_int_equal(seen[1].error, 0);
+    hloop_free(&loop);
+    close(peer[0]);
+    close(peer[1]);
+}
+
 /* What came before a reset is told by reading, as without a watch. */
 static void reading_ends_the_watch(void **state)
 {
@@ -151,6 +187,7 @@ int main(void)
         cmocka_unit_test(an_end_of_data_closes_nothing),
         cmocka_unit_test(a_unix_peer_that_has_left_nothing_closes),
         cmocka_unit_test(what_a_unix_peer_has_left_is_read),
+        cmocka_unit_test(what_is_told_late_is_no_hangup),
         cmocka_unit_test(reading_ends_the_watch),
     };
 
