@@ -385,7 +385,8 @@ def test_a_stop_gives_connections_their_time(hproxy, conf, target):
 def test_a_stop_by_the_terminal_leaves_no_files(hproxy, lab, target, number):
     """Which tells it to the whole group: the workers wait for their master's word."""
     files = [lab.path("s"), lab.path("pid")]
-    proxy = hproxy("--pid-file", files[1], f"unix:{files[0]}", target("A").address, start_new_session=True)
+    proxy = hproxy("--pid-file", files[1], "--stop-time=10m", f"unix:{files[0]}", target("A").address,
+                   start_new_session=True)
     proxy.workers()
     with proxy.connect() as sock:
         assert exchange(sock, b"x")
