@@ -299,19 +299,11 @@ static void a_body_is_sent_whole_though_the_answer_came_early(void **state)
     start(&lab, "/", (http_transfer_options_t){.body = body, .expect = -1});
     accept_one(&lab);
     says(&lab, OK("2\r\n\r\nok"));
-    while (lab.closes == 0) {
+    while (lab.closes == 0 || len <= size) { /* what is sent takes its time; with the head */
         swallow(&lab, &len);
         hloop_wakeup(lab.loop);
         assert_int_equal(hloop_run(lab.loop), 0);
     }
-    while (len < size) {
-        size_t before = len;
-
-        swallow(&lab, &len);
-        if (len == before)
-            break;
-    }
-    assert_true(len > size); /* with the head */
     assert_int_equal(lab.fault, HTTP_FAULT_NONE);
     assert_int_equal(lab.info.uploaded, size);
     assert_string_equal(lab.body, "ok");
