@@ -6,6 +6,8 @@
 #include "net/hrelay.h"
 #include "net_fixture.h"
 
+#include <poll.h>
+
 #define CHUNK (64 * 1024)
 
 /* peer[0] <-> io[0] <relay> io[1] <-> peer[1] */
@@ -156,11 +158,14 @@ static inline void send_through(world_t *w, int from, size_t size, bool and_end)
     assert_int_equal(in.done, size);
 }
 
+/* What comes next, and may be on its way. */
 static inline bool is_reset(int fd)
 {
+    struct pollfd one = {.fd = fd, .events = POLLIN};
     char byte;
 
-    return recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == ECONNRESET;
+    return poll(&one, 1, FIXTURE_LIMIT_S * 1000) > 0 && recv(fd, &byte, 1, MSG_DONTWAIT) < 0 &&
+           errno == ECONNRESET;
 }
 
 #endif
