@@ -147,7 +147,7 @@ class Netns:
 
     def run(self, *argv, data=""):
         with self.inside():
-            done = subprocess.run(argv, input=data, text=True, timeout=60, check=False,
+            done = subprocess.run(argv, input=data, text=True, timeout=100, check=False,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode:
             raise RuntimeError(f"{' '.join(argv)}: {done.stdout}\n{data}")
@@ -345,7 +345,7 @@ def build_wire(folder):
     """It needs nothing but a compiler."""
     wire = os.path.join(folder, "wire")
     subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-O2", "-o", wire, WIRE],
-                   check=True, timeout=60)
+                   check=True, timeout=100)
     return wire
 
 
@@ -389,7 +389,7 @@ def read_report(text):
     return {host.find("address").get("addr"): Found(host) for host in root.iterfind("host")}
 
 
-def wait_for(condition, what, timeout=60):
+def wait_for(condition, what, timeout=100):
     end_at = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > end_at:

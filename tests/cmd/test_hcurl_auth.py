@@ -14,7 +14,7 @@ from hcurl_lab import Web, response
 from terminal import CTRL_C, Terminal
 
 CURL = "/usr/bin/curl"
-TIMEOUT = 60
+TIMEOUT = 100
 
 
 def any_of(web, request, rest):

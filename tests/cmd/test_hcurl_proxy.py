@@ -17,7 +17,7 @@ from pki import Pki
 CURL = "/usr/bin/curl"
 HELPERS = "/usr/lib/squid"
 HOST = "127.0.0.1"
-TIMEOUT = 60
+TIMEOUT = 100
 VARIABLES = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"]
 
 

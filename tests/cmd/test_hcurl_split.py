@@ -496,12 +496,12 @@ def test_a_run_that_was_killed_leaves_its_notes_in_any_case(lab):
         if first == 0:
             return answer
         asked.set()
-        over.wait(60)
+        over.wait(100)
         return answer
 
     store.hook = hold
     process = lab.spawn("hcurl", "-q", "-sS", "--split", 4, "-o", lab.path("out"), store.url)
-    assert asked.wait(60)
+    assert asked.wait(100)
     process.popen.kill()
     process.popen.wait()
     over.set()

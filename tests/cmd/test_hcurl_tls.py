@@ -15,7 +15,7 @@ from hhttpd_lab import hhttpd, www  # noqa: F401
 from pki import Pki
 
 CURL = "/usr/bin/curl"
-TIMEOUT = 60
+TIMEOUT = 100
 PAST = ("20200101000000Z", "20200201000000Z")
 FUTURE = ("20400101000000Z", "20410101000000Z")
 VARIABLES = ["CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"]

@@ -16,12 +16,12 @@ class Peer:
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind((HOST, port))
         self.listener.listen()
-        self.listener.settimeout(60)
+        self.listener.settimeout(100)
         self.port = self.listener.getsockname()[1]
 
     def accept(self):
         peer, _ = self.listener.accept()
-        peer.settimeout(60)
+        peer.settimeout(100)
         return peer
 
 

@@ -48,6 +48,6 @@ def test_a_signal_ends_it_and_restores_the_terminal(asked):
 def test_without_a_terminal_it_is_refused():
     done = subprocess.run(
         [BIN / "hnc", "-P", "joe", "-x", f"{HOST}:9", HOST, "9"], stdin=subprocess.DEVNULL,
-        capture_output=True, start_new_session=True, timeout=60, text=True,
+        capture_output=True, start_new_session=True, timeout=100, text=True,
     )
     assert done.returncode == 1 and "proxy password" in done.stderr

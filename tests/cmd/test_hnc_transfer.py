@@ -286,7 +286,7 @@ def test_datagrams_arrive_whole_up_to_the_largest(lab, transport):
 def test_a_read_becomes_one_datagram(lab, transport):
     address = transport(lab)
     with address.server(lab) as s:
-        s.settimeout(60)
+        s.settimeout(100)
         for size in [1, 9000, address.largest]:
             data = os.urandom(size)
             lab.spawn("hnc", *address.nc, stdin=lab.file(data))
@@ -324,7 +324,7 @@ def test_with_k_datagrams_of_all_senders_arrive_and_the_last_one_is_answered(lab
     address.wait(lab)
     with address.client(lab) as first, address.client(lab) as second:
         for i, s in enumerate([first, second, first, second]):
-            s.settimeout(60)
+            s.settimeout(100)
             s.send(b"%d" % i)
             server.wait_out(b"%d" % i)
             server.send(b"to %d" % i)

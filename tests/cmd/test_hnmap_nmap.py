@@ -86,7 +86,7 @@ def test_same_in_all_reports(reports):
     assert without_times(read(hnmap + ".nmap")) == without_times(read(nmap + ".nmap"))
     if shutil.which("ndiff"):
         done = subprocess.run(["ndiff", nmap + ".xml", hnmap + ".xml"], stdout=subprocess.PIPE,
-                              check=False, timeout=60)
+                              check=False, timeout=100)
         assert done.returncode == 0, done.stdout.decode()
 
 

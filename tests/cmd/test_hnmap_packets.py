@@ -22,7 +22,7 @@ def beside_nmap(lan, *args):
     if not shutil.which("nmap"):
         pytest.skip("nmap is not installed")
     with lan.scanner.inside():
-        return subprocess.run(["nmap", "-n", *args], check=False, timeout=60,
+        return subprocess.run(["nmap", "-n", *args], check=False, timeout=100,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
 
 

@@ -257,7 +257,7 @@ def test_beside_nmap(lab, tls_files, tmp_path):
         f"http {{ access_log off; {temp} server {{ listen 127.0.0.1:{plain}; }}\n"
         f"server {{ listen 127.0.0.1:{secure} ssl; ssl_certificate {tls_files[0]};"
         f" ssl_certificate_key {tls_files[1]}; }} }}\n")
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "host"], check=True, timeout=20)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "host"], check=True, timeout=100)
     lab.spawn("/usr/sbin/nginx", "-e", f"{tmp_path}/error", "-c", f"{tmp_path}/nginx.conf")
     lab.spawn("/usr/sbin/sshd", "-D", "-p", str(ssh), "-o", "ListenAddress=127.0.0.1", "-h", str(tmp_path / "host"),
               "-o", "PidFile=none", "-f", "/dev/null")

@@ -200,7 +200,7 @@ def test_as_nmap(lab, chain):
                  ["-sn", FIRST]):
         with chain.scanner.inside():
             nmap = subprocess.run(["nmap", "-n", "--traceroute", "-oX", "-", *args], check=True,
-                                  timeout=60, stdout=subprocess.PIPE, text=True).stdout
+                                  timeout=100, stdout=subprocess.PIPE, text=True).stdout
         ours = run(lab, chain, "--traceroute", "-oX", "-", *args)
         assert ways(ours) == ways(nmap), args
 
