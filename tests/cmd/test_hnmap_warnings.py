@@ -21,7 +21,7 @@ from hnmap_lan import SCANNER, Lan, read_report
 
 SYN, RST_ACK, SYN_ACK = 0x02, 0x14, 0x12
 PORT = 40000  # that a scan with -g sends from
-PATIENT = [f"--{name}-rtt-timeout=2s" for name in ("min", "initial", "max")]  # of who counts the probes in flight
+PATIENT = [f"--{name}-rtt-timeout=2s" for name in ("min", "initial", "max")]  # for the answers of somebody
 JUNK = 15000  # packets: more than the 4 MiB for what is not looked at yet have room for
 
 
@@ -124,6 +124,11 @@ def warnings(process):
     return process.err().splitlines()
 
 
+def wait_warnings(lab, lan, are_right, *args):
+    """Until a run warns so: somebody whose answers this machine holds back is not there for it."""
+    wait_until(lambda: are_right(warnings(run(lab, lan, *args))), f"what is said of {args}")
+
+
 # ---- how large -----------------------------------------------------------------------------------
 
 
@@ -157,11 +162,11 @@ def test_a_small_scan_of_a_private_network_says_nothing_of_its_size(lab, lan, ar
 
 
 def test_hosts_all_of_whose_ports_are_open(lab, lan):
-    with somebody(lan):
-        lines = warnings(run(lab, lan, "-p1-100", "10.77.0.100-102"))
     first = r"hnmap: every port of 10\.77\.0\.10[0-2] seems open \(all of 100\): a firewall or tarpit answers for it"
-    assert re.fullmatch(first, lines[0]), lines  # whichever was done first
-    assert lines[1:] == ["hnmap: every port of 2 further hosts seems open, too"]
+    last = "hnmap: every port of 2 further hosts seems open, too"
+    with somebody(lan):  # whichever was done first
+        wait_warnings(lab, lan, lambda lines: re.fullmatch(f"{first}\n{last}", "\n".join(lines)),
+                      "-p1-100", "10.77.0.100-102")
 
 
 def test_hosts_all_of_whose_ports_are_closed_are_nothing_special(lab, lan):
@@ -170,23 +175,21 @@ def test_hosts_all_of_whose_ports_are_closed_are_nothing_special(lab, lan):
 
 
 def test_a_network_that_has_one_link_address(lab, lan):
+    told = ["hnmap: 64 addresses in a row (10.77.0.100 to 10.77.0.163) are up and have one link address, "
+            f"{lan.mac().upper()}: it answers for all of them"]
     with somebody(lan):
-        lines = warnings(run(lab, lan, "-sn", "10.77.0.0/24"))
-    assert lines == [
-        "hnmap: 64 addresses in a row (10.77.0.100 to 10.77.0.163) are up and have one link address, "
-        f"{lan.mac().upper()}: it answers for all of them"]
+        wait_warnings(lab, lan, lambda lines: lines == told, "-sn", "10.77.0.0/24")
 
 
 def test_a_network_that_a_router_answers_for(lab, lan):
     lan.scanner.ip("route add 10.79.0.0/16 via 10.77.0.200")
+    told = ["hnmap: 256 addresses in a row (10.79.0.0 to 10.79.0.255) are up and answer alike (reset): the "
+            "router 10.77.0.200, or what is behind it, answers for all of them"]
     try:
         with somebody(lan, flags=RST_ACK):
-            lines = warnings(run(lab, lan, "-sn", "-PS80", "10.79.0.0/23"))
+            wait_warnings(lab, lan, lambda lines: lines == told, "-sn", "-PS80", "10.79.0.0/23")
     finally:
         lan.scanner.ip("route del 10.79.0.0/16")
-    assert lines == [
-        "hnmap: 256 addresses in a row (10.79.0.0 to 10.79.0.255) are up and answer alike (reset): the "
-        "router 10.77.0.200, or what is behind it, answers for all of them"]
 
 
 # ---- lost here -----------------------------------------------------------------------------------
@@ -231,7 +234,7 @@ def limit_files(soft, hard):
 def test_fewer_sockets_than_wanted(lab, lan):
     """96 are left of 160."""
     with somebody(lan, flags=RST_ACK):
-        process = run(lab, lan, "--unprivileged", "-Pn", "-p1-200", "10.77.0.100",
+        process = run(lab, lan, "--unprivileged", "-Pn", "-p1-200", *PATIENT, "10.77.0.100",
                       preexec_fn=limit_files(100, 160))
     assert warnings(process) == ["hnmap: only 96 sockets may be open at once (limit of open files; see "
                                  "ulimit -n): it takes longer, and misses nothing"]
@@ -240,7 +243,7 @@ def test_fewer_sockets_than_wanted(lab, lan):
 
 def test_the_limit_of_files_is_raised_as_far_as_it_may_be(lab, lan):
     with somebody(lan, flags=RST_ACK):
-        process = run(lab, lan, "--unprivileged", "-Pn", "-p1-200", "10.77.0.100",
+        process = run(lab, lan, "--unprivileged", "-Pn", "-p1-200", *PATIENT, "10.77.0.100",
                       preexec_fn=limit_files(100, 600))
     assert warnings(process) == []
     assert b"200 closed tcp ports" in process.out()
