@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from conftest import TIMEOUT, wait_until
+from conftest import HELD_MAX, TIMEOUT, bound_to_all, ports_can_be_held, wait_until
 from master_lab import Master, children  # noqa: F401
 
 __all__ = ["Proxy", "Target", "children", "conf", "hproxy", "target"]
@@ -75,11 +75,17 @@ class Proxy(Master):
 
 class Target:
     """A server that answers every piece that it gets with its name, a colon and the piece; at most some thousand
-    connections. `accepted` counts them; `close` ends it and them, and `open` makes it listen at the same port again."""
+    connections. `accepted` counts them; `close` ends it and them, and `open` makes it listen at the same port again,
+    which nobody gets meanwhile: a proxy may go on asking there."""
+
+    held = []
 
     def __init__(self, name="target"):
         self.name = name.encode()
         self.port = 0
+        if ports_can_be_held():
+            Target.held = [*Target.held[1 - HELD_MAX :], bound_to_all(0, socket.SOCK_STREAM)]
+            self.port = Target.held[-1].getsockname()[1]
         self.open()
 
     def open(self):

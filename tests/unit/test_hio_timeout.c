@@ -292,10 +292,11 @@ static void what_a_gate_holds_back_is_no_timeout(void **state)
     assert_int_equal(hio_set_gate(io, HV_READ, &gate, NULL), 0);
     assert_int_equal(hio_set_gate(io, HV_WRITE, &gate, NULL), 0);
     hio_read(io);
-    hio_set_read_timeout(io, 20);
-    hio_set_write_timeout(io, 20);
     assert_int_equal(hio_write(io, "x", 1), 1);
     assert_int_equal(write(peer, "x", 1), 1);
+    settle(loop); /* there is something to read, and that is seen */
+    hio_set_read_timeout(io, 20);
+    hio_set_write_timeout(io, 20);
     run_for(70);
     assert_int_equal(seen.closes + seen.reads + seen.writes, 0);
     gate_is_open = true;
