@@ -126,7 +126,7 @@ def test_socks5_through_microsocks(lab, option):
 
 def test_socks5_with_a_name_that_the_proxy_looks_up(lab):
     first = socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)[0]
-    target = lab.port(first[0])
+    target = lab.port()
     host = first[4][0]
     lab.spawn("hecho", f"[{host}]:{target}" if ":" in host else f"{host}:{target}")
     lab.wait_bound(target)
