@@ -11,7 +11,6 @@
 
 #define PORT_DIGITS_MAX 5
 #define HTTP_PORT 80
-#define FORWARDS_MAX 1000000000
 #define STATUS_AT 9 /* in a status line */
 
 /* The length that snprintf tells, if it was all written. */
@@ -232,22 +231,14 @@ static int check_fields(http_request_t *request)
     return request->connect && (request->chunked || request->body_length > 0) ? 400 : 0;
 }
 
-/* RFC 9110 section 7.6.2. What is no number is nobody's limit. */
 static int forwards_left(const http_request_t *request)
 {
     http_span_t value;
-    int64_t left = 0;
 
     if ((!http_span_ieq(request->method, "OPTIONS") && !http_span_ieq(request->method, "TRACE")) ||
-        !http_field_find(request->fields, "Max-Forwards", &value) || value.len == 0)
+        !http_field_find(request->fields, "Max-Forwards", &value))
         return -1;
-    for (size_t i = 0; i < value.len; i++) {
-        if (!is_digit(value.data[i]))
-            return -1;
-        if (left < FORWARDS_MAX)
-            left = left * 10 + (value.data[i] - '0');
-    }
-    return left < FORWARDS_MAX ? (int)left : FORWARDS_MAX;
+    return http_max_forwards(value);
 }
 
 int http_request_parse(http_request_t *request, const void *head, size_t len)

@@ -238,6 +238,21 @@ int http_body_length(http_span_t fields, bool *chunked, int64_t *length)
     return *chunked && *length >= 0 ? HERR_PROTOCOL : 0;
 }
 
+int http_max_forwards(http_span_t value)
+{
+    int64_t left = 0;
+
+    if (value.len == 0)
+        return -1;
+    for (size_t i = 0; i < value.len; i++) {
+        if (!is_digit(value.data[i]))
+            return -1;
+        if (left < HTTP_FORWARDS_MAX)
+            left = left * 10 + (value.data[i] - '0');
+    }
+    return left < HTTP_FORWARDS_MAX ? (int)left : HTTP_FORWARDS_MAX;
+}
+
 static const char *skip(http_span_t span, const http_chars_t *set)
 {
     return http_find_near(span.data, span.data + span.len, set);

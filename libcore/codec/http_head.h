@@ -100,6 +100,11 @@ int http_coding_add(http_span_t value, bool *chunked);
  * HERR_UNSUPPORTED (another transfer coding than chunked). */
 int http_body_length(http_span_t fields, bool *chunked, int64_t *length);
 
+/* How often a request may still be passed on, by the value of Max-Forwards (RFC 9110 section
+ * 7.6.2); more than HTTP_FORWARDS_MAX is that many. -1: no number, which is nobody's limit. */
+int http_max_forwards(http_span_t value);
+#define HTTP_FORWARDS_MAX 1000000000
+
 bool http_is_token(http_span_t span); /* RFC 9110 section 5.6.2 */
 
 /* host[:port] or [v6][:port], without a user in front (RFC 9112 section 3.2); with_port: the port

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define MAX_FORWARDS "Max-Forwards"
-#define FORWARDS_MAX 1000000 /* more are that many */
 
 /* ---- fields of one connection ---------------------------------------------------------------- */
 
@@ -158,18 +157,10 @@ static bool add_via(const http_proxy_t *proxy, http_stream_t *stream, http_proxy
 int http_proxy__forwards_left(const http_stream_t *stream)
 {
     const http_request_t *request = http_stream_request(stream);
-    http_span_t value = http_request_find(stream, MAX_FORWARDS);
-    int left = 0;
 
-    if (request->method != HTTP_METHOD_OPTIONS || value.len == 0)
+    if (request->method != HTTP_METHOD_OPTIONS)
         return -1;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9')
-            return -1;
-        if (left < FORWARDS_MAX)
-            left = left * 10 + (value.data[i] - '0');
-    }
-    return left < FORWARDS_MAX ? left : FORWARDS_MAX;
+    return http_max_forwards(http_request_find(stream, MAX_FORWARDS));
 }
 
 static bool add_forwards_left(http_stream_t *stream, http_proxy_head_t *head)
