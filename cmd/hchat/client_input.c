@@ -111,7 +111,7 @@ static void fail(input_t *input, int err)
         hio_abort(input->io, err);
 }
 
-/* All that is there, until lines are to wait. */
+/* All that is there, until lines are to wait. A line that is endless stays so. */
 static void give(input_t *input)
 {
     hbuf_t text;
@@ -121,11 +121,13 @@ static void give(input_t *input)
 
         if (what == LINE_NONE)
             return;
+        if (what < 0 || what == LINE_ENDLESS) {
+            fail(input, what < 0 ? what : -EMSGSIZE);
+            return;
+        }
         input_secret(input, false);
         if (what == LINE_LONG)
             input->long_cb(input);
-        else if (what != LINE_WHOLE)
-            fail(input, what < 0 ? what : -EMSGSIZE);
         else if (text.len > 0) {
             input->line_cb(input, text.base, text.len);
             wait_turn(input);

@@ -1,6 +1,7 @@
 # One thread.
 """hchat as a client: at a terminal, in a pipe, over TLS, and when the connection is lost."""
 
+import contextlib
 import re
 import signal
 import socket
@@ -162,6 +163,19 @@ def test_a_long_line_is_told_and_an_endless_one_ends_it(room):
         pass
     assert hchat.wait() == 1
     assert hchat.err().count("\n") == 3, hchat.err()
+
+
+def test_a_pipe_without_an_end_of_line_is_left(room):
+    hchat = room.pipe()
+    with contextlib.suppress(BrokenPipeError):
+        hchat.popen.stdin.write(b"x" * 1010000)
+        hchat.popen.stdin.flush()
+    room.expect("/quit\n")
+    room.expect_end()
+    room.send("* good bye\n")
+    room.socket.close()
+    assert hchat.wait() == 0
+    assert "hchat: a line of more than 64 KiB is not sent" in hchat.err()
 
 
 def test_ctrl_c_says_good_bye(room):
