@@ -14,8 +14,8 @@ def echo():
     rounds, rates = Rounds(), Rounds()
     # Many short turns: what else the machine does falls upon all alike. One connection needs the
     # most: both sides sleep between any two messages, and what a wake-up costs varies.
-    sizes = [(64, 1, 1000, 90), (64, 100, 15000, 30), (64, 1000, 15000, 30),
-             (16384, 1, 1000, 90), (16384, 100, 10000, 30), (16384, 1000, 10000, 30)]
+    sizes = [(64, 1, 1000, 150), (64, 100, 15000, 30), (64, 1000, 15000, 30),
+             (16384, 1, 1000, 150), (16384, 100, 10000, 30), (16384, 1000, 10000, 30)]
     with Servers() as servers:
         for size, connections, messages, turns in sizes:
             row = "%d B, %d conn." % (size, connections)
@@ -57,7 +57,7 @@ def calls_of(server):
     few, many = count_calls(server, short), count_calls(server, long)
     if few is None or many is None:
         return None
-    messages = (long - short) * 1.1  # bench_load warms up with a tenth
+    messages = long - short  # bench_load warms up with as many for both
     return {name: (n - few.get(name, 0)) / messages for name, n in many.items()
             if (n - few.get(name, 0)) / messages > 0.005}
 
