@@ -265,7 +265,6 @@ void hio__linger_tick(hio_t *io);
 
 /* hio_read.c */
 void hio__read_ready(hio_t *io);
-char *hio__read_buffer(hio_t *io, size_t *size);
 void hio__resume(hio_t *io);
 void hio__read_connected(hio_t *io);
 void hio__eof(hio_t *io);
@@ -282,7 +281,6 @@ void hio__gather_detach(hio_t *io);
 /* hio_write.c */
 int hio__check_write(hio_t *io, size_t total); /* 0 or why nothing can be written */
 size_t hio__may_send(hio_t *io, size_t total); /* at once, past the queue */
-void hio__sent(hio_t *io, size_t n);
 void hio__write_failed(hio_t *io, int err);
 void hio__await_reading(hio_t *io); /* sending broke: at the latest the close timeout closes it */
 void hio__want_write(hio_t *io);    /* something was queued */
@@ -332,7 +330,20 @@ void hio__queue_pop(hio_t *io);    /* the first piece whole */
 void hio__queue_consume(hio_t *io, size_t n);
 int hio__queue_iov(const hio_t *io, struct iovec *iov, int max, size_t bytes_max);
 void hio__chunk_free(hio_chunk_t *chunk);
-int hio__queue_check(const hio_t *io, size_t len);
+
+/* Bytes that may still be queued. */
+static inline size_t hio__write_room(const hio_t *io)
+{
+    size_t max = io->ext ? io->ext->write_max : HIO_WRITE_MAX;
+    size_t memory = io->queued - io->queued_files;
+
+    return memory < max ? max - memory : 0;
+}
+
+static inline int hio__queue_check(const hio_t *io, size_t len)
+{
+    return len > hio__write_room(io) ? HERR_QUEUE_FULL : 0;
+}
 
 /* hio_datagram.c */
 void hio__datagram_read(hio_t *io);
@@ -366,6 +377,19 @@ static inline void hio__touch(hio_t *io, hio_timeout_e which)
 {
     if (io->ext)
         hio__touch_slow(io, which);
+}
+
+/* The kernel has taken n bytes. */
+static inline void hio__sent(hio_t *io, size_t n)
+{
+    io->loop->stats.write_bytes += n;
+    io->has_sent = true;
+    hio__touch(io, HIO_TIMEOUT_WRITE);
+    hio__gate_passed(io, HV_WRITE, n);
+    if (io->write_cb) {
+        io->written += n;
+        hloop__add_work(io->loop, io, HIO_WORK_WRITTEN);
+    }
 }
 
 /* hio_thread.c */

@@ -120,15 +120,7 @@ int hio__queue_copy(hio_t *io, const struct iovec *iov, int n, size_t skip)
 
 size_t hio_write_room(const hio_t *io)
 {
-    size_t max = io->ext ? io->ext->write_max : HIO_WRITE_MAX;
-    size_t memory = io->queued - io->queued_files;
-
-    return memory < max ? max - memory : 0;
-}
-
-int hio__queue_check(const hio_t *io, size_t len)
-{
-    return len > hio_write_room(io) ? HERR_QUEUE_FULL : 0;
+    return hio__write_room(io);
 }
 
 void hio__queue_fallen(hio_t *io)

@@ -52,7 +52,7 @@ static void make_read_buffer(hloop_t *loop)
 }
 
 /* The program's own buffer, or the loop's. One byte is kept spare behind the data. */
-char *hio__read_buffer(hio_t *io, size_t *size)
+static inline char *read_buffer(hio_t *io, size_t *size)
 {
     hloop_t *loop = io->loop;
 
@@ -68,10 +68,10 @@ char *hio__read_buffer(hio_t *io, size_t *size)
 
 char *hio_read_buffer(hio_t *io, size_t *size)
 {
-    return hio__read_buffer(io, size);
+    return read_buffer(io, size);
 }
 
-static ssize_t read_plain(hio_t *io, char *buf, size_t size)
+static inline ssize_t read_plain(hio_t *io, char *buf, size_t size)
 {
     ssize_t n;
 
@@ -99,7 +99,7 @@ bool hio_is_reading(const hio_t *io)
     return io->state == HIO_STATE_OPEN && hio__is(io, HIO_FLAG_READING);
 }
 
-bool hio_deliver(hio_t *io, char *buf, size_t len)
+static inline bool deliver(hio_t *io, char *buf, size_t len)
 {
     if (!hio_is_reading(io))
         return false;
@@ -111,6 +111,11 @@ bool hio_deliver(hio_t *io, char *buf, size_t len)
         hloop__leave(io->loop);
     }
     return hio_is_reading(io);
+}
+
+bool hio_deliver(hio_t *io, char *buf, size_t len)
+{
+    return deliver(io, buf, len);
 }
 
 void hio__eof(hio_t *io)
@@ -175,7 +180,7 @@ static bool took(hio_t *io, ssize_t n)
 static bool hand_on(hio_t *io, char *buf, size_t n)
 {
     if (!io->ext || !io->ext->filter)
-        return hio_deliver(io, buf, n);
+        return deliver(io, buf, n);
     io->ext->filter->input(io, io->ext->filter_ctx, buf, n);
     return hio_is_reading(io);
 }
@@ -213,7 +218,7 @@ static bool read_once(hio_t *io)
 
     if (move_once(io, &more))
         return more;
-    buf = hio__read_buffer(io, &size);
+    buf = read_buffer(io, &size);
     if (!buf) {
         hio__finish(io, -ENOMEM);
         return false;

@@ -13,30 +13,26 @@
 
 #define READY_CAP_MIN 64
 
+/* Only its address counts: each thread has its own. */
+_Thread_local const char hloop__thread_mark;
+
 /* ---- readiness ------------------------------------------------------------------------------- */
 
-static int grow_ready(hloop_t *loop, size_t cap)
+bool hloop__grow_ready(hloop_t *loop)
 {
+    uint32_t cap = loop->ready_cap ? loop->ready_cap * 2 : READY_CAP_MIN;
     hready_t *ready = hmem_realloc(loop->ready, cap * sizeof(*ready));
 
     if (!ready)
-        return -ENOMEM;
+        return false;
     loop->ready = ready;
     loop->ready_cap = cap;
-    return 0;
-}
-
-void hloop__ready(hloop_t *loop, hio_t *io, int events)
-{
-    if (loop->ready_n == loop->ready_cap && grow_ready(loop, loop->ready_cap * 2) < 0)
-        return; /* level-triggered: it is reported again, and those that fit make room */
-    loop->ready[loop->ready_n].io = io;
-    loop->ready[loop->ready_n++].events = events;
+    return true;
 }
 
 /* What the kernel does for one connection pushes the next one out of the nearest caches: while it
  * does that, the next is brought back. */
-static void prefetch_ready(const hloop_t *loop, size_t i)
+static void prefetch_ready(const hloop_t *loop, uint32_t i)
 {
     const char *io = i < loop->ready_n ? (const char *)loop->ready[i].io : NULL;
 
@@ -46,7 +42,7 @@ static void prefetch_ready(const hloop_t *loop, size_t i)
 
 static void run_ready(hloop_t *loop, int priority, bool all)
 {
-    for (size_t i = 0; i < loop->ready_n; i++) {
+    for (uint32_t i = 0; i < loop->ready_n; i++) {
         hio_t *io = loop->ready[i].io;
 
         prefetch_ready(loop, i + 1);
@@ -93,8 +89,7 @@ static void run_work_once(hloop_t *loop)
  * made after that waits, or events and timers might never have their turn. */
 static void run_work(hloop_t *loop)
 {
-    run_work_once(loop);
-    if (!hlist_empty(&loop->work))
+    for (int round = 0; round < 2 && !hlist_empty(&loop->work); round++)
         run_work_once(loop);
 }
 
@@ -197,14 +192,21 @@ void hevent_set_priority_of(hevent_t *ev, int priority)
         ev->loop->priorities |= hloop__priority_bit(ev->priority);
 }
 
-/* Nobody knows what happens between two uses when the loop does not run. */
-void hloop__read_clock(hloop_t *loop)
+static void bring_up_to_date(hloop_t *loop)
 {
     uint64_t now_ns = htime_monotonic_ns();
-    bool is_busy = loop->thread && loop->clock_reads >= HLOOP_CLOCK_READS;
 
     if (now_ns > loop->now_ns)
         loop->now_ns = now_ns;
+    loop->clock_due = false;
+}
+
+/* Nobody knows what happens between two uses when the loop does not run. */
+void hloop__read_clock(hloop_t *loop)
+{
+    bool is_busy = loop->thread && loop->clock_reads >= HLOOP_CLOCK_READS;
+
+    bring_up_to_date(loop);
     loop->clock_until = loop->now_ns + (is_busy ? HLOOP_CLOCK_USES : 1);
     loop->clock_reads++;
 }
@@ -218,25 +220,27 @@ static int64_t wait_ns(hloop_t *loop)
     return htimer__wait_ns(loop);
 }
 
+/* Posts are looked for once an iteration: before the wait unless the loop sleeps in it, else after
+ * it, and then only if one came meanwhile. A wait that failed has left those that were found. */
 static int wait_for_events(hloop_t *loop)
 {
     int64_t timeout_ns = wait_ns(loop);
+    bool sleeps = timeout_ns != 0 && loop->post_batch.runs_n == 0 && hpost_sleep(&loop->posts);
     int rc;
 
-    collect_posts(loop); /* where there are some, one look for them an iteration is enough */
-    if (timeout_ns != 0 && (loop->post_batch.runs_n > 0 || !hpost_sleep(&loop->posts)))
-        timeout_ns = 0;
+    if (!sleeps)
+        collect_posts(loop);
     loop->ready_n = 0;
-    rc = loop->poller->wait(loop, timeout_ns);
-    hpost_awake(&loop->posts);
+    rc = loop->poller->wait(loop, sleeps ? timeout_ns : 0);
+    if (sleeps && hpost_awake(&loop->posts))
+        collect_posts(loop);
     if (rc < 0)
         return rc;
     if (loop->always_n > 0)
         add_always_ready(loop);
     hloop__leave(loop);
-    hloop__read_clock(loop);
+    loop->clock_due = true;
     htimer__collect(loop);
-    collect_posts(loop);
     return 0;
 }
 
@@ -289,7 +293,8 @@ static int run_until_stopped(hloop_t *loop)
     for (;;) {
         int rc;
 
-        if (atomic_exchange(&loop->stop, false))
+        if (atomic_load_explicit(&loop->stop, memory_order_relaxed) &&
+            atomic_exchange(&loop->stop, false))
             return 0;
         if ((loop->flags & HLOOP_FLAG_QUIT_WHEN_NO_ACTIVE_EVENTS) && nothing_left(loop))
             return 0;
@@ -310,7 +315,7 @@ int hloop_run(hloop_t *loop)
         return -EINVAL;
     auto_free = loop->flags & HLOOP_FLAG_AUTO_FREE;
     loop->tid = syscall(SYS_gettid);
-    loop->thread = (uintptr_t)pthread_self();
+    loop->thread = hloop__this_thread();
     rc = run_until_stopped(loop);
     loop->thread = 0;
     loop->clock_until = 0;
@@ -324,7 +329,7 @@ int hloop_stop(hloop_t *loop)
     if (!loop)
         return -EINVAL;
     atomic_store(&loop->stop, true);
-    return atomic_load(&loop->thread) == (uintptr_t)pthread_self() ? 0 : hloop_wakeup(loop);
+    return atomic_load(&loop->thread) == hloop__this_thread() ? 0 : hloop_wakeup(loop);
 }
 
 /* ---- making and freeing ---------------------------------------------------------------------- */
@@ -390,8 +395,8 @@ static int init_parts(hloop_t *loop, const hloop_options_t *options)
 {
     int rc = htimer__loop_init(loop);
 
-    if (rc == 0)
-        rc = grow_ready(loop, READY_CAP_MIN);
+    if (rc == 0 && !hloop__grow_ready(loop))
+        rc = -ENOMEM;
     if (rc == 0)
         rc = init_poller(loop, options->poller);
     if (rc == 0)
@@ -518,7 +523,11 @@ uint64_t hloop_now_ms(const hloop_t *loop)
 
 uint64_t hloop_now_us(const hloop_t *loop)
 {
-    return (loop->thread ? loop->now_ns : htime_monotonic_ns()) / 1000;
+    if (!loop->thread)
+        return htime_monotonic_ns() / 1000;
+    if (loop->clock_due)
+        bring_up_to_date((hloop_t *)loop);
+    return loop->now_ns / 1000;
 }
 
 uint64_t hloop_now_hrtime(const hloop_t *loop)
@@ -528,7 +537,8 @@ uint64_t hloop_now_hrtime(const hloop_t *loop)
 
 void hloop_update_time(hloop_t *loop)
 {
-    hloop__read_clock(loop);
+    bring_up_to_date(loop);
+    loop->clock_until = 0; /* the next use may come long after */
 }
 
 void hloop_stats(const hloop_t *loop, hloop_stats_t *stats)

@@ -1,9 +1,9 @@
 /* hloop: the event loop. One loop belongs to one thread: the one in hloop_run. Only the functions
  * marked "any thread" may be called from elsewhere.
  *
- * One iteration: wait for readiness or the nearest timer, read the clock once, then run by priority
- * what is due: timers, signals, posts, I/O. Callbacks that must not run inside the call that caused
- * them (write done, close) run at the end of the iteration. */
+ * One iteration: wait for readiness or the nearest timer, then run by priority what is due: timers,
+ * signals, posts, I/O. Callbacks that must not run inside the call that caused them (write done,
+ * close) run at the end of the iteration. */
 #ifndef HNET_EVENT_HLOOP_H
 #define HNET_EVENT_HLOOP_H
 
@@ -80,8 +80,8 @@ hloop_status_e hloop_status(const hloop_t *loop);
  * -ENOMEM. */
 int hloop_post_event(hloop_t *loop, const hevent_t *ev);
 
-/* Time: whole seconds and ms since the epoch, and us of the monotonic clock, as of
- * this iteration. */
+/* Time: whole seconds and ms since the epoch; us of the monotonic clock, which is read once in an
+ * iteration, by the first who asks. From the loop's thread. */
 uint64_t hloop_now(const hloop_t *loop);
 uint64_t hloop_now_ms(const hloop_t *loop);
 uint64_t hloop_now_us(const hloop_t *loop);

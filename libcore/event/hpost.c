@@ -130,7 +130,7 @@ int hpost_push(hpost_queue_t *queue, hpost_kind_t kind, void *userdata)
     if (!append(queue->last, kind, userdata))
         rc = append_block(queue, kind, userdata);
     if (rc == 0 && atomic_load_explicit(&queue->asleep, memory_order_relaxed)) {
-        atomic_store_explicit(&queue->asleep, false, memory_order_relaxed);
+        atomic_store_explicit(&queue->asleep, false, memory_order_release);
         rc = 1;
     }
     unlock(queue);
@@ -196,10 +196,4 @@ bool hpost_sleep(hpost_queue_t *queue)
     atomic_store_explicit(&queue->asleep, is_empty, memory_order_relaxed);
     unlock(queue);
     return is_empty;
-}
-
-void hpost_awake(hpost_queue_t *queue)
-{
-    if (atomic_load_explicit(&queue->asleep, memory_order_relaxed))
-        atomic_store_explicit(&queue->asleep, false, memory_order_relaxed);
 }

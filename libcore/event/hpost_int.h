@@ -73,6 +73,14 @@ static inline uint32_t hpost_run_end(const hpost_batch_t *batch, uint32_t index)
 
 /* The consumer is about to wait: false, and it must not, if something was posted meanwhile. */
 bool hpost_sleep(hpost_queue_t *queue);
-void hpost_awake(hpost_queue_t *queue);
+
+/* After a wait that hpost_sleep allowed: whether something was posted meanwhile. */
+static inline bool hpost_awake(hpost_queue_t *queue)
+{
+    if (!atomic_load_explicit(&queue->asleep, memory_order_acquire))
+        return true;
+    atomic_store_explicit(&queue->asleep, false, memory_order_relaxed);
+    return false;
+}
 
 #endif

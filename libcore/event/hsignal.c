@@ -204,19 +204,17 @@ static void free_deleted(hloop_t *loop)
     }
 }
 
-/* Turns the port's bits into marks on the watchers, once an iteration. */
-bool hsignal__is_pending(const hloop_t *loop)
+bool hsignal__is_port_pending(int port)
 {
-    return loop->signal_port >= 0 && atomic_load(&ports[loop->signal_port].pending) != 0;
+    return atomic_load(&ports[port].pending) != 0;
 }
 
+/* Turns the port's bits into marks on the watchers, once an iteration. */
 static void collect(hloop_t *loop)
 {
     uint64_t pending = atomic_exchange(&ports[loop->signal_port].pending, 0);
     hlist_t *pos, *tmp;
 
-    if (pending == 0)
-        return;
     HLIST_FOREACH (pos, tmp, &loop->signals) {
         watcher_t *watcher = HLIST_ENTRY(pos, watcher_t, link);
 
@@ -225,13 +223,12 @@ static void collect(hloop_t *loop)
     }
 }
 
-void hsignal__run(hloop_t *loop, int priority)
+void hsignal__run_watchers(hloop_t *loop, int priority)
 {
     hlist_t *pos, *tmp;
 
-    if (loop->signal_port < 0)
-        return;
-    collect(loop);
+    if (hsignal__is_port_pending(loop->signal_port))
+        collect(loop);
     loop->signals_running = true;
     HLIST_FOREACH (pos, tmp, &loop->signals) {
         watcher_t *watcher = HLIST_ENTRY(pos, watcher_t, link);

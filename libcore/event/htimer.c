@@ -259,25 +259,22 @@ static void collect_from_heap(htimers_t *timers, uint64_t now_ns)
     }
 }
 
-void htimer__collect(hloop_t *loop)
+void htimer__collect_some(hloop_t *loop)
 {
     htimers_t *timers = &loop->timers;
 
-    timers->due_n = 0;
+    hloop__read_clock(loop);
     collect_fresh(timers, loop->now_ns);
     collect_from_heap(timers, loop->now_ns);
     hheap_sort(timers->due, timers->due + timers->due_cap, timers->due_n);
 }
 
-int64_t htimer__wait_ns(hloop_t *loop)
+int64_t htimer__wait_for_some(hloop_t *loop)
 {
     htimers_t *timers = &loop->timers;
     const hheap_t *heap = &timers->heap;
-    uint64_t now_ns;
+    uint64_t now_ns = hloop__now(loop);
 
-    if (heap->n == 0 && timers->fresh_min == UINT64_MAX)
-        return -1;
-    now_ns = hloop__now(loop);
     if (timers->fresh_min <= now_ns)
         return 0; /* a fresh one that is due by then never gets into the heap */
     collect_fresh(timers, now_ns);
@@ -361,7 +358,7 @@ static void fire(hloop_t *loop, htimer_t *timer)
     make_fresh(timers, timer);
 }
 
-void htimer__run(hloop_t *loop, int priority)
+void htimer__run_due(hloop_t *loop, int priority)
 {
     htimers_t *timers = &loop->timers;
 

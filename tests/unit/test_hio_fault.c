@@ -420,13 +420,15 @@ static void a_wait_that_fails_loses_no_post(void **state)
 
     (void)state;
     if (strcmp(test_poller, "epoll") == 0) {
+        settle(loop);
         assert_int_equal(hloop_post_event(loop, &ev), 0);
         set_fault(WAIT, EBADF, 1);
         assert_int_equal(hloop_run(loop), -EBADF);
         assert_int_equal(run_n, 0);
+        faults_on = false;
+        RUN_UNTIL(loop, run_n == 1); /* nothing else is ready: it alone keeps the loop awake */
         set_fault(WAIT, EINTR, 2);
         assert_echo_works(1000);
-        assert_int_equal(run_n, 1);
         assert_int_equal(hio_handle_close((hio_handle_t){loop, 0}, NULL, NULL), 0);
         set_fault(WAIT, EBADF, 1);
         assert_int_equal(hloop_run(loop), -EBADF);

@@ -185,6 +185,38 @@ static void a_callback_that_works_before_it_re_arms_needs_not_update_the_time(vo
     hloop_free(&loop);
 }
 
+static void on_post_ask_and_work(hevent_t *ev)
+{
+    hloop_now_us(ev->loop);
+    pause_ms(30);
+    add_checked(ev->loop, ev->userdata, 40);
+}
+
+static void on_post_update_and_work(hevent_t *ev)
+{
+    hloop_update_time(ev->loop);
+    pause_ms(30);
+    add_checked(ev->loop, ev->userdata, 40);
+}
+
+/* No timer has had the clock read before. */
+static void a_callback_that_knows_the_time_and_works_adds_timers_that_are_not_early(void **state)
+{
+    hevent_cb callbacks[] = {on_post_ask_and_work, on_post_update_and_work};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(callbacks) / sizeof(callbacks[0]); i++) {
+        lateness_t lateness = {0};
+        hevent_t ev = {.cb = callbacks[i], .userdata = &lateness};
+        hloop_t *loop = new_loop();
+
+        hloop_post_event(loop, &ev);
+        RUN_UNTIL(loop, lateness.fired);
+        assert_false(lateness.early);
+        hloop_free(&loop);
+    }
+}
+
 static void use_clock(hloop_t *loop, int times)
 {
     for (int i = 0; i < times; i++)
@@ -252,6 +284,34 @@ static void the_clock_of_the_loop_does_not_run_ahead(void **state)
     assert_non_null(htimer_add(loop, on_add_in_a_hurry, 0, 1));
     RUN_UNTIL(loop, fired_n == 1);
     assert_false(clock_ran_ahead);
+    hloop_free(&loop);
+}
+
+/* Works for 2 ms between two looks at the loop's time, then has itself called again. */
+static void on_post_look(hevent_t *ev)
+{
+    uint64_t *seen_us = ev->userdata;
+
+    seen_us[fired_n] = hloop_now_us(ev->loop);
+    pause_ms(2);
+    assert_int_equal(hloop_now_us(ev->loop), seen_us[fired_n]);
+    if (++fired_n < 2)
+        hloop_post_event(ev->loop, ev);
+}
+
+/* Without timers nobody but these callbacks asks for the time. */
+static void the_time_is_that_of_the_iteration(void **state)
+{
+    uint64_t seen_us[2] = {0};
+    hevent_t ev = {.cb = on_post_look, .userdata = seen_us};
+    hloop_t *loop = new_loop();
+    uint64_t begin_us = htime_monotonic_us();
+
+    (void)state;
+    hloop_post_event(loop, &ev);
+    RUN_UNTIL(loop, fired_n == 2);
+    assert_true(seen_us[0] >= begin_us);
+    assert_true(seen_us[1] >= seen_us[0] + 2000);
     hloop_free(&loop);
 }
 
@@ -463,8 +523,10 @@ int main(void)
         TEST(a_timer_added_by_a_long_idle_is_not_early),
         TEST(a_callback_that_adds_works_and_adds_again_needs_not_update_the_time),
         TEST(a_callback_that_works_before_it_re_arms_needs_not_update_the_time),
+        TEST(a_callback_that_knows_the_time_and_works_adds_timers_that_are_not_early),
         TEST(a_callback_of_many_calls_reads_the_clock_now_and_then_and_when_told),
         TEST(the_clock_of_the_loop_does_not_run_ahead),
+        TEST(the_time_is_that_of_the_iteration),
         TEST(equal_time_outs_fire_in_the_order_they_were_added),
         TEST(a_reset_timer_is_the_last_of_equal_ones),
         TEST(many_that_are_due_before_the_loop_waits_fire_in_order),
