@@ -80,8 +80,8 @@ hloop_status_e hloop_status(const hloop_t *loop);
  * -ENOMEM. */
 int hloop_post_event(hloop_t *loop, const hevent_t *ev);
 
-/* Time: whole seconds and ms since the epoch; us of the monotonic clock, which is read once in an
- * iteration, by the first who asks. From the loop's thread. */
+/* Time: whole seconds and ms since the epoch; us of the monotonic clock as of this iteration, which
+ * is when somebody in it, a timer too, first needed the time. From the loop's thread. */
 uint64_t hloop_now(const hloop_t *loop);
 uint64_t hloop_now_ms(const hloop_t *loop);
 uint64_t hloop_now_us(const hloop_t *loop);
