@@ -272,6 +272,8 @@ static int iterate(hloop_t *loop)
         htimer__put_back(loop);
         hsignal__put_back(loop);
     }
+    if (loop->post_batch.runs_n > 0 && loop->ready_n == 0)
+        hpost_pause(&loop->post_batch);
     loop->post_batch.runs_n = 0;
     loop->ready_n = 0;
     if (loop->stats.events == events)

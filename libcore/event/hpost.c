@@ -1,6 +1,7 @@
 #include "hpost_int.h"
 
 #include "../base/hmem.h"
+#include "../base/htime.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -13,6 +14,12 @@
 #define YIELDS_MAX 1000
 #define NAP_NS 50000
 
+#define STREAM_MIN 4
+#define STREAM_MAX 64 /* so many take as long to run as the pause lasts */
+#define PAUSE_NS 250
+
+#define LINE_POSTS (64 / sizeof(void *))
+
 #define RUNS_SHIFT 16
 #define POSTS_MASK ((1u << RUNS_SHIFT) - 1)
 
@@ -24,6 +31,29 @@ typedef struct hpost_block_s {
     hpost_run_t runs[HPOST_BLOCK_SIZE];
     void *userdata[HPOST_BLOCK_SIZE];
 } hpost_block_t;
+
+/* ---- the processor --------------------------------------------------------------------------- */
+
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* A hint: this processor is about to write there. Without it the line comes only with the write,
+ * and the next atomic operation waits for it. (The builtin asks for no more than to read, unless it
+ * is told of a processor that has prefetchw; those that have not ignore it.) */
+static inline void ask_for_line(void *address)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(char *)address));
+#else
+    __builtin_prefetch(address, 1);
+#endif
+}
 
 /* ---- the lock -------------------------------------------------------------------------------- */
 
@@ -104,6 +134,8 @@ static inline bool append(hpost_block_t *block, hpost_kind_t kind, void *userdat
         return false;
     if (runs_n == 0 || !is_same(&block->runs[runs_n - 1].kind, &kind))
         block->runs[runs_n++] = (hpost_run_t){kind, n};
+    if (n % LINE_POSTS == 0 && n + LINE_POSTS < HPOST_BLOCK_SIZE)
+        ask_for_line(&block->userdata[n + LINE_POSTS]);
     block->userdata[n++] = userdata;
     atomic_store_explicit(&block->filled, runs_n << RUNS_SHIFT | n, memory_order_release);
     return true;
@@ -171,6 +203,19 @@ hpost_batch_t hpost_take(hpost_queue_t *queue)
     queue->taken_run += batch.runs_n - 1;
     queue->taken = batch.end;
     return batch;
+}
+
+void hpost_pause(const hpost_batch_t *batch)
+{
+    uint32_t n = batch->end - batch->start;
+    uint64_t end_ns;
+
+    if (n < STREAM_MIN || n >= STREAM_MAX)
+        return;
+    end_ns = htime_monotonic_ns() + PAUSE_NS;
+    do
+        relax();
+    while (htime_monotonic_ns() < end_ns);
 }
 
 bool hpost_is_empty(const hpost_queue_t *queue)

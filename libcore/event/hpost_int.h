@@ -63,6 +63,13 @@ int hpost_push(hpost_queue_t *queue, hpost_kind_t kind, void *userdata);
 /* The consumer: the oldest posts, as many as are there and lie in one block. The batch is valid
  * until the next call. */
 hpost_batch_t hpost_take(hpost_queue_t *queue);
+
+/* The consumer, before it looks again: waits a quarter of a microsecond if the batch was a piece of
+ * a stream. A look takes the line that is being filled from the producer, and what it costs to get
+ * it back is shared by the posts between two looks. Nothing waits behind single posts, or behind
+ * batches that took as long to run. */
+void hpost_pause(const hpost_batch_t *batch);
+
 bool hpost_is_empty(const hpost_queue_t *queue);
 
 /* Where a batch's run ends: its index is below runs_n. */
