@@ -9,8 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GATHER_SIZE ((size_t)512 * 1024) /* at most half of what the pipe holds */
-#define GATHER_US 250
+#define GATHER_US 150
 #define UDP_SIZE 65507 /* the most that fits into a datagram over IPv4 */
 #define UNIX_DATAGRAM_SIZE 65536
 
@@ -258,14 +257,6 @@ void input_deinit(input_t *input)
     hbytes_deinit(&input->typed);
 }
 
-/* A writer whose pipe is full waits for us: we do not wait then. Works without memory, too. */
-static void gather(hio_t *io, size_t pipe_size)
-{
-    size_t enough = pipe_size / 2 < GATHER_SIZE ? pipe_size / 2 : GATHER_SIZE;
-
-    (void)hio_set_read_gather(io, enough, GATHER_US);
-}
-
 /* nohup leaves a terminal's place to a /dev/null that is open for writing only. */
 static bool is_readable(void)
 {
@@ -302,7 +293,7 @@ void input_open(input_t *input)
     hio_setcb_read(input->io, on_data);
     hio_setcb_close(input->io, on_closed);
     if (!o->udp && hio_type(input->io) == HIO_TYPE_PIPE)
-        gather(input->io, pipe_size);
+        (void)hio_set_read_gather(input->io, pipe_size, GATHER_US); /* full: its writer waits */
     if (pump_start(&input->pump, input->io) < 0)
         hio_abort(input->io, -ENOMEM);
 }

@@ -312,7 +312,7 @@ static inline void hio__gate_passed(hio_t *io, int direction, size_t n)
         hio__gate_passed_slow(io, direction, n);
 }
 
-/* hio_sendfile.c: advances *offset, or the file's own if it is NULL. How many, 0 at the end of the
+/* hio_send_from.c: advances *offset, or the file's own if it is NULL. How many, 0 at the end of the
  * file, -EAGAIN, -ENOTSUP for errors that are the file's, else the socket's. */
 ssize_t hio__sendfile(int to, int from, off_t *offset, size_t max);
 bool hio__is_nonblocking(int fd);

@@ -103,14 +103,14 @@ char *hio_read_buffer(hio_t *io, size_t *size);
 /* For move: reads into a buffer of its own. As a transport's read. */
 ssize_t hio_read_some(hio_t *io, void *buf, size_t len);
 
-/* For move: sends up to max bytes of a plain file to a stream, in the kernel alone. How many, 0 at
- * the end of the file, -EAGAIN: none now (when `to` takes no more, hio_await_writable was called
- * for it), -ENOTSUP: read as usual, which also tells errors of the file; else what `to` says to the
- * write, as with hio_write. SIGPIPE has to be ignored. */
-ssize_t hio_sendfile(hio_t *from, hio_t *to, size_t max);
+/* For move: sends up to max bytes of a plain file or a pipe to a stream, in the kernel alone. How
+ * many, 0 at their end, -EAGAIN: none now (when `to` takes no more, hio_await_writable was called
+ * for it), -ENOTSUP: read as usual, which also tells errors of the source; else what `to` says to
+ * the write, as with hio_write. SIGPIPE has to be ignored. */
+ssize_t hio_send_from(hio_t *from, hio_t *to, size_t max);
 
 /* Whether that is possible: between such two without a transport, `to` being non-blocking. */
-bool hio_can_sendfile(const hio_t *from, const hio_t *to);
+bool hio_can_send_from(const hio_t *from, const hio_t *to);
 
 /* How many bytes a write may have now without being refused for the length of the queue. */
 size_t hio_write_room(const hio_t *io);

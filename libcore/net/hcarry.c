@@ -3,7 +3,10 @@
 #include "../base/hmem.h"
 #include "hfilter_int.h"
 
-#define PLENTY_MIN 16384 /* bytes of a read: the next one is to be large */
+#include <netinet/tcp.h>
+#include <string.h>
+
+#define PLENTY_MIN 16384 /* bytes of a read */
 
 typedef struct hcarry_s {
     hio_handle_t to;
@@ -11,7 +14,7 @@ typedef struct hcarry_s {
     hread_cb read_cb; /* another one wants the bytes itself */
     bool by_kernel;
     bool refused; /* the kernel cannot do it after all */
-    bool plenty;  /* the last read filled its buffer */
+    bool plenty;  /* the last read brought much: the next one is likely to */
 } hcarry_t;
 
 static void release(void *buf, void *memory)
@@ -36,7 +39,7 @@ static ssize_t copy_little(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
     n = hio_read_some(from, buf, max);
     if (n <= 0)
         return n;
-    carry->plenty = (size_t)n == size;
+    carry->plenty = (size_t)n == size || (carry->by_kernel && (size_t)n >= PLENTY_MIN);
     rc = hio_write(to, buf, (size_t)n);
     if (rc >= 0 && hio_write_bufsize(to) > 0)
         hio_await_writable(to);
@@ -86,12 +89,14 @@ static ssize_t copy(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
 
 static ssize_t in_kernel(hio_t *from, hio_t *to, hcarry_t *carry, size_t max)
 {
-    ssize_t n = hio_sendfile(from, to, max);
+    ssize_t n = hio_send_from(from, to, max);
 
     if (n == -ENOTSUP) {
         carry->refused = true;
         return n;
     }
+    if (n > 0 && n < PLENTY_MIN)
+        carry->plenty = false;
     if (n > 0 || (n < 0 && n != -EAGAIN))
         carry->cb(from, to, n);
     else if (hio_write_above_high(to))
@@ -105,12 +110,25 @@ ssize_t hcarry__move(hio_t *from, hcarry_t *carry, size_t max)
 
     if (!to || carry->refused || hio_getcb_read(from) != carry->read_cb)
         return -ENOTSUP;
-    return carry->by_kernel ? in_kernel(from, to, carry, max) : copy(from, to, carry, max);
+    if (carry->by_kernel && (carry->plenty || hio_type(from) == HIO_TYPE_FILE))
+        return in_kernel(from, to, carry, max);
+    return copy(from, to, carry, max);
 }
 
 void hcarry__free(hcarry_t *carry)
 {
     hmem_free(carry);
+}
+
+/* BBR lets few packets out at a time where the way is short, and each at its moment: a long queue
+ * of copies keeps it busy better than the pages of a pipe, which come as they are written. */
+static bool is_paced(const hio_t *io)
+{
+    char name[16];
+    socklen_t len = sizeof(name);
+
+    return getsockopt(hio_fd(io), IPPROTO_TCP, TCP_CONGESTION, name, &len) == 0 &&
+           strncmp(name, "bbr", 3) == 0;
 }
 
 static bool is_stream(const hio_t *io)
@@ -120,7 +138,7 @@ static bool is_stream(const hio_t *io)
 
 bool hcarry_is_kernel(const hio_t *from, const hio_t *to)
 {
-    return hio_can_sendfile(from, to);
+    return hio_can_send_from(from, to) && (hio_type(from) == HIO_TYPE_FILE || !is_paced(to));
 }
 
 int hcarry_start(hio_t *from, hio_t *to, hcarry_cb cb)
@@ -141,7 +159,7 @@ int hcarry_start(hio_t *from, hio_t *to, hcarry_cb cb)
     *filter->carry = (hcarry_t){.to = hio_handle(to),
                                 .cb = cb,
                                 .read_cb = hio_getcb_read(from),
-                                .by_kernel = hio_can_sendfile(from, to)};
+                                .by_kernel = hcarry_is_kernel(from, to)};
     return 0;
 }
 

@@ -1,8 +1,9 @@
 /* hcarry: what comes from one stream goes straight to another, past the read callback: in the
- * kernel alone from a plain file to a plain socket (sendfile), else through a buffer of up to 1 MiB
- * that exists only while bytes are in it, or, while no more than little comes, through that of the
- * loop. (Not splice: between two sockets it takes less CPU time but moves fewer bytes a second;
- * from a pipe to a socket what the sender saves its receiver has to do, for it gets single pages.)
+ * kernel alone from a plain file to a plain socket (sendfile) and from a pipe that brings much
+ * (splice; little is copied, as the kernel would hand on a page for each piece of it), else through
+ * a buffer of up to 1 MiB that exists only while bytes are in it, or, while no more than little
+ * comes, through that of the loop. (No splice between two sockets: it takes less CPU time but moves
+ * fewer bytes a second.)
  *
  * Ends, errors and back-pressure stay the program's: it stops reading `from` when
  * hio_write_above_high(to) holds after a call of its callback, and goes on in the drained callback

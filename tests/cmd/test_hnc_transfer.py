@@ -8,6 +8,7 @@ import subprocess
 import threading
 
 import pytest
+import examples
 from conftest import wait_until
 
 MIB = 1 << 20
@@ -186,6 +187,23 @@ def test_1_gib_through_pipes(lab, transport):
     assert receiver.wait() == 0
     thread.join()
     assert got.digest() == sent.digest()
+
+
+# The system's default, which TCP has here, may be BBR: pipes are sent to it in another way.
+PIPES_OVER_CUBIC = """
+sysctl -qw net.ipv4.tcp_congestion_control=cubic || exit 9
+hnc -l -N 127.0.0.1 1234 >received & receiver=$!
+until ss -Hltn | grep -q :1234; do :; done
+(printf first; sleep 0.2; head -c 100000000 /dev/urandom | tee sent; sleep 0.2; printf last) |
+    hnc -N 127.0.0.1 1234 || exit 1
+wait $receiver || exit 2
+(printf first; cat sent; printf last) | cmp - received
+"""
+
+
+def test_much_and_little_through_a_pipe_where_tcp_is_not_paced(lab):
+    script = examples.script(lab, PIPES_OVER_CUBIC)
+    assert script.wait() == 0, script
 
 
 # ---- datagrams -----------------------------------------------------------------------------------

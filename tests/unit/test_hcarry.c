@@ -8,14 +8,11 @@
 
 #include <cmocka.h>
 
-#include "loop_test.h"
-#include "net/hcarry.h"
+#include "carry_test.h"
 #include "net/hrate.h"
 #include "oom.h"
 
 #include <sys/sendfile.h>
-
-#define SIZE ((size_t)3 << 20)
 
 /* ---- the system call that can be made to fail (test_hcarry.wrap) ----------------------------- */
 
@@ -40,48 +37,13 @@ ssize_t __wrap_sendfile(int to, int from, off_t *offset, size_t len)
                            fault.at_most && len > fault.at_most ? fault.at_most : len);
 }
 
-/* ---- from -> to -> peer ---------------------------------------------------------------------- */
-
-static hloop_t *loop;
-static seen_t source, target;
-static int feeder; /* the other end of the source, if that is a socket */
-static int peer;
-static char *received;
-static size_t received_n;
-static size_t carried;
-static int calls, failure;
-
 static int setup(void **state)
 {
-    loop_test_setup(state);
     memset(&fault, 0, sizeof(fault));
-    loop = new_loop();
-    feeder = -1;
-    received = malloc(SIZE + 1);
-    received_n = carried = 0;
-    calls = failure = 0;
-    return 0;
+    return carry_setup(state);
 }
 
-static void on_carried(hio_t *from, hio_t *to, ssize_t n)
-{
-    calls++;
-    if (n > 0)
-        carried += (size_t)n;
-    if (n < 0) {
-        failure = (int)n;
-        hcarry_stop(from);
-    } else if (hio_write_above_high(to)) {
-        hio_read_stop(from);
-    }
-}
-
-static void on_drained(hio_t *to)
-{
-    seen_on_drained(to);
-    if (source.io)
-        hio_read(source.io);
-}
+/* ---- a file, by the kernel ------------------------------------------------------------------- */
 
 /* A file of the pattern. */
 static hio_t *file_source(size_t size)
@@ -97,59 +59,6 @@ static hio_t *file_source(size_t size)
     free(data);
     return observe(hio_get(loop, fd), &source);
 }
-
-static hio_t *stream_target(void)
-{
-    hio_t *to = observed_tcp(loop, &target, &peer);
-
-    fcntl(hio_fd(to), F_SETFL, O_RDWR | O_NONBLOCK); /* as sockets of the library are */
-    small_buffers(hio_fd(to));
-    small_buffers(peer);
-    hio_setcb_drained(to, on_drained);
-    return to;
-}
-
-static void start(hio_t *from, hio_t *to)
-{
-    assert_int_equal(hcarry_start(from, to, on_carried), 0);
-    assert_int_equal(hio_read(from), 0);
-}
-
-/* One iteration, and what came to the peer. */
-static void go_on(bool *eof)
-{
-    ssize_t n;
-
-    hloop_wakeup(loop);
-    assert_int_equal(hloop_run(loop), 0);
-    n = plain_drain(peer, received + received_n, SIZE + 1 - received_n, eof);
-    if (n > 0)
-        received_n += (size_t)n;
-}
-
-static void receive(size_t size)
-{
-    bool eof = false;
-
-    while (received_n < size && !eof)
-        go_on(&eof);
-    assert_int_equal(received_n, size);
-    for (size_t i = 0; i < size; i++) {
-        if (received[i] != pattern(i))
-            fail_msg("byte %zu differs", i);
-    }
-}
-
-static void end(void)
-{
-    hloop_free(&loop);
-    close(peer);
-    if (feeder >= 0)
-        close(feeder);
-    free(received);
-}
-
-/* ---- a file, by the kernel ------------------------------------------------------------------- */
 
 static void a_file_arrives_whole_past_the_read_callback(void **state)
 {
