@@ -1,6 +1,7 @@
 #include "hcarry.h"
 
 #include "../base/hmem.h"
+#include "haddr.h"
 #include "hfilter_int.h"
 
 #include <netinet/tcp.h>
@@ -120,8 +121,19 @@ void hcarry__free(hcarry_t *carry)
     hmem_free(carry);
 }
 
-/* BBR lets few packets out at a time where the way is short, and each at its moment: a long queue
- * of copies keeps it busy better than the pages of a pipe, which come as they are written. */
+/* Between two ends of one address, so on one machine. */
+static bool is_local(const hio_t *io)
+{
+    haddr_t own = {.len = sizeof(own.u)}, peer = {.len = sizeof(peer.u)};
+
+    if (getsockname(hio_fd(io), &own.u.sa, &own.len) < 0 ||
+        getpeername(hio_fd(io), &peer.u.sa, &peer.len) < 0)
+        return false;
+    haddr_set_port(&own.u.sa, 0);
+    haddr_set_port(&peer.u.sa, 0);
+    return haddr_equal(&own.u.sa, &peer.u.sa);
+}
+
 static bool is_paced(const hio_t *io)
 {
     char name[16];
@@ -136,9 +148,11 @@ static bool is_stream(const hio_t *io)
     return (hio_type(io) & HIO_TYPE_SOCK_DGRAM) == 0 && hio_type(io) != HIO_TYPE_NOTIFY;
 }
 
+/* Within a machine BBR lets a few packets out at a time, each at its moment, and each with a timer:
+ * large copies in a long queue cost half of what pages do that come as the kernel finds them. */
 bool hcarry_is_kernel(const hio_t *from, const hio_t *to)
 {
-    return hio_can_send_from(from, to) && (hio_type(from) == HIO_TYPE_FILE || !is_paced(to));
+    return hio_can_send_from(from, to) && !(is_paced(to) && is_local(to));
 }
 
 int hcarry_start(hio_t *from, hio_t *to, hcarry_cb cb)

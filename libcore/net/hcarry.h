@@ -3,7 +3,7 @@
  * (splice; little is copied, as the kernel would hand on a page for each piece of it), else through
  * a buffer of up to 1 MiB that exists only while bytes are in it, or, while no more than little
  * comes, through that of the loop. (No splice between two sockets: it takes less CPU time but moves
- * fewer bytes a second.)
+ * fewer bytes a second. Copies also where BBR paces what stays within the machine.)
  *
  * Ends, errors and back-pressure stay the program's: it stops reading `from` when
  * hio_write_above_high(to) holds after a call of its callback, and goes on in the drained callback
