@@ -23,6 +23,11 @@ def pinned(index):
     return lambda: os.sched_setaffinity(0, {cpu})
 
 
+def congestion_control():
+    with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="ascii") as file:
+        return file.read().strip()
+
+
 class Server:
     """An echo server; "with" ends it."""
 
