@@ -257,6 +257,16 @@ void input_deinit(input_t *input)
     hbytes_deinit(&input->typed);
 }
 
+/* A writer whose pipe is full waits for us: we do not wait then. A small pipe may be full with half
+ * of its size, as pieces leave gaps; a wide one does not get full so soon. Works without memory,
+ * too. */
+static void gather(hio_t *io, size_t pipe_size)
+{
+    size_t enough = pipe_size < PUMP_SIZE ? pipe_size / 2 : pipe_size;
+
+    (void)hio_set_read_gather(io, enough, GATHER_US);
+}
+
 /* nohup leaves a terminal's place to a /dev/null that is open for writing only. */
 static bool is_readable(void)
 {
@@ -293,7 +303,7 @@ void input_open(input_t *input)
     hio_setcb_read(input->io, on_data);
     hio_setcb_close(input->io, on_closed);
     if (!o->udp && hio_type(input->io) == HIO_TYPE_PIPE)
-        (void)hio_set_read_gather(input->io, pipe_size, GATHER_US); /* full: its writer waits */
+        gather(input->io, pipe_size);
     if (pump_start(&input->pump, input->io) < 0)
         hio_abort(input->io, -ENOMEM);
 }

@@ -199,8 +199,8 @@ static void on_output_drained(output_t *output)
     session_t *s = HLIST_ENTRY(output, session_t, output);
 
     update_reading(s);
-    if (!hlist_empty(&s->peers))
-        release_input(s);
+    if (output_shows_sent(&s->output) && !hlist_empty(&s->peers))
+        input_hold(&s->input, false); /* otherwise it was not stdout that it waited for */
 }
 
 static void on_output_closed(output_t *output)
@@ -266,8 +266,8 @@ static void on_carried(hio_t *from, hio_t *to, ssize_t n)
         input_hold(&s->input, true);
 }
 
-/* Where nothing looks at the bytes of a file and there is one peer to send them to, the kernel
- * moves them by itself. */
+/* Where nothing looks at the bytes of a file or a pipe and there is one peer to send them to, the
+ * kernel moves them by itself. */
 static void carry_input(session_t *s, hio_t *peer)
 {
     const options_t *o = &s->hnc->options;
@@ -333,6 +333,17 @@ static void close_ended(session_t *s)
 
 static void on_grace(htimer_t *timer);
 
+static bool is_sending(session_t *s)
+{
+    hlist_t *node, *tmp;
+
+    HLIST_FOREACH (node, tmp, &s->peers) {
+        if (hio_write_bufsize(peer_of(node)->io) > 0)
+            return true;
+    }
+    return false;
+}
+
 /* Stdin is a pipe and a peer has ended: waits until nothing moves. */
 static void check_grace(session_t *s)
 {
@@ -341,7 +352,7 @@ static void check_grace(session_t *s)
 
     if (s->grace)
         return;
-    if (input_is_quiet(&s->input)) {
+    if (!is_sending(s) && input_is_quiet(&s->input)) {
         if (quiet_ns >= GRACE_MS * HTIME_NS_PER_MS) {
             close_ended(s);
             return;

@@ -5,6 +5,7 @@
 #include "hfilter_int.h"
 
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <string.h>
 
 #define PLENTY_MIN 16384 /* bytes of a read */
@@ -148,11 +149,19 @@ static bool is_stream(const hio_t *io)
     return (hio_type(io) & HIO_TYPE_SOCK_DGRAM) == 0 && hio_type(io) != HIO_TYPE_NOTIFY;
 }
 
+/* The kernel's calls know no MSG_NOSIGNAL. */
+static bool is_sigpipe_ignored(void)
+{
+    struct sigaction action;
+
+    return sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 /* Within a machine BBR lets a few packets out at a time, each at its moment, and each with a timer:
  * large copies in a long queue cost half of what pages do that come as the kernel finds them. */
 bool hcarry_is_kernel(const hio_t *from, const hio_t *to)
 {
-    return hio_can_send_from(from, to) && !(is_paced(to) && is_local(to));
+    return hio_can_send_from(from, to) && is_sigpipe_ignored() && !(is_paced(to) && is_local(to));
 }
 
 int hcarry_start(hio_t *from, hio_t *to, hcarry_cb cb)

@@ -32,7 +32,9 @@ int hcarry_start(hio_t *from, hio_t *to, hcarry_cb cb);
 /* From now on bytes go to the read callback. Legal at any time. */
 void hcarry_stop(hio_t *from);
 
-/* Whether the kernel alone carries between these two: SIGPIPE has to be ignored then. */
+/* Whether the kernel alone carries between these two, as they are now: not if SIGPIPE is not
+ * ignored, which it would raise. What it takes from a pipe are the writer's pages: one who lent
+ * them (vmsplice) must not write to them again. */
 bool hcarry_is_kernel(const hio_t *from, const hio_t *to);
 
 #ifdef __cplusplus

@@ -5,9 +5,11 @@ in both roles, connecting and listening, against a peer that the test plays itse
 import fcntl
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -294,6 +296,103 @@ def test_a_slow_peer_that_stopped_sending_gets_what_a_pipe_still_holds(lab, role
         return got == data
 
     wait_until(all_of_it, "all of it, unless this machine lets the pipe run dry")
+
+
+# ---- from a pipe to a UNIX socket: the kernel moves what comes, past hnc ---------------------------
+
+
+class CarriedPipe:
+    """hnc between a pipe, which is fed here, and a UNIX socket."""
+
+    def __init__(self, lab, *options, **process_options):
+        path = lab.path("s")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen()
+            server.settimeout(TIMEOUT)
+            self.reader, self.pipe = os.pipe()
+            self.hnc = lab.spawn("hnc", *options, "-U", path, stdin=self.reader, **process_options)
+            self.peer, _ = server.accept()
+        os.unlink(path)
+        self.peer.settimeout(TIMEOUT)
+
+    def is_taken(self):
+        return fcntl.ioctl(self.reader, termios.FIONREAD, bytes(4)) == bytes(4)
+
+    def feed(self, data):
+        os.write(self.pipe, data)
+        wait_until(self.is_taken, "hnc takes what is in the pipe")
+
+    def end(self):
+        os.close(self.pipe)
+        os.close(self.reader)
+
+    def receive_all(self):
+        data = b""
+        while piece := self.peer.recv(MIB):
+            data += piece
+        return data
+
+    def fill_output(self):
+        """Sends until hnc takes no more for some time."""
+        self.peer.settimeout(0.5)
+        try:
+            while self.peer.send(bytes(100000)):
+                pass
+        except TimeoutError:
+            self.peer.settimeout(TIMEOUT)
+
+
+def test_a_peer_that_stopped_sending_and_stalls_gets_what_comes_through_a_pipe_later(lab):
+    talk = CarriedPipe(lab, "-N")
+    talk.peer.shutdown(socket.SHUT_WR)
+    talk.feed(b"little")
+    size = fcntl.fcntl(talk.pipe, fcntl.F_GETPIPE_SZ)
+    talk.hnc.signal(signal.SIGSTOP)
+    os.write(talk.pipe, bytes(size))
+    talk.hnc.signal(signal.SIGCONT)
+    wait_until(talk.is_taken, "hnc takes all of it: most waits there")
+    time.sleep(0.6)  # longer than hnc goes on for a stdin that is quiet
+    os.write(talk.pipe, b"last")
+    talk.end()
+    received = talk.receive_all()
+    assert len(received) == size + 10 and received.endswith(b"last")
+    assert talk.hnc.wait() == 0
+
+
+def pieces_taken(lab):
+    """So many pieces of 8000 bytes hnc takes for a peer that does not read."""
+    talk = CarriedPipe(lab)
+    pieces = 0
+    while True:
+        os.write(talk.pipe, bytes(8000))
+        deadline = time.monotonic() + 0.5
+        while not talk.is_taken() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        if not talk.is_taken():
+            talk.peer.close()
+            talk.end()
+            return pieces
+        pieces += 1
+
+
+def test_q_counts_from_when_all_of_a_pipe_is_sent_whatever_becomes_of_stdout(lab):
+    pieces = pieces_taken(lab)
+    reader, writer = os.pipe()
+    talk = CarriedPipe(lab, "-q1", "--timestamps", stdout=writer)
+    os.close(writer)
+    talk.fill_output()
+    for _ in range(pieces):
+        talk.feed(bytes(8000))
+    talk.end()
+    with open(reader, "rb") as output:
+        threading.Thread(target=output.read, daemon=True).start()
+        time.sleep(2)  # longer than -q
+        assert len(talk.receive_all()) == pieces * 8000
+        assert talk.hnc.wait() == 0
+
+
+# ---- breaks --------------------------------------------------------------------------------------
 
 
 @BOTH_ROLES

@@ -192,10 +192,8 @@ def test_1_gib_through_pipes(lab, transport):
 # The system's default, which TCP has here, may be BBR: pipes are sent to it in another way.
 PIPES_OVER_CUBIC = """
 sysctl -qw net.ipv4.tcp_congestion_control=cubic || exit 9
-hnc -l -N 127.0.0.1 1234 >received & receiver=$!
-until ss -Hltn | grep -q :1234; do :; done
-(printf first; sleep 0.2; head -c 100000000 /dev/urandom | tee sent; sleep 0.2; printf last) |
-    hnc -N 127.0.0.1 1234 || exit 1
+hnc -l --recv-only 127.0.0.1 1234 >received & receiver=$!
+(printf first; head -c 100000000 /dev/urandom | tee sent; printf last) | hnc --wait=60 -N 127.0.0.1 1234 || exit 1
 wait $receiver || exit 2
 (printf first; cat sent; printf last) | cmp - received
 """

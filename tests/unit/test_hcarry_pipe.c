@@ -21,16 +21,13 @@ static struct {
     bool is_remote; /* the peer is said to be elsewhere */
 } fault;
 
-ssize_t __real_splice(int from, off64_t *off_from, int to, off64_t *off_to, size_t len,
-                      unsigned flags);
-ssize_t __wrap_splice(int from, off64_t *off_from, int to, off64_t *off_to, size_t len,
-                      unsigned flags);
+ssize_t __real_splice(int from, off_t *off_from, int to, off_t *off_to, size_t len, unsigned flags);
+ssize_t __wrap_splice(int from, off_t *off_from, int to, off_t *off_to, size_t len, unsigned flags);
 int __real_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
 int __wrap_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
 
 /* NOLINTNEXTLINE(readability-function-size): the system call's signature */
-ssize_t __wrap_splice(int from, off64_t *off_from, int to, off64_t *off_to, size_t len,
-                      unsigned flags)
+ssize_t __wrap_splice(int from, off_t *off_from, int to, off_t *off_to, size_t len, unsigned flags)
 {
     fault.n++;
     if (fault.err && (fault.always || fault.n % 2)) {
@@ -217,6 +214,21 @@ static void to_a_paced_socket_of_the_same_machine_all_is_copied(void **state)
     end();
 }
 
+/* The kernel would raise it, and a program that relays does not expect that. */
+static void where_sigpipe_is_not_ignored_all_is_copied(void **state)
+{
+    hio_t *to = stream_target(), *from = pipe_source();
+
+    (void)state;
+    signal(SIGPIPE, SIG_DFL);
+    assert_false(hcarry_is_kernel(from, to));
+    start(from, to);
+    signal(SIGPIPE, SIG_IGN);
+    pipe_through(SIZE, SIZE);
+    assert_int_equal(fault.n, 0);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup(an_empty_pipe_is_not_a_full_socket, setup),
         cmocka_unit_test_setup(what_the_kernel_refuses_of_a_pipe_for_now_is_tried_again, setup),
         cmocka_unit_test_setup(a_pipe_that_the_kernel_refuses_goes_to_the_read_callback, setup),
+        cmocka_unit_test_setup(where_sigpipe_is_not_ignored_all_is_copied, setup),
         cmocka_unit_test_setup(to_a_paced_socket_of_the_same_machine_all_is_copied, setup),
     };
 
