@@ -54,6 +54,21 @@ def test_a_line_that_is_too_long_is_told_and_dropped(hchat):
     assert eve.hears(word, word)
 
 
+def test_a_line_of_300_bytes_sends_no_other_memory(hchat):
+    """As libhv's example does, to everybody. The longest line that is passed on by default comes first, so that the
+    others come to where more bytes are than their own."""
+    server = hchat("0")
+    bob, eve = server.join("bob"), server.join("eve")
+    bob.hears(" is now eve\n")
+    for size, byte in zip([4096, 1024, 1023, 301, 300, 299, 257, 256, 255], b"abcdefghi"):
+        line = bytes([byte]) * size
+        eve.send(line + b"\n")
+        assert bob.hears("\n") == b"<eve> " + line + b"\n"
+    eve.say("end")  # behind all that might have come after the last of them
+    assert bob.hears("\n") == b"<eve> end\n"
+    assert bob.heard == b""
+
+
 @pytest.mark.parametrize("byte", [b"x", b"\0", b"\xff\xf0", b"\xff\xfa\x18x"], ids=["x", "nul", "telnet", "sub"])
 def test_a_megabyte_without_a_newline_is_cut_off_with_a_word(hchat, byte):
     server = hchat("0")

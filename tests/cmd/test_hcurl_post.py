@@ -3,6 +3,7 @@
 byte by byte, but for User-Agent and boundaries; where newer versions of curl do otherwise than
 Debian's, what they do is written here."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ import threading
 
 import pytest
 
-from hcurl_lab import Web
+from hcurl_lab import Web, response
 from test_hcurl_like_curl import CURL, blur, outcome
 
 LINES = r"""
@@ -160,6 +161,19 @@ def test_a_form_is_as_long_as_it_says(lab, web):
         "Content-Type: application/octet-stream\r\n\r\n"
     ).encode() + bytes(range(256)) * 1000 + f"\r\n--{boundary}--\r\n".encode()
     assert int(request.field("Content-Length")) == len(request.body)
+
+
+@pytest.mark.parametrize("output", [["-o", "answer"], []], ids=["file", "stdout"])
+def test_a_binary_body_is_not_corrupted(lab, output):
+    """Every byte that there is, and more of them than a buffer holds: no NUL ends it, no line end is made another."""
+    data = bytes(range(256)) * 1000
+    (lab.folder / "body").write_bytes(data)
+    with contextlib.closing(Web({"mirror": lambda web, request, rest: response(200, request.body)})) as web:
+        process = lab.run("hcurl", "-q", "-sS", "--data-binary", "@body", *output, f"{web.url}/mirror", cwd=lab.folder)
+    assert process.wait() == 0, process
+    assert [request.body for request in web.requests] == [data]
+    answer = (lab.folder / "answer").read_bytes() if output else b""
+    assert (answer, process.out()) == ((data, b"") if output else (b"", data))
 
 
 def test_a_pipe_in_a_form_is_sent_as_it_comes(lab, web):

@@ -74,6 +74,20 @@ def test_a_connection_that_fails(lab, args):
     assert status == (0 if args.startswith("-zu ") else 1)  # nc does not probe UDP without -v
 
 
+@pytest.mark.parametrize("args", ["127.0.0.1 P", "-N 127.0.0.1 P", "localhost P"])
+def test_a_refused_connection_is_not_status_0(lab, args):
+    """Or a script would take what it sent for delivered. Without -v nc says nothing; hnc tells the reason all
+    the same, in the words that both have with -v."""
+    port = closed_ports(lab, 1)[0]
+    argv = args.replace("P", str(port)).split()
+    ours, theirs = (lab.run(name, *argv, data=b"lost\n") for name in ("hnc", NC))
+    assert ours.wait() == theirs.wait() == 1
+    assert ours.out() == theirs.out() == b""
+    assert theirs.err() == ""
+    told = words(lab.run(NC, "-v", *argv, data=b"lost\n"), NC)
+    assert words(ours, "hnc") == told and "Connection refused\n" in told
+
+
 @pytest.mark.parametrize("options", ["-U", "-vU", "-zU", "-zvU", "-uU", "-zuU"])
 def test_a_path_that_is_not_there(lab, options):
     assert same(lab, options, lab.path("missing")) == 1

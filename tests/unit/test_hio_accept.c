@@ -132,7 +132,7 @@ static hio_t *listen_on(hloop_t *loop, struct sockaddr_in *addr)
     return io;
 }
 
-/* Named fault: nine system calls per accept. Here it is the accept itself and the poller's, and one
+/* Nine in the model. Here it is the accept itself and the poller's, and one
  * accept more at the end that finds nobody. */
 static void an_accept_costs_two_system_calls(void **state)
 {

@@ -226,8 +226,7 @@ static void an_end_of_data_drops_nothing_that_is_queued(void **state)
     hio_finish();
 }
 
-/* Named fault: half-close loses the reply. */
-static void with_an_eof_callback_the_sending_side_stays_open(void **state)
+static void a_half_close_does_not_lose_the_reply(void **state)
 {
     (void)state;
     assert_int_equal(hio_setcb_eof(io, seen_on_eof), 0);
@@ -532,7 +531,7 @@ int main(void)
         TEST(reset_shows_as_a_reset),
         TEST(an_end_of_data_closes_without_an_error),
         TEST(an_end_of_data_drops_nothing_that_is_queued),
-        TEST(with_an_eof_callback_the_sending_side_stays_open),
+        TEST(a_half_close_does_not_lose_the_reply),
         TEST(a_reset_while_reading),
         TEST(a_reset_while_sending),
         TEST(a_reset_while_reading_and_sending),

@@ -90,8 +90,7 @@ static void each_datagram_comes_with_its_sender(void **state)
     hloop_free(&loop);
 }
 
-/* Named fault: UDP truncated to 8 KiB. */
-static void the_largest_datagram_is_whole_both_ways(void **state)
+static void udp_is_not_truncated_to_8_kib(void **state)
 {
     static const int sizes[] = {0, 1, 8191, 8192, 8193, 60000, LARGEST};
     char *data = new_pattern(LARGEST), *back = malloc(LARGEST + 1);
@@ -114,9 +113,9 @@ static void the_largest_datagram_is_whole_both_ways(void **state)
     free(back);
 }
 
-/* Named fault: clients mixed up. Many are waiting when the loop looks; each answer goes to the one
+/* Many are waiting when the loop looks; each answer goes to the one
  * that asked, though they leave together. */
-static void under_load_each_client_gets_its_own_answer(void **state)
+static void udp_clients_are_not_mixed_up(void **state)
 {
     int fds[CLIENTS];
     in_port_t port;
@@ -567,8 +566,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(each_datagram_comes_with_its_sender),
-        TEST(the_largest_datagram_is_whole_both_ways),
-        TEST(under_load_each_client_gets_its_own_answer),
+        TEST(udp_is_not_truncated_to_8_kib),
+        TEST(udp_clients_are_not_mixed_up),
         TEST(batches_of_64_lose_nothing),
         TEST(reading_stopped_within_a_batch_can_start_again),
         TEST(read_once_takes_one_datagram),

@@ -44,8 +44,8 @@ static bool is_blocking(int fd)
 
 /* ---- plain files ----------------------------------------------------------------------------- */
 
-/* Named fault: nc < file sends nothing (epoll refuses plain files). */
-static void a_plain_file_is_read_whole_whatever_its_size(void **state)
+/* What made `nc < file` send nothing. */
+static void a_plain_file_that_epoll_refuses_is_read_whole(void **state)
 {
     static const size_t sizes[] = {0, 1, 65535, 65536, 65537, MIB};
     char *data = new_pattern(MIB);
@@ -138,8 +138,7 @@ static void a_directory_is_an_error(void **state)
 
 /* ---- pipes ----------------------------------------------------------------------------------- */
 
-/* Named fault: a spin of zero-length callbacks at EOF on a pipe. */
-static void the_end_of_a_pipe_is_told_once(void **state)
+static void no_spin_of_zero_length_callbacks_at_the_end_of_a_pipe(void **state)
 {
     hloop_stats_t before, after;
     int fds[2];
@@ -178,6 +177,7 @@ static void a_pipe_whose_writer_has_gone_before_ends_at_once(void **state)
     hio_read(io);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.error, 0);
+    assert_int_equal(seen.reads, 0);
     hloop_free(&loop);
 }
 
@@ -199,6 +199,7 @@ static void a_named_pipe_whose_writer_has_gone_before_ends_at_once(void **state)
     hio_read(io);
     RUN_UNTIL(loop, seen.closes == 1);
     assert_int_equal(seen.got, 3);
+    assert_int_equal(seen.reads, 1);
     hloop_free(&loop);
     unlink(path);
     rmdir(folder);
@@ -378,12 +379,12 @@ static void the_master_of_a_terminal_stays_itself(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_plain_file_is_read_whole_whatever_its_size),
+        TEST(a_plain_file_that_epoll_refuses_is_read_whole),
         TEST(a_file_that_is_not_read_keeps_no_loop_busy),
         TEST(a_file_takes_everything_that_is_written),
         TEST(the_null_device_is_at_its_end),
         TEST(a_directory_is_an_error),
-        TEST(the_end_of_a_pipe_is_told_once),
+        TEST(no_spin_of_zero_length_callbacks_at_the_end_of_a_pipe),
         TEST(a_pipe_whose_writer_has_gone_before_ends_at_once),
         TEST(a_named_pipe_whose_writer_has_gone_before_ends_at_once),
         TEST(a_shared_pipe_stays_blocking_for_the_others),

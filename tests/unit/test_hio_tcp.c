@@ -106,8 +106,7 @@ static void writes_before_the_connect_are_sent_in_order(void **state)
     free(data);
 }
 
-/* Named fault: refused connections reported as ENOTCONN, or silently. */
-static void a_refused_connection_says_so(void **state)
+static void a_refused_connection_is_refused_not_enotconn(void **state)
 {
     hloop_t *loop = new_loop();
     struct sockaddr_in addr;
@@ -407,7 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_echo_comes_back),
         TEST(writes_before_the_connect_are_sent_in_order),
-        TEST(a_refused_connection_says_so),
+        TEST(a_refused_connection_is_refused_not_enotconn),
         TEST(a_connect_that_fails_at_once_leaves_the_hio_as_it_was),
         TEST(connecting_without_an_address_is_refused),
         TEST(a_connect_that_gets_no_answer_times_out),

@@ -61,7 +61,6 @@ static void spans_are_sent_as_one(void **state)
     hio_finish();
 }
 
-/* Named fault: a write callback that writes recurses. */
 static int depth, deepest, rewrites;
 
 static void on_write_again(hio_t *self, const void *buf, int len)
@@ -135,8 +134,8 @@ static void limits_that_contradict_are_refused(void **state)
     hio_finish();
 }
 
-/* Named fault: a queued write past 16 MiB closes the connection. */
-static void a_write_past_the_limit_is_refused_and_nothing_else(void **state)
+/* It is refused, and nothing else. */
+static void a_queued_write_past_16_mib_does_not_close_the_connection(void **state)
 {
     size_t queued;
     int rc, n = 0;
@@ -391,7 +390,7 @@ int main(void)
         TEST(a_write_callback_that_writes_does_not_recurse),
         TEST(drained_comes_once_the_queue_has_fallen),
         TEST(limits_that_contradict_are_refused),
-        TEST(a_write_past_the_limit_is_refused_and_nothing_else),
+        TEST(a_queued_write_past_16_mib_does_not_close_the_connection),
         TEST(corked_pieces_leave_together),
         TEST(a_cork_is_pulled_at_the_end_of_the_iteration),
         TEST(closing_pulls_the_cork),

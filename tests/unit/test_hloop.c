@@ -309,7 +309,7 @@ static void a_watched_signal_keeps_the_run_going(void **state)
 
 /* ---- idle costs nothing ---------------------------------------------------------------------- */
 
-/* Named fault: 10 wake-ups a second when idle. An open connection that is quiet, a keep-alive limit
+/* Ten times a second in the model. An open connection that is quiet, a keep-alive limit
  * and a far timer: the loop sleeps until something happens. */
 static void an_idle_loop_does_not_wake_up(void **state)
 {

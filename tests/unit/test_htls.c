@@ -143,6 +143,37 @@ static void the_client_goes_on_after_the_server_has_ended(void **state)
     free(data);
 }
 
+/* Whoever closes, and whatever is still to be sent: the peer can tell the end from a cut. */
+static void every_close_sends_close_notify(void **state)
+{
+    enum { CLOSE, CLOSE_BEHIND_DATA, SHUTDOWN, WAYS };
+    char *data = new_pattern(1 << 20);
+
+    (void)state;
+    for (int i = 0; i < 2 * WAYS; i++) {
+        tls_end_t *closer = i < WAYS ? &tls.client : &tls.server;
+        tls_end_t *other = i < WAYS ? &tls.server : &tls.client;
+        hio_t *io;
+
+        tls_open(server_ctx("good"), client_ctx());
+        tls.server.echo = false;
+        tls_connect();
+        TLS_UNTIL(tls.client.seen.connects && tls.server.seen.connects);
+        io = closer->seen.io;
+        if (i % WAYS == CLOSE_BEHIND_DATA)
+            assert_int_equal(hio_write(io, data, 1 << 20), 1 << 20);
+        if (i % WAYS == SHUTDOWN)
+            assert_int_equal(hio_shutdown(io), 0);
+        else
+            hio_close(io);
+        TLS_UNTIL(other->seen.closes);
+        assert_int_equal(other->seen.error, 0);
+        assert_int_equal(other->seen.got, i % WAYS == CLOSE_BEHIND_DATA ? 1 << 20 : 0);
+        tls_end();
+    }
+    free(data);
+}
+
 /* The socket ends without TLS's own end: somebody may have cut it off. */
 static void an_end_without_close_notify_is_a_truncation(void **state)
 {
@@ -496,6 +527,7 @@ int main(void)
         cmocka_unit_test(what_was_agreed_on_is_told),
         cmocka_unit_test(the_reply_comes_whole_after_the_client_has_ended),
         cmocka_unit_test(the_client_goes_on_after_the_server_has_ended),
+        cmocka_unit_test(every_close_sends_close_notify),
         cmocka_unit_test(an_end_without_close_notify_is_a_truncation),
         cmocka_unit_test(a_truncated_peer_still_gets_its_reply),
         cmocka_unit_test(a_reset_is_told_as_one),

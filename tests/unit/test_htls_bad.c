@@ -59,6 +59,27 @@ static void certificates_that_are_no_good_are_told_apart(void **state)
     }
 }
 
+/* Without a word about whom to trust: the system's authorities, to which the tests' is none. */
+static void certificates_and_host_names_are_verified_by_default(void **state)
+{
+    static const char *const certs[] = {"good", "self", "expired"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(certs); i++) {
+        refuse(certs[i], &(htls_options_t){0}, "a.test");
+        assert_int_equal(tls.client.seen.error, HERR_CERTIFICATE);
+        tls_end();
+    }
+    refuse("good", &(htls_options_t){.ca_file = fixture_path("ca.pem")}, "b.test");
+    assert_says(&tls.client, HERR_CERTIFICATE, "is not for b.test");
+    tls_end();
+    tls_open(server_ctx("good"), client_ctx());
+    tls_connect();
+    TLS_UNTIL(tls.client.seen.connects);
+    assert_true(tls.client.info.verified);
+    tls_end();
+}
+
 static void a_revoked_certificate_is_refused_by_the_list(void **state)
 {
     const htls_options_t options = {.ca_file = fixture_path("ca.pem"),
@@ -446,6 +467,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(certificates_that_are_no_good_are_told_apart),
+        cmocka_unit_test(certificates_and_host_names_are_verified_by_default),
         cmocka_unit_test(a_revoked_certificate_is_refused_by_the_list),
         cmocka_unit_test(a_key_that_is_not_pinned_is_refused_even_if_anything_goes),
         cmocka_unit_test(the_certificate_that_was_refused_can_be_shown),
