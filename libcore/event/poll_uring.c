@@ -1,7 +1,11 @@
 /* io_uring as a poller: one-shot POLL_ADD requests, armed again for the next wait, so that
  * readiness is level-triggered as everywhere; arming and waiting are one system call. A request is
  * named by the hio's handle: a completion of one that is gone, or armed for other events, is not
- * taken for readiness. */
+ * taken for readiness.
+ *
+ * The kernel adds POLLRDHUP to every request. A peer that has shut down its sending side would so
+ * complete each one-shot request at once, for as long as this side waits to send; what waits there
+ * is a request of many shots, which tells each change once, until what is wanted is among them. */
 #if HNET_WITH_URING
 #include "../base/hlib.h"
 #include "../base/hmem.h"
@@ -25,6 +29,8 @@ static char rings; /* an address, not a variable */
 #endif
 
 #define RING_ENTRIES 1024
+/* The last stands for Linux 5.13, which has requests of many shots. */
+#define FEATURES (IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_RSRC_TAGS)
 #define IGNORED 0 /* user_data of requests whose completion says nothing */
 
 /* By descriptor: what is wanted, and the request that is in flight. */
@@ -32,7 +38,8 @@ typedef struct uring_watch_s {
     hio_t *io;
     uint64_t tag; /* of the request in flight, IGNORED: none */
     uint8_t events;
-    bool queued; /* on the list of watches to arm */
+    bool queued;    /* on the list of watches to arm */
+    bool by_change; /* the next request, or the one in flight, is of many shots */
 } uring_watch_t;
 
 typedef struct uring_ctx_s {
@@ -89,8 +96,7 @@ static int uring_init(hloop_t *loop)
     if (!ctx)
         return -ENOMEM;
     rc = uring.io_uring_queue_init_params(RING_ENTRIES, &ctx->ring, &params);
-    if (rc == 0 &&
-        (!(params.features & IORING_FEAT_EXT_ARG) || !(params.features & IORING_FEAT_NODROP))) {
+    if (rc == 0 && (params.features & FEATURES) != FEATURES) {
         uring.io_uring_queue_exit(&ctx->ring);
         rc = HERR_UNSUPPORTED;
     }
@@ -187,6 +193,7 @@ static int uring_update(hloop_t *loop, hio_t *io, int old, int events)
     cancel(ctx, watch, events == 0);
     watch->io = events ? io : NULL;
     watch->events = (uint8_t)events;
+    watch->by_change = false;
     if (events)
         queue_arm(ctx, io->fd);
     return 0;
@@ -209,6 +216,8 @@ static bool arm_one(uring_ctx_t *ctx, int fd)
     io_uring_prep_poll_add(sqe, fd,
                            (watch->events & HV_READ ? POLLIN : 0u) |
                                (watch->events & HV_WRITE ? POLLOUT : 0u));
+    if (watch->by_change)
+        sqe->len |= IORING_POLL_ADD_MULTI;
     sqe->user_data = watch->tag;
     return true;
 }
@@ -226,23 +235,34 @@ static void arm_all(uring_ctx_t *ctx)
     }
 }
 
+static int events_of(const struct io_uring_cqe *cqe)
+{
+    if (cqe->res < 0 || (cqe->res & (POLLERR | POLLHUP | POLLNVAL)))
+        return HV_RDWR;
+    return (cqe->res & POLLIN ? HV_READ : 0) | (cqe->res & POLLOUT ? HV_WRITE : 0);
+}
+
 static void complete(hloop_t *loop, uring_ctx_t *ctx, const struct io_uring_cqe *cqe)
 {
     uint32_t fd = (uint32_t)cqe->user_data;
+    bool goes_on = cqe->flags & IORING_CQE_F_MORE;
+    int events = events_of(cqe);
     uring_watch_t *watch;
-    bool broken;
 
     if (cqe->user_data == IGNORED || fd >= ctx->cap)
         return;
     watch = &ctx->watches[fd];
     if (watch->tag != cqe->user_data)
         return;
+    if (!events && goes_on)
+        return;
+    if (goes_on)
+        cancel(ctx, watch, false);
     watch->tag = IGNORED;
+    watch->by_change = !events;
     queue_arm(ctx, (int)fd);
-    broken = cqe->res < 0 || (cqe->res & (POLLERR | POLLHUP | POLLNVAL));
-    hloop__ready(loop, watch->io,
-                 (broken || (cqe->res & POLLIN) ? HV_READ : 0) |
-                     (broken || (cqe->res & POLLOUT) ? HV_WRITE : 0));
+    if (events)
+        hloop__ready(loop, watch->io, events);
 }
 
 static int submit_and_wait(uring_ctx_t *ctx, int64_t timeout_ns)

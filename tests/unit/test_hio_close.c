@@ -249,6 +249,32 @@ static void a_half_close_does_not_lose_the_reply(void **state)
     hio_finish();
 }
 
+/* It is waited for as any other, though its end is there to be told again and again. */
+static void a_half_closed_peer_that_stalls_costs_no_turn_of_the_loop(void **state)
+{
+    hloop_stats_t before, after;
+
+    (void)state;
+    assert_int_equal(hio_setcb_eof(io, seen_on_eof), 0);
+    hio_read(io);
+    assert_int_equal(shutdown(peer, SHUT_WR), 0);
+    RUN_UNTIL(loop, seen.eofs == 1);
+    assert_int_equal(hio_write(io, data, BIG), BIG);
+    assert_true(hio_write_bufsize(io) > 0);
+    settle(loop);
+    hloop_stats(loop, &before);
+    htimer_add(loop, (htimer_cb)htimer_del, 30, 1);
+    while (hloop_ntimers(loop) > 0)
+        assert_int_equal(hloop_run(loop), 0);
+    hloop_stats(loop, &after);
+    assert_true(after.iterations - before.iterations <= 5);
+    hio_close(io);
+    assert_int_equal(peer_takes_all(), BIG);
+    RUN_UNTIL(loop, seen.closes == 1);
+    assert_int_equal(seen.error, 0);
+    hio_finish();
+}
+
 /* ---- resets in each state -------------------------------------------------------------------- */
 
 static void a_reset_while_reading(void **state)
@@ -532,6 +558,7 @@ int main(void)
         TEST(an_end_of_data_closes_without_an_error),
         TEST(an_end_of_data_drops_nothing_that_is_queued),
         TEST(a_half_close_does_not_lose_the_reply),
+        TEST(a_half_closed_peer_that_stalls_costs_no_turn_of_the_loop),
         TEST(a_reset_while_reading),
         TEST(a_reset_while_sending),
         TEST(a_reset_while_reading_and_sending),
