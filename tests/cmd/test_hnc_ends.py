@@ -301,7 +301,7 @@ def test_a_slow_peer_that_stopped_sending_gets_what_a_pipe_still_holds(lab, role
 # ---- from a pipe to a UNIX socket: the kernel moves what comes, past hnc ---------------------------
 
 
-class CarriedPipe:
+class CarriedPipe(Conversation):
     """hnc between a pipe, which is fed here, and a UNIX socket."""
 
     def __init__(self, lab, *options, **process_options):
@@ -326,12 +326,6 @@ class CarriedPipe:
     def end(self):
         os.close(self.pipe)
         os.close(self.reader)
-
-    def receive_all(self):
-        data = b""
-        while piece := self.peer.recv(MIB):
-            data += piece
-        return data
 
     def fill_output(self):
         """Sends until hnc takes no more for some time."""
@@ -358,6 +352,33 @@ def test_a_peer_that_stopped_sending_and_stalls_gets_what_comes_through_a_pipe_l
     received = talk.receive_all()
     assert len(received) == size + 10 and received.endswith(b"last")
     assert talk.hnc.wait() == 0
+
+
+@pytest.mark.parametrize("unread", [False, True], ids=["after a shutdown", "with unread data"])
+@pytest.mark.parametrize("poller", ["epoll", "poll", "select", "io_uring"])
+def test_a_pipe_that_never_ends_is_left_when_the_peer_goes(lab, poller, unread):
+    talk = CarriedPipe(lab, "-N", env={**os.environ, "HNET_POLLER": poller})
+
+    def write_on():
+        try:
+            while os.write(talk.pipe, bytes(65536)):
+                pass
+        except BrokenPipeError:
+            pass
+
+    os.close(talk.reader)  # hnc alone has it
+    writer = threading.Thread(target=write_on, daemon=True)
+    writer.start()
+    size = 5 * MIB
+    while size > 0:
+        size -= len(talk.peer.recv(MIB))
+    if not unread:
+        talk.peer.shutdown(socket.SHUT_RD)
+    talk.peer.close()
+    assert talk.hnc.wait() in (0, 1)  # not by a signal
+    writer.join(TIMEOUT)
+    assert not writer.is_alive()
+    os.close(talk.pipe)
 
 
 def pieces_taken(lab):
