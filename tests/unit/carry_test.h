@@ -9,6 +9,27 @@
 
 #define SIZE ((size_t)3 << 20)
 
+/* The system call of the test can be made to fail. */
+static struct {
+    int err;        /* what every second call fails with; 0: none does */
+    bool always;    /* not only every second */
+    size_t at_most; /* bytes it moves; 0: as asked */
+    int n;          /* calls */
+} fault;
+
+/* Counts a call; true: errno is set, and it fails. */
+static inline bool call_fails(void)
+{
+    fault.n++;
+    errno = fault.err;
+    return fault.err && (fault.always || fault.n % 2);
+}
+
+static inline size_t call_len(size_t len)
+{
+    return fault.at_most && len > fault.at_most ? fault.at_most : len;
+}
+
 /* What sockets are said to have, whatever is usual on this machine (--wrap=getsockopt). */
 static const char *congestion;
 
@@ -35,6 +56,7 @@ static int calls, failure;
 static inline int carry_setup(void **state)
 {
     loop_test_setup(state);
+    memset(&fault, 0, sizeof(fault));
     congestion = "cubic";
     loop = new_loop();
     feeder = -1;

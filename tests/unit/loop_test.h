@@ -73,6 +73,20 @@ static inline uint64_t events_of_settling(hloop_t *loop)
     return after.events - before.events;
 }
 
+/* How often the loop turns within this time, when nothing is there to be done. */
+static inline uint64_t turns_within(hloop_t *loop, uint32_t ms)
+{
+    uint64_t end_ns = htime_monotonic_ns() + ms * HTIME_NS_PER_MS;
+    hloop_stats_t before, after;
+
+    hloop_stats(loop, &before);
+    assert_non_null(htimer_add(loop, (htimer_cb)htimer_del, ms, 1));
+    while (htime_monotonic_ns() < end_ns)
+        assert_int_equal(hloop_run(loop), 0);
+    hloop_stats(loop, &after);
+    return after.iterations - before.iterations;
+}
+
 static inline uint64_t now_ms(void)
 {
     return htime_monotonic_ns() / HTIME_NS_PER_MS;

@@ -16,31 +16,12 @@
 
 /* ---- the system call that can be made to fail (test_hcarry.wrap) ----------------------------- */
 
-static struct {
-    int err;        /* what every second call fails with; 0: none does */
-    bool always;    /* not only every second */
-    size_t at_most; /* bytes it moves; 0: as asked */
-    int n;
-} fault;
-
 ssize_t __real_sendfile(int to, int from, off_t *offset, size_t len);
 ssize_t __wrap_sendfile(int to, int from, off_t *offset, size_t len);
 
 ssize_t __wrap_sendfile(int to, int from, off_t *offset, size_t len)
 {
-    fault.n++;
-    if (fault.err && (fault.always || fault.n % 2)) {
-        errno = fault.err;
-        return -1;
-    }
-    return __real_sendfile(to, from, offset,
-                           fault.at_most && len > fault.at_most ? fault.at_most : len);
-}
-
-static int setup(void **state)
-{
-    memset(&fault, 0, sizeof(fault));
-    return carry_setup(state);
+    return call_fails() ? -1 : __real_sendfile(to, from, offset, call_len(len));
 }
 
 /* ---- a file, by the kernel ------------------------------------------------------------------- */
@@ -428,24 +409,26 @@ static void datagrams_are_not_carried(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_file_arrives_whole_past_the_read_callback, setup),
-        cmocka_unit_test_setup(what_the_call_refuses_for_now_is_tried_again, setup),
-        cmocka_unit_test_setup(a_file_that_the_kernel_refuses_goes_to_the_read_callback, setup),
-        cmocka_unit_test_setup(a_peer_that_is_gone_fails_the_carry_and_closes, setup),
-        cmocka_unit_test_setup(a_broken_pipe_is_an_error_of_the_target, setup),
-        cmocka_unit_test_setup(a_peer_that_takes_nothing_meets_the_write_time_limit, setup),
-        cmocka_unit_test_setup(a_blocked_file_costs_no_turn_of_the_loop, setup),
-        cmocka_unit_test_setup(a_rate_of_either_side_limits_what_the_kernel_moves, setup),
-        cmocka_unit_test_setup(what_is_queued_before_goes_before, setup),
-        cmocka_unit_test_setup(a_stream_arrives_whole_past_the_read_callback, setup),
-        cmocka_unit_test_setup(a_buffer_exists_only_while_bytes_are_in_it, setup),
-        cmocka_unit_test_setup(a_small_queue_is_never_overrun, setup),
-        cmocka_unit_test_setup(an_error_of_the_target_is_told, setup),
-        cmocka_unit_test_setup(another_read_callback_gets_the_bytes, setup),
-        cmocka_unit_test_setup(after_the_stop_bytes_go_to_the_read_callback, setup),
-        cmocka_unit_test_setup(bytes_for_a_target_that_is_gone_go_to_the_read_callback, setup),
-        cmocka_unit_test_setup(the_callback_may_close_both, setup),
-        cmocka_unit_test_setup(datagrams_are_not_carried, setup),
+        cmocka_unit_test_setup(a_file_arrives_whole_past_the_read_callback, carry_setup),
+        cmocka_unit_test_setup(what_the_call_refuses_for_now_is_tried_again, carry_setup),
+        cmocka_unit_test_setup(a_file_that_the_kernel_refuses_goes_to_the_read_callback,
+                               carry_setup),
+        cmocka_unit_test_setup(a_peer_that_is_gone_fails_the_carry_and_closes, carry_setup),
+        cmocka_unit_test_setup(a_broken_pipe_is_an_error_of_the_target, carry_setup),
+        cmocka_unit_test_setup(a_peer_that_takes_nothing_meets_the_write_time_limit, carry_setup),
+        cmocka_unit_test_setup(a_blocked_file_costs_no_turn_of_the_loop, carry_setup),
+        cmocka_unit_test_setup(a_rate_of_either_side_limits_what_the_kernel_moves, carry_setup),
+        cmocka_unit_test_setup(what_is_queued_before_goes_before, carry_setup),
+        cmocka_unit_test_setup(a_stream_arrives_whole_past_the_read_callback, carry_setup),
+        cmocka_unit_test_setup(a_buffer_exists_only_while_bytes_are_in_it, carry_setup),
+        cmocka_unit_test_setup(a_small_queue_is_never_overrun, carry_setup),
+        cmocka_unit_test_setup(an_error_of_the_target_is_told, carry_setup),
+        cmocka_unit_test_setup(another_read_callback_gets_the_bytes, carry_setup),
+        cmocka_unit_test_setup(after_the_stop_bytes_go_to_the_read_callback, carry_setup),
+        cmocka_unit_test_setup(bytes_for_a_target_that_is_gone_go_to_the_read_callback,
+                               carry_setup),
+        cmocka_unit_test_setup(the_callback_may_close_both, carry_setup),
+        cmocka_unit_test_setup(datagrams_are_not_carried, carry_setup),
     };
 
     return run_on_each_poller("hcarry", tests, ARRAY_LENGTH(tests));

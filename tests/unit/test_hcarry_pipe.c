@@ -13,13 +13,7 @@
 
 /* ---- the system calls that can be made to fail (test_hcarry_pipe.wrap) ----------------------- */
 
-static struct {
-    int err;        /* what every second call fails with; 0: none does */
-    bool always;    /* not only every second */
-    size_t at_most; /* bytes it moves; 0: as asked */
-    int n;          /* calls */
-    bool is_remote; /* the peer is said to be elsewhere */
-} fault;
+static bool is_remote; /* the peer is said to be elsewhere */
 
 ssize_t __real_splice(int from, off_t *off_from, int to, off_t *off_to, size_t len, unsigned flags);
 ssize_t __wrap_splice(int from, off_t *off_from, int to, off_t *off_to, size_t len, unsigned flags);
@@ -29,28 +23,21 @@ int __wrap_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
 /* NOLINTNEXTLINE(readability-function-size): the system call's signature */
 ssize_t __wrap_splice(int from, off_t *off_from, int to, off_t *off_to, size_t len, unsigned flags)
 {
-    fault.n++;
-    if (fault.err && (fault.always || fault.n % 2)) {
-        errno = fault.err;
-        return -1;
-    }
-    if (fault.at_most && len > fault.at_most)
-        len = fault.at_most;
-    return __real_splice(from, off_from, to, off_to, len, flags);
+    return call_fails() ? -1 : __real_splice(from, off_from, to, off_to, call_len(len), flags);
 }
 
 int __wrap_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 {
     int rc = __real_getpeername(fd, addr, len);
 
-    if (rc == 0 && fault.is_remote)
+    if (rc == 0 && is_remote)
         ((struct sockaddr_in *)addr)->sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1 */
     return rc;
 }
 
 static int setup(void **state)
 {
-    memset(&fault, 0, sizeof(fault));
+    is_remote = false;
     return carry_setup(state);
 }
 
@@ -209,7 +196,7 @@ static void to_a_paced_socket_of_the_same_machine_all_is_copied(void **state)
     pipe_through(SIZE, SIZE);
     assert_int_equal(fault.n, 0);
     assert_int_equal(carried, SIZE);
-    fault.is_remote = true;
+    is_remote = true;
     assert_true(hcarry_is_kernel(from, to));
     end();
 }
