@@ -407,10 +407,12 @@ def test_q_counts_from_when_all_of_a_pipe_is_sent_whatever_becomes_of_stdout(lab
         talk.feed(bytes(8000))
     talk.end()
     with open(reader, "rb") as output:
-        threading.Thread(target=output.read, daemon=True).start()
+        reading = threading.Thread(target=output.read, daemon=True)
+        reading.start()
         time.sleep(2)  # longer than -q
         assert len(talk.receive_all()) == pieces * 8000
         assert talk.hnc.wait() == 0
+        reading.join(TIMEOUT)
 
 
 # ---- breaks --------------------------------------------------------------------------------------
