@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #define ALIGNMENT 64
+#define OBJECT_SIZE_MIN 32
 #define OBJECT_SIZE_MAX (SIZE_MAX / HSLAB_CHUNK_SLOTS / 8)
 #define CHUNKS_MAX (HSLAB_SLOTS_MAX / HSLAB_CHUNK_SLOTS)
 #define CHUNK_CAP_MIN 8
@@ -144,7 +145,7 @@ void hslab_init(hslab_t *slab, size_t object_size)
 {
     memset(slab, 0, sizeof(*slab));
     hlist_init(&slab->marked);
-    slab->object_size = ALIGNMENT;
+    slab->object_size = OBJECT_SIZE_MIN;
     while (slab->object_size < object_size && slab->object_size <= OBJECT_SIZE_MAX)
         slab->object_size *= 2; /* past the maximum every alloc fails */
     slab->block_chunks = hslab_block_chunks(slab->object_size);
@@ -176,6 +177,27 @@ void hslab_mark(hslab_chunk_t *chunk, uint32_t slot)
     mark(chunk, slot / HSLAB_WORD_SLOTS, 1ULL << slot % HSLAB_WORD_SLOTS);
 }
 
+/* What stands beside the objects of a new run. */
+static void begin_use(hslab_chunk_t *chunk, uint32_t word, uint64_t slots)
+{
+    uint32_t *uses = chunk->uses + word * HSLAB_WORD_SLOTS;
+    uint8_t *notes = chunk->notes + word * HSLAB_WORD_SLOTS;
+    uint32_t use = chunk->slab->runs++;
+
+    if (slots == UINT64_MAX) {
+        for (uint32_t bit = 0; bit < HSLAB_WORD_SLOTS; bit++)
+            uses[bit] = use;
+        memset(notes, 0, HSLAB_WORD_SLOTS);
+        return;
+    }
+    for (; slots; slots &= slots - 1) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(slots);
+
+        uses[bit] = use;
+        notes[bit] = 0;
+    }
+}
+
 int hslab_refill(hslab_t *slab)
 {
     hslab_chunk_t *chunk;
@@ -191,6 +213,7 @@ int hslab_refill(hslab_t *slab)
     __builtin_prefetch(slab->run.objects + HSLAB_WORD_SLOTS * slab->object_size, 1);
     slab->taken += (uint32_t)__builtin_popcountll(slab->run.slots);
     mark(chunk, word, slab->run.slots);
+    begin_use(chunk, word, slab->run.slots);
     chunk->free_slots[word] = 0;
     chunk->summary &= chunk->summary - 1;
     if (chunk->summary == 0) {

@@ -37,7 +37,7 @@ extern "C" {
 #define HSLAB_BLOCK_SIZE ((size_t)2 << 20) /* of objects, unless a single chunk has more */
 #define HSLAB_HUGE_FROM ((size_t)16 << 20) /* of objects: from there on a huge page wastes little */
 #define HSLAB_SLOTS_MAX (1u << 30)
-#define HSLAB_PREFETCH_AHEAD 32 /* objects; a hint, so nothing has to be there */
+#define HSLAB_PREFETCH_AHEAD 2048 /* bytes; a hint, so nothing has to be there */
 
 /* Stands with the heads of its block in front of their objects. Here only for the inline
  * functions. */
@@ -52,6 +52,8 @@ typedef struct hslab_chunk_s {
     uint64_t free_slots[64];
     uint64_t marks[64];
     uint32_t tags[HSLAB_CHUNK_SLOTS];
+    uint32_t uses[HSLAB_CHUNK_SLOTS];
+    uint8_t notes[HSLAB_CHUNK_SLOTS];
 } hslab_chunk_t;
 
 /* Some slots of a word: bit b is the one of index first + b, at objects + b * object_size. */
@@ -69,9 +71,10 @@ typedef struct hslab_s {
     uint32_t chunk_cap;
     uint32_t first_partial; /* no chunk below this one has a free slot */
     uint32_t taken;         /* objects alive, and the run's */
+    uint32_t runs;          /* so far */
     uint32_t block_chunks;  /* see hslab_block_chunks */
     hlist_t marked;         /* chunks */
-    size_t object_size;     /* rounded up to a power of two, at least 64 */
+    size_t object_size;     /* rounded up to a power of two, at least 32 */
 } hslab_t;
 
 void hslab_init(hslab_t *slab, size_t object_size);
@@ -129,11 +132,23 @@ static inline uint32_t hslab_slot_of(const void *object, size_t object_size)
     return (uint32_t)((uintptr_t)object / object_size) & (HSLAB_CHUNK_SLOTS - 1);
 }
 
-/* A number beside each object that is the caller's to use: it is found without touching the
- * object, and neighbours share cache lines. hslab_alloc does not set it. */
+/* What stands beside each object is found without touching the object, and neighbours share cache
+ * lines. The tag is the caller's to use; hslab_alloc does not set it. */
 static inline uint32_t *hslab_tag(const hslab_t *slab, uint32_t index)
 {
     return &slab->chunks[index >> HSLAB_CHUNK_BITS]->tags[index & (HSLAB_CHUNK_SLOTS - 1)];
+}
+
+/* The note is the caller's too, and 0 when an object is handed out. */
+static inline uint8_t *hslab_note(hslab_chunk_t *chunk, uint32_t slot)
+{
+    return &chunk->notes[slot];
+}
+
+/* Names an object of the slab among all that there have been, until 2^32 runs later. */
+static inline uint64_t hslab_id(const hslab_chunk_t *chunk, uint32_t slot)
+{
+    return (uint64_t)chunk->uses[slot] << 32 | chunk->number << HSLAB_CHUNK_BITS | slot;
 }
 
 /* An object of the run, which must not be empty; object_size as in the slab, rounded up. The caller
@@ -143,12 +158,13 @@ static inline void *hslab_take(hslab_t *slab, size_t object_size)
     uint32_t bit = (uint32_t)__builtin_ctzll(slab->run.slots);
     char *object = slab->run.objects + bit * object_size;
 
-    __builtin_prefetch(object + HSLAB_PREFETCH_AHEAD * object_size, 1);
+    __builtin_prefetch(object + HSLAB_PREFETCH_AHEAD, 1);
     slab->run.slots &= slab->run.slots - 1;
     return object;
 }
 
-/* An object, not zeroed, 64-byte aligned, marked, and its index; NULL when out of memory. */
+/* An object, not zeroed, aligned to its rounded size up to 64 bytes, marked, and its index; NULL
+ * when out of memory. */
 static inline void *hslab_alloc(hslab_t *slab, uint32_t *index)
 {
     if (__builtin_expect(!slab->run.slots, 0) && hslab_refill(slab) < 0)

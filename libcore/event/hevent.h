@@ -1,5 +1,5 @@
-/* hevent: what every event begins with: timers, idles, signals, I/O objects and posted events share
- * this prefix, so that the hevent_* accessors work on all of them. */
+/* hevent: timers, idles, signals, I/O objects and posted events are all events, and the hevent_*
+ * accessors work on all of them. */
 #ifndef HNET_EVENT_HEVENT_H
 #define HNET_EVENT_HEVENT_H
 
@@ -36,29 +36,43 @@ typedef enum {
 #define HEVENT_HIGHEST_PRIORITY 5
 #define HEVENT_PRIORITY_COUNT 11
 
+/* An event begins with its loop's address. A timer has no room for that (a program has many): it
+ * begins with a number, which is odd as no address is, and shares only callback and user data. */
+#define HEVENT_HEAD                                                                                \
+    union {                                                                                        \
+        hloop_t *loop;                                                                             \
+        uint64_t stamp;                                                                            \
+    };                                                                                             \
+    hevent_cb cb;                                                                                  \
+    void *userdata;
+
 #define HEVENT_FIELDS                                                                              \
-    hloop_t *loop;                                                                                 \
+    HEVENT_HEAD                                                                                    \
     hevent_type_e event_type;                                                                      \
     int8_t priority;                                                                               \
     uint8_t state;   /* private to the module that owns the event */                               \
     uint16_t detail; /* private to the module that owns the event */                               \
-    uint64_t event_id;                                                                             \
-    hevent_cb cb;                                                                                  \
-    void *userdata;
+    uint64_t event_id;
 
 /* Complete, because programs post one from the stack. */
 struct hevent_s {
     HEVENT_FIELDS
 };
 
-#define hevent_loop(ev) (((hevent_t *)(ev))->loop)
-#define hevent_type(ev) (((hevent_t *)(ev))->event_type)
-#define hevent_id(ev) (((hevent_t *)(ev))->event_id)
+#define hevent_loop(ev) hevent_loop_of((const hevent_t *)(ev))
+#define hevent_type(ev) hevent_type_of((const hevent_t *)(ev))
+#define hevent_id(ev) hevent_id_of((const hevent_t *)(ev))
 #define hevent_cb(ev) (((hevent_t *)(ev))->cb)
-#define hevent_priority(ev) (((hevent_t *)(ev))->priority)
+#define hevent_priority(ev) hevent_priority_of((const hevent_t *)(ev))
 #define hevent_userdata(ev) (((hevent_t *)(ev))->userdata)
 #define hevent_set_userdata(ev, udata) (((hevent_t *)(ev))->userdata = (void *)(udata))
 #define hevent_set_priority(ev, prio) hevent_set_priority_of((hevent_t *)(ev), (prio))
+
+/* What the macros stand for. An event's id is that of no other event of its type on its loop. */
+hloop_t *hevent_loop_of(const hevent_t *ev);
+hevent_type_e hevent_type_of(const hevent_t *ev);
+uint64_t hevent_id_of(const hevent_t *ev);
+int hevent_priority_of(const hevent_t *ev);
 
 /* Clamps to -5..5. Call it from the loop's thread, or on an event not posted yet. */
 void hevent_set_priority_of(hevent_t *ev, int priority);

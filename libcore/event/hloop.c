@@ -95,18 +95,9 @@ static void run_work(hloop_t *loop)
 
 /* ---- posts ----------------------------------------------------------------------------------- */
 
-static int8_t clamp_priority(int priority)
-{
-    if (priority < HEVENT_LOWEST_PRIORITY)
-        return HEVENT_LOWEST_PRIORITY;
-    if (priority > HEVENT_HIGHEST_PRIORITY)
-        return HEVENT_HIGHEST_PRIORITY;
-    return (int8_t)priority;
-}
-
 int hloop_post_event(hloop_t *loop, const hevent_t *ev)
 {
-    hpost_kind_t kind = {ev->cb, ev->event_type, clamp_priority(ev->priority)};
+    hpost_kind_t kind = {ev->cb, ev->event_type, hevent__clamp(ev->priority)};
     int rc;
 
     if (kind.event_type == HEVENT_TYPE_NONE)
@@ -184,13 +175,6 @@ int hloop_wakeup(hloop_t *loop)
 }
 
 /* ---- the iteration --------------------------------------------------------------------------- */
-
-void hevent_set_priority_of(hevent_t *ev, int priority)
-{
-    ev->priority = clamp_priority(priority);
-    if (ev->loop)
-        ev->loop->priorities |= hloop__priority_bit(ev->priority);
-}
 
 static void bring_up_to_date(hloop_t *loop)
 {

@@ -38,7 +38,8 @@ typedef struct htimers_s {
     hheap_entry_t *due; /* of this iteration, in firing order; as much room again behind due_cap */
     size_t due_cap;
     size_t stale;
-    uint32_t order; /* of the last entry */
+    uint32_t order;   /* of the last entry */
+    bool are_special; /* some have had a note: see htimer.c */
 } htimers_t;
 
 struct hloop_s {
@@ -167,6 +168,9 @@ static inline uint32_t hloop__priority_bit(int priority)
     return 1u << (priority - HEVENT_LOWEST_PRIORITY);
 }
 
+/* hevent.c: to -5..5. */
+int8_t hevent__clamp(int priority);
+
 /* htimer.c */
 int htimer__loop_init(hloop_t *loop);
 void htimer__loop_deinit(hloop_t *loop);
@@ -175,6 +179,11 @@ void htimer__run_due(hloop_t *loop, int priority);
 int64_t htimer__wait_for_some(hloop_t *loop);
 void htimer__put_back(hloop_t *loop);                         /* what no priority has run */
 void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns); /* no clock, for activity time-outs */
+hloop_t *htimer__loop(const htimer_t *timer);
+hevent_type_e htimer__type(const htimer_t *timer);
+uint64_t htimer__id(const htimer_t *timer);
+int htimer__priority(const htimer_t *timer);
+void htimer__set_priority(htimer_t *timer, int8_t priority);
 
 /* False: there may be some, and all of them deleted since. */
 static inline bool htimer__are_none(const hloop_t *loop)

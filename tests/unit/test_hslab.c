@@ -381,9 +381,9 @@ static void an_object_tells_its_chunk_slot_and_tag(void **state)
     hslab_t slabs[2];
 
     (void)state;
-    hslab_init(&slabs[0], 64);
+    hslab_init(&slabs[0], 32);
     hslab_init(&slabs[1], 4000);
-    for (uint32_t i = 0; i < 9 * HSLAB_CHUNK_SLOTS + 10; i++) { /* 8 small chunks are a block */
+    for (uint32_t i = 0; i < 17 * HSLAB_CHUNK_SLOTS + 10; i++) { /* 16 small chunks are a block */
         for (int s = 0; s < 2; s++) {
             uint32_t index = 0;
             const void *object = hslab_alloc(&slabs[s], &index);
@@ -396,12 +396,39 @@ static void an_object_tells_its_chunk_slot_and_tag(void **state)
             *hslab_tag(&slabs[s], index) = ~index;
         }
     }
-    for (uint32_t i = 0; i < 9 * HSLAB_CHUNK_SLOTS + 10; i++) { /* 8 small chunks are a block */
+    for (uint32_t i = 0; i < 17 * HSLAB_CHUNK_SLOTS + 10; i++) {
         assert_int_equal(*hslab_tag(&slabs[0], i), ~i);
         assert_int_equal(*hslab_tag(&slabs[1], i), ~i);
     }
     hslab_deinit(&slabs[0]);
     hslab_deinit(&slabs[1]);
+}
+
+/* Those of a word that is taken whole, and of one with holes. */
+static void an_object_has_an_id_of_its_own_and_no_note(void **state)
+{
+    enum { TIMES = 300, LIVE = 100 };
+    static uint64_t ids[TIMES];
+    uint32_t index = 0;
+    hslab_t slab;
+    void *object;
+
+    (void)state;
+    hslab_init(&slab, 8);
+    for (int i = 0; i < LIVE; i++)
+        assert_non_null(hslab_alloc(&slab, &index));
+    for (int i = 0; i < TIMES; i++) {
+        object = hslab_alloc(&slab, &index);
+        assert_non_null(object);
+        assert_int_equal((uintptr_t)object % 32, 0);
+        assert_int_equal(*hslab_note(slab.chunks[0], index), 0);
+        *hslab_note(slab.chunks[0], index) = 0xff;
+        ids[i] = hslab_id(slab.chunks[0], index);
+        for (int j = 0; j < i; j++)
+            assert_true(ids[j] != ids[i]);
+        hslab_free(&slab, index);
+    }
+    hslab_deinit(&slab);
 }
 
 int main(void)
@@ -414,6 +441,7 @@ int main(void)
         cmocka_unit_test(new_objects_are_marked_and_found_in_order),
         cmocka_unit_test(a_freed_object_can_still_be_looked_up),
         cmocka_unit_test(an_object_tells_its_chunk_slot_and_tag),
+        cmocka_unit_test(an_object_has_an_id_of_its_own_and_no_note),
         cmocka_unit_test(memory_that_is_not_used_is_not_resident),
         cmocka_unit_test(only_a_large_slab_asks_for_huge_pages),
         cmocka_unit_test(an_object_too_large_for_memory_is_refused),

@@ -257,37 +257,81 @@ static void a_very_far_timer_does_not_fire(void **state)
     hloop_free(&loop);
 }
 
-/* ---- cron-like ------------------------------------------------------------------------------- */
+/* ---- as events ------------------------------------------------------------------------------- */
 
-static void a_pattern_out_of_range_is_refused(void **state)
+static void a_timer_answers_as_any_event_does(void **state)
 {
-    static const int8_t bad[][5] = {
-        {60, -1, -1, -1, -1}, {-2, -1, -1, -1, -1}, {-1, 24, -1, -1, -1},
-        {-1, -1, 0, -1, -1},  {-1, -1, 32, -1, -1}, {-1, -1, -1, 7, -1},
-        {-1, -1, -1, -1, 0},  {-1, -1, -1, -1, 13}, {0, 0, 30, -1, 2}};
+    hloop_t *loop = new_loop(), *other = new_loop();
+    htimer_t *timer = add(loop, 1000, 2, 7), *second = add(loop, 1000, 2, 8);
+
+    (void)state;
+    assert_ptr_equal(hevent_loop(timer), loop);
+    assert_ptr_equal(hevent_loop(add(other, 1000, 1, 9)), other);
+    assert_int_equal(hevent_type(timer), HEVENT_TYPE_TIMEOUT);
+    assert_ptr_equal(hevent_cb(timer), (hevent_cb)on_fire);
+    assert_int_equal((intptr_t)hevent_userdata(timer), 7);
+    assert_int_equal(hevent_priority(timer), HEVENT_NORMAL_PRIORITY);
+    hevent_set_priority(timer, -99);
+    assert_int_equal(hevent_priority(timer), HEVENT_LOWEST_PRIORITY);
+    hevent_set_priority(timer, 99);
+    assert_int_equal(hevent_priority(timer), HEVENT_HIGHEST_PRIORITY);
+    assert_int_equal(hevent_priority(second), HEVENT_NORMAL_PRIORITY);
+    assert_true(hevent_id(timer) != hevent_id(second));
+    hloop_free(&loop);
+    hloop_free(&other);
+}
+
+static htimer_t *answering;
+
+static void on_answer(htimer_t *timer)
+{
+    assert_ptr_equal(timer, answering);
+    assert_int_equal(hevent_type(timer), HEVENT_TYPE_TIMEOUT);
+    assert_int_equal(hevent_priority(timer), HEVENT_HIGH_PRIORITY);
+    assert_non_null(hevent_loop(timer));
+    on_fire(timer);
+}
+
+static void a_timer_answers_in_its_callback_too(void **state)
+{
     hloop_t *loop = new_loop();
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
-        assert_null(htimer_add_period(loop, on_fire, bad[i][0], bad[i][1], bad[i][2], bad[i][3],
-                                      bad[i][4], 1));
-    assert_int_equal(hloop_ntimers(loop), 0);
+    answering = htimer_add(loop, on_answer, 1, 2);
+    assert_non_null(answering);
+    hevent_set_priority(answering, HEVENT_HIGH_PRIORITY);
+    RUN_UNTIL(loop, fired_n == 2);
     hloop_free(&loop);
 }
 
-static void a_pattern_that_comes_is_taken(void **state)
+/* All slots of the slab's first word are used again: nothing of the timers before is left. */
+static void a_timer_inherits_nothing_from_one_before(void **state)
 {
     hloop_t *loop = new_loop();
-    htimer_t *timer = htimer_add_period(loop, on_fire, -1, -1, -1, -1, -1, INFINITE);
+    htimer_t *timers[64];
+    uint64_t ids[64];
 
     (void)state;
-    assert_non_null(timer);
-    assert_int_equal(hevent_type(timer), HEVENT_TYPE_PERIOD);
-    assert_non_null(htimer_add_period(loop, on_fire, 59, 23, 31, -1, 12, 1));
-    assert_non_null(htimer_add_period(loop, on_fire, 0, 0, -1, 6, -1, 1));
-    htimer_reset(timer, 1); /* no effect */
-    assert_int_equal(hloop_ntimers(loop), 3);
+    for (int i = 0; i < 64; i++) {
+        timers[i] = htimer_add_period(loop, on_fire, -1, -1, -1, -1, 1 + i % 12, INFINITE);
+        assert_non_null(timers[i]);
+        assert_int_equal(hevent_priority(timers[i]), HEVENT_NORMAL_PRIORITY);
+        hevent_set_priority(timers[i], HEVENT_LOW_PRIORITY);
+        assert_int_equal(hevent_type(timers[i]), HEVENT_TYPE_PERIOD);
+        ids[i] = hevent_id(timers[i]);
+    }
     settle(loop);
+    for (int i = 0; i < 64; i++)
+        htimer_del(timers[i]);
+    for (int i = 0; i < 64; i++) {
+        timers[i] = add(loop, 1, 1, i);
+        assert_int_equal(hevent_type(timers[i]), HEVENT_TYPE_TIMEOUT);
+        assert_int_equal(hevent_priority(timers[i]), HEVENT_NORMAL_PRIORITY);
+        for (int j = 0; j < 64; j++)
+            assert_true(hevent_id(timers[i]) != ids[j]);
+    }
+    htimer_reset(timers[0], 2); /* no effect on a cron-like one */
+    RUN_UNTIL(loop, fired_n == 64);
     hloop_free(&loop);
 }
 
@@ -409,8 +453,9 @@ int main(void)
         TEST(a_loop_held_up_does_not_make_up_for_missed_calls),
         TEST(reset_without_an_interval_keeps_it),
         TEST(a_very_far_timer_does_not_fire),
-        TEST(a_pattern_out_of_range_is_refused),
-        TEST(a_pattern_that_comes_is_taken),
+        TEST(a_timer_answers_as_any_event_does),
+        TEST(a_timer_answers_in_its_callback_too),
+        TEST(a_timer_inherits_nothing_from_one_before),
         TEST(a_hundred_thousand_random_changes_agree_with_a_model),
         TEST(out_of_memory_loses_no_timer),
     };
