@@ -77,23 +77,35 @@ static time_t cron_next(const htimer_t *timer, note_t note, time_t after)
     return htime_cron_next(after, timer->minute, timer->hour, timer->day, timer->week, month);
 }
 
-static bool next_period(htimer_t *timer, note_t note)
+/* Of the two clocks the wall clock is read first here, and last in awaited: so a timer whose clocks
+ * agree never looks early. */
+static void wait_for(htimer_t *timer, time_t match)
 {
     uint64_t real_ns = htime_real_ns();
-    time_t next = cron_next(timer, note, (time_t)(real_ns / HTIME_NS_PER_S));
 
-    if (next == (time_t)-1)
-        return false;
-    timer->stamp = stamp_of(htime_monotonic_ns() + ((uint64_t)next * HTIME_NS_PER_S - real_ns));
-    return true;
+    timer->stamp = stamp_of(htime_monotonic_ns() + (uint64_t)match * HTIME_NS_PER_S - real_ns);
 }
 
-/* The two clocks may have drifted apart while a cron-like timer waited. */
-static bool is_early(const htimer_t *timer, note_t note)
+static bool next_period(htimer_t *timer, note_t note)
 {
-    time_t now = (time_t)(htime_real_ns() / HTIME_NS_PER_S);
+    time_t match = cron_next(timer, note, (time_t)(htime_real_ns() / HTIME_NS_PER_S));
 
-    return cron_next(timer, note, now - 60) > now;
+    if (match != (time_t)-1)
+        wait_for(timer, match);
+    return match != (time_t)-1;
+}
+
+/* The match that a cron-like timer waits for still; -1: it has come. While it waited the wall clock
+ * may have been set, or drifted from the monotonic one. Meant is the match that was nearest to what
+ * the wall clock showed at the deadline. */
+static time_t awaited(const htimer_t *timer, note_t note, uint64_t deadline_ns)
+{
+    uint64_t late_ns = htime_monotonic_ns() - deadline_ns;
+    time_t then = (time_t)((htime_real_ns() - late_ns) / HTIME_NS_PER_S);
+    time_t after = cron_next(timer, note, then);
+    time_t nearest = after == (time_t)-1 ? -1 : cron_next(timer, note, then - (after - then) - 1);
+
+    return nearest > then ? nearest : -1;
 }
 
 /* The deadline before plus the interval, so that a repeating timer does not drift. Those that are
@@ -115,9 +127,14 @@ static void fire(hloop_t *loop, htimer_t *timer, note_t note, uint64_t deadline_
 {
     htimers_t *timers = &loop->timers;
 
-    if (note.month && is_early(timer, note) && next_period(timer, note)) {
-        make_fresh(timers, timer);
-        return;
+    if (note.month) {
+        time_t match = awaited(timer, note, deadline_ns);
+
+        if (match != (time_t)-1) {
+            wait_for(timer, match);
+            make_fresh(timers, timer);
+            return;
+        }
     }
     timer->stamp = STAMP_RUNNING;
     if (timer->repeat != INFINITE && timer->repeat > 0) /* 0: re-armed in its last callback */

@@ -140,14 +140,77 @@ static void a_pattern_repeats_as_often_as_asked(void **state)
     hloop_free(&loop);
 }
 
+static htimer_t *at_midnight(hloop_t *loop, bool every_minute)
+{
+    int8_t at = every_minute ? -1 : 0;
+    htimer_t *timer = htimer_add_period(loop, on_fire, at, at, -1, -1, -1, INFINITE);
+
+    assert_non_null(timer);
+    return timer;
+}
+
+/* The wall clock is set back while the timer waits: its minute comes later, and only once. */
+static void a_pattern_waits_for_a_clock_that_was_set_back(void **state)
+{
+    (void)state;
+    for (int every_minute = 0; every_minute < 2; every_minute++) {
+        hloop_t *loop = new_loop();
+
+        fired_n = 0;
+        set_wall_clock(MIDNIGHT_2024_02_29, 100);
+        at_midnight(loop, every_minute);
+        settle(loop);
+        set_wall_clock(MIDNIGHT_2024_02_29, 250);
+        RUN_UNTIL(loop, fired_n > 0);
+        assert_true(htime_real_ns() >= MIDNIGHT_2024_02_29 * HTIME_NS_PER_S);
+        add(loop, 50, 1, 1);
+        RUN_UNTIL(loop, fired_n == 2);
+        assert_int_equal(fired[1], 1);
+        hloop_free(&loop);
+    }
+}
+
+/* And set forward: it has missed its minute, and is called all the same. */
+static void a_pattern_is_not_lost_when_the_clock_is_set_forward(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    at_midnight(loop, false);
+    settle(loop);
+    set_wall_clock(MIDNIGHT_2024_02_29 + 2 * 3600, 0);
+    RUN_UNTIL(loop, fired_n == 1);
+    hloop_free(&loop);
+}
+
+/* The program does something else for more than the minute that matches. */
+static void a_pattern_is_not_lost_when_the_loop_is_held_up(void **state)
+{
+    hloop_t *loop = new_loop();
+
+    (void)state;
+    at_midnight(loop, false);
+    settle(loop);
+    held_up_ns += 300 * HTIME_NS_PER_S;
+    RUN_UNTIL(loop, fired_n == 1);
+    settle(loop);
+    assert_int_equal(fired_n, 1);
+    hloop_free(&loop);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, cron_setup)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_pattern_out_of_range_is_refused),   TEST(a_pattern_that_comes_is_taken),
-        TEST(a_pattern_fires_when_its_time_comes), TEST(a_pattern_of_another_time_does_not_fire),
+        TEST(a_pattern_out_of_range_is_refused),
+        TEST(a_pattern_that_comes_is_taken),
+        TEST(a_pattern_fires_when_its_time_comes),
+        TEST(a_pattern_of_another_time_does_not_fire),
         TEST(a_pattern_repeats_as_often_as_asked),
+        TEST(a_pattern_waits_for_a_clock_that_was_set_back),
+        TEST(a_pattern_is_not_lost_when_the_clock_is_set_forward),
+        TEST(a_pattern_is_not_lost_when_the_loop_is_held_up),
     };
 
     return run_on_each_poller("htimer: cron-like", tests, ARRAY_LENGTH(tests));
