@@ -304,13 +304,6 @@ int auth_install(site_host_t *host)
 
 /* ---- a word of warning ----------------------------------------------------------------------- */
 
-static bool is_loopback(const haddr_t *addr)
-{
-    if (addr->u.sa.sa_family == AF_INET)
-        return ntohl(addr->u.sin.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    return addr->u.sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&addr->u.sin6.sin6_addr);
-}
-
 static bool is_open(const hlisteners_set_t *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++) {
@@ -318,7 +311,7 @@ static bool is_open(const hlisteners_set_t *listeners)
 
         if (!listen_is_tls(&listeners->items[i]) &&
             getsockname(listeners->items[i].fds[0], &local.u.sa, &local.len) == 0 &&
-            local.u.sa.sa_family != AF_UNIX && !is_loopback(&local))
+            local.u.sa.sa_family != AF_UNIX && !haddr_is_loopback(&local.u.sa))
             return true;
     }
     return false;

@@ -136,6 +136,8 @@ int hnc_socket_options(const options_t *o, hsocket_options_t *so, haddr_t *sourc
     so->min_ttl = o->min_ttl;
     so->tos = o->tos;
     so->broadcast = o->broadcast;
+    so->congestion = o->congestion;
+    so->carries_much = true;
     if (o->listen || (!o->source_addr && !o->source_port))
         return 0;
     so->source = source;

@@ -5,9 +5,11 @@
 #include "endpoint.h"
 #include "hnc.h"
 #include "net/hrate.h"
+#include "net/hsocket.h"
 #include "net/htos.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define LATER "it is not part of hnc yet"
 #define NEVER "hnc does not have it"
@@ -27,6 +29,30 @@ static int take_tos(const hopt_t *option, const char *arg, void *opts, hbytes_t 
     }
     hbytes_printf(why, "'%s' is no keyword and no number from 0 to 255", arg);
     return tos;
+}
+
+/* Asks a socket, which is the only one to know. */
+static int take_congestion(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
+{
+    int fd = hsocket_open(AF_INET, SOCK_STREAM, NULL);
+    int err = fd < 0 || arg[0] == '\0' ? -ENOENT : hsocket_set_congestion(fd, arg);
+
+    (void)option;
+    if (fd >= 0)
+        close(fd);
+    if (err == -EPERM)
+        hbytes_printf(why,
+                      "'%s' is for root only: the others are in "
+                      "/proc/sys/net/ipv4/tcp_allowed_congestion_control",
+                      arg);
+    else if (err)
+        hbytes_printf(
+            why,
+            "no congestion control '%s' here: /proc/sys/net/ipv4/tcp_available_congestion_control "
+            "names those that are",
+            arg);
+    ((options_t *)opts)->congestion = arg;
+    return err;
 }
 
 static int take_key_password(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
@@ -102,6 +128,10 @@ const hopt_t options_rows[] = {
               "type of service of what is sent: lowdelay, throughput, reliability, lowcost, "
               "critical, inetcontrol, netcontrol, ef, af11 to af43, cs0 to cs7, or a number",
               .arg_name = "KEYWORD"),
+    HOPT_CALL(0, "congestion", take_congestion,
+              "TCP's congestion control, such as cubic or bbr. Without it: the system's, but reno "
+              "for bbr over loopback, where bbr's timers only cost",
+              .arg_name = "NAME"),
     HOPT_FLAG('b', NULL, options_t, broadcast, "with -u: send to broadcast addresses, too"),
     HOPT_FLAG('F', NULL, options_t, pass_fd,
               "pass the connection on as a descriptor over stdout, a UNIX socket, and leave"),
@@ -366,6 +396,8 @@ static const char *other_conflict(const options_t *o)
         {o->vsock, o->udp || o->unix_path || o->family || o->source_addr,
          "cannot use --vsock with -u, -U, -4, -6 or -s"},
         {o->min_ttl > 0, o->udp, "cannot use --min-ttl and -u: the kernel checks TCP only"},
+        {o->udp || o->unix_path || o->vsock, o->congestion != NULL,
+         "cannot use --congestion with -u, -U or --vsock: it is TCP's"},
         {o->unix_path, o->source_port != NULL, "cannot use -p and -U"},
         {o->unix_path && !(o->udp && !o->listen), o->source_addr != NULL, "cannot use -s and -U"},
     };

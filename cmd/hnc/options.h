@@ -67,6 +67,7 @@ typedef struct options_s {
     uint32_t receive_limit; /* -W; 0: none */
     int ttl, min_ttl;       /* 0: the system's */
     int tos;                /* -T; 0: the system's */
+    const char *congestion; /* NULL: the system's, but not BBR over loopback */
     /* TLS: ssl is set by every option that is of use with it only. */
     bool ssl;
     int ssl_verify; /* 1, 0 as asked for; -1: not said: a client does, a server does not */

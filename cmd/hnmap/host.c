@@ -104,15 +104,6 @@ void local_free(local_t *local)
     hmem_free(local);
 }
 
-static bool is_loopback(const struct sockaddr *addr)
-{
-    const sockaddr_u *u = (const sockaddr_u *)addr;
-
-    if (addr->sa_family == AF_INET)
-        return (ntohl(u->sin.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
-    return IN6_IS_ADDR_LOOPBACK(&u->sin6.sin6_addr);
-}
-
 static bool is_same_host(const struct sockaddr *a, const struct sockaddr *b)
 {
     const sockaddr_u *u = (const sockaddr_u *)a, *v = (const sockaddr_u *)b;
@@ -127,7 +118,7 @@ static bool is_same_host(const struct sockaddr *a, const struct sockaddr *b)
 
 bool local_has(const local_t *local, const struct sockaddr *addr)
 {
-    if (is_loopback(addr))
+    if (haddr_is_loopback(addr))
         return true;
     for (const struct ifaddrs *i = local->list; i; i = i->ifa_next)
         if (i->ifa_addr && is_same_host(i->ifa_addr, addr))

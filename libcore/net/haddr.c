@@ -359,6 +359,13 @@ bool haddr_is_any(const struct sockaddr *sa)
     return sa->sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&as_in6(sa)->sin6_addr);
 }
 
+bool haddr_is_loopback(const struct sockaddr *sa)
+{
+    if (sa->sa_family == AF_INET)
+        return ntohl(as_in(sa)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    return sa->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&as_in6(sa)->sin6_addr);
+}
+
 void haddr_unmap(haddr_t *addr)
 {
     struct sockaddr_in sin = {.sin_family = AF_INET};

@@ -76,6 +76,9 @@ bool haddr_equal(const struct sockaddr *a, const struct sockaddr *b);
 
 bool haddr_is_any(const struct sockaddr *sa);
 
+/* 127.0.0.0/8 or ::1: never leaves the machine. */
+bool haddr_is_loopback(const struct sockaddr *sa);
+
 /* Makes an IPv4 address that comes mapped in an IPv6 one (::ffff:192.0.2.1, RFC 4291 section
  * 2.5.5.2), as a socket for both families has them, IPv4; leaves any other as it is. */
 void haddr_unmap(haddr_t *addr);

@@ -3,8 +3,8 @@
 #include "../base/hmem.h"
 #include "haddr.h"
 #include "hfilter_int.h"
+#include "hsocket.h"
 
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 
@@ -135,15 +135,6 @@ static bool is_local(const hio_t *io)
     return haddr_equal(&own.u.sa, &peer.u.sa);
 }
 
-static bool is_paced(const hio_t *io)
-{
-    char name[16];
-    socklen_t len = sizeof(name);
-
-    return getsockopt(hio_fd(io), IPPROTO_TCP, TCP_CONGESTION, name, &len) == 0 &&
-           strncmp(name, "bbr", 3) == 0;
-}
-
 static bool is_stream(const hio_t *io)
 {
     return (hio_type(io) & HIO_TYPE_SOCK_DGRAM) == 0 && hio_type(io) != HIO_TYPE_NOTIFY;
@@ -161,7 +152,8 @@ static bool is_sigpipe_ignored(void)
  * large copies in a long queue cost half of what pages do that come as the kernel finds them. */
 bool hcarry_is_kernel(const hio_t *from, const hio_t *to)
 {
-    return hio_can_send_from(from, to) && is_sigpipe_ignored() && !(is_paced(to) && is_local(to));
+    return hio_can_send_from(from, to) && is_sigpipe_ignored() &&
+           !(hsocket_is_bbr(hio_fd(to)) && is_local(to));
 }
 
 int hcarry_start(hio_t *from, hio_t *to, hcarry_cb cb)

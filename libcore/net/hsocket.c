@@ -232,6 +232,45 @@ int hsocket_bind(int fd, const haddr_t *addr, const hsocket_options_t *options)
     return err;
 }
 
+/* ---- congestion control ---------------------------------------------------------------------- */
+
+bool hsocket_is_bbr(int fd)
+{
+    char name[16];
+    socklen_t len = sizeof(name);
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len) == 0 &&
+           strncmp(name, "bbr", 3) == 0;
+}
+
+int hsocket_set_congestion(int fd, const char *name)
+{
+    return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0 ? 0
+                                                                                           : -errno;
+}
+
+static const char *congestion_for(int fd, const haddr_t *addr, const hsocket_options_t *o)
+{
+    if (o->congestion)
+        return o->congestion;
+    return o->carries_much && haddr_is_loopback(&addr->u.sa) && hsocket_is_bbr(fd) ? "reno" : NULL;
+}
+
+/* Before the connection is there: BBR that has begun leaves its pacing behind. Only what was asked
+ * for by name has to succeed. */
+static int control_congestion(int fd, const haddr_t *addr, int type, const hsocket_options_t *o)
+{
+    int family = addr->u.sa.sa_family;
+    const char *name;
+    int err;
+
+    if (type != SOCK_STREAM || (family != AF_INET && family != AF_INET6))
+        return 0;
+    name = congestion_for(fd, addr, o);
+    err = name ? hsocket_set_congestion(fd, name) : 0;
+    return o->congestion ? err : 0;
+}
+
 /* ---- listening and connecting ---------------------------------------------------------------- */
 
 static int start_listening(int fd, int type, const hsocket_options_t *o)
@@ -266,6 +305,8 @@ static int listen_plain(int fd, const haddr_t *addr, int type, const hsocket_opt
         err = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (!err && tcp && o->defer_accept_s > 0)
         err = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, o->defer_accept_s);
+    if (!err)
+        err = control_congestion(fd, addr, type, o);
     if (!err)
         err = bind_server(fd, addr, o);
     return err ? err : start_listening(fd, type, o);
@@ -311,6 +352,8 @@ int hsocket_client(const haddr_t *addr, int type, const hsocket_options_t *optio
         err = bind_client(fd, type, o);
     else if (addr->u.sa.sa_family == AF_UNIX && type == SOCK_DGRAM)
         err = bind_plain(fd, &any_name);
+    if (!err)
+        err = control_congestion(fd, addr, type, o);
     if (err) {
         close(fd);
         return err;

@@ -26,18 +26,30 @@ typedef struct hsocket_options_s {
     int keepalive_count;   /* so many without an answer are the end; 0: the system's */
     int recv_buffer;       /* bytes; 0: the system's */
     int send_buffer;
-    int tos;               /* IP_TOS or IPV6_TCLASS, 0..255; 0: the system's */
-    int ttl;               /* unicast hop limit; 0: the system's */
-    int min_ttl;           /* drop what arrives with less; 0: none */
-    int backlog;           /* for listening; 0: SOMAXCONN */
-    int defer_accept_s;    /* accept TCP with its first bytes, after so long without; 0: at once */
-    mode_t unix_mode;      /* permissions of a UNIX socket's path; 0: as the umask says */
-    const char *interface; /* bind to this network interface; NULL: any */
-    const haddr_t *source; /* connecting: bind to this address first; NULL: any */
+    int tos;            /* IP_TOS or IPV6_TCLASS, 0..255; 0: the system's */
+    int ttl;            /* unicast hop limit; 0: the system's */
+    int min_ttl;        /* drop what arrives with less; 0: none */
+    int backlog;        /* for listening; 0: SOMAXCONN */
+    int defer_accept_s; /* accept TCP with its first bytes, after so long without; 0: at once */
+    mode_t unix_mode;   /* permissions of a UNIX socket's path; 0: as the umask says */
+    /* Bulk data over TCP: within the machine Reno in place of BBR, as nothing is to be found out
+     * about a path there, and BBR's pacing, with a timer a packet, costs several times what
+     * carrying the bytes does. */
+    bool carries_much;
+    const char *congestion; /* TCP's congestion control by its name; NULL: the system's */
+    const char *interface;  /* bind to this network interface; NULL: any */
+    const haddr_t *source;  /* connecting: bind to this address first; NULL: any */
 } hsocket_options_t;
 
 /* A socket with these options (may be NULL) applied; type is SOCK_STREAM or SOCK_DGRAM. */
 int hsocket_open(int family, int type, const hsocket_options_t *options);
+
+/* Gives a TCP socket a congestion control. -ENOENT: the system has none of that name, -EPERM: it is
+ * for privileged users. */
+int hsocket_set_congestion(int fd, const char *name);
+
+/* Whether the congestion control of a TCP socket is BBR, of any version. */
+bool hsocket_is_bbr(int fd);
 
 /* Binds. A UNIX path that is in the way is replaced only if it is a socket nobody listens on; a
  * live one, or any other file, gives -EADDRINUSE and is left alone. */

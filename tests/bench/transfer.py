@@ -129,8 +129,10 @@ def bulk(title):
             take_turn(rounds, tools, fd, kind)
     os.close(fd)
     table = Table(title,
-                  "Sender and receiver of the same tool, one processor each; TCP %s."
-                  % congestion_control(),
+                  "Sender and receiver of the same tool, one processor each; TCP %s.%s"
+                  % (congestion_control(),
+                     " hnc takes reno in its place over loopback."
+                     if congestion_control().startswith("bbr") else ""),
                   ["transfer", *(name for name, _, _ in tools), "target"])
     for row in rounds.values:
         table.add_rounds(rounds, row, 3, ("nc.openbsd", 1 if row.startswith("wall") else 0.6))

@@ -231,6 +231,25 @@ def test_what_comes_from_too_far_is_not_heard(lab):
         hnc.wait_out(b"near")
 
 
+# ---- --congestion --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [("--congestion", "reno"), ()])
+def test_a_connection_has_the_congestion_control_that_was_asked_for(lab, asked):
+    """Both ends, by what the kernel says of them. Over loopback bbr is used only if asked for."""
+    port = lab.port()
+    server = lab.spawn("hnc", "-l", *asked, HOST, port)
+    lab.wait_bound(port)
+    client = lab.spawn("hnc", *asked, HOST, port, stdin=subprocess.PIPE)
+    client.send(b"x")
+    server.wait_out(b"x")
+    listed = subprocess.run(["ss", "-tinH", "( sport = %d or dport = %d )" % (port, port)],
+                            stdout=subprocess.PIPE, check=True, text=True).stdout
+    words = [line.split()[0] for line in listed.splitlines() if line.startswith((" ", "\t"))]
+    assert len(words) == 2
+    assert all(word == "reno" for word in words) or (not asked and "bbr" not in words)
+
+
 # ---- --vsock -------------------------------------------------------------------------------------
 
 

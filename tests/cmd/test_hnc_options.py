@@ -125,6 +125,8 @@ def fails(lab, args, *named, status=FAILED, **options):
         ("-l --proxy-type http --rate 1k 0", "--rate"),
         ("-l --proxy-type http --json 0", "--json"),
         ("--min-ttl 9 -u 127.0.0.1 1", "-u"),
+        ("--congestion nonsense 127.0.0.1 1", "'nonsense'"),
+        ("--congestion reno -u 127.0.0.1 1", "-u"),
         ("-T fast 127.0.0.1 1", "'fast'"),
         ("-T 256 127.0.0.1 1", "'256'"),
         ("-T 0x 127.0.0.1 1", "'0x'"),

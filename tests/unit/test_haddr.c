@@ -210,17 +210,25 @@ static void loopback_and_every_address_are_told(void **state)
     haddr_loopback(&addr, AF_INET, 7);
     assert_string_equal(printed(&addr), "127.0.0.1:7");
     assert_false(haddr_is_any(&addr.u.sa));
+    assert_true(haddr_is_loopback(&addr.u.sa));
     haddr_loopback(&addr, AF_INET6, 7);
     assert_string_equal(printed(&addr), "[::1]:7");
     assert_false(haddr_is_any(&addr.u.sa));
+    assert_true(haddr_is_loopback(&addr.u.sa));
     haddr_any(&addr, AF_INET, 7);
     assert_string_equal(printed(&addr), "0.0.0.0:7");
     assert_true(haddr_is_any(&addr.u.sa));
     haddr_any(&addr, AF_INET6, 7);
     assert_string_equal(printed(&addr), "[::]:7");
     assert_true(haddr_is_any(&addr.u.sa));
+    assert_false(haddr_is_loopback(&addr.u.sa));
+    assert_int_equal(haddr_parse(&addr, "127.255.0.9", 0), 0);
+    assert_true(haddr_is_loopback(&addr.u.sa));
+    assert_int_equal(haddr_parse(&addr, "128.0.0.1", 0), 0);
+    assert_false(haddr_is_loopback(&addr.u.sa));
     assert_int_equal(haddr_unix(&addr, "/x"), 0);
     assert_false(haddr_is_any(&addr.u.sa));
+    assert_false(haddr_is_loopback(&addr.u.sa));
 }
 
 static void assert_ports(const char *text, const char *proto, uint16_t first, uint16_t last)
