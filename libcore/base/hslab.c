@@ -182,7 +182,7 @@ static void begin_use(hslab_chunk_t *chunk, uint32_t word, uint64_t slots)
 {
     uint32_t *uses = chunk->uses + word * HSLAB_WORD_SLOTS;
     uint8_t *notes = chunk->notes + word * HSLAB_WORD_SLOTS;
-    uint32_t use = chunk->slab->runs++;
+    uint32_t use = ++chunk->slab->runs;
 
     if (slots == UINT64_MAX) {
         for (uint32_t bit = 0; bit < HSLAB_WORD_SLOTS; bit++)

@@ -145,7 +145,7 @@ static inline uint8_t *hslab_note(hslab_chunk_t *chunk, uint32_t slot)
     return &chunk->notes[slot];
 }
 
-/* Names an object of the slab among all that there have been, until 2^32 runs later. */
+/* Names an object of the slab among all that there have been, until 2^32 runs later; never 0. */
 static inline uint64_t hslab_id(const hslab_chunk_t *chunk, uint32_t slot)
 {
     return (uint64_t)chunk->uses[slot] << 32 | chunk->number << HSLAB_CHUNK_BITS | slot;

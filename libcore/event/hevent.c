@@ -1,8 +1,11 @@
 #include "hloop_int.h"
 
+/* Another thread may ask while the loop changes what a timer begins with. */
 static bool is_timer(const hevent_t *ev)
 {
-    return ev->stamp & 1;
+    typedef uint64_t __attribute__((may_alias)) head_t;
+
+    return __atomic_load_n((const head_t *)ev, __ATOMIC_RELAXED) & 1;
 }
 
 hloop_t *hevent_loop_of(const hevent_t *ev)

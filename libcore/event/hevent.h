@@ -36,22 +36,16 @@ typedef enum {
 #define HEVENT_HIGHEST_PRIORITY 5
 #define HEVENT_PRIORITY_COUNT 11
 
-/* An event begins with its loop's address. A timer has no room for that (a program has many): it
- * begins with a number, which is odd as no address is, and shares only callback and user data. */
-#define HEVENT_HEAD                                                                                \
-    union {                                                                                        \
-        hloop_t *loop;                                                                             \
-        uint64_t stamp;                                                                            \
-    };                                                                                             \
-    hevent_cb cb;                                                                                  \
-    void *userdata;
-
+/* A timer has no room for all of this, as a program has many: it has callback and user data where
+ * they are here, and in the place of the loop a number that is odd, which no address is. */
 #define HEVENT_FIELDS                                                                              \
-    HEVENT_HEAD                                                                                    \
+    hloop_t *loop;                                                                                 \
     hevent_type_e event_type;                                                                      \
     int8_t priority;                                                                               \
-    uint8_t state;   /* private to the module that owns the event */                               \
-    uint16_t detail; /* private to the module that owns the event */                               \
+    uint8_t state;                            /* private to the module that owns the event */      \
+    uint16_t detail;                          /* private to the module that owns the event */      \
+    hevent_cb cb __attribute__((aligned(8))); /* where pointers have 4 bytes, too */               \
+    void *userdata __attribute__((aligned(8)));                                                    \
     uint64_t event_id;
 
 /* Complete, because programs post one from the stack. */
@@ -68,7 +62,8 @@ struct hevent_s {
 #define hevent_set_userdata(ev, udata) (((hevent_t *)(ev))->userdata = (void *)(udata))
 #define hevent_set_priority(ev, prio) hevent_set_priority_of((hevent_t *)(ev), (prio))
 
-/* What the macros stand for. An event's id is that of no other event of its type on its loop. */
+/* What the macros stand for; hevent_loop from any thread. An event's id is not 0, and that of no
+ * other event of its type on its loop, but that of a timer may come again after hours of work. */
 hloop_t *hevent_loop_of(const hevent_t *ev);
 hevent_type_e hevent_type_of(const hevent_t *ev);
 uint64_t hevent_id_of(const hevent_t *ev);

@@ -32,7 +32,7 @@ typedef struct hslot_s {
 
 typedef struct htimers_s {
     hslab_t slab;       /* a timer that is marked there is fresh: it has no entry in the heap yet */
-    hheap_t heap;       /* entries may be stale: see htimer.c */
+    hheap_t heap;       /* entries may be stale: see htimer_heap.c */
     uint64_t fresh_min; /* no deadline of a fresh one is below; UINT64_MAX: there is none */
     size_t due_n;
     hheap_entry_t *due; /* of this iteration, in firing order; as much room again behind due_cap */
@@ -171,7 +171,7 @@ static inline uint32_t hloop__priority_bit(int priority)
 /* hevent.c: to -5..5. */
 int8_t hevent__clamp(int priority);
 
-/* htimer.c */
+/* htimer.c, htimer_heap.c */
 int htimer__loop_init(hloop_t *loop);
 void htimer__loop_deinit(hloop_t *loop);
 void htimer__collect_some(hloop_t *loop);

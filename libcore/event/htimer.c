@@ -7,15 +7,14 @@
 
 #include <string.h>
 
-#define STALE_MIN 1024 /* below this sweeping is not worth it */
+#define MATCH_MASK 0x1fffu /* hperiod_t.match: 5.7 days */
+#define STALE_MIN 1024     /* below this sweeping is not worth it */
 
 /* All 0 for a timer with an interval and normal priority. */
 typedef struct note_s {
     int8_t priority : 4;
-    uint8_t month : 4; /* of a cron-like timer: 1 to 12 or MONTH_ANY */
+    uint8_t month : 4; /* of a cron-like timer: 1 to 12, or 15 for any */
 } note_t;
-
-#define MONTH_ANY 13
 
 _Static_assert(sizeof(note_t) == sizeof(uint8_t), "a note is the slab's");
 
@@ -40,7 +39,7 @@ static void set_note(htimers_t *timers, htimer_t *timer, note_t note)
     memcpy(hslab_note(chunk_of(timer), slot_of(timer)), &note, sizeof(note));
 }
 
-static inline void note_fresh(htimers_t *timers, uint64_t deadline_ns)
+static inline void lower_fresh_min(htimers_t *timers, uint64_t deadline_ns)
 {
     if (deadline_ns < timers->fresh_min)
         timers->fresh_min = deadline_ns;
@@ -50,7 +49,7 @@ static inline void note_fresh(htimers_t *timers, uint64_t deadline_ns)
 static inline void make_fresh(htimers_t *timers, htimer_t *timer)
 {
     hslab_mark(chunk_of(timer), slot_of(timer));
-    note_fresh(timers, deadline_of(timer));
+    lower_fresh_min(timers, deadline_of(timer));
 }
 
 static inline void count_stale(htimers_t *timers)
@@ -65,47 +64,44 @@ static inline void count_stale(htimers_t *timers)
 /* It has no entry that is heeded. */
 static void free_timer(htimer_t *timer)
 {
-    timer->stamp = STAMP_FREE;
+    set_stamp(timer, STAMP_FREE);
     hslab_free_slot(chunk_of(timer), slot_of(timer));
 }
 
-/* The first that the pattern matches after a time; -1: none. */
-static time_t cron_next(const htimer_t *timer, note_t note, time_t after)
+static int8_t field(uint32_t value, uint32_t any)
 {
-    int8_t month = note.month == MONTH_ANY ? -1 : (int8_t)note.month;
+    return value == any ? -1 : (int8_t)value;
+}
 
-    return htime_cron_next(after, timer->minute, timer->hour, timer->day, timer->week, month);
+/* The first minute that the pattern matches after a time; -1: none. */
+static time_t cron_next(hperiod_t period, note_t note, time_t after)
+{
+    return htime_cron_next(after, field(period.minute, 63), field(period.hour, 31),
+                           field(period.day, 0), field(period.week, 7), field(note.month, 15));
 }
 
 /* Of the two clocks the wall clock is read first here, and last in awaited: so a timer whose clocks
  * agree never looks early. */
-static void wait_for(htimer_t *timer, time_t match)
+static void aim_at(htimer_t *timer, time_t match)
 {
     uint64_t real_ns = htime_real_ns();
 
-    timer->stamp = stamp_of(htime_monotonic_ns() + (uint64_t)match * HTIME_NS_PER_S - real_ns);
-}
-
-static bool next_period(htimer_t *timer, note_t note)
-{
-    time_t match = cron_next(timer, note, (time_t)(htime_real_ns() / HTIME_NS_PER_S));
-
-    if (match != (time_t)-1)
-        wait_for(timer, match);
-    return match != (time_t)-1;
+    timer->period.match = (uint32_t)(match / 60) & MATCH_MASK;
+    set_stamp(timer, stamp_of(htime_monotonic_ns() + (uint64_t)match * HTIME_NS_PER_S - real_ns));
 }
 
 /* The match that a cron-like timer waits for still; -1: it has come. While it waited the wall clock
- * may have been set, or drifted from the monotonic one. Meant is the match that was nearest to what
- * the wall clock showed at the deadline. */
+ * may have been set, or drifted from the monotonic one: what it showed at the deadline tells,
+ * whenever the callback runs. */
 static time_t awaited(const htimer_t *timer, note_t note, uint64_t deadline_ns)
 {
     uint64_t late_ns = htime_monotonic_ns() - deadline_ns;
-    time_t then = (time_t)((htime_real_ns() - late_ns) / HTIME_NS_PER_S);
-    time_t after = cron_next(timer, note, then);
-    time_t nearest = after == (time_t)-1 ? -1 : cron_next(timer, note, then - (after - then) - 1);
+    time_t minute = (time_t)((htime_real_ns() - late_ns) / HTIME_NS_PER_S / 60);
+    uint32_t ahead = (timer->period.match - (uint32_t)minute) & MATCH_MASK;
+    time_t match = (minute + ahead) * 60;
+    bool is_ahead = ahead > 0 && ahead <= MATCH_MASK / 2;
 
-    return nearest > then ? nearest : -1;
+    return is_ahead && cron_next(timer->period, note, match - 1) == match ? match : -1;
 }
 
 /* The deadline before plus the interval, so that a repeating timer does not drift. Those that are
@@ -114,12 +110,17 @@ static bool next_deadline(hloop_t *loop, htimer_t *timer, note_t note, uint64_t 
 {
     uint64_t interval_ns = timer->interval_ms * HTIME_NS_PER_MS;
 
-    if (note.month)
-        return next_period(timer, note);
+    if (note.month) {
+        time_t match = cron_next(timer->period, note, (time_t)(htime_real_ns() / HTIME_NS_PER_S));
+
+        if (match != (time_t)-1)
+            aim_at(timer, match);
+        return match != (time_t)-1;
+    }
     deadline_ns += interval_ns;
     if (deadline_ns <= loop->now_ns)
         deadline_ns = loop->now_ns++ + interval_ns;
-    timer->stamp = stamp_of(deadline_ns);
+    set_stamp(timer, stamp_of(deadline_ns));
     return true;
 }
 
@@ -131,12 +132,12 @@ static void fire(hloop_t *loop, htimer_t *timer, note_t note, uint64_t deadline_
         time_t match = awaited(timer, note, deadline_ns);
 
         if (match != (time_t)-1) {
-            wait_for(timer, match);
+            aim_at(timer, match);
             make_fresh(timers, timer);
             return;
         }
     }
-    timer->stamp = STAMP_RUNNING;
+    set_stamp(timer, STAMP_RUNNING);
     if (timer->repeat != INFINITE && timer->repeat > 0) /* 0: re-armed in its last callback */
         timer->repeat--;
     loop->stats.events++;
@@ -181,7 +182,7 @@ void htimer__put_back(hloop_t *loop)
 
         if (timer->stamp != STAMP_DUE)
             continue;
-        timer->stamp = stamp_of(timers->due[i].key);
+        set_stamp(timer, stamp_of(timers->due[i].key));
         make_fresh(timers, timer);
     }
     timers->due_n = 0;
@@ -227,9 +228,9 @@ static inline htimer_t *add(hloop_t *loop, htimer_cb cb, uint32_t timeout_ms, ui
     uint64_t deadline_ns = hloop__now(loop) + timeout_ms * HTIME_NS_PER_MS;
     htimer_t *timer = new_timer(loop, cb, repeat);
 
-    timer->stamp = stamp_of(deadline_ns);
+    set_stamp(timer, stamp_of(deadline_ns));
     timer->interval_ms = timeout_ms;
-    note_fresh(&loop->timers, deadline_ns);
+    lower_fresh_min(&loop->timers, deadline_ns);
     return timer;
 }
 
@@ -252,22 +253,20 @@ htimer_t *htimer_add(hloop_t *loop, htimer_cb cb, uint32_t timeout_ms, uint32_t 
 htimer_t *htimer_add_period(hloop_t *loop, htimer_cb cb, int8_t minute, int8_t hour, int8_t day,
                             int8_t week, int8_t month, uint32_t repeat)
 {
-    note_t note = {.month = month == -1 ? MONTH_ANY : (uint8_t)month & 15};
+    time_t now = (time_t)(htime_real_ns() / HTIME_NS_PER_S);
+    time_t match = htime_cron_next(now, minute, hour, day, week, month);
     htimer_t *timer;
 
-    if (month == 0 || month < -1 || month > 12 || !get_slots(&loop->timers))
+    if (match == (time_t)-1 || !get_slots(&loop->timers))
         return NULL;
     timer = new_timer(loop, cb, repeat);
-    timer->minute = minute;
-    timer->hour = hour;
-    timer->day = day;
-    timer->week = week;
-    if (!next_period(timer, note)) {
-        free_timer(timer);
-        return NULL;
-    }
-    set_note(&loop->timers, timer, note);
-    note_fresh(&loop->timers, deadline_of(timer));
+    timer->period = (hperiod_t){.minute = (uint8_t)minute & 63,
+                                .hour = (uint8_t)hour & 31,
+                                .day = day == -1 ? 0 : (uint8_t)day & 31,
+                                .week = (uint8_t)week & 7};
+    set_note(&loop->timers, timer, (note_t){.month = (uint8_t)month & 15});
+    aim_at(timer, match);
+    lower_fresh_min(&loop->timers, deadline_of(timer));
     return timer;
 }
 
@@ -313,7 +312,7 @@ static inline void rearm(htimer_t *timer, uint64_t deadline_ns)
 {
     uint64_t before = timer->stamp;
 
-    timer->stamp = stamp_of(deadline_ns);
+    set_stamp(timer, stamp_of(deadline_ns));
     if (timer->stamp < before)
         rearm_fresh(timer, before < STAMP_MIN);
 }

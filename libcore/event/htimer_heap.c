@@ -88,7 +88,7 @@ static inline void make_due(htimers_t *timers, htimer_t *timer, hheap_entry_t en
 {
     *hslab_tag(&timers->slab, entry.slot) = TAG_NONE;
     timers->due[timers->due_n++] = (hheap_entry_t){deadline_of(timer), entry.order, entry.slot};
-    timer->stamp = STAMP_DUE;
+    set_stamp(timer, STAMP_DUE);
 }
 
 /* The entries behind the heap, up to n, become part of it. */

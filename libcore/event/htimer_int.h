@@ -16,18 +16,33 @@ enum { TAG_NONE, TAG_ENTRY_MIN }; /* from there on: the order that the live entr
 
 #define HTIMER_PREFETCH_AHEAD 16
 
-struct htimer_s {
-    HEVENT_HEAD
+/* Of a cron-like timer. All bits of a field: it matches anything; but day: 0. */
+typedef struct hperiod_s {
+    uint32_t minute : 6, hour : 5, day : 5, week : 3;
+    uint32_t match : 13; /* waited for: the low bits of its minutes since the epoch */
+} hperiod_t;
+
+struct __attribute__((aligned(32))) htimer_s {
+    uint64_t stamp; /* see set_stamp */
     uint32_t repeat;
     union {
         uint32_t interval_ms;
-        struct {
-            int8_t minute, hour, day, week;
-        };
+        hperiod_t period;
     };
+    hevent_cb cb __attribute__((aligned(8)));
+    void *userdata __attribute__((aligned(8)));
 };
 
 _Static_assert(sizeof(struct htimer_s) == 32, "two timers share a cache line");
+_Static_assert(offsetof(struct htimer_s, cb) == offsetof(hevent_t, cb), "as in any event");
+_Static_assert(offsetof(struct htimer_s, userdata) == offsetof(hevent_t, userdata),
+               "as in any event");
+
+/* Another thread may ask for the timer's loop: see hevent.c. */
+static inline void set_stamp(htimer_t *timer, uint64_t stamp)
+{
+    __atomic_store_n(&timer->stamp, stamp, __ATOMIC_RELAXED);
+}
 
 static inline uint64_t stamp_of(uint64_t deadline_ns)
 {

@@ -452,6 +452,35 @@ static void only_the_first_post_to_a_sleeper_wakes_it(void **state)
     hpost_deinit(&queue);
 }
 
+static void on_busy(htimer_t *timer)
+{
+    (void)timer;
+}
+
+static void *post_by_timer(void *timer)
+{
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(post(hevent_loop(timer), i), 0);
+        usleep(200);
+    }
+    return NULL;
+}
+
+/* What a timer begins with changes whenever it fires; another thread may ask for its loop. */
+static void a_thread_that_has_a_timer_finds_its_loop(void **state)
+{
+    hloop_t *loop = new_loop();
+    htimer_t *timer = htimer_add(loop, on_busy, 1, INFINITE);
+    pthread_t thread;
+
+    (void)state;
+    assert_non_null(timer);
+    assert_int_equal(pthread_create(&thread, NULL, post_by_timer, timer), 0);
+    RUN_UNTIL(loop, run_n == 50);
+    pthread_join(thread, NULL);
+    hloop_free(&loop);
+}
+
 static int post_with_little_memory(void *arg)
 {
     hloop_t *loop = hloop_new_with(&(hloop_options_t){HLOOP_FLAG_RUN_ONCE, test_poller, 0, NULL});
@@ -496,6 +525,7 @@ int main(void)
         TEST(posts_of_all_kinds_stay_in_order_whatever_the_batches),
         TEST(a_batch_ends_with_its_block),
         TEST(only_the_first_post_to_a_sleeper_wakes_it),
+        TEST(a_thread_that_has_a_timer_finds_its_loop),
         TEST(out_of_memory_loses_no_post_that_was_taken),
     };
 

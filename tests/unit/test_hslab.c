@@ -424,6 +424,7 @@ static void an_object_has_an_id_of_its_own_and_no_note(void **state)
         assert_int_equal(*hslab_note(slab.chunks[0], index), 0);
         *hslab_note(slab.chunks[0], index) = 0xff;
         ids[i] = hslab_id(slab.chunks[0], index);
+        assert_true(ids[i] != 0);
         for (int j = 0; j < i; j++)
             assert_true(ids[j] != ids[i]);
         hslab_free(&slab, index);
