@@ -110,6 +110,7 @@ static hslab_chunk_t *chunk_new(hslab_t *slab)
     chunk->marked_link = (hlist_t){0};
     memset(chunk->free_slots, 0xff, sizeof(chunk->free_slots));
     memset(chunk->marks, 0, sizeof(chunk->marks));
+    memset(chunk->notes, 0, sizeof(chunk->notes));
     return chunk;
 }
 
@@ -177,25 +178,10 @@ void hslab_mark(hslab_chunk_t *chunk, uint32_t slot)
     mark(chunk, slot / HSLAB_WORD_SLOTS, 1ULL << slot % HSLAB_WORD_SLOTS);
 }
 
-/* What stands beside the objects of a new run. */
-static void begin_use(hslab_chunk_t *chunk, uint32_t word, uint64_t slots)
+static void clear_notes(hslab_chunk_t *chunk, uint32_t word, uint64_t slots)
 {
-    uint32_t *uses = chunk->uses + word * HSLAB_WORD_SLOTS;
-    uint8_t *notes = chunk->notes + word * HSLAB_WORD_SLOTS;
-    uint32_t use = ++chunk->slab->runs;
-
-    if (slots == UINT64_MAX) {
-        for (uint32_t bit = 0; bit < HSLAB_WORD_SLOTS; bit++)
-            uses[bit] = use;
-        memset(notes, 0, HSLAB_WORD_SLOTS);
-        return;
-    }
-    for (; slots; slots &= slots - 1) {
-        uint32_t bit = (uint32_t)__builtin_ctzll(slots);
-
-        uses[bit] = use;
-        notes[bit] = 0;
-    }
+    for (; slots; slots &= slots - 1)
+        chunk->notes[word * HSLAB_WORD_SLOTS + (uint32_t)__builtin_ctzll(slots)] = 0;
 }
 
 int hslab_refill(hslab_t *slab)
@@ -213,7 +199,8 @@ int hslab_refill(hslab_t *slab)
     __builtin_prefetch(slab->run.objects + HSLAB_WORD_SLOTS * slab->object_size, 1);
     slab->taken += (uint32_t)__builtin_popcountll(slab->run.slots);
     mark(chunk, word, slab->run.slots);
-    begin_use(chunk, word, slab->run.slots);
+    if (slab->has_notes)
+        clear_notes(chunk, word, slab->run.slots);
     chunk->free_slots[word] = 0;
     chunk->summary &= chunk->summary - 1;
     if (chunk->summary == 0) {

@@ -24,6 +24,7 @@
 #include "hlist.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,8 +53,8 @@ typedef struct hslab_chunk_s {
     uint64_t free_slots[64];
     uint64_t marks[64];
     uint32_t tags[HSLAB_CHUNK_SLOTS];
-    uint32_t uses[HSLAB_CHUNK_SLOTS];
-    uint8_t notes[HSLAB_CHUNK_SLOTS];
+    uint16_t notes[HSLAB_CHUNK_SLOTS];
+    uint64_t numbers[HSLAB_CHUNK_SLOTS];
 } hslab_chunk_t;
 
 /* Some slots of a word: bit b is the one of index first + b, at objects + b * object_size. */
@@ -71,7 +72,7 @@ typedef struct hslab_s {
     uint32_t chunk_cap;
     uint32_t first_partial; /* no chunk below this one has a free slot */
     uint32_t taken;         /* objects alive, and the run's */
-    uint32_t runs;          /* so far */
+    bool has_notes;         /* a note was set */
     uint32_t block_chunks;  /* see hslab_block_chunks */
     hlist_t marked;         /* chunks */
     size_t object_size;     /* rounded up to a power of two, at least 32 */
@@ -133,22 +134,27 @@ static inline uint32_t hslab_slot_of(const void *object, size_t object_size)
 }
 
 /* What stands beside each object is found without touching the object, and neighbours share cache
- * lines. The tag is the caller's to use; hslab_alloc does not set it. */
+ * lines; all of it is the caller's to use. hslab_alloc does not set the tag and the number. */
 static inline uint32_t *hslab_tag(const hslab_t *slab, uint32_t index)
 {
     return &slab->chunks[index >> HSLAB_CHUNK_BITS]->tags[index & (HSLAB_CHUNK_SLOTS - 1)];
 }
 
-/* The note is the caller's too, and 0 when an object is handed out. */
-static inline uint8_t *hslab_note(hslab_chunk_t *chunk, uint32_t slot)
+static inline uint64_t *hslab_number(hslab_chunk_t *chunk, uint32_t slot)
 {
-    return &chunk->notes[slot];
+    return &chunk->numbers[slot];
 }
 
-/* Names an object of the slab among all that there have been, until 2^32 runs later; never 0. */
-static inline uint64_t hslab_id(const hslab_chunk_t *chunk, uint32_t slot)
+/* The note is 0 when an object is handed out. A slab without notes has no memory touched for it. */
+static inline uint16_t hslab_note(const hslab_chunk_t *chunk, uint32_t slot)
 {
-    return (uint64_t)chunk->uses[slot] << 32 | chunk->number << HSLAB_CHUNK_BITS | slot;
+    return chunk->slab->has_notes ? chunk->notes[slot] : 0;
+}
+
+static inline void hslab_set_note(hslab_chunk_t *chunk, uint32_t slot, uint16_t note)
+{
+    chunk->slab->has_notes = true;
+    chunk->notes[slot] = note;
 }
 
 /* An object of the run, which must not be empty; object_size as in the slab, rounded up. The caller

@@ -18,9 +18,9 @@ hevent_type_e hevent_type_of(const hevent_t *ev)
     return is_timer(ev) ? htimer__type((const htimer_t *)ev) : ev->event_type;
 }
 
-uint64_t hevent_id_of(const hevent_t *ev)
+uint64_t hevent_id_of(hevent_t *ev)
 {
-    return is_timer(ev) ? htimer__id((const htimer_t *)ev) : ev->event_id;
+    return is_timer(ev) ? htimer__id((htimer_t *)ev) : ev->event_id;
 }
 
 int hevent_priority_of(const hevent_t *ev)

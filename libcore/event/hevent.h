@@ -55,18 +55,18 @@ struct hevent_s {
 
 #define hevent_loop(ev) hevent_loop_of((const hevent_t *)(ev))
 #define hevent_type(ev) hevent_type_of((const hevent_t *)(ev))
-#define hevent_id(ev) hevent_id_of((const hevent_t *)(ev))
+#define hevent_id(ev) hevent_id_of((hevent_t *)(ev))
 #define hevent_cb(ev) (((hevent_t *)(ev))->cb)
 #define hevent_priority(ev) hevent_priority_of((const hevent_t *)(ev))
 #define hevent_userdata(ev) (((hevent_t *)(ev))->userdata)
 #define hevent_set_userdata(ev, udata) (((hevent_t *)(ev))->userdata = (void *)(udata))
 #define hevent_set_priority(ev, prio) hevent_set_priority_of((hevent_t *)(ev), (prio))
 
-/* What the macros stand for; hevent_loop from any thread. An event's id is not 0, and that of no
- * other event of its type on its loop, but that of a timer may come again after hours of work. */
+/* What the macros stand for; hevent_loop from any thread. An event's id is not 0, and no other
+ * event of its type on its loop has or had it. */
 hloop_t *hevent_loop_of(const hevent_t *ev);
 hevent_type_e hevent_type_of(const hevent_t *ev);
-uint64_t hevent_id_of(const hevent_t *ev);
+uint64_t hevent_id_of(hevent_t *ev);
 int hevent_priority_of(const hevent_t *ev);
 
 /* Clamps to -5..5. Call it from the loop's thread, or on an event not posted yet. */

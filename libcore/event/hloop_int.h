@@ -38,8 +38,7 @@ typedef struct htimers_s {
     hheap_entry_t *due; /* of this iteration, in firing order; as much room again behind due_cap */
     size_t due_cap;
     size_t stale;
-    uint32_t order;   /* of the last entry */
-    bool are_special; /* some have had a note: see htimer.c */
+    uint32_t order; /* of the last entry */
 } htimers_t;
 
 struct hloop_s {
@@ -181,7 +180,7 @@ void htimer__put_back(hloop_t *loop);                         /* what no priorit
 void htimer__rearm_at(htimer_t *timer, uint64_t deadline_ns); /* no clock, for activity time-outs */
 hloop_t *htimer__loop(const htimer_t *timer);
 hevent_type_e htimer__type(const htimer_t *timer);
-uint64_t htimer__id(const htimer_t *timer);
+uint64_t htimer__id(htimer_t *timer);
 int htimer__priority(const htimer_t *timer);
 void htimer__set_priority(htimer_t *timer, int8_t priority);
 

@@ -10,33 +10,29 @@
 #define MATCH_MASK 0x1fffu /* hperiod_t.match: 5.7 days */
 #define STALE_MIN 1024     /* below this sweeping is not worth it */
 
-/* All 0 for a timer with an interval and normal priority. */
-typedef struct note_s {
-    int8_t priority : 4;
-    uint8_t month : 4; /* of a cron-like timer: 1 to 12, or 15 for any */
+/* All 0 for a timer with an interval, normal priority, and an id that nobody has asked for. */
+typedef union note_s {
+    struct {
+        int8_t priority;
+        uint8_t month : 4; /* of a cron-like timer: 1 to 12, or 15 for any */
+        uint8_t has_id : 1;
+    };
+    uint16_t bits;
 } note_t;
-
-_Static_assert(sizeof(note_t) == sizeof(uint8_t), "a note is the slab's");
 
 static inline hloop_t *loop_of(const htimers_t *timers)
 {
     return HLIST_ENTRY(timers, hloop_t, timers);
 }
 
-/* Looks beside the timer only where any has a note. */
-static inline note_t note_of(const htimers_t *timers, const htimer_t *timer)
+static inline note_t note_of(const htimer_t *timer)
 {
-    note_t note = {0};
-
-    if (__builtin_expect(timers->are_special, 0))
-        memcpy(&note, hslab_note(chunk_of(timer), slot_of(timer)), sizeof(note));
-    return note;
+    return (note_t){.bits = hslab_note(chunk_of(timer), slot_of(timer))};
 }
 
-static void set_note(htimers_t *timers, htimer_t *timer, note_t note)
+static void set_note(htimer_t *timer, note_t note)
 {
-    timers->are_special = true;
-    memcpy(hslab_note(chunk_of(timer), slot_of(timer)), &note, sizeof(note));
+    hslab_set_note(chunk_of(timer), slot_of(timer), note.bits);
 }
 
 static inline void lower_fresh_min(htimers_t *timers, uint64_t deadline_ns)
@@ -166,7 +162,7 @@ void htimer__run_due(hloop_t *loop, int priority)
             __builtin_prefetch(timer_at(timers, timers->due[i + HTIMER_PREFETCH_AHEAD].slot), 1);
         if (timer->stamp != STAMP_DUE)
             continue;
-        note = note_of(timers, timer);
+        note = note_of(timer);
         if (note.priority == priority)
             fire(loop, timer, note, entry.key);
     }
@@ -264,7 +260,7 @@ htimer_t *htimer_add_period(hloop_t *loop, htimer_cb cb, int8_t minute, int8_t h
                                 .hour = (uint8_t)hour & 31,
                                 .day = day == -1 ? 0 : (uint8_t)day & 31,
                                 .week = (uint8_t)week & 7};
-    set_note(&loop->timers, timer, (note_t){.month = (uint8_t)month & 15});
+    set_note(timer, (note_t){.month = (uint8_t)month & 15});
     aim_at(timer, match);
     lower_fresh_min(&loop->timers, deadline_of(timer));
     return timer;
@@ -338,7 +334,7 @@ void htimer_reset(htimer_t *timer, uint32_t timeout_ms)
     htimers_t *timers = timers_of(timer);
     hloop_t *loop = loop_of(timers);
 
-    if (note_of(timers, timer).month)
+    if (note_of(timer).month)
         return;
     if (timeout_ms)
         timer->interval_ms = timeout_ms;
@@ -357,24 +353,32 @@ hloop_t *htimer__loop(const htimer_t *timer)
 
 hevent_type_e htimer__type(const htimer_t *timer)
 {
-    return note_of(timers_of(timer), timer).month ? HEVENT_TYPE_PERIOD : HEVENT_TYPE_TIMEOUT;
+    return note_of(timer).month ? HEVENT_TYPE_PERIOD : HEVENT_TYPE_TIMEOUT;
 }
 
-uint64_t htimer__id(const htimer_t *timer)
+/* Few programs ask: so it is made then. */
+uint64_t htimer__id(htimer_t *timer)
 {
-    return hslab_id(chunk_of(timer), slot_of(timer));
+    uint64_t *id = hslab_number(chunk_of(timer), slot_of(timer));
+    note_t note = note_of(timer);
+
+    if (!note.has_id) {
+        note.has_id = 1;
+        set_note(timer, note);
+        *id = ++loop_of(timers_of(timer))->event_count;
+    }
+    return *id;
 }
 
 int htimer__priority(const htimer_t *timer)
 {
-    return note_of(timers_of(timer), timer).priority;
+    return note_of(timer).priority;
 }
 
 void htimer__set_priority(htimer_t *timer, int8_t priority)
 {
-    htimers_t *timers = timers_of(timer);
-    note_t note = note_of(timers, timer);
+    note_t note = note_of(timer);
 
     note.priority = priority;
-    set_note(timers, timer, note);
+    set_note(timer, note);
 }

@@ -404,11 +404,11 @@ static void an_object_tells_its_chunk_slot_and_tag(void **state)
     hslab_deinit(&slabs[1]);
 }
 
-/* Those of a word that is taken whole, and of one with holes. */
-static void an_object_has_an_id_of_its_own_and_no_note(void **state)
+/* In words that are taken whole, in one with holes, and in a chunk made later. */
+static void an_object_has_no_note_when_it_is_handed_out(void **state)
 {
-    enum { TIMES = 300, LIVE = 100 };
-    static uint64_t ids[TIMES];
+    enum { LIVE = 100 };
+    hslab_chunk_t *chunk;
     uint32_t index = 0;
     hslab_t slab;
     void *object;
@@ -417,17 +417,17 @@ static void an_object_has_an_id_of_its_own_and_no_note(void **state)
     hslab_init(&slab, 8);
     for (int i = 0; i < LIVE; i++)
         assert_non_null(hslab_alloc(&slab, &index));
-    for (int i = 0; i < TIMES; i++) {
+    for (int i = 0; i < 2 * (int)HSLAB_CHUNK_SLOTS; i++) {
         object = hslab_alloc(&slab, &index);
         assert_non_null(object);
         assert_int_equal((uintptr_t)object % 32, 0);
-        assert_int_equal(*hslab_note(slab.chunks[0], index), 0);
-        *hslab_note(slab.chunks[0], index) = 0xff;
-        ids[i] = hslab_id(slab.chunks[0], index);
-        assert_true(ids[i] != 0);
-        for (int j = 0; j < i; j++)
-            assert_true(ids[j] != ids[i]);
-        hslab_free(&slab, index);
+        chunk = slab.chunks[index / HSLAB_CHUNK_SLOTS];
+        index %= HSLAB_CHUNK_SLOTS;
+        assert_int_equal(hslab_note(chunk, index), 0);
+        hslab_set_note(chunk, index, 0xffff);
+        assert_int_equal(hslab_note(chunk, index), 0xffff);
+        if (i % 3)
+            hslab_free_slot(chunk, index);
     }
     hslab_deinit(&slab);
 }
@@ -442,7 +442,7 @@ int main(void)
         cmocka_unit_test(new_objects_are_marked_and_found_in_order),
         cmocka_unit_test(a_freed_object_can_still_be_looked_up),
         cmocka_unit_test(an_object_tells_its_chunk_slot_and_tag),
-        cmocka_unit_test(an_object_has_an_id_of_its_own_and_no_note),
+        cmocka_unit_test(an_object_has_no_note_when_it_is_handed_out),
         cmocka_unit_test(memory_that_is_not_used_is_not_resident),
         cmocka_unit_test(only_a_large_slab_asks_for_huge_pages),
         cmocka_unit_test(an_object_too_large_for_memory_is_refused),

@@ -276,7 +276,10 @@ static void a_timer_answers_as_any_event_does(void **state)
     hevent_set_priority(timer, 99);
     assert_int_equal(hevent_priority(timer), HEVENT_HIGHEST_PRIORITY);
     assert_int_equal(hevent_priority(second), HEVENT_NORMAL_PRIORITY);
+    assert_true(hevent_id(timer) != 0 && hevent_id(second) != 0);
     assert_true(hevent_id(timer) != hevent_id(second));
+    assert_int_equal(hevent_id(timer), hevent_id(timer));
+    assert_int_equal(hevent_priority(timer), HEVENT_HIGHEST_PRIORITY);
     hloop_free(&loop);
     hloop_free(&other);
 }
