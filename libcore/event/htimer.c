@@ -5,8 +5,6 @@
 #include "../base/hmem.h"
 #include "htimer_int.h"
 
-#include <string.h>
-
 #define MATCH_MASK 0x1fffu /* hperiod_t.match: 5.7 days */
 #define STALE_MIN 1024     /* below this sweeping is not worth it */
 
