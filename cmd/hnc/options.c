@@ -34,23 +34,20 @@ static int take_tos(const hopt_t *option, const char *arg, void *opts, hbytes_t 
 /* Asks a socket, which is the only one to know. */
 static int take_congestion(const hopt_t *option, const char *arg, void *opts, hbytes_t *why)
 {
+    static const char files[] = "/proc/sys/net/ipv4/tcp_";
     int fd = hsocket_open(AF_INET, SOCK_STREAM, NULL);
-    int err = fd < 0 || arg[0] == '\0' ? -ENOENT : hsocket_set_congestion(fd, arg);
+    int err = fd < 0 ? fd : arg[0] == '\0' ? -ENOENT : hsocket_set_congestion(fd, arg);
 
     (void)option;
     if (fd >= 0)
         close(fd);
     if (err == -EPERM)
-        hbytes_printf(why,
-                      "'%s' is for root only: the others are in "
-                      "/proc/sys/net/ipv4/tcp_allowed_congestion_control",
-                      arg);
+        hbytes_printf(why, "'%s' is for root only; see %sallowed_congestion_control", arg, files);
+    else if (err == -ENOENT)
+        hbytes_printf(why, "the system has no '%s'; see %savailable_congestion_control", arg,
+                      files);
     else if (err)
-        hbytes_printf(
-            why,
-            "no congestion control '%s' here: /proc/sys/net/ipv4/tcp_available_congestion_control "
-            "names those that are",
-            arg);
+        hbytes_printf(why, "'%s': %s", arg, herr_str(err));
     ((options_t *)opts)->congestion = arg;
     return err;
 }
@@ -130,7 +127,7 @@ const hopt_t options_rows[] = {
               .arg_name = "KEYWORD"),
     HOPT_CALL(0, "congestion", take_congestion,
               "TCP's congestion control, such as cubic or bbr. Without it: the system's, but reno "
-              "for bbr over loopback, where bbr's timers only cost",
+              "for bbr to and on loopback addresses, where bbr's timers only cost",
               .arg_name = "NAME"),
     HOPT_FLAG('b', NULL, options_t, broadcast, "with -u: send to broadcast addresses, too"),
     HOPT_FLAG('F', NULL, options_t, pass_fd,

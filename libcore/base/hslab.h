@@ -145,7 +145,7 @@ static inline uint64_t *hslab_number(hslab_chunk_t *chunk, uint32_t slot)
     return &chunk->numbers[slot];
 }
 
-/* The note is 0 when an object is handed out. A slab without notes has no memory touched for it. */
+/* The note is 0 when an object is handed out. Only a slab that has had notes clears them then. */
 static inline uint16_t hslab_note(const hslab_chunk_t *chunk, uint32_t slot)
 {
     return chunk->slab->has_notes ? chunk->notes[slot] : 0;

@@ -3,7 +3,7 @@
 /* Another thread may ask while the loop changes what a timer begins with. */
 static bool is_timer(const hevent_t *ev)
 {
-    typedef uint64_t __attribute__((may_alias)) head_t;
+    typedef uintptr_t __attribute__((may_alias)) head_t;
 
     return __atomic_load_n((const head_t *)ev, __ATOMIC_RELAXED) & 1;
 }

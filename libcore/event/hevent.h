@@ -62,8 +62,8 @@ struct hevent_s {
 #define hevent_set_userdata(ev, udata) (((hevent_t *)(ev))->userdata = (void *)(udata))
 #define hevent_set_priority(ev, prio) hevent_set_priority_of((hevent_t *)(ev), (prio))
 
-/* What the macros stand for; hevent_loop from any thread. An event's id is not 0, and no other
- * event of its type on its loop has or had it. */
+/* What the macros stand for; hevent_loop from any thread, the others from the loop's. An event's id
+ * is not 0, and no other event of its type on its loop has it, or had it lately. */
 hloop_t *hevent_loop_of(const hevent_t *ev);
 hevent_type_e hevent_type_of(const hevent_t *ev);
 uint64_t hevent_id_of(hevent_t *ev);

@@ -5,18 +5,23 @@
 #include "../base/hmem.h"
 #include "htimer_int.h"
 
-#define MATCH_MASK 0x1fffu /* hperiod_t.match: 5.7 days */
-#define STALE_MIN 1024     /* below this sweeping is not worth it */
+#define MATCH_BITS 13
+#define MATCH_MASK ((1u << MATCH_BITS) - 1)
+#define SET_BACK_MAX 4320 /* minutes: so far back may the wall clock be set */
+#define STALE_MIN 1024    /* below this sweeping is not worth it */
 
 /* All 0 for a timer with an interval, normal priority, and an id that nobody has asked for. */
 typedef union note_s {
     struct {
-        int8_t priority;
+        int8_t priority : 4;
         uint8_t month : 4; /* of a cron-like timer: 1 to 12, or 15 for any */
         uint8_t has_id : 1;
+        uint8_t match : 7; /* the bits above those of hperiod_t.match */
     };
     uint16_t bits;
 } note_t;
+
+_Static_assert(sizeof(note_t) == sizeof(uint16_t), "a note is the slab's");
 
 static inline hloop_t *loop_of(const htimers_t *timers)
 {
@@ -74,26 +79,30 @@ static time_t cron_next(hperiod_t period, note_t note, time_t after)
                            field(period.day, 0), field(period.week, 7), field(note.month, 15));
 }
 
-/* Of the two clocks the wall clock is read first here, and last in awaited: so a timer whose clocks
- * agree never looks early. */
+/* Of the two clocks the wall clock is read first here, and last in to_wait_for: so a timer whose
+ * clocks agree never looks early. */
 static void aim_at(htimer_t *timer, time_t match)
 {
     uint64_t real_ns = htime_real_ns();
+    note_t note = note_of(timer);
 
     timer->period.match = (uint32_t)(match / 60) & MATCH_MASK;
+    note.match = (uint32_t)(match / 60) >> MATCH_BITS & 127;
+    set_note(timer, note);
     set_stamp(timer, stamp_of(htime_monotonic_ns() + (uint64_t)match * HTIME_NS_PER_S - real_ns));
 }
 
 /* The match that a cron-like timer waits for still; -1: it has come. While it waited the wall clock
  * may have been set, or drifted from the monotonic one: what it showed at the deadline tells,
  * whenever the callback runs. */
-static time_t awaited(const htimer_t *timer, note_t note, uint64_t deadline_ns)
+static time_t to_wait_for(const htimer_t *timer, note_t note, uint64_t deadline_ns)
 {
     uint64_t late_ns = htime_monotonic_ns() - deadline_ns;
     time_t minute = (time_t)((htime_real_ns() - late_ns) / HTIME_NS_PER_S / 60);
-    uint32_t ahead = (timer->period.match - (uint32_t)minute) & MATCH_MASK;
+    uint32_t awaited = (uint32_t)note.match << MATCH_BITS | timer->period.match;
+    uint32_t ahead = (awaited - (uint32_t)minute) & ((128u << MATCH_BITS) - 1);
     time_t match = (minute + ahead) * 60;
-    bool is_ahead = ahead > 0 && ahead <= MATCH_MASK / 2;
+    bool is_ahead = ahead > 0 && ahead <= SET_BACK_MAX;
 
     return is_ahead && cron_next(timer->period, note, match - 1) == match ? match : -1;
 }
@@ -123,7 +132,7 @@ static void fire(hloop_t *loop, htimer_t *timer, note_t note, uint64_t deadline_
     htimers_t *timers = &loop->timers;
 
     if (note.month) {
-        time_t match = awaited(timer, note, deadline_ns);
+        time_t match = to_wait_for(timer, note, deadline_ns);
 
         if (match != (time_t)-1) {
             aim_at(timer, match);

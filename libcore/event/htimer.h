@@ -27,9 +27,9 @@ typedef void (*htimer_cb)(htimer_t *timer);
 htimer_t *htimer_add(hloop_t *loop, htimer_cb cb, uint32_t timeout_ms, uint32_t repeat);
 
 /* Calls cb at each local time that matches, as cron does: -1 matches anything. minute 0-59, hour
- * 0-23, day of month 1-31, week day 0-6 (Sunday 0), month 1-12. A wall clock that is set back is
- * waited for, one that is set forward is noticed when the old time has passed: the call comes late.
- * NULL when out of memory, on a field out of range, or if no such time comes. */
+ * 0-23, day of month 1-31, week day 0-6 (Sunday 0), month 1-12. A wall clock that is set back by up
+ * to 3 days is waited for; one that is set forward is noticed when the old time has passed, and the
+ * call comes late. NULL when out of memory, on a field out of range, or if no such time comes. */
 htimer_t *htimer_add_period(hloop_t *loop, htimer_cb cb, int8_t minute, int8_t hour, int8_t day,
                             int8_t week, int8_t month, uint32_t repeat);
 

@@ -19,7 +19,7 @@ enum { TAG_NONE, TAG_ENTRY_MIN }; /* from there on: the order that the live entr
 /* Of a cron-like timer. All bits of a field: it matches anything; but day: 0. */
 typedef struct hperiod_s {
     uint32_t minute : 6, hour : 5, day : 5, week : 3;
-    uint32_t match : 13; /* waited for: the low bits of its minutes since the epoch */
+    uint32_t match : 13; /* waited for: the low bits of the minutes since the epoch */
 } hperiod_t;
 
 struct __attribute__((aligned(32))) htimer_s {
@@ -33,6 +33,8 @@ struct __attribute__((aligned(32))) htimer_s {
     void *userdata __attribute__((aligned(8)));
 };
 
+_Static_assert(sizeof(void *) == 8 || __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the stamp is odd where an event has the low bits of its loop's address");
 _Static_assert(sizeof(struct htimer_s) == 32, "two timers share a cache line");
 _Static_assert(offsetof(struct htimer_s, cb) == offsetof(hevent_t, cb), "as in any event");
 _Static_assert(offsetof(struct htimer_s, userdata) == offsetof(hevent_t, userdata),

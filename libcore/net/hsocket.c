@@ -251,9 +251,13 @@ int hsocket_set_congestion(int fd, const char *name)
 
 static const char *congestion_for(int fd, const haddr_t *addr, const hsocket_options_t *o)
 {
+    haddr_t unmapped = *addr;
+
     if (o->congestion)
         return o->congestion;
-    return o->carries_much && haddr_is_loopback(&addr->u.sa) && hsocket_is_bbr(fd) ? "reno" : NULL;
+    haddr_unmap(&unmapped);
+    return o->carries_much && haddr_is_loopback(&unmapped.u.sa) && hsocket_is_bbr(fd) ? "reno"
+                                                                                      : NULL;
 }
 
 /* Before the connection is there: BBR that has begun leaves its pacing behind. Only what was asked

@@ -32,9 +32,9 @@ typedef struct hsocket_options_s {
     int backlog;        /* for listening; 0: SOMAXCONN */
     int defer_accept_s; /* accept TCP with its first bytes, after so long without; 0: at once */
     mode_t unix_mode;   /* permissions of a UNIX socket's path; 0: as the umask says */
-    /* Bulk data over TCP: within the machine Reno in place of BBR, as nothing is to be found out
-     * about a path there, and BBR's pacing, with a timer a packet, costs several times what
-     * carrying the bytes does. */
+    /* Bulk data over TCP: to and on a loopback address Reno in place of BBR, as nothing is to be
+     * found out about a path there, and BBR's pacing, with a timer a packet, costs several times
+     * what carrying the bytes does. */
     bool carries_much;
     const char *congestion; /* TCP's congestion control by its name; NULL: the system's */
     const char *interface;  /* bind to this network interface; NULL: any */

@@ -177,9 +177,9 @@ static void a_clock_that_is_set_forward_loses_no_call(void **state)
         int8_t minute, hour;
         int64_t forward;
     } cases[] = {
-        {-1, -1, MS},         {-1, -1, 50 * SECOND}, {-1, -1, 90 * SECOND},
-        {0, -1, 40 * MINUTE}, {0, -1, 100 * MINUTE}, {0, 0, 20 * HOUR},
-        {0, 0, 60 * HOUR},    {0, 12, 100 * HOUR},   {0, 12, 3653 * DAY},
+        {-1, -1, MS},          {-1, -1, 50 * SECOND}, {-1, -1, 90 * SECOND}, {0, -1, 40 * MINUTE},
+        {0, -1, 100 * MINUTE}, {0, 0, 20 * HOUR},     {0, 0, 60 * HOUR},     {0, 12, 100 * HOUR},
+        {0, 12, 3653 * DAY},   {-1, -1, 4 * DAY},     {-1, -1, 20000 * DAY}, {0, -1, 4 * DAY},
     };
 
     (void)state;
