@@ -40,8 +40,16 @@ def listeners(pid):
 
 
 def shut_down(pid):
-    for sock in listeners(pid):
-        sock.shutdown(socket.SHUT_RD)
+    """A worker that has just begun gives its sockets other numbers: one look may miss them."""
+
+    def found():
+        count = 0
+        for sock in listeners(pid):
+            sock.shutdown(socket.SHUT_RD)
+            count += 1
+        return count
+
+    wait_until(found, f"{pid} has a listening socket")
 
 
 def test_hchat(lab):
