@@ -6,6 +6,7 @@
 #include "../base/hmem.h"
 #include "hloop_int.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -77,11 +78,21 @@ static int open_port(hloop_t *loop)
     return -ENOSPC;
 }
 
+/* The thread sanitizer of gcc 12 gets its memory for a thread's signals at the thread's first call
+ * that may wait, and loses a signal that interrupts it there: so this is that call. */
+static void prepare_sanitizer(void)
+{
+#ifdef __SANITIZE_THREAD__
+    poll(NULL, 0, 0);
+#endif
+}
+
 static int install(int signo)
 {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
     if (watchers_of[signo] == 0) {
+        prepare_sanitizer();
         sigfillset(&action.sa_mask);
         if (sigaction(signo, &action, &saved[signo]) < 0)
             return -errno;
