@@ -13,8 +13,8 @@
 
 #define READY_CAP_MIN 64
 
-/* The loop that this thread has posted to last. Its address tells threads apart. */
-_Thread_local const hloop_t *hloop__posted_to;
+/* Only its address counts: each thread has its own. */
+_Thread_local const char hloop__thread_mark;
 
 /* ---- readiness ------------------------------------------------------------------------------- */
 
@@ -102,7 +102,6 @@ int hloop_post_event(hloop_t *loop, const hevent_t *ev)
 
     if (kind.event_type == HEVENT_TYPE_NONE)
         kind.event_type = HEVENT_TYPE_CUSTOM;
-    hloop__posted_to = loop;
     rc = hpost_push(&loop->posts, kind, ev->userdata);
     if (rc > 0)
         hloop_wakeup(loop);
@@ -151,17 +150,6 @@ static void run_posts(hloop_t *loop, int priority)
             run_post(loop, kind, batch->userdata[at]);
         at = end;
     }
-}
-
-/* Posts of other threads were all that there was to do, and came without a wake-up. */
-static void finish_posts(hloop_t *loop)
-{
-    if (loop->post_batch.runs_n == 0)
-        return;
-    if (loop->ready_n == 0 && hlist_empty(&loop->work) && hloop__posted_to != loop)
-        hpost_pause(&loop->post_batch);
-    hloop__posted_to = NULL;
-    loop->post_batch.runs_n = 0;
 }
 
 /* The eventfd only ends the wait; what there is to do is found in the queues. */
@@ -268,7 +256,9 @@ static int iterate(hloop_t *loop)
         htimer__put_back(loop);
         hsignal__put_back(loop);
     }
-    finish_posts(loop);
+    if (loop->post_batch.runs_n > 0 && loop->ready_n == 0)
+        hpost_pause(&loop->post_batch);
+    loop->post_batch.runs_n = 0;
     loop->ready_n = 0;
     if (loop->stats.events == events)
         hidle__run(loop);

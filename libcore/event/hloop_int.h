@@ -113,12 +113,12 @@ static inline void hloop__ready(hloop_t *loop, hio_t *io, int events)
 /* Puts the hio on the work list; bits is a set of HIO_WORK_*. */
 void hloop__add_work(hloop_t *loop, hio_t *io, unsigned bits);
 
-extern _Thread_local const hloop_t *hloop__posted_to;
+extern _Thread_local const char hloop__thread_mark;
 
 /* Tells threads apart as pthread_self does, without a call: each write asks. */
 static inline uintptr_t hloop__this_thread(void)
 {
-    return (uintptr_t)&hloop__posted_to;
+    return (uintptr_t)&hloop__thread_mark;
 }
 
 /* Whether the caller runs in another thread than the loop does. */

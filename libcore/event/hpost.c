@@ -14,8 +14,9 @@
 #define YIELDS_MAX 1000
 #define NAP_NS 50000
 
-#define STREAM_MAX 256 /* so many take as long to run as the pause lasts */
-#define PAUSE_NS 1000
+#define STREAM_MIN 4
+#define STREAM_MAX 64 /* so many take as long to run as the pause lasts */
+#define PAUSE_NS 250
 
 #define LINE_POSTS (64 / sizeof(void *))
 
@@ -206,9 +207,10 @@ hpost_batch_t hpost_take(hpost_queue_t *queue)
 
 void hpost_pause(const hpost_batch_t *batch)
 {
+    uint32_t n = batch->end - batch->start;
     uint64_t end_ns;
 
-    if (batch->end - batch->start >= STREAM_MAX)
+    if (n < STREAM_MIN || n >= STREAM_MAX)
         return;
     end_ns = htime_monotonic_ns() + PAUSE_NS;
     do

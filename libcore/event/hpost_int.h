@@ -64,10 +64,10 @@ int hpost_push(hpost_queue_t *queue, hpost_kind_t kind, void *userdata);
  * until the next call. */
 hpost_batch_t hpost_take(hpost_queue_t *queue);
 
-/* The consumer, before it looks again or falls asleep: waits a microsecond behind a batch that came
- * while it was busy, unless that took as long to run. More are likely to follow: waking it would
- * cost their producer several microseconds. And a look takes the line that is being filled from the
- * producer: what it costs to get it back is shared by the posts between two looks. */
+/* The consumer, before it looks again: waits a quarter of a microsecond if the batch was a piece of
+ * a stream. A look takes the line that is being filled from the producer, and what it costs to get
+ * it back is shared by the posts between two looks. Nothing waits behind single posts, or behind
+ * batches that took as long to run. */
 void hpost_pause(const hpost_batch_t *batch);
 
 bool hpost_is_empty(const hpost_queue_t *queue);
