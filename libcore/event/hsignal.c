@@ -79,7 +79,8 @@ static int open_port(hloop_t *loop)
 }
 
 /* The thread sanitizer of gcc 12 gets its memory for a thread's signals at the thread's first call
- * that may wait, and loses a signal that interrupts it there: so this is that call. */
+ * that may wait, and loses a signal that interrupts it there: so this is that call, for the thread
+ * that watches. */
 static void prepare_sanitizer(void)
 {
 #ifdef __SANITIZE_THREAD__
@@ -92,7 +93,6 @@ static int install(int signo)
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
     if (watchers_of[signo] == 0) {
-        prepare_sanitizer();
         sigfillset(&action.sa_mask);
         if (sigaction(signo, &action, &saved[signo]) < 0)
             return -errno;
@@ -128,6 +128,7 @@ static int start_watching(hloop_t *loop, int signo)
         return -EINVAL;
     if (loop->closing_down)
         return -ECANCELED;
+    prepare_sanitizer();
     pthread_mutex_lock(&lock);
     if (loop->signal_port < 0)
         rc = open_port(loop);
